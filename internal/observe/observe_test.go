@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+
+package observe_test
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/observe"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func TestContainCountsAPanicAndGoesOn(t *testing.T) {
+	var panics atomic.Uint64
+	observe.Contain(&panics, func() { panic("boom") })
+	observe.Contain(&panics, func() { panic(nil) })
+	observe.Contain(&panics, func() {})
+	if got := panics.Load(); got != 2 {
+		t.Errorf("counted %d panics, want 2", got)
+	}
+}
+
+func TestOutboxDeliversInTheOrderOfPut(t *testing.T) {
+	var got []int
+	o := observe.NewOutbox(func(_ context.Context, i int) { got = append(got, i) })
+	for i := range 5 {
+		o.Put(t.Context(), i)
+	}
+	o.Drain()
+	if want := []int{0, 1, 2, 3, 4}; !slices.Equal(got, want) {
+		t.Errorf("delivered %v, want %v", got, want)
+	}
+}
+
+func TestOutboxDeliversToOneAtATimeInOrderUnderLoad(t *testing.T) {
+	const writers, each = 8, 500
+	var (
+		state  sync.Mutex // stands for the observed thing's own lock
+		next   int
+		inside atomic.Int32
+		got    []int
+	)
+	o := observe.NewOutbox(func(_ context.Context, i int) {
+		if inside.Add(1) != 1 {
+			t.Error("two deliveries at once")
+		}
+		got = append(got, i)
+		inside.Add(-1)
+	})
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				state.Lock()
+				o.Put(context.Background(), next)
+				next++
+				state.Unlock()
+				o.Drain()
+			}
+		})
+	}
+	wg.Wait()
+	o.Drain()
+	if len(got) != writers*each || !slices.IsSorted(got) {
+		t.Errorf("delivered %d events, sorted: %v; want all %d in order", len(got), slices.IsSorted(got), writers*each)
+	}
+}
+
+func TestAnObserverMayCallBack(t *testing.T) {
+	var got []int
+	var o *observe.Outbox[int]
+	o = observe.NewOutbox(func(ctx context.Context, i int) {
+		got = append(got, i)
+		if i < 3 {
+			o.Put(ctx, i+1)
+			o.Drain()
+		}
+	})
+	o.Put(t.Context(), 0)
+	o.Drain()
+	if want := []int{0, 1, 2, 3}; !slices.Equal(got, want) {
+		t.Errorf("delivered %v, want %v", got, want)
+	}
+}
+
+func TestAnObserverThatEndsItsGoroutineStopsNobodyElse(t *testing.T) {
+	var got []int
+	o := observe.NewOutbox(func(_ context.Context, i int) {
+		if i == 0 {
+			runtime.Goexit()
+		}
+		got = append(got, i)
+	})
+	o.Put(t.Context(), 0)
+	o.Put(t.Context(), 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.Drain()
+	}()
+	<-done
+	o.Drain()
+	if !slices.Equal(got, []int{1}) {
+		t.Errorf("delivered %v after the first observer ended its goroutine, want [1]", got)
+	}
+}
+
+func TestTheContextOfAnEventReachesTheObserver(t *testing.T) {
+	type key struct{}
+	var got any
+	o := observe.NewOutbox(func(ctx context.Context, _ int) { got = ctx.Value(key{}) })
+	o.Put(context.WithValue(t.Context(), key{}, "trace"), 1)
+	o.Drain()
+	if got != "trace" {
+		t.Errorf("the observer saw %v", got)
+	}
+}

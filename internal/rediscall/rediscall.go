@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+
+// Package rediscall runs the Lua scripts of the Redis backends.
+package rediscall
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Caller runs scripts on the client of a user.
+//
+// The zero value is not usable; see [New]. Safe for concurrent use.
+type Caller struct {
+	client   redis.UniversalClient
+	obedient bool // the client itself gives up when ctx ends
+}
+
+// New wraps client. It does no I/O.
+func New(client redis.UniversalClient) *Caller {
+	return &Caller{client: client, obedient: obedient(client)}
+}
+
+// obedient reports whether client returns when its context ends. go-redis
+// ignores deadlines during I/O unless ContextTimeoutEnabled is set.
+func obedient(client redis.UniversalClient) bool {
+	switch c := client.(type) {
+	case *redis.Client:
+		return c.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		return c.Options().ContextTimeoutEnabled
+	case *redis.Ring:
+		return c.Options().ContextTimeoutEnabled
+	default:
+		return false
+	}
+}
+
+// Client returns the user's client.
+func (c *Caller) Client() redis.UniversalClient { return c.client }
+
+// Run evaluates script by its hash, and by its text where the server does not
+// know it: one round trip, two after SCRIPT FLUSH or a failover.
+//
+// It returns when ctx ends even if the client does not: the command is then
+// left to the client's own timeouts, on a goroutine that ends with them, and
+// its outcome is unknown. Clients with ContextTimeoutEnabled never need that
+// goroutine.
+func (c *Caller) Run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
+	return Bounded(ctx, c, func(ctx context.Context) (any, error) {
+		return script.Run(ctx, c.client, keys, args...).Result()
+	})
+}
+
+// Call is one run of a script in a batch.
+type Call struct {
+	Keys []string
+	Args []any
+}
+
+// RunAll evaluates script once for each call, all in one pipeline, and again
+// those that met a server without the script: one round trip, or two. The
+// answers are in the order of calls; the first error is that of all. Like Run,
+// it returns when ctx ends.
+func (c *Caller) RunAll(ctx context.Context, script *redis.Script, calls []Call) ([]any, error) {
+	switch len(calls) {
+	case 0:
+		return nil, nil
+	case 1:
+		answer, err := c.Run(ctx, script, calls[0].Keys, calls[0].Args...)
+		return []any{answer}, err
+	}
+	return Bounded(ctx, c, func(ctx context.Context) ([]any, error) {
+		replies := make([]*redis.Cmd, len(calls))
+		missing := make([]int, 0, len(calls))
+		pipe := c.client.Pipeline()
+		for i, call := range calls {
+			replies[i] = script.EvalSha(ctx, pipe, call.Keys, call.Args...)
+		}
+		// A client that finds no server returns an error, but may leave the
+		// replies without one.
+		if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+			return nil, err
+		}
+		for i, reply := range replies {
+			if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+				missing = append(missing, i)
+			}
+		}
+		for _, i := range missing {
+			replies[i] = script.Eval(ctx, pipe, calls[i].Keys, calls[i].Args...)
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, err
+		}
+		answers := make([]any, len(calls))
+		for i, reply := range replies {
+			answer, err := reply.Result()
+			if err != nil {
+				return nil, err
+			}
+			answers[i] = answer
+		}
+		return answers, nil
+	})
+}
+
+// Bounded calls f, which uses c's client, and returns when ctx ends even if
+// f does not. It does not call f when ctx has ended.
+func Bounded[T any](ctx context.Context, c *Caller, f func(context.Context) (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if c.obedient || ctx.Done() == nil {
+		return f(ctx)
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f(ctx)
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}

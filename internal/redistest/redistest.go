@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+
+// Package redistest gives tests a Redis: one in virtual time, inside the
+// process, and a real redis-server as a child process.
+package redistest
+
+import (
+	"context"
+	"net"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/testproc"
+)
+
+// Virtual returns a miniredis and a client of it, connected without a socket.
+// Inside a [testing/synctest] bubble its clock, and with it TIME and every
+// TTL, is the bubble's.
+func Virtual(t testing.TB) (*redis.Client, *miniredis.Miniredis) {
+	t.Helper()
+	m := miniredis.NewMiniRedis()
+	m.ClockTTL(true)
+	t.Cleanup(m.Close)
+	return VirtualClient(t, m), m
+}
+
+// VirtualClient returns a further client of a miniredis that [Virtual] made,
+// closed with the test: another process, as far as Redis can tell.
+func VirtualClient(t testing.TB, m *miniredis.Miniredis) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{
+		// An IP literal: a host name would be looked up, outside the bubble.
+		Addr: "127.0.0.1:0",
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			conn, err := m.Dial()
+			if err != nil {
+				return nil, err
+			}
+			return newQueued(conn), nil
+		},
+		ContextTimeoutEnabled: true,
+	})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// Server is a real redis-server.
+type Server struct {
+	*testproc.Child
+	Addr string
+}
+
+// Real starts a redis-server without persistence on a free port, with further
+// arguments such as "--maxmemory", "1mb". Without the binary the test is
+// skipped, or fails when HOLDFAST_REQUIRE names redis.
+func Real(t testing.TB, args ...string) *Server {
+	t.Helper()
+	path := testproc.Find(t, "redis", "redis-server")
+	port := testproc.FreePort(t)
+	args = append([]string{
+		"--port", strconv.Itoa(port), "--bind", "127.0.0.1",
+		"--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+	}, args...)
+	s := &Server{testproc.Start(t, exec.Command(path, args...)), testproc.Addr(port)}
+	testproc.Listening(t, s.Addr)
+	return s
+}
+
+// Client returns a new client of the server, closed with the test.
+func (s *Server) Client(t testing.TB) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: s.Addr, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+package redistest
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func TestVirtualRedisLivesInTheTimeOfTheBubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, m := Virtual(t)
+		other := VirtualClient(t, m)
+		client.Set(t.Context(), "k", "v", 24*time.Hour)
+		before := client.Time(t.Context()).Val()
+		time.Sleep(24*time.Hour - time.Millisecond)
+		if got := other.Get(t.Context(), "k").Val(); got != "v" {
+			t.Errorf("a second client reads %q just before the end, want v", got)
+		}
+		time.Sleep(time.Millisecond)
+		if n := other.Exists(t.Context(), "k").Val(); n != 0 {
+			t.Error("the key outlived its TTL")
+		}
+		lua := other.Eval(t.Context(), `return redis.call('TIME')[1]`, nil).Val()
+		if now := client.Time(t.Context()).Val(); now.Sub(before) != 24*time.Hour || lua != strconv.FormatInt(time.Now().Unix(), 10) {
+			t.Errorf("TIME moved by %s, in Lua to %v", now.Sub(before), lua)
+		}
+	})
+}
+
+func TestARealServerTakesArgumentsAndDiesWithTheTest(t *testing.T) {
+	var addr string
+	t.Run("server", func(t *testing.T) {
+		s := Real(t, "--maxmemory", "123mb")
+		addr = s.Addr
+		client := s.Client(t)
+		if got := client.ConfigGet(t.Context(), "maxmemory").Val()["maxmemory"]; got != "128974848" {
+			t.Errorf("maxmemory %s", got)
+		}
+		if got := client.ConfigGet(t.Context(), "save").Val()["save"]; got != "" {
+			t.Errorf("it saves to disk: %q", got)
+		}
+	})
+	if addr == "" {
+		return // there is no redis-server, and the subtest was skipped
+	}
+	s := &Server{Addr: addr}
+	if err := s.Client(t).Ping(t.Context()).Err(); err == nil {
+		t.Error("it is still there")
+	}
+}
