@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+
+package circuitbreaker
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+var (
+	// ErrOpen is in the chain of every rejection; the rejection itself is an
+	// [*OpenError]. Do not retry at once: ask [OpenError.RetryAfter].
+	ErrOpen = errors.New("circuitbreaker: open")
+
+	// ErrInvalid is in the chain of every [*ConfigError] and of the error for a
+	// nil function.
+	ErrInvalid = errors.New("circuitbreaker: invalid")
+
+	errNilFunc       = fmt.Errorf("%w: the function is nil", ErrInvalid)
+	errNoReturn      = errors.New("circuitbreaker: the call panicked or ended its goroutine")
+	errProbeTimedOut = errors.New("circuitbreaker: the probe timed out")
+)
+
+// OpenError is what a rejected call gets. One value serves all rejections of
+// one stay in a state: do not change it.
+type OpenError struct {
+	Name   string // of the breaker
+	State  State  // Open, HalfOpen (all probes are taken) or ForcedOpen
+	Reason Reason // why it opened
+	Cause  error  // the error that opened it; nil when there was none
+
+	until time.Time // zero unless Open
+}
+
+// Error names the breaker, its state, why it opened and the cause.
+func (e *OpenError) Error() string {
+	s := fmt.Sprintf("circuitbreaker: %s is %s (%s)", e.Name, e.State, e.Reason)
+	if e.Cause != nil {
+		s += ": " + e.Cause.Error()
+	}
+	return s
+}
+
+// Unwrap returns [ErrOpen]. Cause is not in the chain: it is what another call
+// met, and a caller that asks errors.Is means its own.
+func (e *OpenError) Unwrap() error { return ErrOpen }
+
+// RetryAfter returns the time left until the breaker lets a call through as a
+// probe. It is 0 when it may do so now, and in HalfOpen and ForcedOpen, where
+// nobody knows.
+func (e *OpenError) RetryAfter() time.Duration {
+	if e.until.IsZero() {
+		return 0
+	}
+	return max(time.Until(e.until), 0)
+}
+
+// ConfigError is one contradiction in a [Config] or [GroupConfig]. [New] joins
+// all of them into one error.
+type ConfigError struct {
+	Field string // such as "Window.Duration"
+	Value any
+	Why   string
+}
+
+// Error names the field, its value and what is wrong with it.
+func (e *ConfigError) Error() string {
+	value := e.Value
+	if s, ok := value.(string); ok {
+		value = strconv.Quote(s)
+	}
+	return fmt.Sprintf("circuitbreaker: %s %s (got %+v)", e.Field, e.Why, value)
+}
+
+// Unwrap returns [ErrInvalid].
+func (e *ConfigError) Unwrap() error { return ErrInvalid }

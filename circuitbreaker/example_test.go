@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+
+package circuitbreaker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+)
+
+// findRoom stands for a client of a system that is down.
+func findRoom(context.Context) (string, error) { return "", errors.New("connection refused") }
+
+func ExampleNew() {
+	_, err := circuitbreaker.New(circuitbreaker.Config{FailureRate: 50, SlowRate: 0.5})
+	fmt.Println(err)
+	// Output:
+	// circuitbreaker: Name must not be empty (got "")
+	// circuitbreaker: FailureRate must be in (0,1] (got 50)
+	// circuitbreaker: SlowCall must be set: SlowRate needs to know which calls are slow (got 0s)
+}
+
+func ExampleDo() {
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", ConsecutiveFailures: 2})
+	if err != nil {
+		panic(err)
+	}
+	for range 3 {
+		room, err := circuitbreaker.Do(context.Background(), pms, findRoom)
+		fmt.Printf("%q, %v\n", room, err)
+	}
+	fmt.Println(pms.State())
+	// Output:
+	// "", connection refused
+	// "", connection refused
+	// "", circuitbreaker: pms is open (too_many_in_a_row): connection refused
+	// open
+}
+
+func ExampleDoOr() {
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", ConsecutiveFailures: 1})
+	if err != nil {
+		panic(err)
+	}
+	fromCache := func(_ context.Context, err error) (string, error) {
+		return fmt.Sprintf("room 101 from the cache (PMS asked: %v)", !errors.Is(err, circuitbreaker.ErrOpen)), nil
+	}
+	for range 2 {
+		room, err := circuitbreaker.DoOr(context.Background(), pms, findRoom, fromCache)
+		fmt.Println(room, err)
+	}
+	// Output:
+	// room 101 from the cache (PMS asked: true) <nil>
+	// room 101 from the cache (PMS asked: false) <nil>
+}
+
+func ExampleBreaker_Do() {
+	mail, err := circuitbreaker.New(circuitbreaker.Config{Name: "mail", ConsecutiveFailures: 1})
+	if err != nil {
+		panic(err)
+	}
+	badAddress := errors.New("no such address")
+	err = mail.Do(context.Background(), func(context.Context) error {
+		return circuitbreaker.Ignore(badAddress) // the guest's fault, not the mail server's
+	})
+	fmt.Println(errors.Is(err, badAddress), mail.State())
+	// Output: true closed
+}
+
+// Allow is for calls that do not end in the function that begins them.
+func ExampleBreaker_Allow() {
+	feed, err := circuitbreaker.New(circuitbreaker.Config{Name: "feed", ConsecutiveFailures: 1})
+	if err != nil {
+		panic(err)
+	}
+	permit, err := feed.Allow()
+	if err != nil {
+		fmt.Println("not now:", err)
+		return
+	}
+	permit.Done(context.Background(), errors.New("stream broke"))
+
+	_, err = feed.Allow()
+	rejected, _ := errors.AsType[*circuitbreaker.OpenError](err)
+	fmt.Println(rejected.Reason, rejected.Cause, rejected.RetryAfter() > 3*time.Second)
+	// Output: too_many_in_a_row stream broke true
+}
+
+func ExampleBreaker_Stats() {
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms"})
+	if err != nil {
+		panic(err)
+	}
+	for range 3 {
+		circuitbreaker.Do(context.Background(), pms, findRoom)
+	}
+	pms.Reset()
+	s := pms.Stats()
+	fmt.Println(s.State, "window", s.Window.Failure, "total", s.Total.Failure)
+	// Output: closed window 0 total 3
+}
+
+type printer struct{}
+
+func (printer) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
+	if e.Kind == circuitbreaker.Changed {
+		fmt.Println(e.Source.Name(), e.From, "to", e.To, "because", e.Reason)
+	}
+}
+
+func ExampleObserver() {
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: circuitbreaker.Observers(printer{})})
+	if err != nil {
+		panic(err)
+	}
+	pms.ForceOpen(errors.New("maintenance"))
+	pms.Reset()
+	// Output:
+	// pms closed to forced_open because by_hand
+	// pms forced_open to closed because by_hand
+}
+
+func ExampleGroup() {
+	hosts, err := circuitbreaker.NewGroup(circuitbreaker.GroupConfig{
+		Breaker: circuitbreaker.Config{Name: "hosts", ConsecutiveFailures: 1},
+		Max:     100,
+	})
+	if err != nil {
+		panic(err)
+	}
+	circuitbreaker.Do(context.Background(), hosts.Get("pms.example"), findRoom)
+	fmt.Println(hosts.Get("pms.example").State(), hosts.Get("mail.example").State())
+	// Output: open closed
+}

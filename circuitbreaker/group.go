@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+
+package circuitbreaker
+
+import (
+	"iter"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// GroupConfig describes the breakers of a [Group].
+type GroupConfig struct {
+	// Breaker is what each of them is made with. Its Name is the group's: the
+	// breaker for key k is called Name/k, and the one that serves the keys
+	// beyond Max is called Name/_overflow.
+	Breaker Config
+
+	// Max is how many breakers are kept at a time, the overflow breaker not
+	// counted; default 1000. Each takes about half a kilobyte and, as its name
+	// is a label, one set of metrics.
+	Max int
+}
+
+// Group keeps one breaker for each key, such as a host or a tenant, and makes
+// it when the key is first asked for. The number of breakers is bounded,
+// whatever keys come in: at the cap, a new key takes the place of an idle one
+// that has nothing to lose (closed, no failures to remember, not asked for
+// lately). While there is none, new keys share the overflow breaker, so that
+// the others keep what they know.
+//
+// All methods may be called from any number of goroutines.
+type Group struct {
+	policy   *policy
+	max      int
+	members  sync.Map // of key to *member: lookups take no lock
+	overflow *Breaker // under mu; made when first needed
+
+	mu   sync.Mutex // for new keys
+	ring []*member  // every member; the hand goes round it in search of idle ones
+	hand int
+}
+
+type member struct {
+	key     string
+	breaker *Breaker
+	used    atomic.Bool // since the hand last passed
+}
+
+// scan bounds the work that a new key at the cap may cause.
+const scan = 16
+
+const defaultMax = 1000
+
+// NewGroup returns an empty group, or every contradiction in cfg joined into
+// one error of [*ConfigError] values.
+func NewGroup(cfg GroupConfig) (*Group, error) {
+	p, problems := newPolicy(cfg.Breaker)
+	if cfg.Max == 0 {
+		cfg.Max = defaultMax
+	}
+	if cfg.Max < 0 {
+		problems.add("Max", cfg.Max, "must be positive")
+	}
+	if err := problems.join(); err != nil {
+		return nil, err
+	}
+	return &Group{policy: p, max: cfg.Max}, nil
+}
+
+// Get returns the breaker for key, never nil. For a key that has one it is a
+// lookup without a lock. Ask for it at each call rather than keeping it: a
+// breaker that lost its place still works, but its group has forgotten it.
+func (g *Group) Get(key string) *Breaker {
+	if found, ok := g.members.Load(key); ok {
+		m := found.(*member)
+		if !m.used.Load() { // a shared line is written only when that changes something
+			m.used.Store(true)
+		}
+		return m.breaker
+	}
+	b, evicted := g.add(key)
+	if evicted != nil {
+		evicted.deliver()
+	}
+	b.deliver()
+	return b
+}
+
+// All yields the keys and their breakers, without the overflow breaker and in
+// no particular order. Keys that come or go meanwhile may be missed.
+func (g *Group) All() iter.Seq2[string, *Breaker] {
+	return func(yield func(string, *Breaker) bool) {
+		g.members.Range(func(key, m any) bool {
+			return yield(key.(string), m.(*member).breaker)
+		})
+	}
+}
+
+// add returns a breaker for a key that had none when it was looked up, and the
+// one that had to go for it. Both may have events to deliver, which must wait
+// until the lock is free.
+func (g *Group) add(key string) (b, evicted *Breaker) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if found, ok := g.members.Load(key); ok { // somebody was faster
+		return found.(*member).breaker, nil
+	}
+	place := len(g.ring)
+	if place < g.max {
+		g.ring = append(g.ring, nil)
+	} else if place = g.evict(); place < 0 {
+		return g.overflowed(), nil
+	} else {
+		evicted = g.ring[place].breaker
+	}
+	key = strings.Clone(key) // it may be a piece of something large
+	m := &member{key: key, breaker: newBreaker(g.policy.Name+"/"+key, g.policy)}
+	g.ring[place] = m
+	g.members.Store(key, m)
+	return m.breaker, evicted
+}
+
+// evict frees a place in the ring and returns it, or -1. A member that was used
+// since the hand last passed gets another round.
+func (g *Group) evict() (place int) {
+	for range min(scan, len(g.ring)) {
+		place, g.hand = g.hand, (g.hand+1)%len(g.ring)
+		m := g.ring[place]
+		if !m.used.Swap(false) && m.breaker.retire() {
+			g.members.Delete(m.key)
+			return place
+		}
+	}
+	return -1
+}
+
+func (g *Group) overflowed() *Breaker {
+	if g.overflow == nil {
+		g.overflow = newBreaker(g.policy.Name+"/_overflow", g.policy)
+	}
+	return g.overflow
+}
+
+// retire ends the breaker's events with Retired, if a new breaker in its place
+// would know as much.
+func (b *Breaker) retire() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, now := b.era.Load(), b.elapsed()
+	if !b.policy.blank(e, now) {
+		return false
+	}
+	b.post(noContext, Event{
+		Kind: Retired, Source: b, Time: b.born.Add(now), Shadow: b.policy.Shadow,
+		From: e.state, To: e.state, Before: b.stats(e, now),
+	})
+	b.retired = true
+	return true
+}
+
+// blank reports whether the era has nothing to lose. The successes of a window
+// of time soon leave it, so it is waited for; the last calls never do.
+func (p *policy) blank(e *era, now time.Duration) bool {
+	if e.state != Closed || e.streak.Load() != 0 || !p.forgotten(e, now) {
+		return false
+	}
+	if e.window == nil {
+		return true
+	}
+	c := e.window.counts(now)
+	return c.Failure+c.Slow == 0 && (c.Success == 0 || p.Window.Calls > 0)
+}

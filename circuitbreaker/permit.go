@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+
+package circuitbreaker
+
+import (
+	"context"
+	"time"
+)
+
+// noContext is for changes that no call caused.
+var noContext = context.Background()
+
+// Permit is the leave that [Breaker.Allow] gives to one call. Settle it
+// exactly once, with Done, Success, Failure or Ignore; it may be passed to
+// another goroutine for that. A probe's second settling does nothing, another
+// call's would count it twice. A permit that is never settled is a call that
+// never ends: harmless, except that a probe keeps its slot until
+// [Probes.Timeout].
+//
+// The zero Permit belongs to no call, and settling it does nothing.
+type Permit struct {
+	era   *era
+	start time.Duration // of a slow call, or a probe's ticket
+	slot  int           // of a probe, counted from 1
+}
+
+// Allow asks for leave to make one call: the two-step form of [Breaker.Do] for
+// code that cannot be a function. The error is an [*OpenError]. It allocates
+// nothing, except to look after a probe.
+func (b *Breaker) Allow() (Permit, error) {
+	e := b.era.Load()
+	if e.rejection == nil && b.policy.SlowCall == 0 {
+		return Permit{era: e}, nil
+	}
+	return b.allow(e)
+}
+
+// allow is the rest of Allow. It asks again when a half-open era ended
+// meanwhile: a slot may have come free only because the breaker opened.
+func (b *Breaker) allow(e *era) (Permit, error) {
+	if e.rejection == nil {
+		return b.permit(e), nil
+	}
+	if e.state == HalfOpen {
+		p, ok := b.admit(e)
+		if b.era.Load() != e {
+			return b.Allow()
+		}
+		if ok {
+			return p, nil
+		}
+	}
+	if b.policy.Shadow {
+		b.shadowRejected.Add(1)
+		return b.permit(e), nil
+	}
+	b.rejected.add()
+	return Permit{}, e.rejection
+}
+
+// permit reads the clock only if somebody wants to know how long calls take.
+func (b *Breaker) permit(e *era) Permit {
+	if b.policy.SlowCall == 0 {
+		return Permit{era: e}
+	}
+	return Permit{era: e, start: b.elapsed()}
+}
+
+// Done settles the call with its error, which [Config.Classify] turns into an
+// outcome. ctx is the context that the call was made with.
+func (p Permit) Done(ctx context.Context, err error) { p.settle(ctx, unclassified, err) }
+
+// Success settles the call as one that worked.
+func (p Permit) Success() { p.settle(noContext, Success, nil) }
+
+// Failure settles the call as one that did not work.
+func (p Permit) Failure() { p.settle(noContext, Failure, nil) }
+
+// Ignore settles the call as one that says nothing about the dependency.
+func (p Permit) Ignore() { p.settle(noContext, Ignored, nil) }
+
+// unclassified asks settle to find out the outcome.
+const unclassified Outcome = 255
+
+// settle counts the outcome and draws the consequences, unless the era that
+// let the call through is over.
+func (p Permit) settle(ctx context.Context, o Outcome, err error) {
+	e := p.era
+	if e == nil {
+		return
+	}
+	b := e.breaker
+	switch {
+	case o != unclassified:
+	case err == nil && b.policy.Classify == nil:
+		o = Success
+	default:
+		o = p.classify(ctx, err)
+	}
+	if p.slot != 0 && !e.probes.claim(p) {
+		return
+	}
+	var now time.Duration
+	slow := false
+	if b.policy.timed {
+		now = b.elapsed()
+		slow = o != Ignored && b.policy.SlowCall > 0 && now-p.start >= b.policy.SlowCall
+	}
+	if o != Success || slow || !b.success.tryAdd() { // the common case without a call
+		b.count(o, slow)
+	}
+	switch {
+	case b.era.Load() != e:
+		b.stale.Add(1)
+	case p.slot != 0:
+		b.settleProbe(ctx, p, o, slow, err)
+	case e.rejection == nil && o != Ignored:
+		streak := e.note(now, o, slow)
+		if e.state == Closed && (o == Failure || slow) {
+			b.ask(ctx, e, now, streak, err)
+		}
+	}
+}
+
+// classify settles the call itself if Classify panics, so that a probe's slot
+// comes back all the same.
+func (p Permit) classify(ctx context.Context, err error) Outcome {
+	policy := p.era.breaker.policy
+	if policy.Classify == nil {
+		return DefaultClassify(ctx, err)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			p.settle(ctx, Failure, err)
+		}
+	}()
+	o := policy.ownClassify(ctx, err)
+	returned = true
+	return o
+}
+
+// ask puts the question to the rules after a bad outcome.
+func (b *Breaker) ask(ctx context.Context, e *era, now time.Duration, streak int, err error) {
+	if reason := b.policy.verdict(e, now, streak); reason != NoReason {
+		b.transition(ctx, e, change{to: Open, reason: reason, cause: err})
+	}
+}
+
+// settleProbe gives the slot back last: while the breaker decides, no further
+// probe begins.
+func (b *Breaker) settleProbe(ctx context.Context, p Permit, o Outcome, slow bool, err error) {
+	e := p.era
+	defer e.probes.release(p)
+	switch {
+	case o == Ignored:
+	case o == Failure || slow && b.policy.SlowRate > 0:
+		b.transition(ctx, e, change{to: Open, reason: ProbeFailed, cause: err})
+	case e.probes.successes.Add(1) >= int64(b.policy.Probes.Successes):
+		b.transition(ctx, e, change{to: Closed, reason: ProbesPassed})
+	}
+}

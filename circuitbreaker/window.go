@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+
+package circuitbreaker
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+)
+
+// window is what the rates look at: the recent outcomes of one era. Both
+// methods may be called from any number of goroutines and take no lock. Times
+// count from the breaker's start. Ignored outcomes are never added.
+type window interface {
+	add(at time.Duration, o Outcome, slow bool)
+	counts(now time.Duration) Counts // Consecutive is left to the caller
+}
+
+// newWindow returns an empty window, or nil when no rule looks at one.
+func (p *policy) newWindow() window {
+	switch {
+	case !p.windowed:
+		return nil
+	case p.Window.Calls > 0:
+		return newCallWindow(p.Window.Calls)
+	default:
+		return newTimeWindow(p.ring, p.SlowCall > 0)
+	}
+}
+
+// ring is the shape of a time window: n buckets of the given width, used in
+// turn. Each bucket is one word that carries the tick that it counts in its
+// upper bits and the count in its lower ones:
+//
+//	word = tick << shift | count
+//
+// So a bucket needs no clearing: a word of an older tick is overwritten by the
+// first count of a newer one, and readers skip words whose tick has left the
+// window. The halves are sized by the width: ticks last for 36 years, and a
+// count overflows only beyond four calls per nanosecond.
+type ring struct {
+	width time.Duration
+	n     uint64
+	shift uint8
+}
+
+func newRing(w Window) ring {
+	width := w.Duration / time.Duration(w.Buckets)
+	return ring{width: width, n: uint64(w.Buckets), shift: uint8(bits.Len64(uint64(width)) + 3)}
+}
+
+// tick numbers the bucket that t falls into. Ticks begin at 1: a word that was
+// never written carries 0.
+func (r ring) tick(t time.Duration) uint64 { return uint64(t/r.width) + 1 }
+
+// add counts one at tick in the word of its bucket, and reports whether another
+// core got in the way.
+//
+// A word of a newer tick is at least n ticks newer: the caller was held up for
+// a whole window between reading the clock and this line, and its outcome has
+// left the window already.
+func (r ring) add(word *atomic.Uint64, tick uint64) (contended bool) {
+	for {
+		old := word.Load()
+		next := old + 1
+		switch written := old >> r.shift; {
+		case written > tick:
+			return contended
+		case written < tick:
+			next = tick<<r.shift | 1
+		}
+		if word.CompareAndSwap(old, next) {
+			return contended
+		}
+		contended = true
+	}
+}
+
+// sum counts the row's words within the window that ends with tick. Words that
+// are newer than the reader's own clock belong to it too.
+func (r ring) sum(row []atomic.Uint64, tick uint64) uint64 {
+	var sum uint64
+	for i := range row {
+		word := row[i].Load()
+		if word>>r.shift+r.n > tick {
+			sum += word & (1<<r.shift - 1)
+		}
+	}
+	return sum
+}
+
+// timeWindow is a sliding window of time. Failures and slow calls are one row
+// of words each. Successes, which are what healthy traffic is made of, begin
+// as one row and get one per core when cores collide.
+type timeWindow struct {
+	ring
+	rows   []atomic.Uint64                 // failures, successes and, if wanted, slow calls
+	wide   atomic.Pointer[[]atomic.Uint64] // successes of contended cores; rows of stride words
+	latest atomic.Uint64                   // tick<<bucketBits | bucket of a recent call
+}
+
+const bucketBits = 12 // for maxBuckets
+
+func newTimeWindow(r ring, slow bool) *timeWindow {
+	rows := 2 * r.n
+	if slow {
+		rows += r.n
+	}
+	return &timeWindow{ring: r, rows: make([]atomic.Uint64, rows)}
+}
+
+func (w *timeWindow) failures() []atomic.Uint64  { return w.rows[:w.n] }
+func (w *timeWindow) successes() []atomic.Uint64 { return w.rows[w.n : 2*w.n] }
+func (w *timeWindow) slow() []atomic.Uint64      { return w.rows[2*w.n:] }
+
+// stride is the length of a wide row: whole pairs of cache lines.
+func (w *timeWindow) stride() int { return (int(w.n) + lineWords - 1) / lineWords * lineWords }
+
+// place finds the tick of an instant and its bucket. Divisions are dear, and
+// all calls of a bucket have the same answer, so the latest one is kept. It is
+// one word, so whoever reads it finds a tick and the bucket of that tick; at
+// first that is tick 0, which ended before the breaker was made.
+func (w *timeWindow) place(at time.Duration) (tick, bucket uint64) {
+	latest := w.latest.Load()
+	tick = latest >> bucketBits
+	if sinceTick := uint64(at) - (tick-1)*uint64(w.width); sinceTick < uint64(w.width) {
+		return tick, latest & (1<<bucketBits - 1)
+	}
+	tick = w.tick(at)
+	bucket = tick % w.n
+	w.latest.Store(tick<<bucketBits | bucket)
+	return tick, bucket
+}
+
+func (w *timeWindow) add(at time.Duration, o Outcome, slow bool) {
+	tick, bucket := w.place(at)
+	switch {
+	case o == Failure:
+		w.ring.add(&w.failures()[bucket], tick)
+	case w.wide.Load() != nil:
+		w.ring.add(w.stripe(bucket), tick)
+	case w.ring.add(&w.successes()[bucket], tick):
+		w.spread()
+	}
+	if slow {
+		w.ring.add(&w.slow()[bucket], tick)
+	}
+}
+
+// stripe is the word of a bucket in this core's wide row.
+func (w *timeWindow) stripe(bucket uint64) *atomic.Uint64 {
+	wide, stride := *w.wide.Load(), w.stride()
+	return &wide[pick(len(wide)/stride)*stride+int(bucket)]
+}
+
+// spread grows the wide rows, if nobody else has. The narrow row stays and
+// ages.
+func (w *timeWindow) spread() {
+	wide := make([]atomic.Uint64, stripes()*w.stride())
+	w.wide.CompareAndSwap(nil, &wide)
+}
+
+func (w *timeWindow) counts(now time.Duration) Counts {
+	tick := w.tick(now)
+	c := Counts{
+		Failure: w.sum(w.failures(), tick),
+		Success: w.sum(w.successes(), tick),
+		Slow:    w.sum(w.slow(), tick),
+	}
+	if wide := w.wide.Load(); wide != nil {
+		c.Success += w.sum(*wide, tick)
+	}
+	return c
+}

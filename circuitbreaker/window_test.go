@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+
+package circuitbreaker
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A writer that was held up between reading the clock and counting must count
+// in the window that its call belongs to, or not at all.
+func TestALateWriterNeverSpoilsANewerBucket(t *testing.T) {
+	const buckets = 3
+	r := newRing(Window{Duration: 3 * time.Second, Buckets: buckets})
+	for late, want := range map[uint64]uint64{0: 2, 1: 2, buckets - 1: 2, buckets: 1, buckets + 1: 1, 10 * buckets: 1} {
+		row := make([]atomic.Uint64, buckets)
+		now := uint64(100)
+		r.add(&row[now%buckets], now)
+		if late%buckets != 0 { // others moved the late writer's bucket on as well
+			r.add(&row[(now-late)%buckets], now-late%buckets)
+			want++
+		}
+		r.add(&row[(now-late)%buckets], now-late)
+		if got := r.sum(row, now); got != want {
+			t.Errorf("%d ticks late: the window holds %d, want %d", late, got, want)
+		}
+	}
+}
+
+func TestABucketCountsOnlyItsOwnTick(t *testing.T) {
+	for buckets := range 5 {
+		buckets++
+		r := newRing(Window{Duration: time.Duration(buckets) * time.Second, Buckets: buckets})
+		row := make([]atomic.Uint64, buckets)
+		var ticks []uint64
+		for tick := uint64(1); tick < 1000; tick += uint64(rand.IntN(4)) {
+			r.add(&row[tick%r.n], tick)
+			ticks = append(ticks, tick)
+			var want uint64
+			for _, old := range ticks {
+				if old+uint64(buckets) > tick {
+					want++
+				}
+			}
+			if got := r.sum(row, tick); got != want {
+				t.Fatalf("%d buckets: at tick %d the window holds %d, want %d", buckets, tick, got, want)
+			}
+		}
+	}
+}
+
+func TestTicksAndCountsHaveRoom(t *testing.T) {
+	for _, width := range []time.Duration{time.Millisecond, time.Second, time.Minute, 24 * time.Hour, 365 * 24 * time.Hour} {
+		r := newRing(Window{Duration: 10 * width, Buckets: 10})
+		if last := r.tick(forever); last<<r.shift>>r.shift != last {
+			t.Errorf("width %v: ticks wrap within 36 years", width)
+		}
+		if most := uint64(1)<<r.shift - 1; most/4 < uint64(width) {
+			t.Errorf("width %v: a bucket overflows at %d", width, most)
+		}
+	}
+}
+
+func TestALateCallNeverOverwritesANewerOne(t *testing.T) {
+	w := newCallWindow(2)
+	times(4, func() { w.add(0, Failure, true) })
+	w.last.Store(1) // as if call 2 were counted only now, two calls late
+	w.add(0, Success, false)
+	if got := w.counts(0); got.Failure != 2 || got.Slow != 2 || got.Success != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTheRememberedPlaceIsUsedOnlyWithinItsBucket(t *testing.T) {
+	const width = time.Second
+	w := newTimeWindow(newRing(Window{Duration: 3 * width, Buckets: 3}), false)
+	for _, at := range []time.Duration{0, 1, width - 1, width, width + 1, 2*width - 1, 2 * width, width - 1, 9 * width, 9*width - 1, 0, forever} {
+		tick, bucket := w.place(at)
+		if want := w.tick(at); tick != want || bucket != want%3 {
+			t.Errorf("at %v: tick %d in bucket %d, want %d in %d", at, tick, bucket, want, want%3)
+		}
+	}
+}
+
+// Once cores have collided, windows and totals spread over stripes: no count
+// may be lost or doubled on the way.
+func TestCountsAreExactWhileTheySpread(t *testing.T) {
+	const goroutines = 8
+	per := long(20_000, 60)
+	w := newTimeWindow(newRing(Window{Duration: time.Hour, Buckets: 3}), false)
+	var c counter
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := range per {
+				w.add(time.Duration(i%2)*20*time.Minute, Success, false)
+				if g == 0 && i == per/2 { // collisions are rare on few cores: make one happen
+					w.spread()
+					c.addWide()
+				} else {
+					c.add()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if want := uint64(goroutines * per); w.counts(20*time.Minute).Success != want || c.sum() != want {
+		t.Errorf("window %d, total %d, want %d", w.counts(20*time.Minute).Success, c.sum(), want)
+	}
+}
+
+func TestAWindowForgetsOnAllStripes(t *testing.T) {
+	w := newTimeWindow(newRing(Window{Duration: 3 * time.Second, Buckets: 3}), true)
+	w.add(0, Success, true)
+	w.spread()
+	w.add(0, Success, true)
+	if got := w.counts(2 * time.Second); got.Success != 2 || got.Slow != 2 {
+		t.Errorf("got %+v", got)
+	}
+	if got := w.counts(3 * time.Second); got != (Counts{}) {
+		t.Errorf("a window later: got %+v", got)
+	}
+}
+
+func TestPickStaysInRange(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			if i := pick(maxStripes); i < 0 || i >= maxStripes {
+				t.Errorf("picked %d", i)
+			}
+		})
+	}
+	wg.Wait()
+	if n := stripes(); n < 1 || n > maxStripes || n&(n-1) != 0 {
+		t.Errorf("%d stripes", n)
+	}
+}
