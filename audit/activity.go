@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"time"
+)
+
+// Observer is told what a [*Log] does with its events, outside any lock and
+// one activity at a time. A panic is contained and counted in
+// [Stats.ObserverPanics].
+type Observer interface {
+	ObserveAudit(ctx context.Context, a Activity)
+}
+
+// Observers fans out to every observer of the list that is not nil, in order.
+// One that panics does not keep the others from being told.
+func Observers(list ...Observer) Observer {
+	var all observers
+	for _, o := range list {
+		if o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+type observers []Observer
+
+func (os observers) ObserveAudit(ctx context.Context, a Activity) {
+	if len(os) > 0 {
+		defer os[1:].ObserveAudit(ctx, a) // also when the first one panics
+		os[0].ObserveAudit(ctx, a)
+	}
+}
+
+// Source is a log seen by those who read it from time to time, such as a
+// metrics collector. Both methods are cheap and change nothing.
+type Source interface {
+	Name() string
+	Stats() Stats
+}
+
+// Op says what an [Activity] is about.
+type Op uint8
+
+const (
+	OpCreated Op = iota // sent by [New]
+	OpRecord            // an event was refused or dropped; accepted ones are only counted
+	OpWrite             // one try to write a batch
+	OpFlush             // a Flush ended
+	OpClosed            // Close ended
+)
+
+// String returns "created", "record", "write", "flush" or "closed".
+func (o Op) String() string { return name(o, "created", "record", "write", "flush", "closed") }
+
+// DropReason says why an event is not in the sink.
+type DropReason uint8
+
+const (
+	NotDropped    DropReason = iota
+	QueueFull                // the queue was full and Config.WhenFull says to drop
+	AfterClose               // recorded after Close
+	InvalidEvent             // no type, a time outside the years 1 to 9999, or details that are no JSON object
+	EventTooLarge            // over the size bound even when cut
+	Poisoned                 // the sink refuses it for good; Config.DeadLetter may have it
+	RetriesSpent             // the sink did not take it before Close or the retries ended
+)
+
+// String returns the reason in lower case with underscores, such as
+// "queue_full".
+func (r DropReason) String() string {
+	return name(r, "none", "queue_full", "after_close", "invalid", "too_large", "poisoned", "retries_spent")
+}
+
+// DropReasons lists the reasons for which an event can be lost.
+func DropReasons() []DropReason {
+	return []DropReason{QueueFull, AfterClose, InvalidEvent, EventTooLarge, Poisoned, RetriesSpent}
+}
+
+func name[T ~uint8](v T, names ...string) string {
+	if int(v) < len(names) {
+		return names[v]
+	}
+	return "unknown"
+}
+
+// Activity is one thing that a log did. More fields may be added.
+type Activity struct {
+	Op            Op
+	Source        Source
+	Type          string        // OpRecord: type of the event
+	Drop          DropReason    // why events were lost; NotDropped when none were
+	Events, Bytes int           // OpClosed: the events lost since Close was called, each told of before
+	Attempt       int           // OpWrite: 1 for the first try of a batch
+	Took          time.Duration // of the write, flush or close
+	Lag           time.Duration // OpWrite: age of the oldest event of the batch
+	Err           error
+}
+
+// Stats is a snapshot of a log. The counters never fall. Marks of drops
+// ([TypeDropped]) are in none of them. At any time Recorded = Written + Queued
+// + those accepted events that are in Dropped.
+type Stats struct {
+	Queued, Capacity int                   // events not yet in the sink, and the bound on them
+	QueuedBytes      int64                 // what those take in memory, roughly
+	Recorded         uint64                // accepted by Record
+	Written          uint64                // taken by the sink
+	Retries          uint64                // tries of a batch beyond the first
+	ObserverPanics   uint64                // of Config.Observer and Config.Enrich, contained
+	Dropped          map[DropReason]uint64 // only reasons that happened
+	OldestPending    time.Duration         // age of the oldest event not yet in the sink
+	LastSuccess      time.Time             // zero before the first written batch
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Details is a JSON object that cannot change any more: whatever it was made
+// from may be changed freely. The zero Details has no fields. It is a value,
+// comparable, and as text exactly what sinks store.
+//
+// Making one costs time and allocations; handing a ready one to Record costs
+// nothing.
+type Details struct{ text, bad string }
+
+// Fields makes details of attributes, in their order. Groups become objects,
+// times RFC 3339 in UTC with microseconds, durations text such as "1.5s",
+// errors their text. What JSON cannot hold becomes text that begins with
+// "!ERROR". Repeated keys are kept.
+func Fields(attrs ...slog.Attr) Details {
+	if len(attrs) == 0 {
+		return Details{}
+	}
+	return Details{text: string(appendGroup(make([]byte, 0, 32*len(attrs)), attrs))}
+}
+
+// JSON makes details of whatever [json.Marshal] turns into an object. What it
+// cannot, or turns into something else, is accepted here and refused with
+// [ErrInvalid] by Record; see [Details.Err]. null is no details.
+func JSON(v any) Details {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return Details{bad: fmt.Sprintf("details: a %T cannot be JSON", v)}
+	}
+	if string(text) == "null" {
+		return Details{}
+	}
+	d, err := ParseDetails(string(withoutNUL(text)))
+	if err != nil {
+		return Details{bad: fmt.Sprintf("details: a %T is no JSON object", v)}
+	}
+	return d
+}
+
+// ParseDetails takes the text of a JSON object, or no text, as it is: order,
+// spaces and repeated keys included. Anything else is [ErrInvalid].
+func ParseDetails(text string) (Details, error) {
+	if text == "" {
+		return Details{}, nil
+	}
+	if !json.Valid([]byte(text)) || strings.TrimLeft(text, " \t\r\n")[0] != '{' || !utf8.ValidString(text) {
+		return Details{}, fmt.Errorf("%w: details: no JSON object", ErrInvalid)
+	}
+	return Details{text: text}, nil
+}
+
+// Err says why the details cannot be recorded, wrapping [ErrInvalid], or nil.
+func (d Details) Err() error {
+	if d.bad != "" {
+		return fmt.Errorf("%w: %s", ErrInvalid, d.bad)
+	}
+	return nil
+}
+
+// IsZero reports whether there are no details.
+func (d Details) IsZero() bool { return d == Details{} }
+
+// Get returns the value of a field: nil, a bool, string, [json.Number],
+// []any or map[string]any. Of repeated keys the last one counts. It decodes
+// the whole object each time, so it is for tests and readers.
+func (d Details) Get(key string) (value any, ok bool) {
+	dec := json.NewDecoder(strings.NewReader(d.text))
+	dec.UseNumber()
+	var fields map[string]any
+	if err := dec.Decode(&fields); err != nil {
+		return nil, false
+	}
+	value, ok = fields[key]
+	return value, ok
+}
+
+// String returns the JSON text, or "" when there are no details.
+func (d Details) String() string { return d.text }
+
+// MarshalJSON returns the object, {} when there are no details.
+func (d Details) MarshalJSON() ([]byte, error) {
+	if err := d.Err(); err != nil {
+		return nil, err
+	}
+	if d.text == "" {
+		return []byte("{}"), nil
+	}
+	return []byte(d.text), nil
+}
+
+// UnmarshalJSON takes an object as [ParseDetails] does; null changes nothing.
+func (d *Details) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	parsed, err := ParseDetails(string(text))
+	if err == nil {
+		*d = parsed
+	}
+	return err
+}
+
+func appendGroup(b []byte, attrs []slog.Attr) []byte {
+	b = append(b, '{')
+	b = appendAttrs(b, attrs)
+	return append(b, '}')
+}
+
+func appendAttrs(b []byte, attrs []slog.Attr) []byte {
+	for _, a := range attrs {
+		v := a.Value.Resolve()
+		if a.Key == "" && v.Kind() == slog.KindGroup { // slog's rule: it belongs to the object around it
+			b = appendAttrs(b, v.Group())
+			continue
+		}
+		if a.Equal(slog.Attr{}) {
+			continue
+		}
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(appendQuoted(b, a.Key), ':')
+		b = appendValue(b, v)
+	}
+	return b
+}
+
+func appendValue(b []byte, v slog.Value) []byte {
+	switch v.Kind() {
+	case slog.KindString:
+		return appendQuoted(b, v.String())
+	case slog.KindBool:
+		return strconv.AppendBool(b, v.Bool())
+	case slog.KindInt64:
+		return strconv.AppendInt(b, v.Int64(), 10)
+	case slog.KindUint64:
+		return strconv.AppendUint(b, v.Uint64(), 10)
+	case slog.KindFloat64:
+		if f := v.Float64(); !math.IsInf(f, 0) && !math.IsNaN(f) {
+			return strconv.AppendFloat(b, f, 'g', -1, 64)
+		}
+		return appendQuoted(b, v.String())
+	case slog.KindDuration:
+		return appendQuoted(b, v.Duration().String())
+	case slog.KindTime:
+		return appendQuoted(b, v.Time().UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano))
+	case slog.KindGroup:
+		return appendGroup(b, v.Group())
+	}
+	return appendAny(b, v.Any())
+}
+
+func appendAny(b []byte, v any) []byte {
+	if err, ok := v.(error); ok {
+		if _, own := v.(json.Marshaler); !own {
+			return appendQuoted(b, err.Error())
+		}
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return appendQuoted(b, fmt.Sprintf("!ERROR: a %T cannot be JSON", v))
+	}
+	return append(b, withoutNUL(text)...)
+}
+
+// appendQuoted appends s as a JSON string, with what no database takes as
+// text, NUL and invalid UTF-8, replaced by U+FFFD.
+func appendQuoted(b []byte, s string) []byte {
+	const hexDigits = "0123456789abcdef"
+	b = append(b, '"')
+	for _, r := range s { // invalid UTF-8 ranges as U+FFFD
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r == 0:
+			b = utf8.AppendRune(b, utf8.RuneError)
+		case r < ' ' || r == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return append(b, '"')
+}
+
+// withoutNUL replaces \u0000 in the strings of valid JSON by \ufffd: several
+// databases take the first as JSON and fail when it is read as text.
+func withoutNUL(text []byte) []byte {
+	const nul, replacement = `\u0000`, `\ufffd`
+	if !bytes.Contains(text, []byte(nul)) {
+		return text
+	}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(text[i:], []byte(nul)) {
+			copy(text[i:], replacement)
+		}
+		i++ // what follows a backslash begins no escape of its own
+	}
+	return text
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrClosed is returned by every call after [Log.Close].
+	ErrClosed = errors.New("audit: closed")
+	// ErrFull says that the event was not taken because the queue is full.
+	ErrFull = errors.New("audit: queue full")
+	// ErrInvalid says that an event, an id or details make no sense.
+	ErrInvalid = errors.New("audit: invalid")
+	// ErrTooLarge says that the event is over the bound even when cut.
+	ErrTooLarge = errors.New("audit: too large")
+	// ErrPermanent is wrapped by the error of a [Sink] that would refuse the
+	// same events again.
+	ErrPermanent = errors.New("audit: refused for good")
+	// ErrUnavailable says that the sink does not answer, or not in time.
+	ErrUnavailable = errors.New("audit: sink unavailable")
+)
+
+// BatchError is a [Sink]'s answer when it has stored a part of a batch:
+// everything but the events in Failed. An error in Failed that wraps
+// [ErrPermanent] says that this event would be refused again. A BatchError
+// that names no event of the batch counts as a failure of all of it.
+type BatchError struct{ Failed map[ID]error }
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("audit: %d events of the batch were not stored", len(e.Failed))
+}
+
+// LossError names the accepted events that did not reach the sink. Its text
+// has their number and the cause, nothing of what they say.
+type LossError struct {
+	IDs []ID // oldest first
+	// InDoubt is how many of them had been given to the sink, without an
+	// answer that settles them, when [Log.Close] gave up: the sink may have
+	// stored those. They come before the ones that never left the queue.
+	InDoubt int
+	Cause   error // what ended the waiting, and the sink's last error
+}
+
+func (e *LossError) Error() string {
+	text := fmt.Sprintf("audit: %d events lost", len(e.IDs))
+	if e.InDoubt > 0 {
+		text += fmt.Sprintf(", %d of them in doubt", e.InDoubt)
+	}
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *LossError) Unwrap() error { return e.Cause }
+
+// ConfigError is one contradiction in a [Config].
+type ConfigError struct {
+	Field string
+	Value any
+	Why   string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("audit: config: %s = %v: %s", e.Field, e.Value, e.Why)
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+func Example() {
+	ctx := context.Background()
+	stored := audit.NewMemory()
+	trail, err := audit.New(stored, audit.Config{})
+	if err != nil {
+		panic(err)
+	}
+	err = trail.Record(ctx, audit.Event{
+		Type: "room.key.issued", Outcome: audit.Success,
+		Actor: audit.Entity{Type: "guest", ID: "ana"}, Resource: audit.Entity{Type: "room", ID: "101"},
+		Details: audit.Fields(slog.Int("keys", 2)),
+	})
+	if err != nil {
+		panic(err)
+	}
+	if err := trail.Close(ctx); err != nil { // drains the queue
+		panic(err)
+	}
+	for _, e := range stored.Events() {
+		fmt.Println(e.Type, e.Outcome, e.Actor.ID, e.Resource.ID, e.Details)
+	}
+	// Output: room.key.issued success ana 101 {"keys":2}
+}
+
+func ExampleNew_contradictions() {
+	_, err := audit.New(audit.NewMemory(), audit.Config{Queue: 10, MaxBatch: 100, MaxBytes: 1000})
+	fmt.Println(err)
+	// Output:
+	// audit: config: MaxBytes = 1000: less than one event of 64 KiB
+	// audit: config: MaxBatch = 100: more than Queue
+}
+
+func ExampleLog_Flush() {
+	ctx := context.Background()
+	stored := audit.NewMemory()
+	trail, _ := audit.New(stored, audit.Config{Linger: time.Hour})
+	defer trail.Close(ctx)
+	_ = trail.Record(ctx, audit.Event{Type: "night.audit.done"})
+	err := trail.Flush(ctx) // does not wait for the hour
+	fmt.Println(len(stored.Events()), err)
+	// Output: 1 <nil>
+}
+
+func ExampleLog_Close_loss() {
+	down := audit.Multi(broken{})
+	trail, _ := audit.New(down, audit.Config{})
+	_ = trail.Record(context.Background(), audit.Event{Type: "room.key.issued"})
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	loss, ok := errors.AsType[*audit.LossError](trail.Close(ctx))
+	fmt.Println(ok, len(loss.IDs), errors.Is(loss, audit.ErrUnavailable))
+	// Output: true 1 true
+}
+
+type broken struct{}
+
+func (broken) Write(context.Context, []audit.Event) error { return errors.New("no database") }
+
+func ExampleDirect() {
+	stored := audit.NewMemory()
+	recorder := audit.Direct(stored)
+	err := recorder.Record(context.Background(), audit.Event{Outcome: audit.Denied})
+	fmt.Println(err)
+	err = recorder.Record(context.Background(), audit.Event{Type: "login", Outcome: audit.Denied})
+	fmt.Println(err, stored.Events()[0].Outcome)
+	// Output:
+	// audit: invalid: an event without a type
+	// <nil> denied
+}
+
+func ExampleNewSlog() {
+	noTimeNorID := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "id" {
+			return slog.Attr{}
+		}
+		return a
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: noTimeNorID}))
+	recorder := audit.Direct(audit.NewSlog(logger))
+	_ = recorder.Record(context.Background(), audit.Event{
+		Type: "lock.conflict", Outcome: audit.Denied, Resource: audit.Entity{Type: "lock", ID: "room/101"},
+	})
+	// Output: level=INFO msg=lock.conflict outcome=denied resource_type=lock resource_id=room/101
+}
+
+func ExampleMulti() {
+	ctx := context.Background()
+	a, b := audit.NewMemory(), audit.NewMemory()
+	_ = audit.Direct(audit.Multi(a, b)).Record(ctx, audit.Event{Type: "stored.twice"})
+	fmt.Println(a.Events()[0].ID == b.Events()[0].ID)
+	// Output: true
+}
+
+func ExampleFields() {
+	d := audit.Fields(slog.String("guest", "ana"), slog.Duration("ttl", 90*time.Second), slog.Group("stay", "nights", 3))
+	fmt.Println(d)
+	// Output: {"guest":"ana","ttl":"1m30s","stay":{"nights":3}}
+}
+
+func ExampleJSON() {
+	type stay struct {
+		Room   string `json:"room"`
+		Nights int    `json:"nights"`
+	}
+	fmt.Println(audit.JSON(stay{"101", 3}))
+	fmt.Println(audit.JSON("no object").Err())
+	// Output:
+	// {"room":"101","nights":3}
+	// audit: invalid: details: a string is no JSON object
+}
+
+func ExampleDerivedID() {
+	expired := time.Date(2026, 12, 11, 12, 0, 0, 0, time.UTC)
+	stored := audit.NewMemory()
+	for range 3 { // told until somebody has recorded it
+		_ = audit.Direct(stored).Record(context.Background(), audit.Event{
+			ID: audit.DerivedID(expired, "hold 4711"), Type: "lock.expired", Time: expired,
+		})
+	}
+	fmt.Println(len(stored.Events()))
+	// Output: 1
+}
+
+func ExampleParseID() {
+	id, err := audit.ParseID("01890a5d-ac96-774b-bcce-b302099a8057")
+	fmt.Println(id, err)
+	_, err = audit.ParseID("room/101")
+	fmt.Println(err)
+	// Output:
+	// 01890a5d-ac96-774b-bcce-b302099a8057 <nil>
+	// audit: invalid: not the id of an event
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// What an event can hold. Longer texts are cut, with a mark that says so and
+// a hash that keeps different ones apart. Longer details are replaced by
+// {"truncated":true,"bytes":n,"sha256":"…"}.
+const (
+	MaxType    = 128       // bytes of a type; a longer one is ErrTooLarge
+	MaxText    = 1024      // bytes of every other text
+	MaxDetails = 32 * 1024 // bytes of details
+
+	// maxEvent is more than size returns for any frozen event.
+	maxEvent = 64 * 1024
+)
+
+// freeze makes e what every sink can store and read back as it was: a type,
+// UTC microseconds, texts without NUL and invalid UTF-8, all of bounded size.
+// It allocates only when something has to change.
+func freeze(e *Event, now time.Time) (DropReason, error) {
+	if e.Type == "" {
+		return InvalidEvent, fmt.Errorf("%w: an event without a type", ErrInvalid)
+	}
+	if err := e.Details.Err(); err != nil {
+		return InvalidEvent, err
+	}
+	if e.Time.IsZero() {
+		e.Time = now
+	}
+	e.Time = e.Time.UTC().Truncate(time.Microsecond)
+	if year := e.Time.Year(); year < 1 || year > 9999 {
+		return InvalidEvent, fmt.Errorf("%w: a time in the year %d", ErrInvalid, year)
+	}
+	if e.Outcome > Denied {
+		e.Outcome = Unknown
+	}
+	if e.Type = safe(e.Type); len(e.Type) > MaxType {
+		return EventTooLarge, fmt.Errorf("%w: a type of %d bytes, more than %d", ErrTooLarge, len(e.Type), MaxType)
+	}
+	for _, s := range [...]*string{
+		&e.Reason, &e.Actor.Type, &e.Actor.ID, &e.Actor.Name, &e.Resource.Type, &e.Resource.ID, &e.Resource.Name,
+		&e.Tenant, &e.Session, &e.Correlation, &e.TraceID,
+	} {
+		if *s != "" {
+			*s = cut(safe(*s))
+		}
+	}
+	if text := e.Details.text; len(text) > MaxDetails {
+		e.Details.text = fmt.Sprintf(`{"truncated":true,"bytes":%d,"sha256":"%x"}`, len(text), sha256.Sum256([]byte(text)))
+	}
+	return NotDropped, nil
+}
+
+// safe replaces NUL and each invalid byte by U+FFFD: databases refuse them in
+// text, and with the event the batch that it is in.
+func safe(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(string([]rune(s)), "\x00", "\uFFFD")
+}
+
+// cut bounds a text.
+func cut(s string) string {
+	if len(s) <= MaxText {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	mark := fmt.Sprintf("…(%d bytes, sha256 %x)", len(s), sum[:8])
+	keep := MaxText - len(mark)
+	for !utf8.RuneStart(s[keep]) {
+		keep--
+	}
+	return s[:keep] + mark
+}
+
+// size is roughly what e takes in memory.
+func size(e *Event) int {
+	const fixed = 320
+	return fixed + len(e.Type) + len(e.Reason) +
+		len(e.Actor.Type) + len(e.Actor.ID) + len(e.Actor.Name) +
+		len(e.Resource.Type) + len(e.Resource.ID) + len(e.Resource.Name) +
+		len(e.Tenant) + len(e.Session) + len(e.Correlation) + len(e.TraceID) + len(e.Details.text)
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+package gormsink
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// migrations has one folder per dialect, with one file per version of the
+// table. The files are plain SQL for the default name of the table and can be
+// given to other migration tools as they are.
+//
+//go:embed migrations/*/*.sql
+var migrations embed.FS
+
+// Migrate brings the table to the newest version, in one transaction; it does
+// nothing when it is there. The version is kept in <table>_schema. On
+// PostgreSQL an advisory lock and on SQLite its write lock make it safe to call
+// from several processes at once. Tables of a newer version are left alone:
+// what they have more does not disturb this one.
+//
+// The statements are the files in the folder migrations.
+func (s *Sink) Migrate(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	steps, err := steps(s.dialect.folder)
+	if err != nil {
+		return err
+	}
+	schema := s.table + "_schema"
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if s.dialect.lock != "" {
+			if err := tx.Exec(s.dialect.lock, lockKey(s.table)).Error; err != nil {
+				return err
+			}
+		}
+		if err := tx.Exec("CREATE TABLE IF NOT EXISTS " + schema + " (version integer NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)").Error; err != nil {
+			return err
+		}
+		// Changes nothing and, where there is no lock to ask for, takes the one
+		// for writing before the version is read.
+		if err := tx.Exec("UPDATE " + schema + " SET version = version").Error; err != nil {
+			return err
+		}
+		var version int
+		if err := tx.Raw("SELECT COALESCE(MAX(version), 0) FROM " + schema).Scan(&version).Error; err != nil {
+			return err
+		}
+		for _, step := range steps {
+			if step.version > version {
+				if err := s.apply(tx, schema, step); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return s.dialect.explain("migrate", err)
+	}
+	return nil
+}
+
+func (s *Sink) apply(tx *gorm.DB, schema string, step step) error {
+	for statement := range strings.SplitSeq(strings.ReplaceAll(step.sql, "lock_audit", s.table), ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if err := tx.Exec(statement).Error; err != nil {
+			return err
+		}
+	}
+	return tx.Exec("INSERT INTO "+schema+" (version, applied_at) VALUES (?, ?)", step.version, time.Now().UnixMicro()).Error
+}
+
+// step is one file: the way from the version before.
+type step struct {
+	version int
+	sql     string
+}
+
+// steps reads a folder; its files are named by version, which sorts them.
+func steps(folder string) ([]step, error) {
+	files, err := fs.Glob(migrations, "migrations/"+folder+"/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var all []step
+	for _, file := range files {
+		number, _, _ := strings.Cut(file[strings.LastIndexByte(file, '/')+1:], "_")
+		version, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, fmt.Errorf("gormsink: %s has no version: %w", file, err)
+		}
+		text, err := migrations.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, step{version, string(text)})
+	}
+	return all, nil
+}
+
+// lockKey names the advisory lock; tables of other names have others.
+func lockKey(table string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("holdfast/gormsink/" + table))
+	return int64(h.Sum64())
+}

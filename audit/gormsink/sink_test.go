@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+
+package gormsink
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/DATA-DOG/go-sqlmock"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+const insertOne = "INSERT INTO lock_audit (id,occurred_at,recorded_at,type,outcome,reason,actor_type,actor_id,actor_name," +
+	"resource_type,resource_id,resource_name,tenant,session_id,correlation_id,trace_id,details) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING"
+
+func TestWriteIsOneInsertWithoutATransaction(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	at := time.Date(2026, 12, 11, 12, 0, 0, 1000, time.UTC)
+	id := audit.NewID()
+	mock.ExpectExec(exactly(insertOne)).WithArgs(
+		id.String(), at.UnixMicro(), sqlmock.AnyArg(), "lock.acquired", "success", "why", "guest", "ana", "Ana",
+		"lock", "101", "Room 101", "hotel", "s", "c", "t", `{"nights":3}`).WillReturnResult(sqlmock.NewResult(0, 1))
+	err := s.Write(t.Context(), []audit.Event{{
+		ID: id, Time: at, Type: "lock.acquired", Outcome: audit.Success, Reason: "why",
+		Actor: audit.Entity{Type: "guest", ID: "ana", Name: "Ana"}, Resource: audit.Entity{Type: "lock", ID: "101", Name: "Room 101"},
+		Tenant: "hotel", Session: "s", Correlation: "c", TraceID: "t", Details: audit.Fields(slog.Int("nights", 3)),
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPostgresGetsTimesAndNullForNoDetails(t *testing.T) {
+	s, mock := mocked(t, "postgres", WithTable("trail"))
+	at := time.Date(2026, 12, 11, 12, 0, 0, 1000, time.UTC)
+	args := make([]driver.Value, len(columns))
+	for i := range args {
+		args[i] = sqlmock.AnyArg()
+	}
+	args[1], args[16] = at, nil
+	mock.ExpectExec("INSERT INTO trail ").WithArgs(args...).WillReturnResult(sqlmock.NewResult(0, 1))
+	if err := s.Write(t.Context(), []audit.Event{{Time: at, Type: "test"}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBatchOfSeveralStatementsIsOneTransaction(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	mock.ExpectBegin()
+	for range 3 { // 64 + 4 + 1
+		mock.ExpectExec("INSERT").WillReturnResult(sqlmock.NewResult(0, 1))
+	}
+	mock.ExpectCommit()
+	if err := s.Write(t.Context(), events(t, 69)); err != nil {
+		t.Error(err)
+	}
+	mock.ExpectBegin()
+	mock.ExpectExec("INSERT").WillReturnResult(sqlmock.NewResult(0, 1))
+	mock.ExpectExec("INSERT").WillReturnError(errCut)
+	mock.ExpectRollback()
+	if err := s.Write(t.Context(), events(t, 69)); !errors.Is(err, errCut) || !errors.Is(err, audit.ErrUnavailable) {
+		t.Errorf("%v, want ErrUnavailable and the cause", err)
+	}
+	if err := s.Write(t.Context(), nil); err != nil {
+		t.Errorf("an empty batch: %v", err)
+	}
+}
+
+// Every different statement costs memory wherever statements are prepared.
+func TestFewDifferentStatementsWithinTheBoundOnParameters(t *testing.T) {
+	shapes := map[string]bool{}
+	pool := stubPool{exec: func(query string, args []any) error {
+		shapes[query] = true
+		if len(args) > 65535 || len(args) != strings.Count(query, "?") {
+			t.Errorf("%d parameters for %d places", len(args), strings.Count(query, "?"))
+		}
+		return nil
+	}}
+	s := New(openOn(t, "postgres", pool, logger.Discard))
+	for n := 1; n <= 2500; n += 1 + n/10 {
+		if err := s.insert(s.db, events(t, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(shapes) > 11 {
+		t.Errorf("%d different statements, want at most 11", len(shapes))
+	}
+}
+
+func TestOnePoisonEventIn512CostsAtMost20Statements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		statements, stored := 0, map[any]bool{}
+		pool := stubPool{exec: func(_ string, args []any) error {
+			statements++
+			for i := 5; i < len(args); i += len(columns) {
+				if args[i] == "300" {
+					return stateError("22P05")
+				}
+			}
+			for i := 0; i < len(args); i += len(columns) {
+				stored[args[i]] = true
+			}
+			return nil
+		}}
+		trail, err := audit.New(New(openOn(t, "postgres", pool, logger.Discard)), audit.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 512 {
+			if err := trail.Record(t.Context(), audit.Event{Type: "test", Reason: fmt.Sprint(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err = trail.Close(t.Context())
+		if loss, ok := errors.AsType[*audit.LossError](err); !ok || len(loss.IDs) != 1 {
+			t.Errorf("close: %v, want the loss of one", err)
+		}
+		if len(stored) != 511+1 || statements > 20 {
+			t.Errorf("%d rows in %d statements, want 511 and the mark in at most 20", len(stored), statements)
+		}
+	})
+}
+
+func TestErrorsTellRefusedFromUnavailableAndQuoteNothing(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	for _, c := range []struct {
+		database  string
+		err       error
+		permanent bool
+		text      string
+	}{
+		{"postgres", stateError("22021"), true, "SQLSTATE 22021"},
+		{"postgres", stateError("23514"), true, "SQLSTATE 23514"},
+		{"postgres", stateError("54000"), true, "SQLSTATE 54000"},
+		{"postgres", stateError("40001"), false, "SQLSTATE 40001"},
+		{"postgres", stateError("53300"), false, "SQLSTATE 53300"},
+		{"postgres", stateError("57P01"), false, "SQLSTATE 57P01"},
+		{"postgres", stateError("42P01"), false, "SQLSTATE 42P01 (no such table; has Migrate run?)"},
+		{"postgres", codeError(19), false, "a gormsink.codeError"},
+		{"sqlite", codeError(19), true, "SQLite result code 19"},
+		{"sqlite", codeError(2067), true, "SQLite result code 19"}, // CONSTRAINT_UNIQUE
+		{"sqlite", codeError(5), false, "SQLite result code 5"},
+		{"other", fmt.Errorf("lost: %w", refused), false, "dial tcp: connection refused"},
+		{"other", context.DeadlineExceeded, false, "context deadline exceeded"},
+		{"other", driver.ErrBadConn, false, "driver: bad connection"},
+		{"other", errors.New("canary"), false, "a *errors.errorString"},
+	} {
+		pool := stubPool{exec: func(string, []any) error { return c.err }}
+		err := New(openOn(t, c.database, pool, logger.Discard)).Write(t.Context(), events(t, 1))
+		if errors.Is(err, audit.ErrPermanent) != c.permanent || errors.Is(err, audit.ErrUnavailable) == c.permanent {
+			t.Errorf("%s, %T %v: %v, want permanent %v", c.database, c.err, c.err, err, c.permanent)
+		}
+		if !errors.Is(err, c.err) || !strings.HasSuffix(err.Error(), ": "+c.text) {
+			t.Errorf("%q, want the cause in it and the text to end in %q", err, c.text)
+		}
+	}
+}
+
+func TestNothingReachesTheCallersLogger(t *testing.T) {
+	var out bytes.Buffer
+	loud := logger.New(log.New(&out, "", 0), logger.Config{LogLevel: logger.Info})
+	pool := stubPool{exec: func(string, []any) error { return stateError("22021") }}
+	err := New(openOn(t, "postgres", pool, loud)).Write(t.Context(), []audit.Event{{Type: "test", Reason: "canary"}})
+	if err == nil || strings.Contains(err.Error(), "canary") || out.Len() > 0 {
+		t.Errorf("the error is %q and the log %q, want neither to quote the event", err, out.String())
+	}
+}
+
+func TestInWritesOnTheCallersTransaction(t *testing.T) {
+	s, mock := mocked(t, "postgres", WithTable("trail"))
+	mock.ExpectBegin()
+	mock.ExpectExec("INSERT INTO trail ").WillReturnResult(sqlmock.NewResult(0, 1))
+	mock.ExpectCommit()
+	err := s.db.Transaction(func(tx *gorm.DB) error {
+		return s.In(tx).Record(t.Context(), audit.Event{Type: "test"})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOptionsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
+	pool := stubPool{exec: func(query string, _ []any) error { t.Errorf("ran %s", query); return nil }}
+	db := openOn(t, "sqlite", pool, logger.Discard)
+	for _, s := range []*Sink{New(nil), New(&gorm.DB{}), New(db, WithTable("")), New(db, WithTable("a;b")), New(db, WithTable(strings.Repeat("x", 41)))} {
+		_, purge := s.Purge(t.Context(), time.Now())
+		_, erase := s.Erase(t.Context(), "ana")
+		errs := []error{s.Write(t.Context(), events(t, 1)), s.Migrate(t.Context()), purge, erase}
+		for _, err := range s.Query(t.Context(), Filter{}) {
+			errs = append(errs, err)
+		}
+		for _, err := range errs {
+			if !errors.Is(err, audit.ErrInvalid) {
+				t.Errorf("%v, want ErrInvalid", err)
+			}
+		}
+		if len(errs) != 5 {
+			t.Error("Query yielded nothing")
+		}
+	}
+}
+
+func TestMySQLIgnoresKnownIDsInItsOwnWords(t *testing.T) {
+	s, mock := mocked(t, "mysql")
+	mock.ExpectExec(`ON DUPLICATE KEY UPDATE id = id$`).WillReturnResult(sqlmock.NewResult(0, 1))
+	if err := s.Write(t.Context(), events(t, 1)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+
+package gormsink
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/DATA-DOG/go-sqlmock"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+var done = sqlmock.NewResult(0, 0)
+
+func expectVersion(mock sqlmock.Sqlmock, version int) {
+	mock.ExpectExec("CREATE TABLE IF NOT EXISTS lock_audit_schema").WillReturnResult(done)
+	mock.ExpectExec("UPDATE lock_audit_schema").WillReturnResult(done)
+	mock.ExpectQuery("SELECT COALESCE").WillReturnRows(sqlmock.NewRows([]string{"version"}).AddRow(version))
+}
+
+func TestMigrateAppliesTheMissingVersionsInOneTransaction(t *testing.T) {
+	s, mock := mocked(t, "other")
+	mock.ExpectBegin()
+	expectVersion(mock, 0)
+	mock.ExpectExec("CREATE TABLE lock_audit ").WillReturnResult(done)
+	for _, index := range []string{"resource", "type", "actor", "time"} {
+		mock.ExpectExec("CREATE INDEX lock_audit_" + index).WillReturnResult(done)
+	}
+	mock.ExpectExec("INSERT INTO lock_audit_schema").WithArgs(1, sqlmock.AnyArg()).WillReturnResult(done)
+	mock.ExpectCommit()
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMigrateLeavesACurrentOrNewerTableAlone(t *testing.T) {
+	for _, version := range []int{1, 99} {
+		s, mock := mocked(t, "postgres")
+		mock.ExpectBegin()
+		mock.ExpectExec("pg_advisory_xact_lock").WithArgs(lockKey("lock_audit")).WillReturnResult(done)
+		expectVersion(mock, version)
+		mock.ExpectCommit()
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMigrateThatFailsChangesNothing(t *testing.T) {
+	for _, failing := range []string{"pg_advisory", "CREATE TABLE IF", "UPDATE", "SELECT", "CREATE TABLE lock", "INSERT"} {
+		s, mock := mocked(t, "postgres")
+		mock.ExpectBegin()
+		for _, step := range []string{"pg_advisory", "CREATE TABLE IF", "UPDATE", "SELECT", "CREATE TABLE lock", "INDEX", "INDEX", "INDEX", "INDEX", "INSERT"} {
+			var err error
+			if step == failing {
+				err = errCut
+			}
+			if step == "SELECT" {
+				mock.ExpectQuery(step).WillReturnError(err).WillReturnRows(sqlmock.NewRows([]string{"version"}).AddRow(0))
+			} else {
+				mock.ExpectExec(step).WillReturnError(err).WillReturnResult(done)
+			}
+			if err != nil {
+				break
+			}
+		}
+		mock.ExpectRollback()
+		if err := s.Migrate(t.Context()); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, errCut) {
+			t.Errorf("failing at %s: %v, want ErrUnavailable and the cause", failing, err)
+		}
+	}
+}
+
+func TestEveryDialectHasTheSameVersions(t *testing.T) {
+	for _, folder := range []string{"postgres", "sqlite", "portable"} {
+		all, err := steps(folder)
+		if err != nil || len(all) != 1 || all[0].version != 1 {
+			t.Errorf("%s: %v, %v", folder, all, err)
+		}
+		for _, c := range columns {
+			if !strings.Contains(all[0].sql, "\n    "+c+" ") {
+				t.Errorf("%s has no column %s", folder, c)
+			}
+		}
+	}
+}
+
+// row is a row as a driver gives it, with one value changed.
+func row(e audit.Event, column string, value any) []any {
+	s := &Sink{dialect: dialectOf("sqlite")}
+	values := s.appendRow(nil, &e, time.Now())
+	for i, c := range columns {
+		if c == column {
+			values[i] = value
+		}
+	}
+	return values
+}
+
+func TestValuesOfTheWrongKindAreARowErrorWithTheID(t *testing.T) {
+	e := events(t, 1)[0]
+	for column, value := range map[string]any{
+		"occurred_at": "canary", "type": nil, "outcome": "canary", "reason": 7.5, "details": []byte("canary"), "tenant": time.Now(),
+	} {
+		if _, why := event(row(e, column, value)); why == "" || strings.Contains(why, "canary") {
+			t.Errorf("%s = %v: %q, want a reason without the value", column, value, why)
+		}
+	}
+	if _, why := event(row(e, "id", "no id")); why == "" {
+		t.Error("a row without an id was read")
+	}
+	for column, value := range map[string]any{"": nil, "occurred_at": e.Time, "details": nil, "id": []byte(e.ID.String())} {
+		if got, why := event(row(e, column, value)); why != "" || got != e {
+			t.Errorf("%s = %v: %v %q, want %v", column, value, got, why, e)
+		}
+	}
+	if text := (&RowError{ID: "x", Why: "y"}).Error(); text != `gormsink: the row with id "x" cannot be read: y` {
+		t.Error(text)
+	}
+}
+
+func TestQueryAsksForTheFilterAndGoesOnWhereThePageEnded(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	all := events(t, pageRows+1)
+	page := func(events []audit.Event) *sqlmock.Rows {
+		rows := sqlmock.NewRows(columns)
+		for _, e := range events {
+			values := row(e, "", nil)
+			if e == all[1] {
+				values[0] = []byte("unreadable")
+			}
+			rows.AddRow(toDriver(values)...)
+		}
+		return rows
+	}
+	list := "SELECT " + strings.Join(columns, ",") + " FROM lock_audit WHERE 1=1"
+	conditions := " AND resource_id = ? AND actor_id <> '' AND actor_id = ? AND type IN (?,?) AND outcome IN (?) AND occurred_at >= ? AND occurred_at < ?"
+	from, to := time.UnixMicro(1000), time.UnixMicro(2000)
+	mock.ExpectQuery(exactly(list+conditions+" ORDER BY occurred_at DESC, id DESC LIMIT ?")).
+		WithArgs("101", "ana", "a", "b", "denied", 1000, 2000, pageRows).WillReturnRows(page(all[:pageRows]))
+	last := all[pageRows-1]
+	mock.ExpectQuery(exactly(list+conditions+" AND occurred_at <= ? AND (occurred_at < ? OR id < ?) ORDER BY occurred_at DESC, id DESC LIMIT ?")).
+		WithArgs("101", "ana", "a", "b", "denied", 1000, 2000, last.Time.UnixMicro(), last.Time.UnixMicro(), last.ID.String(), pageRows).
+		WillReturnRows(page(all[pageRows:]).AddRow(toDriver(row(last, "", nil))...).RowError(1, errCut))
+	f := Filter{ResourceID: "101", ActorID: "ana", Types: []string{"a", "b"}, Outcomes: []audit.Outcome{audit.Denied}, From: from, To: to, Newest: true}
+	good := 0
+	var errs []error
+	for _, err := range s.Query(t.Context(), f) {
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			good++
+		}
+	}
+	if good != pageRows || len(errs) != 2 {
+		t.Fatalf("%d events and errors %v, want %d, one unreadable row and the cut", good, errs, pageRows)
+	}
+	if bad, ok := errors.AsType[*RowError](errs[0]); !ok || bad.ID != "unreadable" {
+		t.Errorf("%v, want the row's id", errs[0])
+	}
+	if !errors.Is(errs[1], audit.ErrUnavailable) || !errors.Is(errs[1], errCut) {
+		t.Errorf("%v, want ErrUnavailable and the cause", errs[1])
+	}
+}
+
+func TestQueryEndsWhenTheCallerHasEnough(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	e := events(t, 1)[0]
+	mock.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows(columns).AddRow(toDriver(row(e, "", nil))...).AddRow(toDriver(row(e, "", nil))...))
+	for got, err := range s.Query(t.Context(), Filter{}) {
+		if got != e || err != nil {
+			t.Errorf("%v, %v", got, err)
+		}
+		break
+	}
+	mock.ExpectQuery("SELECT").WillReturnError(errCut)
+	for _, err := range s.Query(t.Context(), Filter{}) {
+		if !errors.Is(err, audit.ErrUnavailable) {
+			t.Errorf("%v, want ErrUnavailable", err)
+		}
+	}
+}
+
+func TestPurgeGoesOnUntilABatchIsNotFull(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	const statement = "DELETE FROM lock_audit WHERE id IN (SELECT id FROM lock_audit WHERE occurred_at < ? ORDER BY occurred_at, id LIMIT ?)"
+	for _, n := range []int64{batchRows, batchRows, 7} {
+		mock.ExpectExec(exactly(statement)).WithArgs(5000, batchRows).WillReturnResult(sqlmock.NewResult(0, n))
+	}
+	if n, err := s.Purge(t.Context(), time.UnixMicro(5000)); n != 2*batchRows+7 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	mock.ExpectExec("DELETE").WillReturnResult(sqlmock.NewResult(0, batchRows))
+	mock.ExpectExec("DELETE").WillReturnError(errCut)
+	if n, err := s.Purge(t.Context(), time.UnixMicro(5000)); n != batchRows || !errors.Is(err, audit.ErrUnavailable) {
+		t.Errorf("%d, %v; want what was deleted before the error, and it", n, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Purge(ctx, time.Now()); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want no statement under a cancelled context", err)
+	}
+}
+
+func TestEraseRecordsHowManyAndNotWhose(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	mock.ExpectExec("UPDATE lock_audit SET actor_id = ''").WithArgs(`{"erased":true}`, "ana", batchRows).WillReturnResult(sqlmock.NewResult(0, 2))
+	args := row(audit.Event{Type: TypeErased, Outcome: audit.Success}, "", nil)
+	args[0], args[1], args[2], args[16] = sqlmock.AnyArg(), sqlmock.AnyArg(), sqlmock.AnyArg(), `{"events":2}`
+	mock.ExpectExec("INSERT").WithArgs(toDriver(args)...).WillReturnResult(sqlmock.NewResult(0, 1))
+	if n, err := s.Erase(t.Context(), "ana"); n != 2 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	mock.ExpectExec("UPDATE").WillReturnResult(done)
+	if n, err := s.Erase(t.Context(), "nobody"); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if _, err := s.Erase(t.Context(), ""); !errors.Is(err, audit.ErrInvalid) {
+		t.Errorf("%v, want ErrInvalid", err)
+	}
+}

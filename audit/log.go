@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
+)
+
+// Log is a [Recorder] with a queue: Record only queues, one writer goroutine
+// hands batches to the sink and tries again what fails. The writer exists
+// while there is work. Safe for concurrent use. Make one with [New].
+type Log struct {
+	cfg    Config
+	sink   Sink
+	outbox *observe.Outbox[Activity] // nil without an observer
+	panics atomic.Uint64
+	wake   chan struct{}      // capacity 1: look again, sleeping writer
+	ctx    context.Context    // of every write
+	cancel context.CancelFunc // called when Close has ended or given up
+	ended  chan struct{}      // closed when closeErr is set
+
+	// The writer's own, kept to be used again.
+	batch  []entry
+	events []Event
+
+	mu                 sync.Mutex // guards all below; never held while user code runs
+	queue              queue
+	flight             []entry // taken from the queue and not settled; only the writer and giveUp change it
+	pending            int     // events in queue and flight, and their bytes
+	bytes              int
+	seq                uint64        // of the newest entry
+	running            bool          // the writer goroutine exists
+	lingering, pausing bool          // it sleeps, for company or after a failure
+	urgent             bool          // somebody waits for the sink: do not sit out a pause
+	space              chan struct{} // closed when there is room or the log closes; nil when nobody waits
+	flushes            []*flush
+	closing            *flush // Close's own; not nil once closed
+	gaveUp             bool   // Close has: nothing left is ours any more
+	closeErr           error
+
+	recorded, written, retries uint64
+	dropped                    [RetriesSpent + 1]uint64
+	failures                   int       // tries in a row that failed
+	lastErr                    error     // of the last of them
+	writing                    time.Time // start of the try under way
+	lastSuccess                time.Time
+}
+
+var (
+	_ Recorder = (*Log)(nil)
+	_ Source   = (*Log)(nil)
+)
+
+// flush waits until everything up to seq has left queue and flight.
+type flush struct {
+	seq   uint64
+	lost  []ID  // of those, in order
+	cause error // of the last loss
+	done  chan struct{}
+}
+
+// New returns a log that writes to sink. It does no I/O and starts nothing.
+// All that is wrong with cfg is in one error, of [*ConfigError] values.
+func New(sink Sink, cfg Config) (*Log, error) {
+	cfg, err := cfg.withDefaults(sink)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{cfg: cfg, sink: sink, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	if cfg.Observer != nil {
+		l.outbox = observe.NewOutbox(func(ctx context.Context, a Activity) {
+			observe.Contain(&l.panics, func() { cfg.Observer.ObserveAudit(ctx, a) })
+		})
+	}
+	l.tell(context.Background(), Activity{Op: OpCreated})
+	l.drain()
+	return l, nil
+}
+
+// Record freezes e and queues it; O(1), and without an allocation unless a
+// text of e has to be changed or the queue grows. A nil error means accepted:
+// the event will be in the sink, or in the trail as dropped, or in the
+// [*LossError] of Close.
+//
+// Errors: [ErrInvalid] and [ErrTooLarge] for an event that no sink could
+// store, [ErrFull] as [Config.WhenFull] says, [ErrClosed] after Close. Refused
+// events are counted, and all but those after Close are marked in the trail.
+// Events with an id of their own keep it; they go to the sink however often
+// they are recorded, and it stores them once.
+func (l *Log) Record(ctx context.Context, e Event) error {
+	if l.cfg.Enrich != nil {
+		e = l.enrich(ctx, e)
+	}
+	now := time.Now()
+	why, err := freeze(&e, now)
+
+	l.mu.Lock()
+	if n := size(&e); err == nil {
+		if why, err = l.admit(ctx, n); err == nil {
+			l.accept(&e, n, now)
+		}
+	}
+	if err != nil {
+		l.refuse(ctx, &e, why, err, now)
+	}
+	l.mu.Unlock()
+	l.drain()
+	return err
+}
+
+// Flush waits until everything accepted before the call is in the sink. It
+// hurries the writer. When an event was lost meanwhile the error is a
+// [*LossError]. When ctx ends first it wraps ctx's error, [ErrUnavailable] and
+// the sink's last error; nothing is lost by that.
+func (l *Log) Flush(ctx context.Context) error {
+	start := time.Now()
+	l.mu.Lock()
+	if l.closing != nil {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	f := &flush{seq: l.seq, done: make(chan struct{})}
+	l.watch(f)
+	l.mu.Unlock()
+
+	var err error
+	select {
+	case <-f.done:
+		err = f.err()
+	case <-ctx.Done():
+		l.mu.Lock()
+		l.forget(f)
+		err = fmt.Errorf("audit: flush: %w", l.waitedInVain(ctx))
+		l.mu.Unlock()
+	}
+	l.tell(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
+	l.drain()
+	return err
+}
+
+// Close refuses new events, writes what is queued and ends the writer. When
+// ctx ends first it gives up: the error is a [*LossError] that names every
+// event that was accepted and not confirmed by the sink. A loss on the way is
+// reported the same way. Another call waits for the first one and returns
+// the same error.
+//
+// Do not call it from an [Observer]: it waits for the writer, which may be
+// waiting for the observer.
+func (l *Log) Close(ctx context.Context) error {
+	start := time.Now()
+	l.mu.Lock()
+	if l.closing != nil {
+		l.mu.Unlock()
+		select {
+		case <-l.ended:
+			return l.closeErr
+		case <-ctx.Done():
+			return fmt.Errorf("audit: close: another call is still at it: %w", ctx.Err())
+		}
+	}
+	f := &flush{seq: l.seq, done: make(chan struct{})}
+	l.closing = f
+	l.watch(f)
+	l.makeRoom() // those who wait for room learn that the log is closed
+	l.mu.Unlock()
+
+	left := 0
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		left = l.giveUp(ctx, f)
+	}
+	l.cancel() // after giveUp, so that the writer knows what it means
+	l.closeErr = f.err()
+	if loss, ok := errors.AsType[*LossError](l.closeErr); ok {
+		loss.InDoubt = left
+	}
+	close(l.ended)
+	l.tell(ctx, Activity{Op: OpClosed, Events: len(f.lost), Took: time.Since(start), Err: l.closeErr})
+	l.drain()
+	return l.closeErr
+}
+
+// Name returns Config.Name.
+func (l *Log) Name() string { return l.cfg.Name }
+
+// Stats returns a snapshot, cheaply.
+func (l *Log) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Stats{
+		Queued: l.pending, Capacity: l.cfg.Queue, QueuedBytes: int64(l.bytes),
+		Recorded: l.recorded, Written: l.written, Retries: l.retries,
+		ObserverPanics: l.panics.Load(), Dropped: make(map[DropReason]uint64), LastSuccess: l.lastSuccess,
+	}
+	for why, n := range l.dropped {
+		if n > 0 {
+			s.Dropped[DropReason(why)] = n
+		}
+	}
+	switch {
+	case l.pending == 0:
+	case len(l.flight) > 0:
+		s.OldestPending = time.Since(l.flight[0].at)
+	default:
+		s.OldestPending = time.Since(l.queue.at(0).at)
+	}
+	return s
+}
+
+// Healthy returns nil while the sink takes what it gets. Otherwise the error
+// wraps [ErrUnavailable] and says why: the last write failed, the one under way
+// takes longer than Config.WriteTimeout, or the queue is full; after Close it
+// is [ErrClosed].
+func (l *Log) Healthy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closing != nil:
+		return ErrClosed
+	case l.failures > 0:
+		return fmt.Errorf("%w: %s: %d failures in a row: %w", ErrUnavailable, l.cfg.Name, l.failures, l.lastErr)
+	case !l.writing.IsZero() && l.cfg.WriteTimeout > 0 && time.Since(l.writing) > l.cfg.WriteTimeout:
+		return fmt.Errorf("%w: %s: no answer for %s", ErrUnavailable, l.cfg.Name, time.Since(l.writing).Round(time.Millisecond))
+	case l.pending >= l.cfg.Queue:
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, l.cfg.Name, ErrFull)
+	}
+	return nil
+}
+
+// enrich works on a copy: a panic half way leaves the event as it came.
+func (l *Log) enrich(ctx context.Context, e Event) Event {
+	rich, ok := e, false
+	observe.Contain(&l.panics, func() {
+		l.cfg.Enrich(ctx, &rich)
+		ok = true
+	})
+	if ok {
+		return rich
+	}
+	return e
+}
+
+// tell puts an activity in order; drain delivers, with mu not held.
+func (l *Log) tell(ctx context.Context, a Activity) {
+	if l.outbox != nil {
+		a.Source = l
+		l.outbox.Put(ctx, a)
+	}
+}
+
+func (l *Log) drain() {
+	if l.outbox != nil {
+		l.outbox.Drain()
+	}
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// Memory is a [Sink] that keeps events in memory, for tests. It is safe for
+// concurrent use and stores an id once.
+type Memory struct {
+	mu     sync.Mutex
+	events []Event
+	stored map[ID]bool
+}
+
+var _ Sink = (*Memory)(nil)
+
+// NewMemory returns an empty [Memory].
+func NewMemory() *Memory { return &Memory{stored: make(map[ID]bool)} }
+
+// Write stores the events that are not stored yet. It never fails.
+func (m *Memory) Write(_ context.Context, batch []Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range batch {
+		if !m.stored[e.ID] {
+			m.stored[e.ID] = true
+			m.events = append(m.events, e)
+		}
+	}
+	return nil
+}
+
+// Events returns a copy of what is stored, in the order of writing.
+func (m *Memory) Events() []Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.events)
+}

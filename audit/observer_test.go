@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+)
+
+type observerFunc func(context.Context, Activity)
+
+func (f observerFunc) ObserveAudit(ctx context.Context, a Activity) { f(ctx, a) }
+
+func TestObserverIsToldInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		var source Source
+		l := newLog(t, NewMemory(), Config{Name: "trail", Observer: observerFunc(func(_ context.Context, a Activity) {
+			source = a.Source
+			told = append(told, fmt.Sprint(a.Op, " ", a.Drop, " ", a.Events, " ", a.Err != nil))
+		})})
+		mustRecord(t, l, 2)
+		_ = l.Record(t.Context(), Event{})
+		if err := l.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mustClose(t, l)
+		_ = l.Record(t.Context(), Event{Type: "late"})
+		want := []string{
+			"created none 0 false", "record invalid 1 true", "write none 3 false", "flush none 0 false",
+			"closed none 0 false", "record after_close 1 true",
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+		if source.Name() != "trail" || source.Stats().Recorded != 2 {
+			t.Errorf("the source is %v", source)
+		}
+	})
+}
+
+func TestPanickingObserverAndEnrichAreContainedAndCounted(t *testing.T) {
+	m := NewMemory()
+	told := 0
+	l := newLog(t, m, Config{
+		Observer: Observers(nil, observerFunc(func(context.Context, Activity) { panic("observer") }),
+			observerFunc(func(context.Context, Activity) { told++ })),
+		Enrich: func(_ context.Context, e *Event) {
+			e.Reason = "half done"
+			panic("enrich")
+		},
+	})
+	mustRecord(t, l, 1)
+	mustClose(t, l)
+	wantTrail(t, m.Events(), "0")
+	if n := l.Stats().ObserverPanics; n != 4 || told != 3 {
+		t.Errorf("%d panics counted and the other observer told %d times; want 4 (created, enrich, write, closed) and 3", n, told)
+	}
+}
+
+func TestEnrichAddsWhatTheContextKnows(t *testing.T) {
+	type key struct{}
+	m := NewMemory()
+	l := newLog(t, m, Config{Enrich: func(ctx context.Context, e *Event) { e.TraceID, _ = ctx.Value(key{}).(string) }})
+	if err := l.Record(context.WithValue(t.Context(), key{}, "abc"), Event{Type: "ok"}); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, l)
+	if got := m.Events()[0].TraceID; got != "abc" {
+		t.Errorf("trace id %q, want abc", got)
+	}
+}
+
+func TestConfigReportsEveryContradictionAtOnce(t *testing.T) {
+	_, err := New(nil, Config{Queue: -1, MaxBytes: 1, MaxBatch: -1, WhenFull: 9, Retry: Backoff{Base: -1, Max: -2}})
+	var fields []string
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		c, ok := errors.AsType[*ConfigError](e)
+		if !ok {
+			t.Fatalf("%v is no ConfigError", e)
+		}
+		fields = append(fields, c.Field)
+	}
+	if want := []string{"Sink", "Queue", "MaxBytes", "MaxBatch", "WhenFull", "Retry.Base", "Retry.Max"}; !slices.Equal(fields, want) {
+		t.Errorf("contradictions in %v, want %v", fields, want)
+	}
+	if _, err := New(NewMemory(), Config{Queue: 10, MaxBatch: 11}); err == nil || err.Error() != "audit: config: MaxBatch = 11: more than Queue" {
+		t.Errorf("a batch above the queue: %v", err)
+	}
+	if l, err := New(NewMemory(), Config{Queue: 10}); err != nil || l.cfg.MaxBatch != 10 || l.Name() != "audit" {
+		t.Errorf("a small queue takes the batch along: %v", err)
+	}
+}
+
+func TestNamesOfEnumsAreStable(t *testing.T) {
+	for want, got := range map[string]fmt.Stringer{
+		"created": OpCreated, "record": OpRecord, "write": OpWrite, "flush": OpFlush, "closed": OpClosed,
+		"none": NotDropped, "queue_full": QueueFull, "after_close": AfterClose, "invalid": InvalidEvent, "too_large": EventTooLarge,
+		"poisoned": Poisoned, "retries_spent": RetriesSpent, "unknown": DropReason(99),
+		"success": Success, "failure": Failure, "denied": Denied,
+	} {
+		if got.String() != want {
+			t.Errorf("%v, want %q", got, want)
+		}
+	}
+	if Unknown.String() != "unknown" || len(DropReasons()) != 6 {
+		t.Error("unknown outcome or the list of reasons")
+	}
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestEveryAcceptedEventIsStoredOrReported races Record against Flush and
+// Close: what Record accepted is in the sink or in Close's error, once, and
+// what it refused is in neither. HOLDFAST_LONG=1 makes it 10 000 rounds.
+func TestEveryAcceptedEventIsStoredOrReported(t *testing.T) {
+	rounds := 300
+	if os.Getenv("HOLDFAST_LONG") != "" {
+		rounds = 10_000
+	}
+	for round := range rounds {
+		m := newScripted(always(nil))
+		if round%3 == 0 { // some rounds Close gives up
+			m.plan = func(n int, ctx context.Context, _ []Event) error {
+				if n > 0 {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return nil
+			}
+		}
+		l := newLog(t, m, Config{Queue: 64, MaxBatch: 8, Linger: -1, WhenFull: FullPolicy(round % 3)})
+		var accepted atomic.Int64
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for {
+					switch err := l.Record(context.Background(), Event{Type: "ok"}); {
+					case err == nil:
+						accepted.Add(1)
+					case errors.Is(err, ErrClosed):
+						return
+					}
+				}
+			})
+		}
+		all.Go(func() { _ = l.Flush(context.Background()) })
+		for accepted.Load() < 50 { // Close comes into the thick of it
+			runtime.Gosched()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Millisecond)
+		if round%3 != 0 {
+			ctx = context.Background()
+		}
+		err := l.Close(ctx)
+		cancel()
+		all.Wait()
+
+		in := make(map[ID]bool)
+		for _, e := range m.Events() {
+			if e.Type != TypeDropped {
+				in[e.ID] = true
+			}
+		}
+		stored, reported := len(in), 0
+		if loss, ok := errors.AsType[*LossError](err); ok {
+			reported = len(loss.IDs)
+			both := 0 // the sink had them and Close did not live to hear it
+			for _, id := range loss.IDs {
+				if in[id] {
+					both++
+				}
+			}
+			if both > loss.InDoubt {
+				t.Fatalf("round %d: %d events are stored and reported lost, with %d in doubt", round, both, loss.InDoubt)
+			}
+			stored -= both
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		s := l.Stats()
+		// With DropOldest accepted events are dropped before Close, too.
+		dropped := int(s.Dropped[RetriesSpent])
+		if l.cfg.WhenFull == DropOldest {
+			dropped += int(s.Dropped[QueueFull])
+		}
+		if l.cfg.WhenFull != DropOldest && int(accepted.Load()) != stored+reported {
+			t.Fatalf("round %d: %d accepted, %d stored and %d reported lost", round, accepted.Load(), stored, reported)
+		}
+		if l.cfg.WhenFull != DropOldest && (s.Recorded != uint64(accepted.Load()) || int(s.Recorded) != int(s.Written)+dropped || s.Queued != 0) {
+			t.Fatalf("round %d: stats %+v do not add up to %d accepted", round, s, accepted.Load())
+		}
+		if int(s.Written) != stored {
+			t.Fatalf("round %d: %d counted as written, %d stored", round, s.Written, stored)
+		}
+	}
+}
+
+func TestRecordIgnoresACancelledContextWhenThereIsRoom(t *testing.T) {
+	m := NewMemory()
+	l := newLog(t, m, Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Record(ctx, Event{Type: "ok"}); err != nil {
+		t.Errorf("%v, want it accepted: the audited action happened, whatever became of its context", err)
+	}
+	mustClose(t, l)
+	if len(m.Events()) != 1 {
+		t.Error("the event is not in the trail")
+	}
+}
+
+func TestNothingTheCallerChangesLaterReachesTheTrail(t *testing.T) {
+	m := NewMemory()
+	l := newLog(t, m, Config{})
+	fields := map[string]any{"room": "101", "list": []int{1}}
+	e := Event{Type: "ok", Details: JSON(fields)}
+	if err := l.Record(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	fields["room"] = "forged"
+	fields["list"].([]int)[0] = 9
+	e.Type = "forged"
+	mustClose(t, l)
+	if got := m.Events()[0]; got.Type != "ok" || got.Details.String() != `{"list":[1],"room":"101"}` {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestRecordDoesNotAllocate(t *testing.T) {
+	release := make(chan struct{})
+	l := newLog(t, sinkFunc(func(context.Context, []Event) error { <-release; return nil }), Config{Queue: 1 << 16, MaxBytes: -1, Linger: -1})
+	e := Event{Type: "lock.acquired", Outcome: Success, Actor: Entity{ID: "ana"}, Details: JSON(map[string]int{"nights": 3})}
+	ctx := t.Context()
+	for range 20_000 { // grow the ring first
+		_ = l.Record(ctx, e)
+	}
+	if n := testing.AllocsPerRun(5000, func() { _ = l.Record(ctx, e) }); n != 0 {
+		t.Errorf("%v allocations for an event, want none", n)
+	}
+	close(release)
+	mustClose(t, l)
+}
+
+func BenchmarkRecord(b *testing.B) {
+	l := newLog(b, sinkFunc(func(context.Context, []Event) error { return nil }), Config{WhenFull: DropNewest})
+	e := Event{Type: "lock.acquired", Outcome: Success, Actor: Entity{ID: "ana"}, Resource: Entity{Type: "lock", ID: strings.Repeat("r", 20)}, Details: JSON(map[string]int{"nights": 3})}
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = l.Record(b.Context(), e)
+	}
+	_ = l.Close(context.Background())
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+)
+
+// NewSlog returns a [Sink] that hands every event to l's handler, as one
+// record with the event's time and its type as the message, at level Info, or
+// Warn when the outcome is [Failure]. The handler's level does not matter: a
+// trail has none. Empty fields are left out.
+//
+// A logger knows no ids, so an event whose answer got lost may be there twice.
+// The handler's error at one event leaves it and those after it to be written
+// again. A nil l is [slog.Default].
+func NewSlog(l *slog.Logger) Sink { return slogSink{l} }
+
+type slogSink struct{ logger *slog.Logger }
+
+func (s slogSink) Write(ctx context.Context, batch []Event) error {
+	l := s.logger
+	if l == nil {
+		l = slog.Default()
+	}
+	for i := range batch {
+		if err := l.Handler().Handle(ctx, record(&batch[i])); err != nil {
+			failed := make(map[ID]error)
+			for _, e := range batch[i:] {
+				failed[e.ID] = err
+			}
+			return &BatchError{Failed: failed}
+		}
+	}
+	return nil
+}
+
+func record(e *Event) slog.Record {
+	level := slog.LevelInfo
+	if e.Outcome == Failure {
+		level = slog.LevelWarn
+	}
+	r := slog.NewRecord(e.Time, level, e.Type, 0)
+	r.AddAttrs(slog.String("id", e.ID.String()), slog.String("outcome", e.Outcome.String()))
+	for _, a := range [...]struct{ key, value string }{
+		{"reason", e.Reason},
+		{"actor_type", e.Actor.Type}, {"actor_id", e.Actor.ID}, {"actor_name", e.Actor.Name},
+		{"resource_type", e.Resource.Type}, {"resource_id", e.Resource.ID}, {"resource_name", e.Resource.Name},
+		{"tenant", e.Tenant}, {"session_id", e.Session}, {"correlation_id", e.Correlation}, {"trace_id", e.TraceID},
+	} {
+		if a.value != "" {
+			r.AddAttrs(slog.String(a.key, a.value))
+		}
+	}
+	if !e.Details.IsZero() {
+		r.AddAttrs(slog.Any("details", json.RawMessage(e.Details.text)))
+	}
+	return r
+}
