@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+const (
+	maxConflicts = 8    // named in a ConflictError
+	maxParts     = 1024 // of one resource
+	onlyGroup    = "all"
+)
+
+// TryAcquire asks for r once, in one round trip. When somebody is in the way
+// the error is a [*ConflictError]. Give ctx a deadline: without one, only the
+// store's client limits how long a store that does not answer is waited for.
+//
+// When the error is [ErrUnavailable] or ctx ended, the hold may have been
+// granted all the same; it is then given back in the background.
+func (m *Manager) TryAcquire(ctx context.Context, r Resource, opts ...Option) (*Lease, error) {
+	return m.acquire(ctx, r, false, opts)
+}
+
+// Acquire asks for r until it is granted or ctx ends. The error then wraps
+// ctx's and a [*ConflictError] that names who was in the way at last. Do not
+// wait while holding another lease of the same group: two who do so may wait
+// for each other. Ask for both with [All].
+func (m *Manager) Acquire(ctx context.Context, r Resource, opts ...Option) (*Lease, error) {
+	return m.acquire(ctx, r, true, opts)
+}
+
+func (m *Manager) acquire(ctx context.Context, r Resource, patient bool, opts []Option) (*Lease, error) {
+	a := attempt{m: m, patient: patient, start: time.Now(), event: Event{Op: OpAcquire, Resource: r}}
+	l, err := a.run(ctx, r, opts)
+	if err != nil {
+		a.event.Took, a.event.Result, a.event.Err = time.Since(a.start), result(err), err
+		m.observe(ctx, a.event)
+		return nil, err
+	}
+	l.outbox.Drain()
+	return l, nil
+}
+
+// attempt is one call of Acquire or TryAcquire.
+type attempt struct {
+	m       *Manager
+	patient bool
+	start   time.Time
+	waited  time.Duration
+	event   Event
+	wish    wish
+	claim   Claim
+}
+
+func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, error) {
+	if !a.m.gate.enter() {
+		return nil, ErrClosed
+	}
+	defer a.m.gate.leave()
+	var err error
+	if a.wish, err = a.m.wish(opts); err != nil {
+		return nil, err
+	}
+	a.event.Holder, a.event.TTL = a.wish.holder, a.wish.ttl
+	if a.claim, err = a.m.claim(r, a.wish, a.patient); err != nil {
+		return nil, err
+	}
+	a.event.ID = a.claim.ID
+	if !a.patient {
+		return a.ask(ctx)
+	}
+	return a.insist(ctx)
+}
+
+// insist repeats the question until something but a conflict is the answer.
+func (a *attempt) insist(ctx context.Context) (*Lease, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(a.m.stopping, func() { cancel(ErrClosed) })()
+	for {
+		l, err := a.ask(ctx)
+		c, blocked := err.(*blockedError)
+		if !blocked {
+			return l, err
+		}
+		if err := a.wait(ctx, c.grant); err != nil {
+			if ctx.Err() == nil {
+				return nil, unavailable(ctx, "waiting for "+a.claim.Resource.String(), err)
+			}
+			return nil, fmt.Errorf("lock: waiting for %s: %w: %w", a.claim.Resource, ended(ctx), c.ConflictError)
+		}
+	}
+}
+
+// ended is why ctx ended: always its error, and its cause when that says more.
+func ended(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	}
+	return ctx.Err()
+}
+
+func (a *attempt) wait(ctx context.Context, g Grant) error {
+	start := time.Now()
+	a.m.waiting.Add(1)
+	defer func() {
+		a.m.waiting.Add(-1)
+		a.waited += time.Since(start)
+		a.event.Waited = a.waited
+	}()
+	if err := a.m.store.Wait(ctx, a.claim, g); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// blockedError is a conflict together with the answer to wait on.
+type blockedError struct {
+	*ConflictError
+	grant Grant
+}
+
+// ask puts the question once.
+func (a *attempt) ask(ctx context.Context) (*Lease, error) {
+	what := "acquiring " + a.claim.Resource.String()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("lock: %s: %w", what, ended(ctx))
+	}
+	a.event.Attempts++
+	sent := time.Now()
+	g, err := a.m.store.Acquire(ctx, a.claim)
+	if err != nil {
+		a.m.undo(a.claim.Ticket)
+		return nil, unavailable(ctx, what, err)
+	}
+	a.m.sweeper.found(a.claim.Group, g.Expired)
+	switch g.Status {
+	case Granted:
+		return a.granted(ctx, g.Hold, sent)
+	case Blocked:
+		return nil, a.blocked(ctx, g)
+	}
+	return nil, unavailable(ctx, what, errAnswers)
+}
+
+func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, error) {
+	l := a.m.newLease(a.claim.Ticket, h, sent, a.wish)
+	l.waited = a.waited
+	took := time.Since(a.start)
+
+	// No longer than half of what is left: a recorder that hangs must not
+	// turn a granted lease into an expired one.
+	err := a.recordAcquired(ctx, l, max(time.Until(l.deadline)/2, time.Nanosecond))
+	if err != nil && a.m.cfg.AuditRequired {
+		a.takeBack(ctx, l)
+		return nil, err
+	}
+	e := a.event
+	e.Fence, e.Took, e.Waited = l.ticket.Fence, took, l.waited
+	l.outbox.Put(ctx, e)
+	if !l.start() {
+		a.takeBack(ctx, l)
+		if a.m.stopping.Err() != nil {
+			return nil, ErrClosed
+		}
+		return nil, fmt.Errorf("lock: acquiring %s: %w: the answer came after the lease had ended", l.resource, ErrUnavailable)
+	}
+	return l, nil
+}
+
+// takeBack undoes a grant that nobody will get, in the store and, since its
+// beginning may be there, in the trail.
+func (a *attempt) takeBack(ctx context.Context, l *Lease) {
+	a.m.undo(l.ticket)
+	a.m.spawn(func() { _ = l.record(ctx, "lock.released", audit.Success, "undone") })
+}
+
+func (a *attempt) recordAcquired(ctx context.Context, l *Lease, limit time.Duration) error {
+	if a.m.trail.recorder == nil {
+		return nil
+	}
+	e := entry("lock.acquired", audit.Success, l.resource, l.holder,
+		identity(l.ticket.ID, l.ticket.Fence), slog.Duration("ttl", l.ttl), slog.Duration("waited", l.waited), given(a.wish.details))
+	e.Reason = a.wish.reason
+	return a.m.trail.record(ctx, limit, e)
+}
+
+// blocked makes the error of a conflict, and records the first one of a call:
+// of one who waits, on the side.
+func (a *attempt) blocked(ctx context.Context, g Grant) error {
+	slices.SortFunc(g.Conflicts, func(a, b Conflict) int {
+		return cmp.Or(a.Wanted.compare(b.Wanted), a.Hold.Resource.compare(b.Hold.Resource), cmp.Compare(a.Hold.Fence, b.Hold.Fence))
+	})
+	c := &ConflictError{Resource: a.claim.Resource, Conflicts: g.Conflicts, retry: g.Retry}
+	if !a.event.Blocked && a.m.trail.recorder != nil {
+		e := entry("lock.conflict", audit.Denied, c.Resource, a.wish.holder, inTheWay(c.Conflicts), given(a.wish.details))
+		e.Reason = a.wish.reason
+		if a.patient {
+			a.m.spawn(func() { _ = a.m.trail.record(ctx, 0, e) })
+		} else {
+			_ = a.m.trail.record(ctx, 0, e)
+		}
+	}
+	a.event.Blocked = true
+	if a.patient {
+		return &blockedError{c, g}
+	}
+	return c
+}
+
+// claim checks what is wanted and makes the request for it, with a fresh id
+// and token.
+func (m *Manager) claim(r Resource, w wish, queue bool) (Claim, error) {
+	group, err := m.group(r)
+	if err != nil {
+		return Claim{}, err
+	}
+	capacity, err := m.capacity(r)
+	if err != nil {
+		return Claim{}, err
+	}
+	return Claim{
+		Ticket:   Ticket{Space: m.cfg.Name, Group: group, ID: rand.Text()[:16], Token: rand.Text()},
+		Resource: r, Capacity: capacity, TTL: w.ttl, MaxHold: m.cfg.MaxHold,
+		Holder: w.holder, Reason: w.reason, Details: w.details, Queue: queue, Limit: maxConflicts,
+	}, nil
+}
+
+// group returns the conflict domain that all parts of r belong to.
+func (m *Manager) group(r Resource) (string, error) {
+	if err := r.check(); err != nil {
+		return "", err
+	}
+	if n := len(r.parts()); n > maxParts {
+		return "", invalid("%d parts, more than %d", n, maxParts)
+	}
+	if m.cfg.GroupBy == nil {
+		return onlyGroup, nil
+	}
+	var group string
+	for i, p := range r.parts() {
+		g := m.cfg.GroupBy(p.name)
+		switch {
+		case g == "" || !isText(g, MaxName):
+			return "", invalid("GroupBy(%q) is %.300q, want 1 to %d bytes of UTF-8 without NUL", p.name, g, MaxName)
+		case i > 0 && g != group:
+			return "", invalid("resources of two groups, %q and %q, in one All", group, g)
+		}
+		group = g
+	}
+	return group, nil
+}
+
+func (m *Manager) capacity(r Resource) ([]int, error) {
+	var list []int
+	for _, p := range r.parts() {
+		most := 1
+		if m.cfg.Capacity != nil {
+			most = m.cfg.Capacity(p.name)
+		}
+		if p.units > most {
+			return nil, invalid("%s wants %d units of %d", p, p.units, most)
+		}
+		list = append(list, most)
+	}
+	return list, nil
+}

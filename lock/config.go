@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+// Config is what a [Manager] lives by. The zero value of a field is its
+// default; only Name has none.
+type Config struct {
+	// Name is the space of the manager's holds: managers of one name and
+	// store share them, in whatever process. Up to 128 ASCII letters,
+	// digits, and any of "_-.:/".
+	Name string
+
+	// TTL is how long a hold lasts unless it is extended: 30 s by default,
+	// at least a millisecond.
+	TTL time.Duration
+
+	// MaxHold limits the time from the grant to the end, however often the
+	// lease is extended or renewed. 0 or negative = unlimited. A lease
+	// keeps the limit that it was acquired with.
+	MaxHold time.Duration
+
+	// MaxExtensions limits the calls of [Lease.Extend] for a hold, over all
+	// processes; renewals by the watchdog do not count. 0 or negative =
+	// unlimited.
+	MaxExtensions int
+
+	// Holder names who holds, when [Holder] is not given.
+	Holder string
+
+	// GroupBy gives a name's conflict domain, which is also its place in a
+	// Redis Cluster: resources of different groups never conflict and
+	// cannot be in one [All]. nil = one group for all. Every process that
+	// shares the space must use the same function. It must not be empty.
+	GroupBy func(name string) string
+
+	// Capacity gives how many units a name has; nil = 1. Every process must
+	// use the same function.
+	Capacity func(name string) int
+
+	// Audit is told of each acquired, refused, extended, released and lost
+	// lease. A recorder that fails, hangs or panics never changes the
+	// outcome of an operation and delays it by AuditTimeout at most; it is
+	// counted in [Stats.AuditErrors].
+	Audit        audit.Recorder
+	AuditTimeout time.Duration // 100 ms by default
+
+	// AuditRequired gives an acquired lease back, with [ErrAudit], when its
+	// event could not be recorded. Releases are never refused.
+	AuditRequired bool
+
+	// Observer is told of each operation.
+	Observer Observer
+}
+
+const (
+	defaultTTL          = 30 * time.Second
+	defaultAuditTimeout = 100 * time.Millisecond
+	minTTL              = time.Millisecond
+	maxTTL              = 10 * 366 * 24 * time.Hour
+	maxSpace            = 128
+	maxHolder           = 255
+)
+
+// complete returns cfg with its defaults, or every problem it has.
+func (cfg Config) complete() (Config, error) {
+	var problems []error
+	refuse := func(bad bool, field string, value any, why string) {
+		if bad {
+			problems = append(problems, &ConfigError{field, value, why})
+		}
+	}
+	refuse(!isSpace(cfg.Name), "Name", fmt.Sprintf("%.150q", cfg.Name), "want 1 to 128 ASCII letters, digits, or any of _-.:/")
+	refuse(cfg.TTL != 0 && (cfg.TTL < minTTL || cfg.TTL > maxTTL), "TTL", cfg.TTL, "want 1 ms to 10 years")
+	refuse(cfg.MaxHold > 0 && cfg.MaxHold < minTTL, "MaxHold", cfg.MaxHold, "want at least 1 ms; 0 = unlimited")
+	refuse(cfg.MaxHold > maxTTL, "MaxHold", cfg.MaxHold, "want at most 10 years; 0 = unlimited")
+	refuse(cfg.MaxHold >= minTTL && cfg.TTL > cfg.MaxHold, "MaxHold", cfg.MaxHold, fmt.Sprintf("shorter than TTL %s", cfg.TTL))
+	refuse(!isText(cfg.Holder, maxHolder), "Holder", fmt.Sprintf("%.300q", cfg.Holder), "want valid UTF-8 without NUL, up to 255 bytes")
+	refuse(cfg.AuditTimeout < 0, "AuditTimeout", cfg.AuditTimeout, "cannot be off")
+	refuse(cfg.AuditRequired && cfg.Audit == nil, "AuditRequired", true, "needs Audit")
+	if len(problems) > 0 {
+		return cfg, errors.Join(problems...)
+	}
+
+	if cfg.TTL == 0 {
+		cfg.TTL = defaultTTL
+		if cfg.MaxHold > 0 {
+			cfg.TTL = min(cfg.TTL, cfg.MaxHold)
+		}
+	}
+	if cfg.AuditTimeout == 0 {
+		cfg.AuditTimeout = defaultAuditTimeout
+	}
+	cfg.MaxHold = max(cfg.MaxHold, 0)
+	cfg.MaxExtensions = max(cfg.MaxExtensions, 0)
+	return cfg, nil
+}
+
+func isSpace(name string) bool {
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '_', c == '-', c == '.', c == ':', c == '/':
+		default:
+			return false
+		}
+	}
+	return name != "" && len(name) <= maxSpace
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// One error for each question that callers ask, all found with [errors.Is].
+var (
+	// ErrConflict: somebody else holds an overlapping resource. The error is
+	// a [*ConflictError].
+	ErrConflict = errors.New("lock: conflict")
+
+	// ErrMaxReached: MaxExtensions or MaxHold is used up.
+	ErrMaxReached = errors.New("lock: limit of extensions or holding time reached")
+
+	// ErrNotHeld: there is no such hold any more, or it is another's.
+	ErrNotHeld = errors.New("lock: not held")
+
+	// ErrLost: the lease ended under its holder.
+	ErrLost = errors.New("lock: lease lost")
+
+	// ErrReleased: the lease was released, or detached from this process.
+	ErrReleased = errors.New("lock: lease released")
+
+	// ErrInvalid: the arguments or the configuration make no sense; nothing
+	// was sent.
+	ErrInvalid = errors.New("lock: invalid")
+
+	// ErrUnavailable: the store did not answer. The outcome may be either.
+	ErrUnavailable = errors.New("lock: store unavailable")
+
+	// ErrAudit: Config.AuditRequired is set and the event could not be
+	// recorded. The acquired lease has been given back.
+	ErrAudit = errors.New("lock: audit event not recorded")
+
+	// ErrClosed: the manager is closed.
+	ErrClosed = errors.New("lock: manager closed")
+)
+
+// ConfigError is one field of a [Config] that makes no sense. It is
+// [ErrInvalid] too.
+type ConfigError struct {
+	Field string
+	Value any
+	Why   string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("lock: Config.%s is %v: %s", e.Field, e.Value, e.Why)
+}
+
+// Unwrap returns [ErrInvalid].
+func (e *ConfigError) Unwrap() error { return ErrInvalid }
+
+// ConflictError says who is in the way. Its text names what they hold and for
+// how long still; their names are in Conflicts only.
+type ConflictError struct {
+	Resource  Resource   // what was wanted
+	Conflicts []Conflict // up to eight, in the order of the wanted parts
+	retry     time.Duration
+}
+
+func (e *ConflictError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "lock: %s is taken", e.Resource)
+	for i, c := range e.Conflicts {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, " by a hold of %s for %s still", c.Hold.Resource, c.Hold.Left.Round(time.Millisecond))
+	}
+	return b.String()
+}
+
+// RetryAfter is when the first of the conflicts ends at the latest, counted
+// from the answer: trying again earlier helps only if somebody releases or if
+// the holder does not extend. At least a millisecond.
+func (e *ConflictError) RetryAfter() time.Duration { return max(e.retry, time.Millisecond) }
+
+// Unwrap returns [ErrConflict].
+func (e *ConflictError) Unwrap() error { return ErrConflict }
+
+// invalid makes an [ErrInvalid] with its reason.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+// unavailable wraps a store's error with what was attempted. When ctx has
+// ended, its error is in there too, whatever the store says. A caller who
+// cancelled learns just that: it says nothing about the store.
+func unavailable(ctx context.Context, what string, err error) error {
+	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+		err = errors.Join(err, ended)
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("lock: %s: %w", what, err)
+	}
+	return fmt.Errorf("lock: %s: %w: %w", what, ErrUnavailable, err)
+}
+
+// result names an operation's outcome for observers.
+func result(err error) Result {
+	for _, known := range []struct {
+		err    error
+		result Result
+	}{
+		{nil, OK},
+		{ErrInvalid, Invalid},
+		{ErrAudit, AuditFailed},
+		{ErrMaxReached, MaxReached},
+		{ErrNotHeld, NotHeld},
+		{context.Canceled, Canceled},
+		{ErrClosed, Canceled},
+		{ErrUnavailable, Unavailable},
+		{context.DeadlineExceeded, TimedOut},
+		{ErrConflict, Conflicted},
+	} {
+		if errors.Is(err, known.err) {
+			return known.result
+		}
+	}
+	return Failed
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"context"
+	"time"
+)
+
+// Observer is told of every operation of a [Manager], once, when its outcome
+// is known. Events of one lease arrive in order; all arrive outside any lock.
+// It runs on the caller's goroutine: be quick. A panic is contained and
+// counted in [Stats.ObserverPanics].
+type Observer interface {
+	ObserveLock(ctx context.Context, e Event)
+}
+
+// Source is a manager seen by those who read it from time to time, such as a
+// metrics collector. Both methods are cheap and do no I/O.
+type Source interface {
+	Name() string
+	Stats() Stats
+}
+
+// Op is an operation of a manager or a lease.
+type Op uint8
+
+const (
+	OpCreated      Op = iota // sent by [New]
+	OpAcquire                // TryAcquire, Acquire or Do: one event a call
+	OpExtend                 // by the holder
+	OpRenew                  // by the watchdog
+	OpResume                 // a lease taken over from a Ref
+	OpRelease                // by the holder
+	OpForceRelease           // by somebody else
+	OpLost                   // the lease ended under its holder
+	OpExpired                // an expired hold was found and told
+	OpClosed                 // Close
+)
+
+// String returns the operation in lower case with underscores, such as
+// "force_release".
+func (o Op) String() string {
+	return name(o, "created", "acquire", "extend", "renew", "resume", "release", "force_release", "lost", "expired", "closed")
+}
+
+// Result is how an operation ended.
+type Result uint8
+
+const (
+	OK          Result = iota
+	Conflicted         // somebody else holds an overlapping resource
+	MaxReached         // MaxExtensions or MaxHold is used up
+	NotHeld            // the lease is not there any more
+	TimedOut           // the deadline of ctx passed while waiting for a conflict to end
+	Canceled           // ctx was cancelled by the caller
+	Invalid            // the arguments make no sense; nothing was sent
+	Unavailable        // the store did not answer
+	AuditFailed        // AuditRequired, and the event could not be recorded
+	Failed             // anything else
+)
+
+// String returns "success" for OK, "error" for Failed, and the other results
+// in lower case with underscores, such as "max_reached".
+func (r Result) String() string {
+	return name(r, "success", "conflict", "max_reached", "not_held", "timeout", "canceled", "invalid", "unavailable", "audit_failed", "error")
+}
+
+func name[T ~uint8](v T, names ...string) string {
+	if int(v) < len(names) {
+		return names[v]
+	}
+	return "unknown"
+}
+
+// Event is one operation. More fields may be added.
+type Event struct {
+	Op                      Op
+	Result                  Result
+	Source                  Source
+	Resource                Resource
+	ID, Holder              string
+	Fence                   uint64
+	Blocked                 bool // the first try met a conflict, whether granted later or not
+	Attempts                int
+	Took, Waited, Held, TTL time.Duration
+	Err                     error // a [*ConflictError] names the holders
+}
+
+// Stats is a snapshot of a manager. The counters never fall.
+type Stats struct {
+	Held           int // leases of this manager that have not ended
+	Renewing       int // those that the watchdog renews
+	Waiting        int // calls of Acquire that wait for a conflict to end
+	AuditErrors    uint64
+	ObserverPanics uint64
+}

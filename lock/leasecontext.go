@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"context"
+	"time"
+)
+
+// Context returns a context that ends when parent does or when the lease
+// does, whichever is first, whether or not the store can be reached. Its
+// error is always [context.Canceled], so that nobody takes the end of a lease
+// for a slow answer; [context.Cause] says why: [ErrLost], [ErrReleased],
+// [ErrMaxReached], or parent's own cause. Values and the deadline are
+// parent's.
+func (l *Lease) Context(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(l.ctx)
+	c := &leaseContext{Context: ctx, parent: parent, cancel: cancel}
+	if parent.Done() == nil {
+		return c
+	}
+	stop := context.AfterFunc(parent, c.follow)
+	context.AfterFunc(ctx, func() { stop() }) // parent may live on for long
+	c.Err()
+	return c
+}
+
+// leaseContext descends from the lease's context, so that it ends in the same
+// instant, and follows parent.
+type leaseContext struct {
+	context.Context
+	parent context.Context
+	cancel context.CancelCauseFunc
+}
+
+func (c *leaseContext) follow() { c.cancel(context.Cause(c.parent)) }
+
+func (c *leaseContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+
+// Err follows parent by itself: it must not lag behind parent's Err.
+func (c *leaseContext) Err() error {
+	if c.parent.Err() != nil {
+		c.follow()
+	}
+	return c.Context.Err()
+}
+
+// Value asks the lease's context first. It has no values but package
+// context's own, by which it finds and cancels descendants.
+func (c *leaseContext) Value(key any) any {
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return c.parent.Value(key)
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+
+package locktest_test
+
+import (
+	"context"
+	"iter"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/locktest"
+	"github.com/holdfast-go/holdfast/lock/memlock"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func TestAStoreThatKeepsItsPromisesPasses(t *testing.T) {
+	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual(), locktest.Steps(400))
+}
+
+// spoiled is a store that breaks one promise, the way real stores have.
+type spoiled struct {
+	lock.Store
+	claim   func(*lock.Claim)
+	renewal func(*lock.Renewal)
+	ticket  func(*lock.Ticket)
+	grant   func(lock.Claim, *lock.Grant)
+	told    func([]string) []string
+	query   func(*lock.Query)
+	deaf    bool // to an ended context
+}
+
+func (s spoiled) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+	asked := c
+	if s.claim != nil {
+		s.claim(&c)
+	}
+	if s.deaf {
+		ctx = context.WithoutCancel(ctx)
+	}
+	g, err := s.Store.Acquire(ctx, c)
+	if s.grant != nil {
+		s.grant(asked, &g)
+	}
+	return g, err
+}
+
+func (s spoiled) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+	if s.renewal != nil {
+		for i := range rs {
+			s.renewal(&rs[i])
+		}
+	}
+	return s.Store.Extend(ctx, rs)
+}
+
+func (s spoiled) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
+	if s.ticket != nil {
+		s.ticket(&k)
+	}
+	return s.Store.Release(ctx, k)
+}
+
+func (s spoiled) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+	if s.query != nil {
+		s.query(&q)
+	}
+	return s.Store.Holds(ctx, q)
+}
+
+func (s spoiled) Sweep(ctx context.Context, q lock.Query, told []string) ([]lock.Hold, error) {
+	if s.told != nil {
+		told = s.told(told)
+	}
+	return s.Store.Sweep(ctx, q, told)
+}
+
+// spoilings break a promise each, and name the rule that has to notice.
+var spoilings = map[string]struct {
+	rule  string
+	store spoiled
+}{
+	"closed ranges": {"TouchingRangesDoNotConflict", spoiled{claim: func(c *lock.Claim) {
+		if from, to := c.Resource.Bounds(); c.Resource.Kind() == lock.Numbers && to < lock.MaxBound {
+			c.Resource = lock.Span(c.Resource.Name(), from, to+1).Units(c.Resource.Size())
+		}
+	}}},
+	"space forgotten": {"NamesGroupsAndSpacesAreApart", spoiled{claim: func(c *lock.Claim) { c.Space = c.Space[:18] }}},
+	"capacity off by one": {"CapacityCountsTheBusiestPoint", spoiled{claim: func(c *lock.Claim) {
+		for i := range c.Capacity {
+			if c.Capacity[i] > 1 {
+				c.Capacity[i]++
+			}
+		}
+	}}},
+	"fences from 1":     {"FencesComeFromTheClock", spoiled{grant: func(_ lock.Claim, g *lock.Grant) { g.Hold.Fence %= 1000 }}},
+	"token shown":       {"NoAnswerShowsAToken", spoiled{grant: func(c lock.Claim, g *lock.Grant) { g.Hold.Reason += c.Token }}},
+	"MaxHold forgotten": {"MaxHoldLimitsEverything", spoiled{claim: func(c *lock.Claim) { c.MaxHold = 0 }}},
+	"renewals counted":  {"MaxExtensionsCountsTheHoldersOwn", spoiled{renewal: func(r *lock.Renewal) { r.Count = true }}},
+	"nonce forgotten":   {"ARepeatedExtensionCountsOnce", spoiled{renewal: func(r *lock.Renewal) { r.Nonce = "" }}},
+	"any token extends": {"ExtendNeedsTheToken", spoiled{renewal: func(r *lock.Renewal) { r.Force = true }}},
+	"any token releases": {"ReleaseNeedsTheToken", spoiled{ticket: func(k *lock.Ticket) {
+		k.Force = true
+	}}},
+	"told once":          {"ExpiriesAreToldUntilTold", spoiled{told: func([]string) []string { return nil }}},
+	"limit forgotten":    {"ConflictsAreLimited", spoiled{claim: func(c *lock.Claim) { c.Limit = 100 }}},
+	"all holds listed":   {"HoldsListsWhatOverlaps", spoiled{query: func(q *lock.Query) { q.Resource = lock.Resource{} }}},
+	"context ignored":    {"AnEndedContextIsAnError", spoiled{deaf: true}},
+	"TTL rounded up":     {"AGrantTellsTheWholeHold", spoiled{claim: func(c *lock.Claim) { c.TTL += time.Second }}},
+	"details forgotten":  {"TextSurvives", spoiled{claim: func(c *lock.Claim) { c.Details = nil }}},
+	"units forgotten":    {"RandomHistoriesAgreeWithTheModel", spoiled{claim: func(c *lock.Claim) { c.Resource = c.Resource.Units(1) }}},
+	"everything granted": {"OfManyOneIsGranted", spoiled{grant: func(_ lock.Claim, g *lock.Grant) { g.Status = lock.Granted }}},
+}
+
+const spoilingVar = "HOLDFAST_LOCKTEST_SPOILING"
+
+// TestASpoiledStore is the child's part of TestEachBrokenPromiseIsNoticed.
+func TestASpoiledStore(t *testing.T) {
+	s, ok := spoilings[os.Getenv(spoilingVar)]
+	if !ok {
+		return // not asked for
+	}
+	locktest.Run(t, func(testing.TB) lock.Store {
+		s.store.Store = memlock.New()
+		return s.store
+	}, locktest.Virtual())
+}
+
+func TestEachBrokenPromiseIsNoticed(t *testing.T) {
+	for name, s := range spoilings {
+		t.Run(name, func(t *testing.T) {
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestASpoiledStore$/^"+s.rule+"$")
+			child.Env = append(os.Environ(), spoilingVar+"="+name)
+			out, err := child.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "--- FAIL: TestASpoiledStore/"+s.rule) || strings.Contains(string(out), "panic:") {
+				t.Errorf("the suite passes a store with %s, or breaks down (%v):\n%s", name, err, out)
+			}
+		})
+	}
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+
+// Package locktest checks that a [lock.Store] keeps the promises that leases
+// rest on: cases that each break one rule, and a model test that compares
+// long random histories with the plainest possible implementation.
+//
+//	func TestStore(t *testing.T) {
+//		locktest.Run(t, func(t testing.TB) lock.Store { return mystore.New() })
+//	}
+//
+// Each case works in a space of its own, so stores may share one server.
+package locktest
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// Option changes how [Run] runs.
+type Option func(*config)
+
+type config struct {
+	virtual bool
+	steps   int
+}
+
+// Virtual runs each case inside a [testing/synctest] bubble of its own, with
+// newStore called inside it. The store's time must be the bubble's. Timed
+// cases are then instant and exact; without Virtual they use short TTLs in
+// real time.
+func Virtual() Option { return func(c *config) { c.virtual = true } }
+
+// Steps sets the length of the model test: by default 4000 steps in virtual
+// time and 800 in real time, split over several histories.
+func Steps(n int) Option { return func(c *config) { c.steps = n } }
+
+// Run runs every case as a subtest of t. newStore makes a fresh store for a
+// case and cleans up with t.
+func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
+	t.Helper()
+	cfg := config{}
+	for _, o := range opts {
+		o(&cfg)
+	}
+	if cfg.steps <= 0 {
+		cfg.steps = 800
+		if cfg.virtual {
+			cfg.steps = 4000
+		}
+	}
+	for _, group := range [][]rule{acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, waitRules, modelRules} {
+		for _, r := range group {
+			t.Run(r.name, func(t *testing.T) {
+				run := func(t *testing.T) { r.check(newBench(t, newStore(t), cfg, r)) }
+				if cfg.virtual {
+					synctest.Test(t, run)
+				} else {
+					run(t)
+				}
+			})
+		}
+	}
+}
+
+// rule is one promise, and what it means when a store breaks it.
+type rule struct {
+	name, broken string
+	check        func(b *bench)
+}
+
+// bench is what a case works with.
+type bench struct {
+	*testing.T
+	config
+	store lock.Store
+	space string
+	ctx   context.Context
+	short time.Duration // a TTL that a case can wait for
+	slack time.Duration // how exact times are
+	rule  rule
+}
+
+const long = time.Hour // a TTL that no case outlives
+
+func newBench(t *testing.T, s lock.Store, cfg config, r rule) *bench {
+	b := &bench{T: t, config: cfg, store: s, rule: r, ctx: t.Context()}
+	b.space = "locktest-" + strings.ToLower(rand.Text()[:10])
+	b.short, b.slack = 2*time.Second, time.Millisecond
+	if !cfg.virtual {
+		b.short, b.slack = 250*time.Millisecond, 5*time.Second
+	}
+	return b
+}
+
+// broken ends the case with what the broken rule means.
+func (b *bench) broken(format string, args ...any) {
+	b.Helper()
+	b.Fatalf(format+"\n%s", append(args, b.rule.broken)...)
+}
+
+// outlast waits until what had ttl to live when this is called has expired.
+// In real time it sleeps, since that is what expiry is about.
+func (b *bench) outlast(ttl time.Duration) {
+	if b.virtual {
+		time.Sleep(ttl)
+		return
+	}
+	time.Sleep(ttl + 20*time.Millisecond)
+}
+
+// ticket makes a fresh one in the case's only group.
+func (b *bench) ticket() lock.Ticket {
+	return lock.Ticket{Space: b.space, Group: "all", ID: rand.Text()[:16], Token: rand.Text()}
+}
+
+// claim makes a fresh claim with one unit of capacity, long to live.
+func (b *bench) claim(r lock.Resource) lock.Claim {
+	c := lock.Claim{Ticket: b.ticket(), Resource: r, TTL: long, Holder: "guest", Reason: "a case", Limit: 8}
+	for range r.Parts() {
+		c.Capacity = append(c.Capacity, 1)
+	}
+	return c
+}
+
+// acquire sends a claim; an error ends the case.
+func (b *bench) acquire(c lock.Claim) lock.Grant {
+	b.Helper()
+	g, err := b.store.Acquire(b.ctx, c)
+	if err != nil {
+		b.Fatalf("Acquire(%s): %v", c.Resource, err)
+	}
+	return g
+}
+
+// hold claims r, which must be free, and returns the claim with its fence.
+func (b *bench) hold(r lock.Resource) lock.Claim {
+	b.Helper()
+	return b.granted(b.claim(r))
+}
+
+// granted sends a claim that must be granted.
+func (b *bench) granted(c lock.Claim) lock.Claim {
+	b.Helper()
+	g := b.acquire(c)
+	if g.Status != lock.Granted {
+		b.broken("Acquire(%s) = status %d, want Granted; in the way: %v", c.Resource, g.Status, g.Conflicts)
+	}
+	c.Fence = g.Hold.Fence
+	return c
+}
+
+// blocked sends a claim that must be refused.
+func (b *bench) blocked(c lock.Claim) lock.Grant {
+	b.Helper()
+	g := b.acquire(c)
+	if g.Status != lock.Blocked {
+		b.broken("Acquire(%s) = status %d, want Blocked", c.Resource, g.Status)
+	}
+	return g
+}
+
+// extend sends one renewal.
+func (b *bench) extend(r lock.Renewal) lock.Grant {
+	b.Helper()
+	gs, err := b.store.Extend(b.ctx, []lock.Renewal{r})
+	if err != nil || len(gs) != 1 {
+		b.Fatalf("Extend: %d answers to one renewal, %v", len(gs), err)
+	}
+	return gs[0]
+}
+
+// release sends a release.
+func (b *bench) release(t lock.Ticket) lock.Status {
+	b.Helper()
+	g, err := b.store.Release(b.ctx, t)
+	if err != nil {
+		b.Fatalf("Release: %v", err)
+	}
+	return g.Status
+}
+
+// sweep asks for expired holds.
+func (b *bench) sweep(limit int, told ...string) []lock.Hold {
+	b.Helper()
+	due, err := b.store.Sweep(b.ctx, lock.Query{Space: b.space, Group: "all", Limit: limit}, told)
+	if err != nil {
+		b.Fatalf("Sweep: %v", err)
+	}
+	return due
+}
+
+// holds lists the live holds that overlap r.
+func (b *bench) holds(r lock.Resource) (list []lock.Hold) {
+	b.Helper()
+	for h, err := range b.store.Holds(b.ctx, lock.Query{Space: b.space, Group: "all", Resource: r}) {
+		if err != nil {
+			b.Fatalf("Holds: %v", err)
+		}
+		list = append(list, h)
+	}
+	return list
+}
+
+// near reports whether a time is as expected: never more, and less by no more
+// than the slack.
+func (b *bench) near(got, want time.Duration) bool { return got <= want && got >= want-b.slack }
+
+func ids(holds []lock.Hold) (list []string) {
+	for _, h := range holds {
+		list = append(list, h.ID)
+	}
+	return list
+}

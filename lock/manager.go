@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
+)
+
+// Manager acquires leases in one space of a store. It is safe for concurrent
+// use. Make it with [New], end it with [Manager.Close].
+type Manager struct {
+	store    Store
+	cfg      Config
+	trail    *trail
+	sweeper  *sweeper
+	watchdog *watchdog
+	gate     gate
+
+	stopping context.Context // ends when Close begins
+	stop     context.CancelFunc
+
+	undoing chan struct{} // one token for each acquire being undone
+	waiting atomic.Int64
+	panics  atomic.Uint64
+
+	mu     sync.Mutex
+	closed bool
+	leases map[*Lease]struct{} // held here
+}
+
+const (
+	releaseTimeout = 5 * time.Second // of a release, whatever its caller's ctx says
+	maxUndoing     = 64              // acquires being undone at once; the TTL undoes the rest
+	maxReleasing   = 16              // releases that Close has under way at once
+)
+
+// New makes a manager, or reports every problem of cfg in one error that wraps
+// a [*ConfigError] for each. It does no I/O and starts no goroutine.
+func New(store Store, cfg Config) (*Manager, error) {
+	cfg, err := cfg.complete()
+	if store == nil {
+		err = errors.Join(fmt.Errorf("%w: a nil Store", ErrInvalid), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{store: store, cfg: cfg, undoing: make(chan struct{}, maxUndoing), leases: make(map[*Lease]struct{})}
+	m.stopping, m.stop = context.WithCancel(context.Background())
+	m.trail = newTrail(cfg)
+	m.sweeper = newSweeper(m)
+	m.watchdog = newWatchdog(m)
+	m.observe(context.Background(), Event{Op: OpCreated})
+	return m, nil
+}
+
+// Name returns Config.Name.
+func (m *Manager) Name() string { return m.cfg.Name }
+
+// Stats returns a snapshot. It does no I/O.
+func (m *Manager) Stats() Stats {
+	m.mu.Lock()
+	held := len(m.leases)
+	m.mu.Unlock()
+	return Stats{
+		Held:           held,
+		Renewing:       m.watchdog.size(),
+		Waiting:        int(m.waiting.Load()),
+		AuditErrors:    m.trail.failed.Load(),
+		ObserverPanics: m.panics.Load(),
+	}
+}
+
+// Close ends the manager: calls that wait end with [ErrClosed], as do all
+// later ones, and every lease that is held here and not detached is released,
+// each on its own. It waits for all of that, and for the background work that
+// earlier calls caused, until ctx ends; what is then still under way ends
+// within seconds. It returns what could not be released. Later calls only
+// wait.
+func (m *Manager) Close(ctx context.Context) error {
+	if !m.gate.close() {
+		return m.quiet(ctx)
+	}
+	start := time.Now()
+	m.stop()
+	err := errors.Join(m.releaseAll(ctx), m.quiet(ctx))
+	m.observe(ctx, Event{Op: OpClosed, Result: result(err), Took: time.Since(start), Err: err})
+	return err
+}
+
+func (m *Manager) quiet(ctx context.Context) error {
+	if err := m.gate.wait(ctx); err != nil {
+		return fmt.Errorf("lock: closing %s: %w", m.cfg.Name, err)
+	}
+	return nil
+}
+
+// releaseAll releases what is held here, and sees to it that no lease is
+// added any more.
+func (m *Manager) releaseAll(ctx context.Context) error {
+	m.mu.Lock()
+	m.closed = true
+	var held []*Lease
+	for l := range m.leases {
+		held = append(held, l)
+	}
+	m.mu.Unlock()
+
+	var (
+		next atomic.Int64
+		mu   sync.Mutex
+		errs []error
+		done sync.WaitGroup
+	)
+	ended := make(chan struct{})
+	for range min(maxReleasing, len(held)) {
+		done.Add(1)
+		m.spawn(func() {
+			defer done.Done()
+			for i := next.Add(1) - 1; int(i) < len(held); i = next.Add(1) - 1 {
+				if err := held[i].Release(ctx); err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	m.spawn(func() { done.Wait(); close(ended) })
+	select {
+	case <-ended:
+	case <-ctx.Done(): // quiet reports it
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return errors.Join(errs...)
+}
+
+// spawn runs f on a goroutine that Close waits for.
+func (m *Manager) spawn(f func()) {
+	m.gate.join()
+	go func() {
+		defer m.gate.leave()
+		f()
+	}()
+}
+
+// add makes the manager responsible for l, unless it is closed.
+func (m *Manager) add(l *Lease) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.leases[l] = struct{}{}
+	}
+	return !m.closed
+}
+
+// forget drops an ended lease.
+func (m *Manager) forget(l *Lease) {
+	m.watchdog.remove(l)
+	m.mu.Lock()
+	delete(m.leases, l)
+	m.mu.Unlock()
+}
+
+// undo gives a hold back whose grant nobody knows of: the answer got lost, or
+// came too late. The request may still be on its way, so a hold that is
+// missing is looked for again.
+func (m *Manager) undo(t Ticket) {
+	select {
+	case m.undoing <- struct{}{}:
+	default:
+		return
+	}
+	m.spawn(func() {
+		defer func() { <-m.undoing }()
+		for _, pause := range []time.Duration{0, 100 * time.Millisecond, time.Second} {
+			select {
+			case <-time.After(pause):
+			case <-m.stopping.Done(): // one quick last try
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+			g, err := m.store.Release(ctx, t)
+			cancel()
+			if err == nil && g.Status == Granted || pause > 0 && m.stopping.Err() != nil {
+				return
+			}
+		}
+	})
+}
+
+// observe tells the observer. It must be called without any lock held.
+func (m *Manager) observe(ctx context.Context, e Event) {
+	if m.cfg.Observer == nil {
+		return
+	}
+	e.Source = m
+	observe.Contain(&m.panics, func() { m.cfg.Observer.ObserveLock(ctx, e) })
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+
+package memlock
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// group is one conflict domain. The store's mutex guards it.
+type group struct {
+	live    map[string]*hold            // by id
+	byName  map[string]map[string]*hold // the same, by each name they hold
+	ends    ends                        // the same, the first to expire on top
+	expired []*hold                     // and not told, the oldest first
+	freed   chan struct{}               // closed, and made anew, by whatever may let a waiter in
+}
+
+const (
+	maxExpired = 1024
+	maxAge     = 7 * 24 * time.Hour // of an expired hold
+)
+
+func newGroup() *group {
+	return &group{live: make(map[string]*hold), byName: make(map[string]map[string]*hold), freed: make(chan struct{})}
+}
+
+func (g *group) empty() bool { return len(g.live) == 0 && len(g.expired) == 0 }
+
+func (g *group) add(h *hold) {
+	g.live[h.ID] = h
+	heap.Push(&g.ends, h)
+	for p := range h.Resource.Parts() {
+		of := g.byName[p.Name()]
+		if of == nil {
+			of = make(map[string]*hold)
+			g.byName[p.Name()] = of
+		}
+		of[h.ID] = h
+	}
+}
+
+func (g *group) remove(h *hold) {
+	delete(g.live, h.ID)
+	heap.Remove(&g.ends, h.index)
+	for p := range h.Resource.Parts() {
+		of := g.byName[p.Name()]
+		if delete(of, h.ID); len(of) == 0 {
+			delete(g.byName, p.Name())
+		}
+	}
+	close(g.freed)
+	g.freed = make(chan struct{})
+}
+
+// find returns the live hold that the ticket gives a right to, or nil.
+func (g *group) find(k lock.Ticket) *hold {
+	if h := g.live[k.ID]; h != nil && h.owns(k) {
+		return h
+	}
+	return nil
+}
+
+// expire sets aside what has expired by now, within bounds.
+func (g *group) expire(now time.Time) {
+	for len(g.ends) > 0 && !g.ends[0].ExpiresAt.After(now) {
+		h := g.ends[0]
+		g.remove(h)
+		g.expired = append(g.expired, h)
+	}
+	drop := max(0, len(g.expired)-maxExpired)
+	for drop < len(g.expired) && now.Sub(g.expired[drop].ExpiresAt) > maxAge {
+		drop++
+	}
+	g.expired = slices.Delete(g.expired, 0, drop)
+}
+
+func (g *group) untold(limit int, now time.Time) []lock.Hold {
+	var list []lock.Hold
+	for _, h := range g.expired[:min(limit, len(g.expired))] {
+		list = append(list, h.view(now))
+	}
+	return list
+}
+
+func (g *group) tell(told []string) {
+	if len(told) > 0 {
+		g.expired = slices.DeleteFunc(g.expired, func(h *hold) bool { return slices.Contains(told, h.ID) })
+	}
+}
+
+// extend answers one renewal.
+func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
+	h := g.find(r.Ticket)
+	switch {
+	case h == nil:
+		return lock.Grant{Status: lock.Missing}
+	case r.Count && r.Nonce != "" && r.Nonce == h.nonce: // the same one again
+		return lock.Grant{Hold: h.view(now)}
+	case r.Count && r.MaxExtensions > 0 && h.Extensions >= r.MaxExtensions:
+		return lock.Grant{Status: lock.Capped, Hold: h.view(now)}
+	}
+	until, cut := now.Add(r.TTL), false
+	if end := h.AcquiredAt.Add(h.maxHold); h.maxHold > 0 && until.After(end) {
+		until, cut = end, true
+	}
+	if cut && !until.After(h.ExpiresAt) {
+		return lock.Grant{Status: lock.Capped, Hold: h.view(now)}
+	}
+	if until.After(h.ExpiresAt) {
+		h.ExpiresAt = until
+		heap.Fix(&g.ends, h.index)
+	}
+	if r.Count {
+		h.Extensions++
+		h.nonce = r.Nonce
+	}
+	return lock.Grant{Hold: h.view(now)}
+}
+
+// obstacle is what keeps a claim from being granted.
+type obstacle struct {
+	conflicts []lock.Conflict
+	retry     time.Duration
+}
+
+// inTheWay returns who overlaps the parts of the claim that do not fit.
+func (g *group) inTheWay(c lock.Claim, now time.Time) (o obstacle) {
+	i := 0
+	for part := range c.Resource.Parts() {
+		most := c.Capacity[i]
+		i++
+		holders, busiest := g.overlapping(part)
+		if busiest+part.Size() <= most {
+			continue
+		}
+		for _, h := range holders {
+			if left := h.ExpiresAt.Sub(now); o.retry == 0 || left < o.retry {
+				o.retry = left
+			}
+			if len(o.conflicts) < max(c.Limit, 1) {
+				o.conflicts = append(o.conflicts, lock.Conflict{Wanted: part, Hold: h.view(now)})
+			}
+		}
+	}
+	return o
+}
+
+// overlapping returns the live holds that overlap a part, and how many units
+// they take at its busiest point. What is of another kind counts everywhere.
+func (g *group) overlapping(part lock.Resource) (holders []*hold, busiest int) {
+	type edge struct {
+		at    int64
+		units int
+	}
+	var edges []edge
+	everywhere := 0
+	from, _ := part.Bounds()
+	for _, h := range g.byName[part.Name()] {
+		hit := false
+		for p := range h.Resource.Parts() {
+			switch {
+			case !p.Overlaps(part):
+				continue
+			case p.Kind() != part.Kind():
+				everywhere += p.Size()
+			default:
+				start, end := p.Bounds()
+				edges = append(edges, edge{max(start, from), p.Size()}, edge{end, -p.Size()})
+			}
+			hit = true
+		}
+		if hit {
+			holders = append(holders, h)
+		}
+	}
+	// What ends at a point makes room before what begins there: [from, to).
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.units, b.units)) })
+	taken := 0
+	for _, e := range edges {
+		taken += e.units
+		busiest = max(busiest, taken)
+	}
+	return holders, everywhere + busiest
+}
+
+// list returns the live holds that overlap the query, in order.
+func (g *group) list(q lock.Query, now time.Time) []lock.Hold {
+	var list []lock.Hold
+	all := q.Resource.Name() == ""
+	for _, h := range g.live {
+		if all || h.Resource.Overlaps(q.Resource) {
+			list = append(list, h.view(now))
+		}
+	}
+	slices.SortFunc(list, func(a, b lock.Hold) int {
+		af, _ := a.Resource.Bounds()
+		bf, _ := b.Resource.Bounds()
+		return cmp.Or(cmp.Compare(a.Resource.Name(), b.Resource.Name()), cmp.Compare(a.Resource.Kind(), b.Resource.Kind()),
+			cmp.Compare(af, bf), cmp.Compare(a.Fence, b.Fence))
+	})
+	if q.Limit > 0 && len(list) > q.Limit {
+		list = list[:q.Limit]
+	}
+	return list
+}
+
+// ends is a heap of holds by expiry.
+type ends []*hold
+
+func (e ends) Len() int           { return len(e) }
+func (e ends) Less(i, j int) bool { return e[i].ExpiresAt.Before(e[j].ExpiresAt) }
+
+func (e ends) Swap(i, j int) {
+	e[i], e[j] = e[j], e[i]
+	e[i].index, e[j].index = i, j
+}
+
+func (e *ends) Push(x any) {
+	h := x.(*hold)
+	h.index = len(*e)
+	*e = append(*e, h)
+}
+
+func (e *ends) Pop() any {
+	last := len(*e) - 1
+	h := (*e)[last]
+	(*e)[last] = nil
+	*e = (*e)[:last]
+	return h
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+
+package memlock_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/locktest"
+	"github.com/holdfast-go/holdfast/lock/memlock"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func TestTheStoreKeepsItsPromisesInVirtualTime(t *testing.T) {
+	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual())
+}
+
+func TestTheStoreKeepsItsPromisesInRealTime(t *testing.T) {
+	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() })
+}
+
+func TestUntoldExpiriesAreBoundedInNumberAndDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memlock.New()
+		claim := func(i int) lock.Claim {
+			return lock.Claim{
+				Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: fmt.Sprint("id", i), Token: "token"},
+				Resource: lock.Span("room", int64(i), int64(i+1)), Capacity: []int{1}, TTL: time.Second + time.Duration(i)*time.Millisecond,
+			}
+		}
+		for i := range 1100 {
+			if g, err := s.Acquire(t.Context(), claim(i)); err != nil || g.Status != lock.Granted {
+				t.Fatalf("claim %d: status %d, %v", i, g.Status, err)
+			}
+		}
+		time.Sleep(time.Hour)
+		due := func() []lock.Hold {
+			list, err := s.Sweep(t.Context(), lock.Query{Space: "rooms", Group: "all", Limit: 5000}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+		if list := due(); len(list) != 1024 || list[0].ID != "id76" {
+			t.Errorf("%d expired holds are listed, want the youngest 1024", len(list))
+		}
+		time.Sleep(7 * 24 * time.Hour)
+		if n := len(due()); n != 0 {
+			t.Errorf("%d expired holds are listed after a week, want none", n)
+		}
+	})
+}
+
+func TestAnIdInUseIsNotGrantedToAnotherToken(t *testing.T) {
+	s := memlock.New()
+	c := lock.Claim{
+		Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: "id", Token: "mine"},
+		Resource: lock.Key("a"), Capacity: []int{1}, TTL: time.Minute,
+	}
+	if g, err := s.Acquire(t.Context(), c); err != nil || g.Status != lock.Granted {
+		t.Fatalf("status %d, %v", g.Status, err)
+	}
+	c.Token, c.Resource = "yours", lock.Key("b")
+	if g, err := s.Acquire(t.Context(), c); err != nil || g.Status != lock.Missing {
+		t.Errorf("status %d, %v; want Missing", g.Status, err)
+	}
+}
+
+func Example() {
+	ctx := context.Background()
+	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms"})
+	if err != nil {
+		panic(err)
+	}
+	defer rooms.Close(ctx)
+	lease, err := rooms.TryAcquire(ctx, lock.Key("room/101"))
+	fmt.Println(lease.Resource(), err)
+	// Output: room/101 <nil>
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Option is something about one lease or one call. Options that make no sense
+// are refused with [ErrInvalid] by the call that gets them.
+type Option func(*wish)
+
+// wish is what the options of a call ask for.
+type wish struct {
+	holder, reason string
+	ttl            time.Duration
+	details        map[string]string
+	renew          bool
+}
+
+// Holder names who holds, or who forces a release: up to 255 bytes, shown to
+// everybody who is in conflict. It gives no rights: the same holder conflicts
+// with itself.
+func Holder(id string) Option { return func(w *wish) { w.holder = id } }
+
+// Reason says why, in up to 1024 bytes.
+func Reason(text string) Option { return func(w *wish) { w.reason = text } }
+
+// TTL is how long the hold lasts unless it is extended, and what the watchdog
+// renews it by; from 1 ms to 10 years. Config.MaxHold cuts it.
+func TTL(d time.Duration) Option {
+	return func(w *wish) {
+		if w.ttl = d; d == 0 {
+			w.ttl = -1 // zero was asked for, which is not the default
+		}
+	}
+}
+
+// Detail stores a key and a value with the hold: up to 16 keys and 4096 bytes
+// in all.
+func Detail(key, value string) Option {
+	return func(w *wish) {
+		if w.details == nil {
+			w.details = make(map[string]string)
+		}
+		w.details[key] = value
+	}
+}
+
+// AutoRenew has the manager's watchdog renew the lease at a third of its TTL
+// until it is released or detached, the manager is closed, or MaxHold is
+// reached. A program that forgets to release such a lease holds it forever,
+// so prefer [Manager.Do].
+func AutoRenew() Option { return func(w *wish) { w.renew = true } }
+
+const (
+	maxReason      = 1024
+	maxDetails     = 16
+	maxDetailBytes = 4096
+)
+
+func (m *Manager) wish(opts []Option) (wish, error) {
+	w := wish{holder: m.cfg.Holder, ttl: m.cfg.TTL}
+	for _, o := range opts {
+		if o != nil {
+			o(&w)
+		}
+	}
+	return w, w.check()
+}
+
+func (w wish) check() error {
+	switch {
+	case w.ttl < minTTL || w.ttl > maxTTL:
+		return invalid("a TTL of %s, want 1 ms to 10 years", max(w.ttl, 0))
+	case !isText(w.holder, maxHolder):
+		return invalid("a holder that is not UTF-8, has a NUL, or is longer than %d bytes", maxHolder)
+	case !isText(w.reason, maxReason):
+		return invalid("a reason that is not UTF-8, has a NUL, or is longer than %d bytes", maxReason)
+	case len(w.details) > maxDetails:
+		return invalid("%d details, more than %d", len(w.details), maxDetails)
+	}
+	size := 0
+	for k, v := range w.details {
+		if k == "" || !isText(k, maxDetailBytes) || !isText(v, maxDetailBytes) {
+			return invalid("a detail without a key, or not UTF-8, or with a NUL")
+		}
+		size += len(k) + len(v)
+	}
+	if size > maxDetailBytes {
+		return invalid("%d bytes of details, more than %d", size, maxDetailBytes)
+	}
+	return nil
+}
+
+func isText(s string, most int) bool {
+	return len(s) <= most && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+)
+
+// Ref is a detached lease that can be stored and sent: [Manager.Resume] takes
+// it up again, in whatever process. Whoever has it can do what the holder
+// can: keep it like a password. It is JSON-able, and prints without its
+// secret. The zero Ref is of no lease.
+type Ref struct {
+	space, group, id string
+	token            *string // a pointer, which is all that printing a struct around a Ref can show
+}
+
+const refVersion = 1
+
+// refRecord is what a Ref looks like in JSON.
+type refRecord struct {
+	Version int    `json:"v"`
+	Space   string `json:"space"`
+	Group   string `json:"group"`
+	ID      string `json:"id"`
+	Token   string `json:"token"`
+}
+
+func refOf(t Ticket) Ref { return Ref{space: t.Space, group: t.Group, id: t.ID, token: &t.Token} }
+
+// ID returns the public id of the hold.
+func (r Ref) ID() string { return r.id }
+
+// IsZero reports whether it is the zero Ref.
+func (r Ref) IsZero() bool { return r == Ref{} }
+
+// String names the hold without its secret.
+func (r Ref) String() string {
+	if r.IsZero() {
+		return "no lease"
+	}
+	return fmt.Sprintf("lease %s in %s", r.id, r.space)
+}
+
+// Format prints String, whatever the verb.
+func (r Ref) Format(f fmt.State, _ rune) { fmt.Fprint(f, r.String()) }
+
+// LogValue logs String.
+func (r Ref) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalJSON includes the secret: what it returns is for storing, not for
+// showing. The zero Ref is null.
+func (r Ref) MarshalJSON() ([]byte, error) {
+	if r.IsZero() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(refRecord{refVersion, r.space, r.group, r.id, *r.token})
+}
+
+// UnmarshalJSON takes what MarshalJSON returns. Anything else is [ErrInvalid]
+// and leaves r as it is.
+func (r *Ref) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*r = Ref{}
+		return nil
+	}
+	var rec refRecord
+	if json.Unmarshal(text, &rec) != nil { // its error may quote the secret
+		return invalid("not a Ref")
+	}
+	if rec.Version != refVersion {
+		return invalid("a Ref of version %d, want %d", rec.Version, refVersion)
+	}
+	ref := refOf(Ticket{Space: rec.Space, Group: rec.Group, ID: rec.ID, Token: rec.Token})
+	if _, err := ref.ticket(); err != nil {
+		return err
+	}
+	*r = ref
+	return nil
+}
+
+// ticket checks the Ref's shape. Only the store can tell whether it is true.
+func (r Ref) ticket() (Ticket, error) {
+	switch {
+	case r.IsZero():
+		return Ticket{}, invalid("the zero Ref")
+	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isID(*r.token):
+		return Ticket{}, invalid("not a Ref")
+	}
+	return Ticket{Space: r.space, Group: r.group, ID: r.id, Token: *r.token}, nil
+}
+
+// isID accepts what could be an id or a token: letters and digits.
+func isID(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+
+package lock_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+func TestReleaseFreesAndIsIdempotent(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	l := d.take(t, lock.Key("room"))
+	for range 3 {
+		wantErr(t, l.Release(t.Context()))
+	}
+	wantErr(t, l.Err(), lock.ErrReleased)
+	wantErr(t, l.Extend(t.Context(), 0), lock.ErrNotHeld, lock.ErrReleased)
+	d.take(t, lock.Key("room"))
+	wantList(t, "observed", d.seen.seen(), "acquire success", "release success", "extend not_held", "acquire success")
+}
+
+func TestReleasingNoLeaseIsFine(t *testing.T) {
+	var l *lock.Lease
+	wantErr(t, l.Release(t.Context()))
+	if !l.Detach().IsZero() {
+		t.Error("no lease detaches to something")
+	}
+}
+
+func TestReleaseWorksUnderAnEndedContextWithItsOwnLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		l, other := d.take(t, lock.Key("room")), d.take(t, lock.Key("other"))
+		cancel()
+		wantErr(t, l.Release(ctx))
+		wantList(t, "held", d.held(t), other.ID())
+
+		d.store.hang.Store(true)
+		start := time.Now()
+		wantErr(t, other.Release(ctx), lock.ErrUnavailable)
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("it took %s, want 5s", took)
+		}
+	})
+}
+
+func TestALeaseEndsBeforeItsReleaseIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		l := d.take(t, lock.Key("room"))
+		ctx := l.Context(t.Context())
+		d.store.hang.Store(true)
+		go func() { _ = l.Release(t.Context()) }()
+		synctest.Wait()
+		if l.Err() != lock.ErrReleased || ctx.Err() == nil {
+			t.Errorf("while the release is on its way: %v, %v", l.Err(), ctx.Err())
+		}
+	})
+}
+
+func TestAReleaseWithoutAnAnswerCanBeTriedAgain(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	l := d.take(t, lock.Key("room"))
+	d.store.down.Store(true)
+	wantErr(t, l.Release(t.Context()), lock.ErrUnavailable, errDown)
+	wantErr(t, l.Err(), lock.ErrReleased)
+	d.store.down.Store(false)
+	wantErr(t, l.Release(t.Context()))
+	wantList(t, "held", d.held(t))
+	wantList(t, "observed", d.seen.seen(), "acquire success", "release unavailable", "release success")
+}
+
+func TestReleasingALostLeaseSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		thief := newDesk(t, lock.Config{}, d.store)
+		l := d.take(t, lock.Key("room"))
+		wantErr(t, thief.ForceRelease(t.Context(), lock.Hold{ID: l.ID(), Resource: l.Resource()}))
+		wantErr(t, l.Release(t.Context()), lock.ErrNotHeld, lock.ErrLost)
+		wantErr(t, l.Release(t.Context()))
+		wantList(t, "observed", d.seen.seen(), "acquire success", "release not_held", "lost not_held")
+		wantList(t, "recorded", d.trail.types(), "lock.acquired", "lock.lost")
+
+		late := d.take(t, lock.Key("room"))
+		time.Sleep(time.Minute)
+		wantErr(t, late.Release(t.Context()), lock.ErrNotHeld, lock.ErrLost)
+	})
+}
+
+func TestReleasingFromManyGoroutinesReleasesOnce(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	l := d.take(t, lock.Key("room"))
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() { wantErr(t, l.Release(t.Context())) })
+	}
+	all.Wait()
+	wantList(t, "observed", d.seen.seen(), "acquire success", "release success")
+}
+
+func TestCloseReleasesWhatIsHeldHere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		var leases []*lock.Lease
+		for i := range 40 {
+			leases = append(leases, d.take(t, lock.Span("room", int64(i), int64(i+1)), lock.AutoRenew()))
+		}
+		detached := d.take(t, lock.Key("detached"))
+		detached.Detach()
+		waiter := make(chan error)
+		go func() {
+			_, err := d.Acquire(t.Context(), lock.Key("room"))
+			waiter <- err
+		}()
+		synctest.Wait()
+		wantErr(t, d.Close(t.Context()))
+		wantErr(t, <-waiter, lock.ErrClosed)
+		for _, l := range leases {
+			wantErr(t, l.Err(), lock.ErrReleased)
+			wantErr(t, l.Release(t.Context()))
+		}
+		other := newDesk(t, lock.Config{}, d.store)
+		wantList(t, "held", other.held(t), detached.ID())
+		if s := d.Stats(); s != (lock.Stats{}) {
+			t.Errorf("stats: %+v", s)
+		}
+		if e := d.seen.last(); e.Op != lock.OpClosed || e.Result != lock.OK {
+			t.Errorf("observed at last %s %s", e.Op, e.Result)
+		}
+	})
+}
+
+func TestAfterCloseEverythingAnswersErrClosed(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	ref := d.take(t, lock.Key("a")).Detach()
+	l := d.take(t, lock.Key("b"))
+	wantErr(t, d.Close(t.Context()))
+	wantErr(t, d.Close(t.Context()))
+	calls := d.store.calls.Load()
+	_, err := d.TryAcquire(t.Context(), lock.Key("room"))
+	wantErr(t, err, lock.ErrClosed)
+	_, err = d.Acquire(t.Context(), lock.Key("room"))
+	wantErr(t, err, lock.ErrClosed)
+	_, err = d.Resume(t.Context(), ref)
+	wantErr(t, err, lock.ErrClosed)
+	_, err = d.Sweep(t.Context())
+	wantErr(t, err, lock.ErrClosed)
+	wantErr(t, l.Extend(t.Context(), 0), lock.ErrClosed)
+	wantErr(t, d.ForceRelease(t.Context(), lock.Hold{ID: "x", Resource: lock.Key("a")}), lock.ErrClosed)
+	for _, err := range d.Holds(t.Context(), lock.Key("a")) {
+		wantErr(t, err, lock.ErrClosed)
+	}
+	if d.store.calls.Load() != calls {
+		t.Error("the store was asked")
+	}
+}
+
+func TestCloseReleasesEachOnItsOwnAndReportsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.take(t, lock.Key("a"))
+		d.take(t, lock.Key("b"))
+		d.store.down.Store(true)
+		wantErr(t, d.Close(t.Context()), lock.ErrUnavailable, errDown)
+		if e := d.seen.last(); e.Op != lock.OpClosed || e.Result != lock.Unavailable {
+			t.Errorf("observed at last %s %s", e.Op, e.Result)
+		}
+	})
+}
+
+func TestCloseWaitsNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.take(t, lock.Key("a"))
+		d.store.hang.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		wantErr(t, d.Close(ctx), context.DeadlineExceeded)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it took %s, want 1s", took)
+		}
+	})
+}
+
+func TestALeaseGrantedWhileClosingIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.store.delay.Store(int64(time.Second))
+		got := make(chan error, 1)
+		go func() {
+			_, err := d.TryAcquire(t.Context(), lock.Key("room"))
+			got <- err
+		}()
+		synctest.Wait()
+		wantErr(t, d.Close(t.Context()))
+		wantErr(t, <-got, lock.ErrClosed)
+		wantList(t, "held", newDesk(t, lock.Config{}, d.store).held(t))
+	})
+}

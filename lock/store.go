@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Store keeps the holds of one or more managers. Package redislock keeps them
+// in Redis, package memlock in the process; package locktest checks others.
+//
+// Its methods speak of meaning, not of commands: what a conflict is, what a
+// limit, what a retry. Every answer is a status; an error means only that the
+// store did not answer, and that the outcome may be either. The manager makes
+// ids and tokens, so that repeating a call with the same ticket is harmless:
+// it answers what the first one did. Time is the store's own, and a hold is
+// live as long as it is before its ExpiresAt.
+//
+// A part of a claim fits when, at every point of its range, the units of the
+// live holds there and its own are no more than the capacity. Live parts of
+// the same name and the same kind count where they overlap; those of another
+// kind count everywhere, since they cannot be compared.
+//
+// Requests and answers grow by fields. Implementations must be safe for
+// concurrent use.
+type Store interface {
+	// Acquire grants all parts of the claim or none, in one round trip. A
+	// conflict is an answer, not an error. It also finds a bounded number
+	// of expired holds of the group (Grant.Expired).
+	Acquire(ctx context.Context, c Claim) (Grant, error)
+
+	// Wait returns nil when a claim that was Blocked with g is worth
+	// repeating, and ctx's error when ctx ends first; it then leaves the
+	// queue, if there is one. A store that cannot tell sleeps for a part of
+	// g.Retry.
+	Wait(ctx context.Context, c Claim, g Grant) error
+
+	// Extend moves the deadlines of a batch, each on its own. The answers
+	// are in the order of rs. It never revives a hold.
+	Extend(ctx context.Context, rs []Renewal) ([]Grant, error)
+
+	// Release ends a hold. Granted means it was held until now, Missing
+	// that it was not.
+	Release(ctx context.Context, k Ticket) (Grant, error)
+
+	// Holds yields the live holds that overlap any part of q's resource,
+	// each once, in order of resource and fence.
+	Holds(ctx context.Context, q Query) iter.Seq2[Hold, error]
+
+	// Sweep forgets the expired holds whose ids are in told, and returns up
+	// to q.Limit others that have expired, the oldest first. It returns
+	// them again until they are told. Expired holds may be forgotten untold
+	// beyond 1024 in a group or after seven days.
+	Sweep(ctx context.Context, q Query, told []string) (expired []Hold, err error)
+}
+
+// Ticket names one hold and proves the right to change it.
+type Ticket struct {
+	Space string // Config.Name
+	Group string // conflict domain, from Config.GroupBy
+	ID    string // public
+	Token string // secret: only its holder and the store know it
+	Fence uint64 // of the grant; 0 before
+	Force bool   // release without the token
+}
+
+// Claim asks for a hold.
+type Claim struct {
+	Ticket
+	Resource       Resource
+	Capacity       []int // units there are of each part's name, in the order of Parts
+	TTL, MaxHold   time.Duration
+	Holder, Reason string
+	Details        map[string]string
+	Queue          bool // when blocked, queue up in the same step, so that no wake-up is lost
+	Limit          int  // how many conflicts to name at most
+}
+
+// Renewal asks for a later deadline: now + TTL, but never past the claim's
+// MaxHold, and never earlier than it is. A TTL of 0 only looks: Granted with
+// the hold as it is, or Missing.
+type Renewal struct {
+	Ticket
+	TTL           time.Duration
+	MaxExtensions int    // 0 = unlimited; only looked at when Count is set
+	Count         bool   // counts as an extension; false for the watchdog's
+	Nonce         string // of one counted extension: repeating the last one does not count again
+}
+
+// Query selects holds.
+type Query struct {
+	Space, Group string
+	Resource     Resource // the zero Resource: all of the group
+	Limit        int      // how many at most; 0 = 64 for Sweep, all for Holds
+}
+
+// Status is a store's answer.
+type Status uint8
+
+const (
+	Granted Status = iota
+	Blocked        // by the conflicts named
+	Capped         // MaxExtensions or MaxHold is used up
+	Missing        // no such hold, or not with this token
+)
+
+// Grant is a store's answer with its details. On Granted, Hold has the state
+// after the call, Left included; on Capped, the unchanged one. Release needs
+// to fill only the Status.
+//
+// Capped is for an extension beyond MaxExtensions, and for one that MaxHold
+// keeps from gaining anything. One that MaxHold cuts short is Granted.
+type Grant struct {
+	Status    Status
+	Hold      Hold
+	Conflicts []Conflict    // Blocked: holds that overlap a part that does not fit, in any order
+	Retry     time.Duration // Blocked: when the first of the conflicts ends at the latest
+	Place     int           // in the queue, from 1; 0 = not queued
+	Expired   []Hold        // some expired holds found on the way, not told yet
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+
+package lock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+func TestAnExpiryIsToldByWhoeverComesAcrossIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		crashed := newDesk(t, lock.Config{})
+		l := crashed.take(t, nights("room", 12, 15), lock.Holder("ada"), lock.Reason("booking"))
+		l.Detach()
+		time.Sleep(time.Minute)
+		d := newDesk(t, lock.Config{}, crashed.store)
+		d.take(t, nights("other", 1, 2))
+		synctest.Wait()
+		e := d.trail.only(t, "lock.expired")
+		if e.Actor.ID != "ada" || e.Resource.ID != "room" || e.Reason != "booking" || e.ID.IsZero() || !e.Time.Equal(time.Now().Add(-30*time.Second)) {
+			t.Errorf("recorded %+v", e)
+		}
+		wantDetail(t, e, "fence", l.Fence())
+		wantDetail(t, e, "check_in", "2026-12-12")
+		wantList(t, "observed", slices.Sorted(slices.Values(d.seen.seen())), "acquire success", "expired success")
+		if n, err := d.Sweep(t.Context()); n != 0 || err != nil {
+			t.Errorf("a second sweep tells %d, %v", n, err)
+		}
+	})
+}
+
+func TestAnExpiryIsRedeliveredUntilItWasRecordedUnderOneID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.take(t, lock.Key("room")).Detach()
+		time.Sleep(time.Minute)
+		var tried []audit.ID
+		d.trail.breakWith(func(_ context.Context, e audit.Event) error {
+			if e.Type == "lock.expired" {
+				tried = append(tried, e.ID)
+				return errors.New("disk full")
+			}
+			return nil
+		})
+		for range 2 {
+			n, err := d.Sweep(t.Context())
+			if n != 0 || !errors.Is(err, lock.ErrAudit) {
+				t.Errorf("swept %d, %v; want 0 and ErrAudit", n, err)
+			}
+		}
+		d.trail.breakWith(nil)
+		n, err := d.Sweep(t.Context())
+		wantErr(t, err)
+		if n != 1 || len(tried) != 2 || tried[0] != tried[1] || d.trail.only(t, "lock.expired").ID != tried[0] {
+			t.Errorf("swept %d; tried as %v, recorded as %v", n, tried, d.trail.only(t, "lock.expired").ID)
+		}
+	})
+}
+
+func TestOneExpiryThatCannotBeRecordedHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		for i := range 200 {
+			d.take(t, lock.Key(fmt.Sprint("room", i)), lock.TTL(time.Second)).Detach()
+		}
+		time.Sleep(time.Minute)
+		d.trail.breakWith(func(_ context.Context, e audit.Event) error {
+			if e.Resource.ID == "room7" {
+				return errors.New("unreadable")
+			}
+			return nil
+		})
+		n, err := d.Sweep(t.Context())
+		if n != 199 || !errors.Is(err, lock.ErrAudit) {
+			t.Errorf("swept %d, %v; want 199 and ErrAudit for one", n, err)
+		}
+	})
+}
+
+func TestAFailingTrailIsLeftAloneForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.take(t, lock.Key("room")).Detach()
+		time.Sleep(time.Minute)
+		tries := 0
+		d.trail.breakWith(func(_ context.Context, e audit.Event) error {
+			if e.Type == "lock.expired" {
+				tries++
+			}
+			return errors.New("disk full")
+		})
+		for range 20 {
+			wantErr(t, d.take(t, lock.Key("busy")).Release(t.Context()))
+			synctest.Wait()
+		}
+		if tries != 1 {
+			t.Errorf("tried %d times within a second, want once", tries)
+		}
+		time.Sleep(5 * time.Second)
+		d.trail.breakWith(nil)
+		d.take(t, lock.Key("busy"))
+		synctest.Wait()
+		d.trail.only(t, "lock.expired")
+	})
+}
+
+func TestSweepLooksAtEveryGroupUsedHere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{GroupBy: func(name string) string { return name }})
+		for i := range 5 {
+			d.take(t, lock.Key(fmt.Sprint("hotel", i))).Detach()
+		}
+		time.Sleep(time.Minute)
+		n, err := d.Sweep(t.Context())
+		wantErr(t, err)
+		if n != 5 {
+			t.Errorf("%d expired, want 5", n)
+		}
+		for i := range 1100 { // more groups than are remembered
+			d.take(t, lock.Key(fmt.Sprint("more", i)), lock.TTL(time.Second)).Detach()
+		}
+		time.Sleep(time.Minute)
+		if n, err = d.Sweep(t.Context()); n < 1024-5 || n > 1024 || err != nil {
+			t.Errorf("%d expired, %v; want those of 1024 groups", n, err)
+		}
+	})
+}
+
+func TestSweepingAStoreThatDoesNotAnswerIsUnavailable(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	d.store.down.Store(true)
+	_, err := d.Sweep(t.Context())
+	wantErr(t, err, lock.ErrUnavailable, errDown)
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+// sweeper tells of holds that expired: it records and observes each, and then
+// has the store forget it. One that could not be recorded stays listed in the
+// store and is told later, by whoever sweeps then.
+//
+// Acquires hint at groups where something has expired. One goroutine takes
+// care of them while there is something to do.
+type sweeper struct {
+	m *Manager
+
+	mu      sync.Mutex
+	seen    map[string]struct{} // groups used here
+	hinted  map[string]struct{} // of those, the ones to sweep next
+	running bool
+	rest    time.Time // hints are ignored until then: the last sweep failed
+}
+
+const (
+	sweepBatch = 64
+	sweepRest  = 5 * time.Second
+	maxGroups  = 1024
+)
+
+func newSweeper(m *Manager) *sweeper {
+	return &sweeper{m: m, seen: make(map[string]struct{}), hinted: make(map[string]struct{})}
+}
+
+// found takes the hint that an acquire in the group found these expired.
+func (s *sweeper) found(group string, expired []Hold) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.seen[group]; !known {
+		for old := range s.seen {
+			if len(s.seen) < maxGroups {
+				break
+			}
+			delete(s.seen, old)
+		}
+		s.seen[group] = struct{}{}
+	}
+	if len(expired) == 0 || time.Now().Before(s.rest) {
+		return
+	}
+	s.hinted[group] = struct{}{}
+	if !s.running {
+		s.running = true
+		s.m.spawn(s.run)
+	}
+}
+
+func (s *sweeper) run() {
+	for {
+		group, ok := s.next()
+		if !ok {
+			return
+		}
+		ctx, cancel := context.WithTimeout(s.m.stopping, releaseTimeout)
+		_, err := s.sweep(ctx, group)
+		cancel()
+		if err != nil {
+			s.mu.Lock()
+			s.rest = time.Now().Add(sweepRest)
+			clear(s.hinted)
+			s.mu.Unlock()
+		}
+	}
+}
+
+func (s *sweeper) next() (group string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for group = range s.hinted {
+		delete(s.hinted, group)
+		return group, true
+	}
+	s.running = false
+	return "", false
+}
+
+// sweep tells of everything that has expired in a group and returns how much
+// that was. It goes on as long as it gets anywhere.
+func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
+	q := Query{Space: s.m.cfg.Name, Group: group, Limit: sweepBatch}
+	var told []Hold
+	for {
+		ids := make([]string, len(told))
+		for i, h := range told {
+			ids[i] = h.ID
+		}
+		due, err := s.m.store.Sweep(ctx, q, ids)
+		if err != nil {
+			return n, unavailable(ctx, "sweeping "+s.m.cfg.Name, err)
+		}
+		n += len(told)
+		for _, h := range told {
+			s.m.observe(ctx, Event{
+				Op: OpExpired, Resource: h.Resource, ID: h.ID, Holder: h.Holder, Fence: h.Fence, Held: h.ExpiresAt.Sub(h.AcquiredAt),
+			})
+		}
+		if len(due) == 0 {
+			return n, nil
+		}
+		if told, err = s.tell(ctx, group, due); len(told) == 0 {
+			return n, err
+		}
+	}
+}
+
+// tell records each hold and returns those that were, or else why none was.
+func (s *sweeper) tell(ctx context.Context, group string, due []Hold) (told []Hold, err error) {
+	if s.m.trail.recorder == nil {
+		return due, nil
+	}
+	for _, h := range due {
+		e := entry("lock.expired", audit.Unknown, h.Resource, h.Holder,
+			identity(h.ID, h.Fence), slog.Time("acquired", h.AcquiredAt), slog.Time("expired", h.ExpiresAt), slog.Int("extensions", h.Extensions))
+		e.Reason = h.Reason
+		e.Time = h.ExpiresAt.UTC().Truncate(time.Microsecond)
+		e.ID = audit.DerivedID(h.ExpiresAt, fmt.Sprintf("%q %q %q %d", s.m.cfg.Name, group, h.ID, h.Fence))
+		if failed := s.m.trail.record(ctx, 0, e); failed != nil {
+			err = failed
+			continue
+		}
+		told = append(told, h)
+	}
+	return told, err
+}
+
+// Sweep looks for expired holds now, in the groups that this manager has used
+// (1024 of them at most; without Config.GroupBy there is only one), records and
+// observes each as expired, and returns how many. Acquires do the same on the
+// side for what they come across, so Sweep is for quiet times: once a minute
+// is plenty. It is safe to run everywhere at once.
+//
+// A recorder that fails keeps holds listed, so that they are told later; the
+// error is then [ErrAudit].
+func (m *Manager) Sweep(ctx context.Context) (int, error) {
+	if !m.gate.enter() {
+		return 0, ErrClosed
+	}
+	defer m.gate.leave()
+	var errs []error
+	total := 0
+	for _, group := range m.sweeper.groups() {
+		n, err := m.sweeper.sweep(ctx, group)
+		total += n
+		errs = append(errs, err)
+	}
+	return total, errors.Join(errs...)
+}
+
+func (s *sweeper) groups() []string {
+	if s.m.cfg.GroupBy == nil {
+		return []string{onlyGroup}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for group := range s.seen {
+		list = append(list, group)
+	}
+	return list
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+package lock_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+func TestAcquireWaitsUntilTheHolderReleases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		first := d.take(t, nights("room", 12, 15))
+		time.AfterFunc(3*time.Second, func() { _ = first.Release(context.Background()) })
+		l, err := d.Acquire(t.Context(), nights("room", 14, 16), lock.TTL(time.Hour))
+		wantErr(t, err)
+		if l.Waited() != 3*time.Second || l.Fence() <= first.Fence() {
+			t.Errorf("waited %s for fence %d after %d", l.Waited(), l.Fence(), first.Fence())
+		}
+		e := d.seen.last()
+		if e.Op != lock.OpAcquire || !e.Blocked || e.Attempts != 2 || e.Waited != 3*time.Second || e.Took != 3*time.Second || e.TTL != time.Hour {
+			t.Errorf("observed %+v", e)
+		}
+	})
+}
+
+func TestAcquireOutlastsACrashedHolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.take(t, lock.Key("room"), lock.TTL(5*time.Second)).Detach()
+		l, err := d.Acquire(t.Context(), lock.Key("room"))
+		wantErr(t, err)
+		if l.Waited() != 5*time.Second {
+			t.Errorf("waited %s, want the other's TTL", l.Waited())
+		}
+	})
+}
+
+func TestWaitingInVainNamesWhoWasInTheWay(t *testing.T) {
+	why := errors.New("guest left")
+	for _, c := range []struct {
+		name, result string
+		end          func(context.Context) (context.Context, context.CancelFunc)
+		want         []error
+	}{
+		{"deadline", "acquire timeout", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		}, []error{context.DeadlineExceeded}},
+		{"cancelled", "acquire canceled", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(time.Second, func() { cancel(why) })
+			return ctx, func() { cancel(nil) }
+		}, []error{context.Canceled, why}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, lock.Config{})
+				d.take(t, lock.Key("room"), lock.Holder("ada"))
+				ctx, cancel := c.end(t.Context())
+				defer cancel()
+				start := time.Now()
+				_, err := d.Acquire(ctx, lock.Key("room"))
+				wantErr(t, err, append(c.want, lock.ErrConflict)...)
+				conflict, ok := errors.AsType[*lock.ConflictError](err)
+				if !ok || conflict.Conflicts[0].Hold.Holder != "ada" || time.Since(start) != time.Second {
+					t.Errorf("after %s: %v", time.Since(start), err)
+				}
+				wantList(t, "observed", d.seen.seen()[1:], c.result)
+				if d.Stats().Waiting != 0 {
+					t.Errorf("stats: %+v", d.Stats())
+				}
+			})
+		})
+	}
+}
+
+func TestAStoreThatFailsEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.take(t, lock.Key("room"))
+		d.store.Store = noWait{d.store.Store}
+		_, err := d.Acquire(t.Context(), lock.Key("room"))
+		wantErr(t, err, lock.ErrUnavailable, errDown)
+	})
+}
+
+type noWait struct{ lock.Store }
+
+func (noWait) Wait(context.Context, lock.Claim, lock.Grant) error { return errDown }
+
+func TestWaitersAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		l := d.take(t, lock.Key("room"))
+		for range 3 {
+			go func() {
+				if l, err := d.Acquire(t.Context(), lock.Key("room")); err == nil {
+					_ = l.Release(t.Context())
+				}
+			}()
+		}
+		synctest.Wait()
+		if s := d.Stats(); s.Waiting != 3 || s.Held != 1 {
+			t.Errorf("stats: %+v, want 3 waiting", s)
+		}
+		wantErr(t, l.Release(t.Context()))
+		synctest.Wait()
+		if s := d.Stats(); s.Waiting != 0 || s.Held != 0 {
+			t.Errorf("stats: %+v, want none", s)
+		}
+	})
+}
