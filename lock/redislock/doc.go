@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+
+// Package redislock keeps the holds of package lock in Redis.
+//
+//	rooms, err := lock.New(redislock.New(client), lock.Config{Name: "rooms"})
+//
+// # Guarantees
+//
+// Every operation is one Lua script, so it happens as a whole or not at all,
+// and takes one round trip; a second one when the server had forgotten the
+// script. The server's own TIME decides, never a client's clock. A script
+// that the client sends again because a reply was lost grants nothing twice
+// and counts no extension twice. Groups (lock.Config.GroupBy) share nothing:
+// each has its own keys, in one slot of a Cluster.
+//
+// # What is not guaranteed
+//
+//   - Redis replicates asynchronously: a failover, a FLUSHALL or an eviction
+//     may lose holds that were granted. Fences still rise, as long as the
+//     clocks of the two servers differ by less than the time between the two
+//     grants. Set maxmemory-policy to noeviction, and have what you protect
+//     check the fence.
+//   - Deadlines are whole milliseconds. A hold may end up to 1 ms before its
+//     TTL, which leases make up for by ending earlier themselves.
+//   - A release whose reply was lost, and which the client sends again,
+//     answers that there was nothing to release any more.
+//   - A claim that is still on its way when it is released is granted
+//     afterwards, and ends by its TTL.
+//   - Waiting is polling, every 60 ms on average, in no order.
+//
+// A server at its memory limit refuses new holds; extending and releasing go
+// on.
+//
+// # Keys
+//
+// A group has six keys, however many names are in it:
+//
+//	<prefix>:<space>:lock:{<group>}:<letter>
+//
+//	          ┌─────────────────────────────────────────────────────────┐
+//	 i  ZSET  │ index: name NUL kind from to units id         (score 0) │ who holds what
+//	 x  ZSET  │ expiry: id                         (score: ms since 1970) │ until when
+//	 l  HASH  │ ledger: id → record                                     │ the rest
+//	 u  ZSET  │ untold: id of an expired hold             (score as in x) │ not recorded yet
+//	 f STRING │ fence: the last one given                               │
+//	 s  HASH  │ longest span by name NUL kind, where capacity was not 1 │
+//	          └─────────────────────────────────────────────────────────┘
+//
+// The prefix is that of [WithPrefix], the space is lock.Config.Name. In all
+// three "{", "}" and "%" are written as %7B, %7D and %25, and the empty group
+// as %.
+//
+// A hold has one member in the index for each part. Names have no NUL, and
+// what follows has a fixed length up to the id: kind is a digit (see
+// [lock.Kind]), from and to are 7 bytes each, big endian, 2^52 added, units
+// are 4 bytes. So the order of the bytes, by which Redis sorts, is that of
+// names, kinds and bounds. A member counts only while x has its id with a
+// score in the future: the index may lag behind, never the answer.
+//
+// i and s live until the last hold has ended; x, l and u a week longer, since
+// an expired hold stays listed until somebody recorded it, up to 10 000 of
+// them; f a week from the last grant, after which the clock is ahead of it
+// for certain. A group where all was released or told leaves only f.
+//
+// # Records
+//
+//	record  = version token count part… body
+//	part    = name kind from to units
+//	body    = fence lag ends extensions nonce holder reason count (key value)…
+//
+// Version is one character, "1" for this one. Kind, from, to and units are as
+// in the index. Other numbers are decimal digits and a comma, texts their
+// length, a colon and their bytes; nothing in front of the comma or colon
+// means 0. Lag is how many milliseconds the hold was acquired before the time
+// of its fence, which is in microseconds; ends is when MaxHold is used up, in
+// milliseconds, 0 = never; nonce is that of the last counted extension. The
+// token never leaves the server.
+//
+// # Versions
+//
+// Version N of the format reads N-1. Of a record of a later version it reads
+// what comes before the body, which is the same in all: such a hold is alive,
+// in the way and listed, as an id, a place and a time; it can be released; it
+// cannot be extended. When it expires it is left for a program that can
+// record it. Members of the index and the keys are the same in all versions.
+package redislock

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+func TestAnExpiredHoldIsListedUntilItIsTold(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		c := r.claim(lock.All(lock.Key("a"), lock.Span("b", 1, 2)), 20*time.Millisecond)
+		c.Reason = "why"
+		granted := r.ask(c)
+		if got := r.sweep(); len(got) != 0 {
+			r.Fatalf("expired while alive: %v", ids(got))
+		}
+		r.sweep(c.ID) // telling of a live one changes nothing
+		r.pass(c.TTL)
+		_, other := r.take(lock.Key("other"), time.Hour)
+		if got := ids(other.Expired); !slices.Equal(got, []string{c.ID}) {
+			r.Errorf("the next acquire found %v, want %v", got, c.ID)
+		}
+		if _, third := r.take(lock.Key("third"), time.Hour); len(third.Expired) != 0 {
+			r.Errorf("an acquire found %v again", ids(third.Expired))
+		}
+		for range 2 {
+			got := r.sweep("unknown")
+			if len(got) != 1 || got[0].ID != c.ID || got[0].Reason != "why" || got[0].Fence != granted.Hold.Fence ||
+				got[0].Left > 0 || !got[0].ExpiresAt.Equal(granted.Hold.ExpiresAt) || got[0].Resource.String() != "a, b [1, 2)" {
+				r.Errorf("sweep returned %+v, want the hold as it was", got)
+			}
+		}
+		if got := r.sweep(c.ID); len(got) != 0 {
+			r.Errorf("sweep returned %v, which was told", ids(got))
+		}
+	})
+}
+
+func TestAnExpiredHoldOfAQuietGroupIsStillTold(t *testing.T) {
+	virtual(t, func(r *rig) {
+		c, _ := r.take(lock.Key("a"), time.Minute)
+		time.Sleep(6 * 24 * time.Hour)
+		if got := ids(r.sweep()); !slices.Equal(got, []string{c.ID}) {
+			t.Errorf("swept %v, want %v", got, c.ID)
+		}
+		if left := r.keysLeft(); left != "flu" {
+			t.Errorf("keys %q, want the fence and what is untold", left)
+		}
+		r.sweep(c.ID)
+		if left := r.keysLeft(); left != "f" {
+			t.Errorf("keys %q, want only the fence", left)
+		}
+	})
+}
+
+func TestAnIdleGroupLeavesNothing(t *testing.T) {
+	virtual(t, func(r *rig) {
+		for i := range 5 {
+			c := r.claim(lock.Span("a", int64(i), int64(i)+3), time.Minute)
+			c.Capacity = []int{9}
+			r.ask(c)
+		}
+		r.extend(lock.Renewal{Ticket: lock.Ticket{Space: "rooms", Group: "hotel", ID: "id1", Token: "secret1"}, TTL: time.Hour})
+		if left := r.keysLeft(); left != "filsx" {
+			t.Errorf("keys %q in use", left)
+		}
+		time.Sleep(time.Hour - time.Millisecond)
+		r.wantBlocked(lock.Key("a"), "id1")
+		time.Sleep(3 * time.Second)
+		if left := r.keysLeft(); left != "flux" && left != "flx" {
+			t.Errorf("keys %q, want the index to be gone", left)
+		}
+		time.Sleep(8 * 24 * time.Hour)
+		if left := r.keysLeft(); left != "" {
+			t.Errorf("keys %q left after eight idle days", left)
+		}
+	})
+}
+
+func TestAStormOfExpiriesIsSweptInBoundedSteps(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		const n = 300
+		for i := range n {
+			r.take(lock.Span("a", int64(i), int64(i)+1), time.Second)
+		}
+		r.pass(time.Second)
+		total := 0
+		for i := range 6 {
+			_, g := r.take(lock.Key("b"+strconv.Itoa(i)), time.Hour)
+			if len(g.Expired) > 64 {
+				r.Fatalf("one acquire swept %d", len(g.Expired))
+			}
+			total += len(g.Expired)
+		}
+		if total != n {
+			r.Errorf("six acquires swept %d, want %d", total, n)
+		}
+		q := lock.Query{Space: "rooms", Group: "hotel", Limit: 7}
+		some, err := r.Sweep(r.Context(), q, nil)
+		if err != nil || len(some) != 7 || !slices.IsSortedFunc(some, func(a, b lock.Hold) int { return a.ExpiresAt.Compare(b.ExpiresAt) }) {
+			r.Errorf("sweep returned %v, %v, want the seven oldest in order", ids(some), err)
+		}
+		if rest := r.sweep(ids(some)...); len(rest) != n-7 {
+			r.Errorf("%d untold, want %d", len(rest), n-7)
+		}
+	})
+}
+
+func TestWhatNobodyRecordsGoesInTheEnd(t *testing.T) {
+	virtual(t, func(r *rig) {
+		untold := r.keys("rooms", "hotel")[3]
+		old, _ := r.take(lock.Key("old"), time.Second)
+		time.Sleep(4 * 24 * time.Hour)
+		young, _ := r.take(lock.Key("young"), time.Second)
+		time.Sleep(4 * 24 * time.Hour)
+		if got := ids(r.sweep()); !slices.Equal(got, []string{young.ID}) {
+			t.Errorf("swept %v, want %v only: %v ended eight days ago", got, young.ID, old.ID)
+		}
+		for i := range 10010 { // more than the script keeps
+			r.client.ZAdd(r.Context(), untold, z("x"+strconv.Itoa(i)))
+		}
+		r.take(lock.Key("c"), time.Second)
+		time.Sleep(time.Second)
+		r.sweep()
+		if n := r.client.ZCard(r.Context(), untold).Val(); n > 10000 {
+			t.Errorf("%d untold, want at most 10000", n)
+		}
+	})
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+func TestHoldsAreListedInOrderEachOnce(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		day := time.Date(2026, 12, 12, 0, 0, 0, 0, time.UTC)
+		for _, res := range []lock.Resource{
+			lock.Span("b", 5, 6), // id1
+			lock.All(lock.Span("a", 7, 8), lock.Span("a", 1, 2), lock.Key("c")), // id2
+			lock.Span("a", 2, 3),                                                    // id3
+			lock.Nights("d", day, day.AddDate(0, 0, 3)),                             // id4
+			lock.All(lock.Key("e"), lock.Nights("d", day.AddDate(0, 0, -3), day)),   // id5
+			lock.Between("a\x01", day, day.Add(time.Hour)), lock.Span("aa", -9, -8), // id6, id7
+		} {
+			r.take(res, time.Hour)
+		}
+		for _, q := range []struct {
+			of   lock.Resource
+			want []string
+		}{
+			{lock.Resource{}, []string{"id2", "id3", "id6", "id7", "id1", "id5", "id4"}},
+			{lock.Key("a"), []string{"id2", "id3"}},
+			{lock.Span("a", 2, 8), []string{"id2", "id3"}},
+			{lock.Span("a", 3, 7), nil},
+			{lock.Span("d", 3, 7), []string{"id5", "id4"}}, // another kind: as if whole
+			{lock.Nights("d", day, day.AddDate(0, 0, 1)), []string{"id4"}},
+			{lock.All(lock.Key("c"), lock.Key("a"), lock.Key("b")), []string{"id2", "id3", "id1"}},
+			{lock.Key("nobody's"), nil},
+		} {
+			if got := ids(r.list(q.of)); !slices.Equal(got, q.want) {
+				r.Errorf("holds of %q: %v, want %v", q.of, got, q.want)
+			}
+		}
+	})
+}
+
+func TestHoldsOfOneRangeAreListedByFence(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		var want []string
+		for i := range 9 {
+			c := r.claim(lock.Span("a", 1, 9-int64(i)%3), time.Hour)
+			c.ID, c.Capacity = strconv.Itoa(9-i), []int{9}
+			r.ask(c)
+			want = append(want, c.ID)
+		}
+		for _, q := range []lock.Resource{{}, lock.Key("a")} {
+			if got := ids(r.list(q)); !slices.Equal(got, want) {
+				r.Errorf("holds %v, want %v", got, want)
+			}
+		}
+	})
+}
+
+func TestHoldsComeInPagesAndStopWithTheLoop(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		const n = 2*pageSize + 10
+		for i := range n {
+			r.take(lock.Span("a", int64(i), int64(i)+1), time.Hour)
+		}
+		for i, h := range r.list(lock.Resource{}) {
+			if from, _ := h.Resource.Bounds(); from != int64(i) {
+				r.Fatalf("hold %d begins at %d", i, from)
+			}
+		}
+		for _, res := range []lock.Resource{{}, lock.Key("a")} {
+			if got := len(r.list(res)); got != n {
+				r.Errorf("%d holds, want %d", got, n)
+			}
+			q := lock.Query{Space: "rooms", Group: "hotel", Resource: res, Limit: 3}
+			seen := 0
+			for range r.Holds(r.Context(), q) {
+				seen++
+			}
+			if seen != 3 {
+				r.Errorf("%d holds with Limit 3", seen)
+			}
+			for range r.Holds(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Resource: res}) {
+				break
+			}
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		for _, err := range r.Holds(ctx, lock.Query{Space: "rooms", Group: "hotel", Resource: lock.Key("a")}) {
+			if err == nil {
+				r.Error("no error under a cancelled context")
+			}
+		}
+	})
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// rig is a store on some server, with short ways to use it.
+type rig struct {
+	*testing.T
+	*Store
+	client *redis.Client
+	made   int
+}
+
+func newRig(t *testing.T, client *redis.Client) *rig {
+	return &rig{T: t, Store: New(client), client: client}
+}
+
+// everywhere runs a test on miniredis in virtual time and on a real server.
+func everywhere(t *testing.T, test func(r *rig)) {
+	t.Run("virtual", func(t *testing.T) { virtual(t, test) })
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		test(newRig(t, redistest.Real(t).Client(t)))
+	})
+}
+
+func virtual(t *testing.T, test func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := redistest.Virtual(t)
+		test(newRig(t, client))
+	})
+}
+
+// claim is a claim of r with an id of its own.
+func (r *rig) claim(res lock.Resource, ttl time.Duration) lock.Claim {
+	r.made++
+	n := strconv.Itoa(r.made)
+	return lock.Claim{
+		Ticket:   lock.Ticket{Space: "rooms", Group: "hotel", ID: "id" + n, Token: "secret" + n},
+		Resource: res, TTL: ttl, Holder: "guest" + n, Limit: 8,
+	}
+}
+
+func (r *rig) ask(c lock.Claim) lock.Grant {
+	r.Helper()
+	g, err := r.Acquire(r.Context(), c)
+	if err != nil {
+		r.Fatalf("acquire %s: %v", c.Resource, err)
+	}
+	return g
+}
+
+// take acquires res, which must be free.
+func (r *rig) take(res lock.Resource, ttl time.Duration) (lock.Claim, lock.Grant) {
+	r.Helper()
+	c := r.claim(res, ttl)
+	g := r.ask(c)
+	if g.Status != lock.Granted {
+		r.Fatalf("acquire %s: %s, want granted", res, describe(g))
+	}
+	return c, g
+}
+
+func (r *rig) wantBlocked(res lock.Resource, ids ...string) {
+	r.Helper()
+	g := r.ask(r.claim(res, time.Hour))
+	var by []string
+	for _, c := range g.Conflicts {
+		by = append(by, c.Hold.ID)
+	}
+	if g.Status != lock.Blocked || !slices.Equal(by, ids) {
+		r.Fatalf("acquire %s: status %d by %v, want blocked by %v", res, g.Status, by, ids)
+	}
+}
+
+func (r *rig) extend(rs ...lock.Renewal) []lock.Grant {
+	r.Helper()
+	grants, err := r.Extend(r.Context(), rs)
+	if err != nil {
+		r.Fatalf("extend: %v", err)
+	}
+	return grants
+}
+
+func (r *rig) release(k lock.Ticket) lock.Status {
+	r.Helper()
+	g, err := r.Release(r.Context(), k)
+	if err != nil {
+		r.Fatalf("release %s: %v", k.ID, err)
+	}
+	return g.Status
+}
+
+func (r *rig) list(res lock.Resource) []lock.Hold {
+	r.Helper()
+	var holds []lock.Hold
+	for h, err := range r.Holds(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Resource: res}) {
+		if err != nil {
+			r.Fatalf("holds: %v", err)
+		}
+		holds = append(holds, h)
+	}
+	return holds
+}
+
+func (r *rig) sweep(told ...string) []lock.Hold {
+	r.Helper()
+	holds, err := r.Sweep(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Limit: 1000}, told)
+	if err != nil {
+		r.Fatalf("sweep: %v", err)
+	}
+	return holds
+}
+
+// keysLeft returns the letters of the keys that exist.
+func (r *rig) keysLeft() string {
+	r.Helper()
+	var left string
+	for _, k := range r.client.Keys(r.Context(), "*").Val() {
+		left += k[len(k)-1:]
+	}
+	letters := []byte(left)
+	slices.Sort(letters)
+	return string(letters)
+}
+
+// pass lets holds of ttl expire: they end by the server's clock, which on a
+// real one only sleeping can move.
+func (r *rig) pass(ttl time.Duration) { time.Sleep(ttl + 2*time.Millisecond) }
+
+func describe(g lock.Grant) string {
+	if len(g.Conflicts) > 0 {
+		return "blocked by " + g.Conflicts[0].Hold.Resource.String()
+	}
+	return "status " + strconv.Itoa(int(g.Status))
+}
+
+func ids(holds []lock.Hold) []string {
+	var list []string
+	for _, h := range holds {
+		list = append(list, h.ID)
+	}
+	return list
+}
+
+// flushing empties the server.
+func (r *rig) flushing() {
+	r.Helper()
+	if err := r.client.FlushAll(context.Background()).Err(); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func z(member string) redis.Z { return redis.Z{Member: member} }
+
+func claimed(name string) lock.Resource { return lock.Span(name, 1, 2) }

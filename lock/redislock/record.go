@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+const (
+	version = "1"
+	offset  = 1 << 52         // makes bounds positive, so that their bytes sort as they do
+	bound   = 7               // bytes of a bound
+	extent  = 1 + 2*bound + 4 // bytes of kind, from, to, units
+)
+
+// appendExtent appends the kind, bounds and units of a single part.
+func appendExtent(b []byte, r lock.Resource) []byte {
+	from, to := r.Bounds()
+	b = append(b, '0'+byte(r.Kind()))
+	b = appendBound(b, from)
+	b = appendBound(b, to)
+	return binary.BigEndian.AppendUint32(b, uint32(r.Size()))
+}
+
+func appendBound(b []byte, n int64) []byte {
+	var all [8]byte
+	binary.BigEndian.PutUint64(all[:], uint64(n+offset))
+	return append(b, all[8-bound:]...)
+}
+
+// member is a part's place in the index, without the id of its hold.
+func member(r lock.Resource) string {
+	b := make([]byte, 0, len(r.Name())+1+extent)
+	b = append(b, r.Name()...)
+	b = append(b, 0)
+	return string(appendExtent(b, r))
+}
+
+// splitMember takes a member with its id apart. Names have no NUL.
+func splitMember(m string) (r lock.Resource, id string, err error) {
+	name, rest, found := strings.Cut(m, "\x00")
+	if !found || len(rest) < extent {
+		return r, "", errMalformed
+	}
+	r, err = resource(name, rest[:extent])
+	return r, rest[extent:], err
+}
+
+// resource is a part from its name and extent.
+func resource(name, ext string) (lock.Resource, error) {
+	kind := ext[0] - '0'
+	from, to := readBound(ext[1:1+bound]), readBound(ext[1+bound:1+2*bound])
+	units := binary.BigEndian.Uint32([]byte(ext[1+2*bound:]))
+	if kind > 9 || units > math.MaxInt32 {
+		return lock.Resource{}, errMalformed
+	}
+	return lock.Of(lock.Kind(kind), name, from, to).Units(int(units)), nil
+}
+
+func readBound(b string) int64 {
+	var n int64
+	for i := range len(b) {
+		n = n<<8 | int64(b[i])
+	}
+	return n - offset
+}
+
+// head is the first piece of a claim's record, tail the last; acquire.lua
+// puts between them what only the server knows.
+func head(c lock.Claim, parts []lock.Resource) string {
+	b := appendField([]byte(version), c.Token)
+	b = appendNumber(b, len(parts))
+	for _, p := range parts {
+		b = appendField(b, p.Name())
+		b = appendExtent(b, p)
+	}
+	return string(b)
+}
+
+func tail(c lock.Claim) string {
+	b := appendField(nil, c.Holder)
+	b = appendField(b, c.Reason)
+	b = appendNumber(b, len(c.Details))
+	for _, k := range slices.Sorted(maps.Keys(c.Details)) {
+		b = appendField(b, k)
+		b = appendField(b, c.Details[k])
+	}
+	return string(b)
+}
+
+func appendNumber(b []byte, n int) []byte { return appendPrefix(b, n, ',') }
+
+func appendField(b []byte, s string) []byte { return append(appendPrefix(b, len(s), ':'), s...) }
+
+// appendPrefix leaves a zero out: most numbers of most records are.
+func appendPrefix(b []byte, n int, separator byte) []byte {
+	if n != 0 {
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return append(b, separator)
+}
+
+var errMalformed = errors.New("malformed record")
+
+// decode reads a record without its token, as the scripts hand it out. What
+// it returns has no ID, ExpiresAt or Left, which are kept elsewhere.
+func decode(record string) (lock.Hold, error) {
+	if !strings.HasPrefix(record, version) {
+		return lock.Hold{}, fmt.Errorf("%w: version %.1q", errMalformed, record)
+	}
+	r := reader{rest: record[len(version):]}
+	var parts []lock.Resource
+	for range r.count() {
+		parts = append(parts, r.part())
+		if r.bad {
+			break
+		}
+	}
+	h := lock.Hold{Fence: uint64(r.number())}
+	lag, _ := r.number(), r.number() // the second is the latest end, which only the scripts need
+	h.AcquiredAt = time.UnixMilli(int64(h.Fence/1000) - lag).UTC()
+	h.Extensions = int(min(r.number(), math.MaxInt32))
+	r.field() // the last batch that extended it
+	h.Holder, h.Reason = r.field(), r.field()
+	for range r.count() {
+		if h.Details == nil {
+			h.Details = make(map[string]string)
+		}
+		k := r.field()
+		h.Details[k] = r.field()
+		if r.bad {
+			break
+		}
+	}
+	if r.bad || r.rest != "" || len(parts) == 0 {
+		return lock.Hold{}, errMalformed
+	}
+	h.Resource = parts[0]
+	if len(parts) > 1 {
+		h.Resource = lock.All(parts...)
+	}
+	return h, nil
+}
+
+// reader consumes a record. After the first mistake it yields zero values.
+type reader struct {
+	rest string
+	bad  bool
+}
+
+// prefix returns the number up to the separator; nothing means 0.
+func (r *reader) prefix(separator string) int64 {
+	digits, rest, found := strings.Cut(r.rest, separator)
+	n, err := strconv.ParseInt(cmp.Or(digits, "0"), 10, 64)
+	if r.bad || !found || err != nil || n < 0 {
+		r.bad = true
+		return 0
+	}
+	r.rest = rest
+	return n
+}
+
+func (r *reader) number() int64 { return r.prefix(",") }
+
+// count is a number of things that take at least one byte each.
+func (r *reader) count() int64 {
+	n := r.number()
+	if n > int64(len(r.rest)) {
+		r.bad = true
+		return 0
+	}
+	return n
+}
+
+func (r *reader) take(n int64) string {
+	if r.bad || n > int64(len(r.rest)) {
+		r.bad = true
+		return ""
+	}
+	taken := r.rest[:n]
+	r.rest = r.rest[n:]
+	return taken
+}
+
+func (r *reader) field() string { return r.take(r.prefix(":")) }
+
+func (r *reader) part() lock.Resource {
+	name, ext := r.field(), r.take(extent)
+	if r.bad {
+		return lock.Resource{}
+	}
+	p, err := resource(name, ext)
+	r.bad = err != nil
+	return p
+}

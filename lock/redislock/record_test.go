@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// body is what acquire.lua puts between head and tail.
+const body = "1700000000000123,,,3,5:nonce"
+
+// public is a claim's record without its token.
+func public(c lock.Claim) string {
+	record := head(c, slices.Collect(c.Resource.Parts())) + body + tail(c)
+	return version + strings.TrimPrefix(record, string(appendField([]byte(version), c.Token)))
+}
+
+func FuzzARecordKeepsTheClaim(f *testing.F) {
+	f.Add("room/101", "ana", "late", "channel", "web", int64(10), int64(20), 1, uint8(1))
+	f.Add("r:1,2", "", "\x00", "", "", int64(lock.MinBound), int64(lock.MaxBound), 1<<31-1, uint8(3))
+	f.Fuzz(func(t *testing.T, name, holder, reason, key, value string, from, to int64, units int, kind uint8) {
+		part := lock.Of(lock.Kind(kind%4), name, from, to).Units(units)
+		if storable(part) != nil {
+			return
+		}
+		c := lock.Claim{
+			Ticket: lock.Ticket{Token: "secret"}, Holder: holder, Reason: reason,
+			Resource: lock.All(part, lock.Key(name+"'s other")), Details: map[string]string{key: value},
+		}
+		h, err := decode(public(c))
+		if err != nil {
+			t.Fatalf("%q: %v", public(c), err)
+		}
+		if h.Resource.String() != c.Resource.String() || h.Holder != holder || h.Reason != reason || !maps.Equal(h.Details, c.Details) ||
+			h.Fence != 1700000000000123 || h.Extensions != 3 || h.AcquiredAt.UnixMilli() != 1700000000000 {
+			t.Errorf("%+v came back as %+v", c, h)
+		}
+		back, id, err := splitMember(member(part) + "id\x00\xff")
+		if err != nil || back.String() != part.String() || id != "id\x00\xff" {
+			t.Errorf("member of %s came back as %s with id %q, %v", part, back, id, err)
+		}
+	})
+}
+
+func FuzzDecodeNeverPanics(f *testing.F) {
+	good := public(lock.Claim{Resource: lock.Key("a"), Holder: "h", Details: map[string]string{"k": "v"}})
+	f.Add(good)
+	for i := range good {
+		f.Add(good[:i])
+	}
+	f.Add("19999999999999999999,")
+	f.Add("19999999,")
+	f.Fuzz(func(t *testing.T, record string) {
+		if h, err := decode(record); err == nil && h.Resource.Name() == "" && !strings.Contains(record, ":") {
+			t.Errorf("%q is a hold of nothing: %+v", record, h)
+		}
+		_, _, _ = splitMember(record)
+	})
+}
+
+// Redis sorts members by their bytes; the walks rely on that being the order
+// of names, kinds and bounds.
+func FuzzMembersSortLikeTheirParts(f *testing.F) {
+	f.Add("a", "a", int64(-1), int64(0), int64(5), int64(6), uint8(1), uint8(1))
+	f.Add("a", "a\x01", int64(9), int64(lock.MinBound), int64(10), int64(lock.MaxBound), uint8(1), uint8(2))
+	f.Add("a", "aa", int64(255), int64(256), int64(256), int64(1<<51), uint8(3), uint8(3))
+	f.Fuzz(func(t *testing.T, n1, n2 string, f1, f2, t1, t2 int64, k1, k2 uint8) {
+		a, b := lock.Of(lock.Kind(k1%4), n1, f1, t1), lock.Of(lock.Kind(k2%4), n2, f2, t2)
+		if storable(a) != nil || storable(b) != nil {
+			return
+		}
+		want := cmp.Or(comparePlace(a, b), cmp.Compare(t1, t2))
+		if got := strings.Compare(member(a), member(b)); got != want {
+			t.Errorf("members of %s and %s compare as %d, want %d", a, b, got, want)
+		}
+	})
+}
+
+func TestKeysOfAGroupShareAHashTagOfItsOwn(t *testing.T) {
+	tags := make(map[string]string)
+	for _, group := range []string{"", "%", "{", "}", "{}", "a}b", "a%7Db", "hotel 1", "%25", "\xff"} {
+		keys := New(nil).keys("rooms", group)
+		want, _, _ := strings.Cut(strings.TrimPrefix(keys[0], "holdfast:rooms:lock:{"), "}")
+		if other, taken := tags[want]; taken || want == "" {
+			t.Errorf("groups %q and %q have the tag %q", group, other, want)
+		}
+		tags[want] = group
+		for i, k := range keys {
+			if k != "holdfast:rooms:lock:{"+want+"}:"+letters[i] {
+				t.Errorf("key %q of group %q", k, group)
+			}
+		}
+	}
+	if k := New(nil, WithPrefix("app{1}")).keys("a{b}", "g")[0]; k != "app%7B1%7D:a%7Bb%7D:lock:{g}:i" {
+		t.Errorf("braces outside the tag: %q", k)
+	}
+	if k := New(nil, WithPrefix("")).keys("a", "g")[0]; !strings.HasPrefix(k, "holdfast:") {
+		t.Errorf("key %q of the empty prefix, which is the default", k)
+	}
+}
+
+func TestAnswersOfAnUnknownShapeAreErrors(t *testing.T) {
+	for _, answer := range []any{nil, "OK", int64(1), []any{}, []any{"x"}, []any{int64(1), int64(2)}, []any{int64(1), []any{[]any{"id"}}}} {
+		r := open(answer)
+		r.clock()
+		r.holds()
+		h := r.list()
+		h.hold(lock.Resource{})
+		r.join(h)
+		if r.err() == nil {
+			t.Errorf("%v was accepted", answer)
+		}
+	}
+}

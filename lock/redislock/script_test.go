@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var scripts = map[string]string{
+	"record.lua": recordLua, "acquire.lua": acquireLua, "extend.lua": extendLua,
+	"release.lua": releaseLua, "holds.lua": holdsLua, "sweep.lua": sweepLua,
+}
+
+// bare is a script without comments and with empty string literals.
+func bare(script string) string {
+	script = regexp.MustCompile(`(?m)--.*$`).ReplaceAllString(script, "")
+	return regexp.MustCompile(`'[^']*'`).ReplaceAllString(script, "''")
+}
+
+func TestScriptsTouchOnlyKeysThatAreDeclared(t *testing.T) {
+	call := regexp.MustCompile(`redis\.call\('([A-Z]+)'(?:, ([^,)]+))?`)
+	for name, script := range scripts {
+		for _, m := range call.FindAllStringSubmatch(script, -1) {
+			if m[1] != "TIME" && !regexp.MustCompile(`^[ILXUFS]$`).MatchString(m[2]) {
+				t.Errorf("%s: %s of %q, which is no name of a key", name, m[1], m[2])
+			}
+		}
+		if n := strings.Count(script, "redis.call("); n != len(call.FindAllString(script, -1)) {
+			t.Errorf("%s: %d calls, not all of which name their command", name, n)
+		}
+	}
+	if len(letters) != strings.Count("I, L, X, U, F, S", ",")+1 || !strings.Contains(recordLua, "local I, L, X, U, F, S = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]") {
+		t.Error("the names of the keys do not fit their letters")
+	}
+}
+
+// Lua writes a number of more than 14 digits as 1.7e+15, miniredis does not:
+// the mistake shows only on a real server.
+func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
+	// Names that stand for strings; whatever else is joined or sent must be
+	// a literal or what a function returned.
+	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U F S " +
+		"m max min page limit score holder rec separator")
+	isString := func(operand string) bool {
+		operand = strings.TrimSpace(operand)
+		last := operand[strings.LastIndex(operand, ".")+1:]
+		return operand == "" || strings.Contains(operand, "..") || strings.HasSuffix(operand, "'") || strings.HasSuffix(operand, ")") || strings.HasSuffix(operand, "]") || slices.Contains(known, last)
+	}
+	joined := regexp.MustCompile(`([\w.#\[\])']+) *\.\.`)
+	joins := regexp.MustCompile(`\.\. *([\w.#\[\]]+|')`)
+	for name, script := range scripts {
+		code := bare(script)
+		if strings.Contains(code, "tostring") || strings.Count(code, "string.format") > 1 {
+			t.Errorf("%s: only text() may make a string of a number", name)
+		}
+		for _, m := range joined.FindAllStringSubmatch(code, -1) {
+			if !isString(m[1]) {
+				t.Errorf("%s: %q before .. may be a number", name, m[1])
+			}
+		}
+		for _, m := range joins.FindAllStringSubmatch(code, -1) {
+			if !isString(m[1]) && !slices.Contains([]string{"text", "nonzero", "string.sub"}, m[1]) {
+				t.Errorf("%s: %q after .. may be a number", name, m[1])
+			}
+		}
+		for _, call := range strings.Split(code, "redis.call(")[1:] {
+			for _, arg := range arguments(call) {
+				if !isString(arg) {
+					t.Errorf("%s: %q as an argument may be a number, written by Lua", name, arg)
+				}
+			}
+		}
+	}
+}
+
+// arguments splits what follows a "(" at its commas, up to the matching ")".
+func arguments(code string) []string {
+	var args []string
+	depth, start := 0, 0
+	for i, c := range code {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case c == ')':
+			return append(args, code[start:i])
+		case c == ',' && depth == 0:
+			args = append(args, code[start:i])
+			start = i + 1
+		}
+	}
+	return args
+}
+
+func TestScriptsUseOnlyWhatEveryServerHas(t *testing.T) {
+	libs := regexp.MustCompile(`\b(\w+)\.\w+\(`)
+	for name, script := range scripts {
+		used := make(map[string]bool)
+		for _, m := range libs.FindAllStringSubmatch(bare(script), -1) {
+			used[m[1]] = true
+		}
+		for lib := range maps.Keys(used) {
+			if !slices.Contains([]string{"redis", "string", "table", "math"}, lib) {
+				t.Errorf("%s uses %s", name, lib)
+			}
+		}
+	}
+}
+
+func TestEachScriptSaysWhatItIs(t *testing.T) {
+	for name, script := range scripts {
+		for _, want := range []string{"-- SPDX-License-Identifier: MIT\n", "-- KEYS ", "-- ARGV ", "-- Reply ", "-- Cost "} {
+			if name == "record.lua" && !strings.HasPrefix(want, "-- SPDX") && want != "-- KEYS " {
+				continue
+			}
+			if !strings.Contains(script, want) {
+				t.Errorf("%s has no %q", name, want)
+			}
+		}
+	}
+}
+
+func TestMalformedArgumentsAreRefusedBeforeAnyWrite(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		keys := r.keys("rooms", "hotel")
+		good := member(claimed("a"))
+		for _, try := range []struct {
+			script string
+			keys   []string
+			args   []any
+		}{
+			{recordLua + acquireLua, keys, []any{}},
+			{recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "1:", ":"}},
+			{recordLua + acquireLua, keys, []any{"id", "token", "soon", 0, 8, "1:", ":", good, 1}},
+			{recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "1:", ":", good}},
+			{recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "1:", ":", "short", 1}},
+			{recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "1:", ":", good, 1.5}},
+			{recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "1:", ":", good, 1, good, -1}},
+			{recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "no record", ":", good, 1}},
+			{recordLua + acquireLua, keys[:5], []any{"id", "token", 1, 0, 8, "1:", ":", good, 1}},
+			{recordLua + extendLua, keys, []any{"id", "token", 1, 0, 0}},
+			{recordLua + extendLua, keys, []any{"id", "token", "later", 0, 0, ""}},
+			{recordLua + extendLua, keys[:5], []any{"id", "token", 1, 0, 0, ""}},
+			{recordLua + releaseLua, keys, []any{"id", "token"}},
+			{recordLua + holdsLua, keys, []any{"-", "+", 1}},
+			{recordLua + sweepLua, keys, []any{}},
+		} {
+			if err := r.client.Eval(r.Context(), try.script, try.keys, try.args...).Err(); err == nil || !strings.HasPrefix(err.Error(), "ERR malformed") {
+				r.Errorf("%v: %v, want malformed", try.args, err)
+			}
+		}
+		if left := r.keysLeft(); left != "" {
+			r.Errorf("keys %q written", left)
+		}
+	})
+}

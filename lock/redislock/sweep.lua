@@ -1,0 +1,39 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Purpose: forgets the expired holds that have been told, finds more, and
+-- returns those that have not been told.
+--
+-- KEYS   as in record.lua
+-- ARGV   1 how many to find and how many to return  2… ids that were told
+-- Reply  {now, {id, ms left (not positive), record}, …}, the oldest first.
+--        Records of a newer version are left for the programs that read them.
+-- Cost   O(log N) for each hold told, found or returned
+
+local limit = tonumber(ARGV[1] or '')
+if #KEYS ~= 6 or not limit then
+  return redis.error_reply('ERR malformed sweep')
+end
+
+local now = clock()
+for a = 2, #ARGV do
+  if redis.call('ZREM', U, ARGV[a]) == 1 then -- not if it lives, or lives again
+    redis.call('HDEL', L, ARGV[a])
+  end
+end
+sweep(now, text(limit))
+
+local reply, at = { now }, 0
+while #reply <= limit do
+  local page = redis.call('ZRANGE', U, text(at), text(at + 63), 'WITHSCORES')
+  if #page == 0 then break end
+  for k = 1, #page, 2 do
+    local hold = read(page[k])
+    if not hold then
+      redis.call('ZREM', U, page[k]) -- its record is gone or unreadable
+    elseif hold.version == '1' and #reply <= limit then
+      table.insert(reply, { page[k], tonumber(page[k + 1]) - now, hold.public })
+    end
+  end
+  at = at + 64
+end
+return reply

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// rewrite changes the record of a hold in the ledger.
+func (r *rig) rewrite(id string, change func(record string) string) {
+	r.Helper()
+	ledger := r.keys("rooms", "hotel")[1]
+	record, err := r.client.HGet(r.Context(), ledger, id).Result()
+	if err == nil {
+		err = r.client.HSet(r.Context(), ledger, id, change(record)).Err()
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// newer makes a record of the next version: the same head, another body.
+func newer(c lock.Claim) func(string) string {
+	return func(string) string {
+		return "2" + head(c, slices.Collect(c.Resource.Parts()))[1:] + "{whatever comes next}"
+	}
+}
+
+func TestARecordOfANewerVersionIsAliveButOpaque(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		c, granted := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), time.Hour)
+		r.rewrite(c.ID, newer(c))
+		g := r.ask(r.claim(lock.Span("a", 2, 3), time.Hour))
+		if g.Status != lock.Blocked || len(g.Conflicts) != 1 {
+			r.Fatalf("status %d with %d conflicts, want blocked by one", g.Status, len(g.Conflicts))
+		}
+		h := g.Conflicts[0].Hold
+		if h.ID != c.ID || h.Resource.String() != "a [1, 5)" || h.Left <= 0 || !h.ExpiresAt.Equal(granted.Hold.ExpiresAt) || h.Holder != "" {
+			r.Errorf("conflict with %+v, want the id, the place and the time only", h)
+		}
+		if got := ids(r.list(lock.Resource{})); !slices.Equal(got, []string{c.ID}) {
+			r.Errorf("holds %v, want it once", got)
+		}
+		r.take(lock.Span("a", 5, 6), time.Hour)
+		if s := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})[0].Status; s != lock.Missing {
+			r.Errorf("extended what it cannot read: status %d, want missing", s)
+		}
+		foreign := c.Ticket
+		foreign.Token = "guessed"
+		if s := r.release(foreign); s != lock.Missing {
+			r.Errorf("released with another token: status %d", s)
+		}
+		if s := r.release(c.Ticket); s != lock.Granted {
+			r.Errorf("release: status %d, want granted: every version begins with the token", s)
+		}
+		r.take(c.Resource.Units(1), time.Hour)
+	})
+}
+
+func TestAnExpiredRecordOfANewerVersionIsLeftForThoseWhoReadIt(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		c, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), 30*time.Millisecond)
+		r.rewrite(c.ID, newer(c))
+		other, _ := r.take(lock.Key("c"), 30*time.Millisecond)
+		r.pass(other.TTL)
+		if got := ids(r.sweep()); !slices.Equal(got, []string{other.ID}) {
+			r.Errorf("swept %v, want %v", got, other.ID)
+		}
+		keys := r.keys("rooms", "hotel")
+		if n := r.client.Exists(r.Context(), keys[0]).Val(); n != 0 {
+			r.Error("its members are still in the index")
+		}
+		if record := r.client.HGet(r.Context(), keys[1], c.ID).Val(); record == "" {
+			r.Error("its record is gone")
+		}
+		r.sweep(c.ID, other.ID)
+		if left := r.keysLeft(); left != "f" {
+			r.Errorf("keys %q left, want only the fence", left)
+		}
+	})
+}
+
+func TestAnUnreadableRecordBlocksNobodyElse(t *testing.T) {
+	for _, garbage := range []string{"", "1", "1x", "1-1:", "1999999999:", "18:secret1", "17:secret1", "17:secret199999,", "17:secret11,4:room", "17:secret11,-1:", "\xff"} {
+		virtual(t, func(r *rig) {
+			c, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), time.Minute)
+			r.rewrite(c.ID, func(string) string { return garbage })
+			forced, _ := r.take(lock.Key("forced"), time.Minute)
+			r.rewrite(forced.ID, func(string) string { return garbage })
+			healthy, _ := r.take(lock.Key("healthy"), time.Minute)
+
+			r.wantBlocked(lock.Span("a", 2, 3), c.ID)
+			if got := ids(r.list(lock.Resource{})); !slices.Equal(got, []string{c.ID, forced.ID, healthy.ID}) {
+				t.Errorf("%q: holds %v", garbage, got)
+			}
+			if s := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour}, lock.Renewal{Ticket: healthy.Ticket})[1].Status; s != lock.Granted {
+				t.Errorf("%q: the other renewal got status %d", garbage, s)
+			}
+			k := forced.Ticket
+			k.Force = true
+			if s := r.release(k); s != lock.Granted {
+				t.Errorf("%q: forced release: status %d", garbage, s)
+			}
+			r.take(lock.Key("forced"), time.Minute)
+			time.Sleep(time.Minute)
+			r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), time.Minute)
+			if got := r.sweep(); len(got) != 2 {
+				t.Errorf("%q: swept %v, want the two readable ones", garbage, ids(got))
+			}
+		})
+	}
+}
+
+func TestARecordOfThisVersionWithABrokenBodyIsOpaque(t *testing.T) {
+	virtual(t, func(r *rig) {
+		c, _ := r.take(lock.Key("a"), time.Minute)
+		r.rewrite(c.ID, func(string) string { return head(c, slices.Collect(c.Resource.Parts())) + "12,oops" })
+		if s := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})[0].Status; s != lock.Missing {
+			t.Errorf("extended: status %d, want missing", s)
+		}
+		r.wantBlocked(lock.Key("a"), c.ID)
+		if s := r.release(c.Ticket); s != lock.Granted {
+			t.Errorf("release: status %d, want granted", s)
+		}
+	})
+}
