@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+const (
+	maxUpdates = 64  // tries of one Update
+	inlineOpen = 512 // bytes that Open sends along before it knows that they are needed
+	maxText    = 1024
+)
+
+// Create makes a session with a fresh id, whose [ID.Token] is for the client.
+// One round trip. Errors: [ErrTooLarge], [ErrFull], [ErrInvalid],
+// [ErrUnavailable].
+func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (s *Session[T], err error) {
+	o := begin(ctx, OpCreate)
+	defer func() { m.finish(o, err) }()
+	var want createOptions
+	for _, opt := range opts {
+		opt(&want)
+	}
+	if err := checkSubject(want.subject); err != nil {
+		return nil, err
+	}
+	id := newID(subjectHash(m.cfg.Name, want.subject))
+	w, err := m.written(id, want.subject, Key{}, &data)
+	if err != nil {
+		return nil, err
+	}
+	w.MaxPerOwner, w.WhenFull = m.cfg.MaxPerSubject, m.cfg.WhenFull
+	o.Bytes = len(w.Payload)
+	r, err := m.ask(ctx, OpCreate, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) })
+	if err != nil {
+		return nil, err
+	}
+	if r.Status != Done {
+		return nil, m.refusal(ctx, OpCreate, r, id, "")
+	}
+	return m.fresh(ctx, r.Record, w, id)
+}
+
+// Open finds the session of a conversation, or creates it with initial. One
+// round trip; two when it creates one of more than 512 bytes. An unreadable
+// record in its place is taken away and replaced. Errors: [ErrTooLarge],
+// [ErrInvalid], [ErrUnavailable].
+func (m *Manager[T]) Open(ctx context.Context, key Key, initial T) (s *Session[T], created bool, err error) {
+	o := begin(ctx, OpOpen)
+	defer func() { m.finish(o, err) }()
+	return m.open(o, key, &initial, "")
+}
+
+// open does the work of Open and the first half of Converse's: with a lease it
+// also takes that, and answers ErrBusy when somebody else has it.
+func (m *Manager[T]) open(o *operation, key Key, initial *T, lease string) (s *Session[T], created bool, err error) {
+	if err := checkKey(key); err != nil {
+		return nil, false, err
+	}
+	id := key.ID()
+	w, err := m.written(id, "", key, initial)
+	if err != nil {
+		return nil, false, err
+	}
+	w.Lease, w.LeaseFor = lease, leaseFor
+	o.Bytes = len(w.Payload)
+	// Each turn but the last ends with an unreadable record taken away. A fault
+	// that spoils what was just written is not ours to fight for ever.
+	for range 3 {
+		s, err = m.openOnce(o, id, w)
+		if _, corrupt := errors.AsType[*CorruptError](err); !corrupt {
+			break
+		}
+	}
+	return s, o.Fresh, err
+}
+
+func (m *Manager[T]) openOnce(o *operation, id ID, w Write) (*Session[T], error) {
+	r := Reply{Status: Missing}
+	var err error
+	if len(w.Payload) > inlineOpen {
+		l := m.loading(id)
+		l.Lease, l.LeaseFor = w.Lease, w.LeaseFor
+		if r, err = m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) }); err != nil {
+			return nil, err
+		}
+		if r.Status == Done {
+			r.Status = Exists
+		}
+	}
+	if r.Status == Missing || r.Status == Lapsed {
+		if r, err = m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) }); err != nil {
+			return nil, err
+		}
+	}
+	o.Touched, o.Fresh = r.Touched, r.Status == Done
+	switch r.Status {
+	case Done:
+		return m.fresh(o.ctx, r.Record, w, id)
+	case Exists:
+		return m.read(o.ctx, r.Record, id)
+	}
+	return nil, m.refusal(o.ctx, o.Op, r, id, "")
+}
+
+// fresh is the session that w created. Its data is decoded from what was
+// written: the caller's own may be a template whose maps and slices nobody
+// wants to share between sessions.
+func (m *Manager[T]) fresh(ctx context.Context, rec Record, w Write, id ID) (*Session[T], error) {
+	rec.Payload = w.Payload
+	return m.read(ctx, rec, id)
+}
+
+// Get returns a session and records the activity, at most every
+// Config.TouchEvery. One round trip. Errors: [ErrNotFound], [ErrExpired],
+// [*CorruptError], [ErrInvalid], [ErrUnavailable].
+func (m *Manager[T]) Get(ctx context.Context, id ID) (*Session[T], error) {
+	return m.load(ctx, OpGet, id)
+}
+
+// Peek is Get without recording activity: looking does not keep a session
+// alive. One round trip.
+func (m *Manager[T]) Peek(ctx context.Context, id ID) (*Session[T], error) {
+	return m.load(ctx, OpPeek, id)
+}
+
+func (m *Manager[T]) load(ctx context.Context, op Op, id ID) (s *Session[T], err error) {
+	o := begin(ctx, op)
+	defer func() { m.finish(o, err) }()
+	l := m.loading(id)
+	if op != OpGet {
+		l.Touch = 0
+	}
+	r, err := m.loaded(o, id, l)
+	if err != nil {
+		return nil, err
+	}
+	return m.read(ctx, r.Record, id)
+}
+
+// loaded makes a Load and turns every answer but Done into an error.
+func (m *Manager[T]) loaded(o *operation, id ID, l Load) (Reply, error) {
+	if id.IsZero() {
+		return Reply{}, invalid("the zero ID names no session")
+	}
+	r, err := m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+	if err != nil {
+		return Reply{}, err
+	}
+	o.Bytes, o.Touched = len(r.Record.Payload), r.Touched
+	if r.Status != Done {
+		return Reply{}, m.refusal(o.ctx, o.Op, r, id, "")
+	}
+	return r, nil
+}
+
+// Touch records activity, at most every Config.TouchEvery, and returns when
+// the session will expire. The data is neither read nor written. One round
+// trip. Errors as for Get.
+func (m *Manager[T]) Touch(ctx context.Context, id ID) (expires time.Time, err error) {
+	o := begin(ctx, OpTouch)
+	defer func() { m.finish(o, err) }()
+	l := m.loading(id)
+	l.Bare = true
+	r, err := m.loaded(o, id, l)
+	return r.Record.ExpiresAt, err
+}
+
+// Save writes s.Data if nobody has saved since s was read, and brings the
+// other fields of s up to date. A session that has been deleted or has
+// expired is never brought back. One round trip. Errors: [*ConflictError] with
+// the current session, [ErrNotFound], [ErrExpired], [ErrBusy] while somebody
+// handles it exclusively, [ErrLeaseLost] when that was this caller, but is no
+// longer, [ErrTooLarge], [*CorruptError], [ErrInvalid], [ErrUnavailable].
+func (m *Manager[T]) Save(ctx context.Context, s *Session[T]) (err error) {
+	o := begin(ctx, OpSave)
+	defer func() { m.finish(o, err) }()
+	return m.save(ctx, o, s, false)
+}
+
+// save is Save's work; free gives the session's lease back in the same step.
+func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free bool) error {
+	if err := s.intact(); err != nil {
+		return err
+	}
+	w, err := m.written(s.ID, s.Subject, s.Key, &s.Data)
+	if err != nil {
+		return err
+	}
+	w.Rev, w.Lease, w.Free = s.rev, s.lease, free
+	o.Bytes = len(w.Payload)
+	r, err := m.ask(ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Save(ctx, w) })
+	if err != nil {
+		return err
+	}
+	if r.Status != Done {
+		return m.refusal(ctx, o.Op, r, s.ID, s.lease)
+	}
+	s.took(r.Record)
+	return nil
+}
+
+// Update reads the session, lets fn change its data, and saves that; when
+// somebody else was quicker, fn is called again with what they saved, up to 64
+// times. An error of fn is returned as it is, and nothing is saved. fn must
+// have no effect but on its argument. Two round trips, and one more for each
+// conflict. Errors as for Get and Save.
+func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *Session[T], err error) {
+	o := begin(ctx, OpUpdate)
+	err = errAborted
+	defer func() { m.finish(o, err) }()
+	l := m.loading(id)
+	l.Touch = 0 // the save is the activity
+	var r Reply
+	if r, err = m.loaded(o, id, l); err != nil {
+		return nil, err
+	}
+	if s, err = m.read(ctx, r.Record, id); err != nil {
+		return nil, err
+	}
+	for {
+		o.Attempts++
+		err = errAborted
+		if err = fn(&s.Data); err != nil {
+			return nil, err
+		}
+		if err = m.save(ctx, o, s, false); err == nil {
+			return s, nil
+		}
+		conflict, ok := errors.AsType[*ConflictError[T]](err)
+		if !ok || o.Attempts == maxUpdates {
+			return nil, err
+		}
+		s = conflict.Current
+		if err = backOff(ctx, o.Attempts); err != nil {
+			return nil, unanswered(ctx, "update", err)
+		}
+	}
+}
+
+// backOff lets others finish before the next try: not at all at first, then a
+// random time of up to 32 ms, so that many writers of one session take turns.
+func backOff(ctx context.Context, attempts int) error {
+	if attempts < 3 {
+		return ctx.Err()
+	}
+	return sleep(ctx, rand.N(time.Millisecond<<min(attempts-3, 5)))
+}
+
+// sleep waits for d, or for the end of ctx, whose error it returns then.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Delete ends a session; one that is not there is no error. It does not read
+// the record, so it works on unreadable ones, too. One round trip. Errors:
+// [ErrInvalid], [ErrUnavailable].
+func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
+	o := begin(ctx, OpDelete)
+	defer func() { m.finish(o, err) }()
+	if id.IsZero() {
+		return invalid("the zero ID names no session")
+	}
+	_, err = m.remove(ctx, Removal{Handles: []Hash{id.hash(m.cfg.Name)}})
+	return err
+}
+
+// remove deletes, and tells of each session that ended by it.
+func (m *Manager[T]) remove(ctx context.Context, d Removal) (int, error) {
+	d.Space = m.cfg.Name
+	limited, cancel := m.bounded(ctx)
+	defer cancel()
+	n, err := m.store.Delete(limited, d)
+	if err != nil {
+		return 0, unanswered(ctx, "delete", err)
+	}
+	for range n {
+		m.ended(ctx, Deleted, 0)
+	}
+	return n, nil
+}
+
+// Count returns how many sessions are alive, exactly, from the store's index:
+// it reads no session. Errors: [ErrUnavailable].
+func (m *Manager[T]) Count(ctx context.Context) (int64, error) {
+	limited, cancel := m.bounded(ctx)
+	defer cancel()
+	c, err := m.store.Count(limited, m.cfg.Name)
+	if err != nil {
+		return 0, unanswered(ctx, "count", err)
+	}
+	return c.Active, nil
+}
+
+// checkText refuses what a name of somebody cannot be. The text is not quoted:
+// it may be personal data.
+func checkText(what, s string) error {
+	switch {
+	case len(s) > maxText:
+		return invalid("the %s is longer than %d bytes", what, maxText)
+	case strings.ContainsRune(s, 0):
+		return invalid("the %s contains a NUL", what)
+	}
+	return nil
+}
+
+func checkSubject(subject string) error { return checkText("subject", subject) }
+
+func checkKey(k Key) error {
+	if k.Channel == "" || k.Peer == "" {
+		return invalid("a Key needs a channel and a peer")
+	}
+	return errors.Join(checkText("channel", k.Channel), checkText("peer", k.Peer))
+}

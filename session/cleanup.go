@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	maxClaims   = 100 // calls of Claim in one cycle; what is left is for the next, which comes soon
+	claimFor    = 5 * callbackFor
+	storeFactor = 10 // cleanup waits so many times Config.Timeout for the store
+)
+
+// Sweep runs one cleanup cycle now: it takes what has expired, oldest first,
+// calls OnExpire for it, removes what cannot be read, and counts what is
+// alive. It takes up to 100 batches; the Report says whether that was all. One
+// session that cannot be handled does not keep it from the others. Any number
+// of processes may sweep at once: each expired session goes to one of them.
+//
+// The Report and an [OpCleanup] event are complete also when an error is
+// returned: then they tell what was done until then. Errors: [ErrUnavailable].
+func (m *Manager[T]) Sweep(ctx context.Context) (r Report, err error) {
+	o := begin(ctx, OpCleanup)
+	r = Report{Ended: map[EndCause]int{}, Active: m.lastActive()}
+	err = errAborted
+	defer func() {
+		r.Took = time.Since(o.start)
+		m.swept(r)
+		o.Report = r
+		m.finish(o, err)
+	}()
+	drained, claimErr := m.claimAll(ctx, &r)
+	err = errors.Join(claimErr, m.countAll(ctx, &r))
+	r.Complete = drained && err == nil
+	return r, err
+}
+
+// swept keeps what a scrape asks for.
+func (m *Manager[T]) swept(r Report) {
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stats.Active, m.stats.LastCycle = r.Active, now
+	if r.Complete {
+		m.stats.LastComplete = now
+	}
+}
+
+// patient bounds one call of the store on behalf of the cleanup.
+func (m *Manager[T]) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if m.cfg.Timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, storeFactor*m.cfg.Timeout)
+}
+
+// claimAll takes batches until one says that there is no more.
+func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err error) {
+	c := Claim{
+		Space: m.cfg.Name, Max: m.cfg.CleanupBatch, For: claimFor,
+		Payload: m.cfg.OnExpire != nil, Quarantine: m.cfg.OnCorrupt == Quarantine,
+	}
+	if c.Payload {
+		c.Max = min(c.Max, callbackBatch)
+	}
+	for range maxClaims {
+		limited, cancel := m.patient(ctx)
+		got, err := m.store.Claim(limited, c)
+		cancel()
+		if err != nil {
+			return false, unanswered(ctx, "claim", err)
+		}
+		r.Rescored += got.Rescored
+		if err := m.endAll(ctx, r, got.Due); err != nil {
+			return false, err
+		}
+		if !got.More {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// endAll deals with one batch: with OnExpire, expired sessions go there; all
+// others are gone already, and only have to be told.
+func (m *Manager[T]) endAll(ctx context.Context, r *Report, due []Due) error {
+	var callbacks []Due
+	for _, d := range due {
+		if m.cfg.OnExpire != nil && (d.Cause == Idle || d.Cause == Absolute) {
+			callbacks = append(callbacks, d)
+			continue
+		}
+		m.endOne(ctx, r, d, d.Cause)
+	}
+	return m.callBack(ctx, r, callbacks)
+}
+
+func (m *Manager[T]) endOne(ctx context.Context, r *Report, d Due, cause EndCause) {
+	r.Ended[cause]++
+	var age time.Duration
+	if !d.CreatedAt.IsZero() {
+		age = d.ExpiresAt.Sub(d.CreatedAt)
+	}
+	m.ended(ctx, cause, age)
+}
+
+// countAll reads the numbers. Without them the report keeps the last known
+// ones: a gauge that falls to 0 would lie.
+func (m *Manager[T]) countAll(ctx context.Context, r *Report) error {
+	limited, cancel := m.patient(ctx)
+	defer cancel()
+	c, err := m.store.Count(limited, m.cfg.Name)
+	if err != nil {
+		return unanswered(ctx, "count", err)
+	}
+	r.Active, r.Backlog = c.Active, c.Backlog
+	return nil
+}
+
+func (m *Manager[T]) lastActive() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.stats.Active
+}
+
+// cycle is Sweep for the loop: a panic, such as one of the store, is an error
+// of this cycle and not the end of all of them.
+func (m *Manager[T]) cycle(ctx context.Context) (r Report, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("session: cleanup: panic of type %T", p)
+		}
+	}()
+	return m.Sweep(ctx)
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+// broken is a codec that fails to decode, as after a change of the data's type.
+type broken struct{ session.JSON }
+
+func (broken) Decode([]byte, any) error { return errors.New("unknown field: 4111 1111 1111 1111") }
+
+func TestSweepEndsWhatHasExpiredAndCountsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := &recorder{}
+		m := newManager(t, memsession.New(), config{Observer: seen})
+		busy := create(t, m, 1)
+		for range 3 {
+			create(t, m, 2)
+		}
+		for range 7 {
+			time.Sleep(9 * time.Minute)
+			_, _ = m.Get(t.Context(), busy.ID)
+		}
+		create(t, m, 3)
+		r := sweep(t, m)
+		want := map[session.EndCause]int{session.Idle: 3, session.Absolute: 1}
+		if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
+			t.Errorf("reported %+v, want %v ended, 1 active, nothing left", r, want)
+		}
+		for _, e := range seen.of(session.OpEnded) {
+			if wantAge := map[session.EndCause]time.Duration{session.Idle: 10 * time.Minute, session.Absolute: time.Hour}[e.Cause]; e.Age != wantAge {
+				t.Errorf("a session that ended %v is told to be %v old, want %v", e.Cause, e.Age, wantAge)
+			}
+		}
+		if n := len(seen.of(session.OpEnded)); n != 4 {
+			t.Errorf("%d ends were told, want 4", n)
+		}
+	})
+}
+
+// Catches an undecodable record that is retried instead of settled (expire.go: the InvalidFormat verdict).
+func TestCleanupRemovesCorruptedSessions(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		policy     session.CorruptPolicy
+		quarantine int64
+	}{{"deleted", session.Delete, 0}, {"quarantined", session.Quarantine, 2}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, seen := memsession.New(), &recorder{}
+				called := 0
+				onExpire := func(context.Context, session.Expired[cart]) error { called++; return nil }
+				m := newManager(t, store, config{Observer: seen, OnCorrupt: c.policy, OnExpire: onExpire})
+				unknown := newManager(t, store, config{Codec: binaryCodec{}})
+				_, _ = unknown.Create(t.Context(), cart{})
+				spy := &stage{Store: store}
+				create(t, newManager(t, spy, config{}), 1)
+				store.Damage(spy.writes[0].Handle)
+				create(t, m, 1)
+				time.Sleep(11 * time.Minute)
+				alive := create(t, m, 1)
+
+				r := sweep(t, m)
+				want := map[session.EndCause]int{session.Corrupted: 1, session.InvalidFormat: 1, session.Idle: 1}
+				if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
+					t.Errorf("reported %+v, want %v ended and 1 active", r, want)
+				}
+				causes := seen.causes()
+				slices.Sort(causes)
+				if !slices.Equal(causes, []session.EndCause{session.Idle, session.Corrupted, session.InvalidFormat}) {
+					t.Errorf("told %v, want each by its reason", causes)
+				}
+				if called != 1 {
+					t.Errorf("OnExpire was called %d times, want once, for the one that can be read", called)
+				}
+				if n, _ := store.Count(t.Context(), "carts"); n.Quarantined != c.quarantine {
+					t.Errorf("%d in quarantine, want %d", n.Quarantined, c.quarantine)
+				}
+				if _, err := m.Get(t.Context(), alive.ID); err != nil {
+					t.Errorf("a healthy session is gone: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// binaryCodec writes what JSON cannot read.
+type binaryCodec struct{ session.JSON }
+
+func (binaryCodec) Encode(any) ([]byte, error) { return []byte{0xff, 0}, nil }
+func (binaryCodec) Decode([]byte, any) error   { return nil }
+
+func TestSweepLeavesABacklogToTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{CleanupBatch: 5})
+		for range 1200 {
+			create(t, m, 1)
+		}
+		time.Sleep(11 * time.Minute)
+		var left []int64
+		for range 3 {
+			r := sweep(t, m)
+			if r.Complete != (r.Backlog == 0) {
+				t.Errorf("complete %v with a backlog of %d", r.Complete, r.Backlog)
+			}
+			left = append(left, r.Backlog)
+		}
+		if !slices.Equal(left, []int64{700, 200, 0}) {
+			t.Errorf("backlogs %v, want 100 batches of 5 less each time", left)
+		}
+	})
+}
+
+func TestSweepTellsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, seen := newStage(), &recorder{}
+		m := newManager(t, store, config{Observer: seen, CleanupBatch: 2})
+		for range 5 {
+			create(t, m, 1)
+		}
+		sweep(t, m)
+		time.Sleep(11 * time.Minute)
+		create(t, m, 1)
+		claims := 0
+		store.on(func(_ context.Context, call string) error {
+			if call == "Claim" {
+				if claims++; claims == 2 {
+					return errDown
+				}
+			}
+			return nil
+		})
+		r, err := m.Sweep(t.Context())
+		if !errors.Is(err, session.ErrUnavailable) || !errors.Is(err, errDown) {
+			t.Errorf("Sweep returned %v, want ErrUnavailable with its cause", err)
+		}
+		if r.Ended[session.Idle] != 2 || r.Active != 1 || r.Backlog != 3 || r.Complete {
+			t.Errorf("reported %+v, want the 2 that were done, 1 active and 3 left", r)
+		}
+		store.on(func(context.Context, string) error { return errDown })
+		if r, _ = m.Sweep(t.Context()); r.Active != 1 {
+			t.Errorf("without an answer Active is %d, want the last known 1", r.Active)
+		}
+		cycles := seen.of(session.OpCleanup)
+		if len(cycles) != 3 || cycles[1].Result != session.Unavailable || cycles[2].Report.Active != 1 {
+			t.Errorf("told %+v, want three cycles, two of them unavailable", cycles)
+		}
+	})
+}
+
+func TestRescoredAndVanishedSessionsAreReported(t *testing.T) {
+	store, seen := newStage(), &recorder{}
+	store.claim = func(session.Claimed) session.Claimed {
+		return session.Claimed{Rescored: 2, Due: []session.Due{{Cause: session.Vanished}}}
+	}
+	m := newManager(t, store, config{Observer: seen, OnExpire: func(context.Context, session.Expired[cart]) error {
+		t.Error("OnExpire was called for a session without data")
+		return nil
+	}})
+	if r := sweep(t, m); r.Rescored != 2 || r.Ended[session.Vanished] != 1 {
+		t.Errorf("reported %+v", r)
+	}
+	if got := seen.causes(); !slices.Equal(got, []session.EndCause{session.Vanished}) {
+		t.Errorf("told %v", got)
+	}
+}
+
+// Catches a cycle that does not take over the count (cleanup.go: r.Active = c.Active).
+func TestCleanupUpdatesTheActiveSessionsMetricEveryCycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := &recorder{}
+		m := newManager(t, memsession.New(), config{Observer: seen, CleanupJitter: -1, IdleTimeout: time.Hour})
+		if err := m.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var want []int64
+		for i := range int64(4) {
+			synctest.Wait()
+			want = append(want, i)
+			if got := m.Stats(); got.Active != i || !got.LastCycle.Equal(time.Now()) || !got.LastComplete.Equal(time.Now()) || !got.Running {
+				t.Errorf("after cycle %d the stats are %+v", i, got)
+			}
+			create(t, m, 1)
+			time.Sleep(10 * time.Minute)
+		}
+		synctest.Wait()
+		if err := m.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, 4)
+		var got []int64
+		for _, e := range seen.of(session.OpCleanup) {
+			got = append(got, e.Report.Active)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the cycles told %v active sessions, want %v", got, want)
+		}
+	})
+}

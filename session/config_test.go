@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+func TestNewRefusesContradictions(t *testing.T) {
+	onExpire := func(context.Context, session.Expired[cart]) error { return nil }
+	for _, c := range []struct {
+		what  string
+		cfg   config
+		field string
+	}{
+		{"no name", config{}, "Name"},
+		{"a long name", config{Name: strings.Repeat("x", 129)}, "Name"},
+		{"a NUL", config{Name: "a\x00b"}, "Name"},
+		{"a space", config{Name: "a b"}, "Name"},
+		{"braces, which mean something in Redis keys", config{Name: "{a}"}, "Name"},
+		{"a name that is no text", config{Name: "\xff"}, "Name"},
+		{"less than a millisecond idle", config{Name: "x", IdleTimeout: time.Microsecond}, "IdleTimeout"},
+		{"less than a millisecond altogether", config{Name: "x", AbsoluteTimeout: time.Microsecond}, "AbsoluteTimeout"},
+		{"no end at all", config{Name: "x", IdleTimeout: -1, AbsoluteTimeout: -1}, "AbsoluteTimeout"},
+		{"idle over absolute", config{Name: "x", IdleTimeout: 2 * time.Hour, AbsoluteTimeout: time.Hour}, "IdleTimeout"},
+		{"idle over the default absolute", config{Name: "x", IdleTimeout: 48 * time.Hour}, "IdleTimeout"},
+		{"touches rarer than the timeout", config{Name: "x", IdleTimeout: time.Minute, TouchEvery: time.Minute}, "TouchEvery"},
+		{"a negative interval", config{Name: "x", CleanupInterval: -1}, "CleanupInterval"},
+		{"a jitter over the interval", config{Name: "x", CleanupJitter: 1.5}, "CleanupJitter"},
+		{"a jitter that is no number", config{Name: "x", CleanupJitter: math.NaN()}, "CleanupJitter"},
+		{"a negative batch", config{Name: "x", CleanupBatch: -1}, "CleanupBatch"},
+		{"a batch that holds up the store", config{Name: "x", CleanupBatch: 100_000}, "CleanupBatch"},
+		{"grace shorter than the interval", config{Name: "x", Grace: time.Minute, OnExpire: onExpire}, "Grace"},
+		{"no grace", config{Name: "x", Grace: -1}, "Grace"},
+		{"an unknown policy for corrupt records", config{Name: "x", OnCorrupt: 9}, "OnCorrupt"},
+		{"an unknown policy for full subjects", config{Name: "x", WhenFull: 9, MaxPerSubject: 1}, "WhenFull"},
+		{"eviction without a limit", config{Name: "x", WhenFull: session.EvictOldest}, "WhenFull"},
+		{"a timeout of nothing", config{Name: "x", Timeout: time.Microsecond}, "Timeout"},
+	} {
+		_, err := session.New(memsession.New(), c.cfg)
+		problem, ok := errors.AsType[*session.ConfigError](err)
+		if !ok || problem.Field != c.field || problem.Why == "" || !errors.Is(err, session.ErrInvalid) {
+			t.Errorf("%s: %v, want a ConfigError for %s", c.what, err, c.field)
+		}
+	}
+}
+
+func TestNewReportsAllProblemsAtOnce(t *testing.T) {
+	_, err := session.New(memsession.New(), config{IdleTimeout: 2 * time.Hour, AbsoluteTimeout: time.Hour, CleanupJitter: 2, Timeout: 1})
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("%T, want a joined error", err)
+	}
+	var fields []string
+	for _, e := range joined.Unwrap() {
+		if problem, ok := errors.AsType[*session.ConfigError](e); ok {
+			fields = append(fields, problem.Field)
+		}
+	}
+	if want := []string{"Name", "IdleTimeout", "CleanupJitter", "Timeout"}; !slices.Equal(fields, want) {
+		t.Errorf("reported %v, want %v", fields, want)
+	}
+}
+
+func TestNewNeedsAStore(t *testing.T) {
+	if _, err := session.New(nil, config{Name: "x"}); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("without a store: %v, want ErrInvalid", err)
+	}
+}
+
+func TestZeroConfigIsTheDocumentedOne(t *testing.T) {
+	store := newStage()
+	m, err := session.New(store, config{Name: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := create(t, m, 1)
+	w := store.writes[0]
+	if w.Idle != 30*time.Minute || w.Total != 24*time.Hour || w.TouchEvery != 30*time.Second || w.Keep != time.Hour {
+		t.Errorf("idle %v, absolute %v, touch every %v, grace %v; want 30m, 24h, 30s, 1h", w.Idle, w.Total, w.TouchEvery, w.Keep)
+	}
+	if w.MaxPerOwner != 0 || w.Quarantine {
+		t.Errorf("wrote %+v, want no limit and no quarantine", w)
+	}
+	if got := m.Stats().Interval; got != 10*time.Minute {
+		t.Errorf("the interval is %v, want 10m", got)
+	}
+	store.on(func(ctx context.Context, _ string) error {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > 250*time.Millisecond {
+			t.Errorf("a call without a deadline ends in %v (%v), want 250ms", time.Until(end), ok)
+		}
+		return nil
+	})
+	if _, err := m.Get(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDefaultsFollowWhatIsSet(t *testing.T) {
+	for _, c := range []struct {
+		what              string
+		cfg               config
+		idle, total, keep time.Duration
+		every             time.Duration
+	}{
+		{"a short absolute timeout", config{AbsoluteTimeout: time.Minute}, time.Minute, time.Minute, time.Hour, 3 * time.Second},
+		{"no idle timeout", config{IdleTimeout: -1, AbsoluteTimeout: time.Hour}, time.Hour, time.Hour, time.Hour, 30 * time.Second},
+		{"no absolute timeout", config{IdleTimeout: time.Minute, AbsoluteTimeout: -1}, time.Minute, 0, time.Hour, 3 * time.Second},
+		{"every touch recorded", config{TouchEvery: -1}, 30 * time.Minute, 24 * time.Hour, time.Hour, 0},
+		{"a rare cleanup", config{CleanupInterval: time.Hour}, 30 * time.Minute, 24 * time.Hour, 3 * time.Hour, 30 * time.Second},
+	} {
+		store := newStage()
+		c.cfg.Name = "x"
+		m, err := session.New(store, c.cfg)
+		if err != nil {
+			t.Errorf("%s: %v", c.what, err)
+			continue
+		}
+		create(t, m, 1)
+		w := store.writes[0]
+		if w.Idle != c.idle || w.Total != c.total || w.Keep != c.keep || w.TouchEvery != c.every {
+			t.Errorf("%s: idle %v, absolute %v, grace %v, touch every %v; want %v, %v, %v, %v", c.what, w.Idle, w.Total, w.Keep, w.TouchEvery, c.idle, c.total, c.keep, c.every)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// envelopeV1 is the first byte of what the store keeps for a session. A later
+// format gets another one, and its reader goes on reading this one.
+const envelopeV1 = 1
+
+// envelope is a payload with what only the manager may know of a session.
+// Stored, it is the version, then subject, channel and peer, each after its
+// length as a uvarint, then the codec's bytes to the end.
+type envelope struct {
+	Subject string
+	Key     Key
+	Data    []byte
+}
+
+func (e envelope) append(b []byte) []byte {
+	b = slices.Grow(b, 1+4+len(e.Subject)+len(e.Key.Channel)+len(e.Key.Peer)+len(e.Data))
+	b = append(b, envelopeV1)
+	for _, s := range []string{e.Subject, e.Key.Channel, e.Key.Peer} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return append(b, e.Data...)
+}
+
+// openEnvelope reads what append wrote; ok is false for anything else. Data
+// shares b's memory.
+func openEnvelope(b []byte) (e envelope, ok bool) {
+	if len(b) == 0 || b[0] != envelopeV1 {
+		return envelope{}, false
+	}
+	b = b[1:]
+	for _, s := range []*string{&e.Subject, &e.Key.Channel, &e.Key.Peer} {
+		n, width := binary.Uvarint(b)
+		if width <= 0 || n > uint64(len(b)-width) {
+			return envelope{}, false
+		}
+		*s = string(b[width : width+int(n)])
+		b = b[width+int(n):]
+	}
+	e.Data = b
+	return e, true
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestNoTokenLeadsToAConversation(t *testing.T) {
+	conversation := Key{Channel: "sms", Peer: "1"}.ID()
+	forged := ID{kind: tokenID, raw: conversation.raw}
+	id, err := ParseID(forged.Token())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id == conversation || id.hash("x") == conversation.hash("x") {
+		t.Error("who knows a phone number can make a token for its conversation")
+	}
+}
+
+func TestEnvelopesOfTheFirstVersionAreReadForEver(t *testing.T) {
+	got, ok := openEnvelope([]byte("\x01\x03ann\x03sms\x021x{\"a\":1}"))
+	if !ok || got.Subject != "ann" || got.Key != (Key{"sms", "1x"}) || string(got.Data) != `{"a":1}` {
+		t.Errorf("read %+v, %v", got, ok)
+	}
+	if b := got.append(nil); string(b) != "\x01\x03ann\x03sms\x021x{\"a\":1}" {
+		t.Errorf("wrote %q", b)
+	}
+}
+
+func FuzzEnvelope(f *testing.F) {
+	for _, e := range []envelope{{}, {Subject: "ann", Data: []byte("{}")}, {Key: Key{"sms", strings.Repeat("1", 200)}, Data: []byte("x")}} {
+		f.Add(e.append(nil))
+	}
+	f.Add([]byte("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	f.Add([]byte("\x02\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, ok := openEnvelope(b)
+		if !ok {
+			return
+		}
+		again, ok := openEnvelope(e.append(nil))
+		if !ok || again.Subject != e.Subject || again.Key != e.Key || !bytes.Equal(again.Data, e.Data) {
+			t.Fatalf("%q reads as %+v, which reads back as %+v, %v", b, e, again, ok)
+		}
+	})
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Each answers one question of callers through [errors.Is]; the errors that
+// carry them say more. None ever holds a token, a subject or a payload.
+var (
+	// ErrNotFound: there is no such session. Expired and corrupt ones match
+	// it, too: whoever starts afresh on ErrNotFound is right in all cases.
+	ErrNotFound = errors.New("session: not found")
+	// ErrExpired: a timeout has passed, and the cleanup has not taken the
+	// session away yet.
+	ErrExpired error = expiredError{}
+	// ErrConflict: somebody else saved first. See [ConflictError].
+	ErrConflict = errors.New("session: conflict")
+	// ErrBusy: somebody else handles the session exclusively.
+	ErrBusy = errors.New("session: busy")
+	// ErrLeaseLost: exclusive handling took longer than its lease could be
+	// renewed for. Somebody else may be at work; nothing was saved.
+	ErrLeaseLost = errors.New("session: lease lost")
+	// ErrTooLarge: the encoded data is over Config.MaxBytes.
+	ErrTooLarge = errors.New("session: too large")
+	// ErrFull: the subject has Config.MaxPerSubject sessions.
+	ErrFull = errors.New("session: subject has too many sessions")
+	// ErrInvalid: the arguments or the configuration make no sense; nothing
+	// was sent to the store.
+	ErrInvalid = errors.New("session: invalid")
+	// ErrUnavailable: the store did not answer. A write may have happened or
+	// not.
+	ErrUnavailable = errors.New("session: store unavailable")
+	// ErrClosed: the store's client has been closed. A store says so in its
+	// error, which then matches ErrUnavailable, too.
+	ErrClosed = errors.New("session: closed")
+)
+
+type expiredError struct{}
+
+func (expiredError) Error() string { return "session: expired" }
+func (expiredError) Unwrap() error { return ErrNotFound }
+
+// ConflictError says that a session was saved by somebody else since it was
+// read. It matches [ErrConflict].
+type ConflictError[T any] struct {
+	Current *Session[T] // as it is now, to merge with and save
+}
+
+func (*ConflictError[T]) Error() string { return "session: conflict: somebody else saved first" }
+
+// Unwrap returns [ErrConflict].
+func (*ConflictError[T]) Unwrap() error { return ErrConflict }
+
+// CorruptError says that the stored record could not be read. The record is
+// out of the way already, by [Config.OnCorrupt]: the session is gone, and
+// CorruptError matches [ErrNotFound] for that.
+type CorruptError struct {
+	Reason EndCause // Corrupted or InvalidFormat
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("session: the stored record was unreadable (%v) and has been taken away", e.Reason)
+}
+
+// Unwrap returns [ErrNotFound].
+func (*CorruptError) Unwrap() error { return ErrNotFound }
+
+// ConfigError is one contradiction in a [Config]. [New] joins all it finds. It
+// matches [ErrInvalid].
+type ConfigError struct {
+	Field string
+	Value any
+	Why   string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("session: Config.%s = %v: %s", e.Field, e.Value, e.Why)
+}
+
+// Unwrap returns [ErrInvalid].
+func (*ConfigError) Unwrap() error { return ErrInvalid }
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+// resultOf classifies the outcome of an operation for its event.
+func resultOf(err error) Result {
+	for _, c := range []struct {
+		err    error
+		result Result
+	}{
+		{ErrLeaseLost, Failed}, {context.Canceled, Canceled}, {ErrUnavailable, Unavailable},
+		{ErrConflict, Conflicted}, {ErrBusy, Busy}, {ErrTooLarge, TooLarge}, {ErrFull, Full},
+	} {
+		if errors.Is(err, c.err) {
+			return c.result
+		}
+	}
+	if _, corrupt := errors.AsType[*CorruptError](err); corrupt {
+		return CorruptRecord
+	}
+	switch {
+	case err == nil:
+		return OK
+	case errors.Is(err, ErrNotFound):
+		return NotFound
+	}
+	return Failed
+}

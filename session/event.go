@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Observer is told of every operation of a [Manager] when its outcome is
+// known, outside any lock, on the caller's goroutine: be quick. Events never
+// carry a token, a subject or a payload. A panic is contained and counted in
+// [Stats.ObserverPanics].
+type Observer interface {
+	ObserveSession(ctx context.Context, e Event)
+}
+
+// Source is a manager seen by those who read it from time to time, such as a
+// metrics collector. Both methods are cheap and do no I/O.
+type Source interface {
+	Name() string
+	Stats() Stats
+}
+
+// Observers returns an observer that tells each of the list, in order. Nils are
+// dropped. A panic in one does not keep the event from the others; the first
+// panic goes on after the last was told.
+func Observers(list ...Observer) Observer {
+	var all observers
+	for _, o := range list {
+		if o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+type observers []Observer
+
+func (all observers) ObserveSession(ctx context.Context, e Event) {
+	if len(all) == 0 {
+		return
+	}
+	defer all[1:].ObserveSession(ctx, e)
+	all[0].ObserveSession(ctx, e)
+}
+
+// Op is an operation of a manager.
+type Op uint8
+
+const (
+	OpCreated   Op = iota // sent by [New]
+	OpCreate              // Create
+	OpOpen                // Open
+	OpGet                 // Get
+	OpPeek                // Peek
+	OpTouch               // Touch
+	OpSave                // Save
+	OpUpdate              // Update
+	OpExclusive           // Exclusive and Converse
+	OpRotate              // Rotate
+	OpBind                // Bind
+	OpDelete              // Delete and DeleteSubject
+	OpEnded               // one session ended; Cause says why
+	OpCleanup             // one cleanup cycle; Report tells of it
+)
+
+// String returns the operation in lower case, such as "get".
+func (o Op) String() string {
+	return name(o, "created", "create", "open", "get", "peek", "touch", "save", "update", "exclusive", "rotate", "bind", "delete", "ended", "cleanup")
+}
+
+// Result is how an operation ended.
+type Result uint8
+
+const (
+	OK            Result = iota
+	NotFound             // no such session, or it has expired
+	Conflicted           // somebody else saved first
+	Busy                 // somebody else handles the session
+	TooLarge             // the payload is over MaxBytes
+	Full                 // the subject has MaxPerSubject sessions
+	CorruptRecord        // the stored record cannot be read
+	Unavailable          // the store did not answer
+	Canceled             // ctx was cancelled by the caller
+	Failed               // anything else
+)
+
+// String returns "success" for OK, "error" for Failed, and the other results
+// in lower case with underscores, such as "not_found".
+func (r Result) String() string {
+	return name(r, "success", "not_found", "conflict", "busy", "too_large", "full", "corrupt", "unavailable", "canceled", "error")
+}
+
+// EndCause says why a session is gone.
+type EndCause uint8
+
+const (
+	Idle          EndCause = iota // not used for IdleTimeout
+	Absolute                      // AbsoluteTimeout has passed since Create
+	Deleted                       // Delete or DeleteSubject
+	Evicted                       // made room for another session of the subject
+	Rotated                       // it lives on under another id
+	Vanished                      // the index names it, but its record is gone
+	Corrupted                     // its bytes changed in the store
+	InvalidFormat                 // its bytes are intact, but not a record or payload that we know
+)
+
+// String returns the cause in lower case with underscores, such as
+// "invalid_format".
+func (c EndCause) String() string {
+	return name(c, "idle", "absolute", "deleted", "evicted", "rotated", "vanished", "corrupted", "invalid_format")
+}
+
+// EndCauses lists all causes.
+func EndCauses() []EndCause {
+	return []EndCause{Idle, Absolute, Deleted, Evicted, Rotated, Vanished, Corrupted, InvalidFormat}
+}
+
+func name[T ~uint8](v T, names ...string) string {
+	if int(v) < len(names) {
+		return names[v]
+	}
+	return "unknown"
+}
+
+// Event is one operation, session end or cleanup cycle. More fields may be
+// added.
+type Event struct {
+	Op       Op
+	Result   Result
+	Source   Source
+	Cause    EndCause      // OpEnded
+	Fresh    bool          // OpOpen, OpExclusive: the session was created
+	Touched  bool          // the last activity was written
+	Attempts int           // OpUpdate: calls of the function; OpExclusive: tries to take the lease
+	Bytes    int           // size of the encoded payload
+	Took     time.Duration // all of it, waiting and the caller's function included
+	Waited   time.Duration // OpExclusive: until its turn came
+	Age      time.Duration // OpEnded: from creation to end, for Idle, Absolute and Rotated
+	Report   Report        // OpCleanup
+	Err      error
+}
+
+// Report tells what one cleanup cycle did.
+type Report struct {
+	Active         int64            // sessions alive after the cycle
+	Backlog        int64            // expired sessions left for the next one
+	Ended          map[EndCause]int // removed, by cause
+	Rescored       int              // index entries corrected: the session was alive after all
+	CallbackErrors int              // calls of OnExpire that failed or panicked
+	Dead           int              // sessions given up after their last attempt; also in Ended
+	Took           time.Duration
+	Complete       bool // all that was due was found, and the store answered every call
+}
+
+// Stats is a snapshot of a manager.
+type Stats struct {
+	Interval       time.Duration // Config.CleanupInterval
+	MaxSessions    int64         // Config.MaxSessions
+	Active         int64         // as counted by the latest cycle
+	LastCycle      time.Time     // end of the latest cycle; zero before the first
+	LastComplete   time.Time     // end of the latest one that finished its work
+	Running        bool          // Run or Start is on
+	ObserverPanics uint64
+}

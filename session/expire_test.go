@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+type expired = session.Expired[cart]
+
+func TestOnExpireIsToldOfEachExpiryWithItsData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []expired
+		m := newManager(t, memsession.New(), config{OnExpire: func(ctx context.Context, e expired) error {
+			got = append(got, e)
+			if end, ok := ctx.Deadline(); !ok || time.Until(end) > 30*time.Second {
+				t.Errorf("OnExpire may take until %v (%v), want 30 s", end, ok)
+			}
+			return nil
+		}})
+		_, _, _ = m.Open(t.Context(), chatKey, cart{Items: 7})
+		time.Sleep(11 * time.Minute)
+		again, _, _ := m.Open(t.Context(), chatKey, cart{Items: 8})
+		if r := sweep(t, m); r.Ended[session.Idle] != 1 || r.CallbackErrors != 0 {
+			t.Errorf("reported %+v", r)
+		}
+		sweep(t, m)
+		if len(got) != 1 || got[0].Data.Items != 7 || got[0].Key != chatKey || got[0].Cause != session.Idle || got[0].Attempt != 1 || got[0].ID == "" {
+			t.Fatalf("told %+v, want the first conversation once", got)
+		}
+		if got[0].ExpiresAt.Sub(got[0].CreatedAt) != 10*time.Minute {
+			t.Errorf("it says it ended %v after its creation", got[0].ExpiresAt.Sub(got[0].CreatedAt))
+		}
+		if s, err := m.Get(t.Context(), again.ID); err != nil || s.Data.Items != 8 {
+			t.Errorf("the new conversation is %+v, %v", s, err)
+		}
+	})
+}
+
+func TestFailingCallbacksAreRetriedUnderTheSameIDAndGivenUp(t *testing.T) {
+	for name, fail := range map[string]func() error{
+		"error":  func() error { return errors.New("no") },
+		"panic":  func() error { panic("boom") },
+		"Goexit": func() error { runtime.Goexit(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, seen := memsession.New(), &recorder{}
+				var ids []string
+				var attempts []int
+				m := newManager(t, store, config{Observer: seen, OnCorrupt: session.Quarantine, OnExpire: func(_ context.Context, e expired) error {
+					ids, attempts = append(ids, e.ID), append(attempts, e.Attempt)
+					return fail()
+				}})
+				create(t, m, 1)
+				time.Sleep(11 * time.Minute)
+				dead, failures := 0, 0
+				for range 10 {
+					r := sweep(t, m)
+					dead, failures = dead+r.Dead, failures+r.CallbackErrors
+					time.Sleep(10 * time.Minute)
+				}
+				if !slices.Equal(attempts, []int{1, 2, 3, 4, 5}) || len(slices.Compact(ids)) != 1 {
+					t.Errorf("told at attempts %v under ids %v, want five times under one", attempts, ids)
+				}
+				if dead != 1 || failures != 5 || !slices.Equal(seen.causes(), []session.EndCause{session.Idle}) {
+					t.Errorf("counted %d dead and %d failures and told %v, want 1, 5, and one end", dead, failures, seen.causes())
+				}
+				if c, _ := store.Count(t.Context(), "carts"); c.Quarantined != 1 || c.Backlog != 0 {
+					t.Errorf("counted %+v, want it in quarantine", c)
+				}
+			})
+		})
+	}
+}
+
+func TestOneFailingCallbackKeepsNobodyElseWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var done atomic.Int32
+		m := newManager(t, memsession.New(), config{OnExpire: func(ctx context.Context, e expired) error {
+			if e.Data.Items == 0 {
+				<-ctx.Done() // blocks until its time is over
+				return ctx.Err()
+			}
+			done.Add(1)
+			return nil
+		}})
+		for i := range 100 {
+			create(t, m, i)
+		}
+		time.Sleep(11 * time.Minute)
+		r := sweep(t, m)
+		if done.Load() != 99 || r.Ended[session.Idle] != 99 || r.CallbackErrors != 1 || r.Backlog != 1 {
+			t.Errorf("%d were handled, reported %+v; want 99, and one left for later", done.Load(), r)
+		}
+		if r.Took > 31*time.Second {
+			t.Errorf("the cycle took %v, want as long as the slowest callback", r.Took)
+		}
+	})
+}
+
+func TestAnAvalancheOfExpiriesIsWorkedOffAFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var atWork, most, done atomic.Int32
+		m := newManager(t, memsession.New(), config{OnExpire: func(context.Context, expired) error {
+			most.Store(max(most.Load(), atWork.Add(1)))
+			time.Sleep(time.Second)
+			atWork.Add(-1)
+			done.Add(1)
+			return nil
+		}})
+		for range 500 {
+			create(t, m, 1)
+		}
+		time.Sleep(11 * time.Minute)
+		sweep(t, m)
+		if most.Load() > 8 || done.Load() != 500 {
+			t.Errorf("%d of 500 were told, up to %d at once; want all, 8 at once", done.Load(), most.Load())
+		}
+	})
+}
+
+func TestManyCleanersTellEachExpiryOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memsession.New()
+		var mu sync.Mutex
+		told := map[string]int{}
+		onExpire := func(_ context.Context, e expired) error {
+			time.Sleep(time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			told[e.ID]++
+			return nil
+		}
+		var managers []*manager
+		for range 8 {
+			managers = append(managers, newManager(t, store, config{OnExpire: onExpire}))
+		}
+		for range 1000 {
+			create(t, managers[0], 1)
+		}
+		time.Sleep(11 * time.Minute)
+		var wg sync.WaitGroup
+		for _, m := range managers {
+			wg.Go(func() { sweep(t, m) })
+		}
+		wg.Wait()
+		for id, n := range told {
+			if n != 1 {
+				t.Errorf("%s was told %d times", id, n)
+			}
+		}
+		if len(told) != 1000 {
+			t.Errorf("%d of 1000 expiries were told", len(told))
+		}
+	})
+}
+
+func TestAClaimOutlastsItsSlowestCallbacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memsession.New()
+		var mu sync.Mutex
+		told := map[string]int{}
+		cfg := config{OnExpire: func(ctx context.Context, e expired) error {
+			mu.Lock()
+			told[e.ID]++
+			mu.Unlock()
+			time.Sleep(29 * time.Second)
+			return ctx.Err()
+		}}
+		first, second := newManager(t, store, cfg), newManager(t, store, cfg)
+		for range 120 {
+			create(t, first, 1)
+		}
+		time.Sleep(11 * time.Minute)
+		var wg sync.WaitGroup
+		wg.Go(func() { sweep(t, first) })
+		synctest.Wait() // it has its claims
+		wg.Go(func() {
+			for range 20 {
+				sweep(t, second)
+				time.Sleep(time.Minute)
+			}
+		})
+		wg.Wait()
+		for _, n := range told {
+			if n != 1 {
+				t.Fatalf("an expiry was told %d times although each call ended in time", n)
+			}
+		}
+		if len(told) != 120 {
+			t.Errorf("%d of 120 were told", len(told))
+		}
+	})
+}
+
+func TestAnExpiryIsToldAgainWhenItsHandlerDied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStage()
+		var ids []string
+		m := newManager(t, store, config{OnExpire: func(_ context.Context, e expired) error { ids = append(ids, e.ID); return nil }})
+		create(t, m, 1)
+		time.Sleep(11 * time.Minute)
+		store.on(func(_ context.Context, call string) error {
+			if call == "Settle" {
+				return errDown // as if the process had ended here
+			}
+			return nil
+		})
+		if r, err := m.Sweep(t.Context()); !errors.Is(err, session.ErrUnavailable) || r.Ended[session.Idle] != 0 {
+			t.Errorf("an expiry that the store does not know of is counted as done: %+v, %v", r, err)
+		}
+		store.on(nil)
+		time.Sleep(3 * time.Minute)
+		if r := sweep(t, m); r.Ended[session.Idle] != 1 || len(ids) != 2 || ids[0] != ids[1] {
+			t.Errorf("told %v, reported %+v; want the same expiry again", ids, r)
+		}
+	})
+}
+
+func TestStoppingDoesNotCountAgainstAnExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		interrupted, calls := true, 0
+		m := newManager(t, memsession.New(), config{OnExpire: func(ctx context.Context, e expired) error {
+			calls++
+			if interrupted {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}})
+		create(t, m, 1)
+		time.Sleep(11 * time.Minute)
+		for range 7 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			r, _ := m.Sweep(ctx)
+			cancel()
+			if r.CallbackErrors != 0 || r.Dead != 0 {
+				t.Fatalf("an interrupted call counts as failed: %+v", r)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		interrupted = false
+		if r := sweep(t, m); r.Ended[session.Idle] != 1 || calls != 8 {
+			t.Errorf("after %d calls reported %+v, want it done at last", calls, r)
+		}
+	})
+}
+
+func TestATouchAndACleanupNeverBothWin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		m := newManager(t, memsession.New(), config{OnExpire: func(context.Context, expired) error { told++; return nil }})
+		for range 200 {
+			s := create(t, m, 1)
+			time.Sleep(10*time.Minute - time.Nanosecond)
+			before := told
+			var touched error
+			var wg sync.WaitGroup
+			wg.Go(func() { time.Sleep(time.Nanosecond); sweep(t, m) })
+			wg.Go(func() { time.Sleep(time.Nanosecond); _, touched = m.Touch(t.Context(), s.ID) })
+			wg.Wait()
+			if alive := touched == nil; alive == (told > before) {
+				t.Fatalf("touched: %v, told of its end: %v", touched, told > before)
+			}
+		}
+	})
+}

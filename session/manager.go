@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
+)
+
+// Manager creates, finds and ends sessions with data of type T. It is safe for
+// concurrent use. It has no background work unless [Manager.Run] or
+// [Manager.Start] is called, and needs no closing.
+type Manager[T any] struct {
+	store  Store
+	cfg    Config[T] // resolved
+	turns  turnstile
+	loop   loop
+	panics atomic.Uint64
+
+	mu    sync.Mutex
+	stats Stats // Interval, MaxSessions, Active, LastCycle, LastComplete
+}
+
+// New returns a manager of the sessions in store. It does no I/O. What is
+// wrong with cfg is reported in one error that joins a [*ConfigError] for each
+// problem.
+func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
+	r, err := cfg.resolved()
+	if err != nil {
+		return nil, err
+	}
+	if store == nil {
+		return nil, invalid("New needs a store")
+	}
+	m := &Manager[T]{store: store, cfg: r}
+	m.stats = Stats{Interval: r.CleanupInterval, MaxSessions: r.MaxSessions}
+	m.emit(context.Background(), Event{Op: OpCreated})
+	return m, nil
+}
+
+// Name returns Config.Name.
+func (m *Manager[T]) Name() string { return m.cfg.Name }
+
+// Stats returns a snapshot. It does no I/O: Active is what the latest cleanup
+// cycle counted. [Manager.Count] asks the store.
+func (m *Manager[T]) Stats() Stats {
+	m.mu.Lock()
+	s := m.stats
+	m.mu.Unlock()
+	s.Running = m.loop.running()
+	s.ObserverPanics = m.panics.Load()
+	return s
+}
+
+// emit tells the observer, outside any lock.
+func (m *Manager[T]) emit(ctx context.Context, e Event) {
+	if m.cfg.Observer == nil {
+		return
+	}
+	e.Source = m
+	observe.Contain(&m.panics, func() { m.cfg.Observer.ObserveSession(ctx, e) })
+}
+
+// ended tells of one session that is gone.
+func (m *Manager[T]) ended(ctx context.Context, cause EndCause, age time.Duration) {
+	m.emit(ctx, Event{Op: OpEnded, Cause: cause, Age: age})
+}
+
+// operation is one call of a method, on its way to its event.
+type operation struct {
+	Event
+	ctx   context.Context
+	start time.Time
+}
+
+func begin(ctx context.Context, op Op) *operation {
+	return &operation{Event: Event{Op: op}, ctx: ctx, start: time.Now()}
+}
+
+// errAborted stands for the outcome of an operation whose user code panicked
+// or ended its goroutine.
+var errAborted = fmt.Errorf("session: the caller's function did not return")
+
+// finish emits the operation's event.
+func (m *Manager[T]) finish(o *operation, err error) {
+	o.Took, o.Result, o.Err = time.Since(o.start), resultOf(err), err
+	m.emit(o.ctx, o.Event)
+}
+
+// bounded limits a call of the store when the caller did not.
+func (m *Manager[T]) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has || m.cfg.Timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, m.cfg.Timeout)
+}
+
+// detached is for what has to be done although ctx has ended. It is bounded
+// even when Timeout is off.
+func (m *Manager[T]) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := m.cfg.Timeout
+	if limit == 0 {
+		limit = defaultTimeout
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}
+
+// ask makes one call of the store.
+func (m *Manager[T]) ask(ctx context.Context, op Op, call func(context.Context) (Reply, error)) (Reply, error) {
+	limited, cancel := m.bounded(ctx)
+	defer cancel()
+	r, err := call(limited)
+	if err != nil {
+		return Reply{}, unanswered(ctx, op.String(), err)
+	}
+	for range r.Evicted {
+		m.ended(ctx, Evicted, 0)
+	}
+	if r.Status == Broken {
+		m.ended(ctx, r.Cause, 0)
+	}
+	return r, nil
+}
+
+// unanswered is the error of a call of the store that failed. When the caller
+// gave up, that is what happened, and not that the store is unavailable.
+func unanswered(ctx context.Context, op string, err error) error {
+	if ctx.Err() == context.Canceled {
+		if cause := context.Cause(ctx); cause != context.Canceled {
+			return fmt.Errorf("session: %s: %w: %w", op, context.Canceled, cause)
+		}
+		return fmt.Errorf("session: %s: %w", op, context.Canceled)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
+}
+
+// refusal is the error for an answer that is neither Done nor Exists.
+func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease string) error {
+	switch r.Status {
+	case Missing:
+		return fmt.Errorf("%w: %v", ErrNotFound, op)
+	case Lapsed:
+		return fmt.Errorf("%w: %v", ErrExpired, op)
+	case Stale:
+		current, err := m.read(ctx, r.Record, id)
+		if err != nil {
+			return err
+		}
+		return &ConflictError[T]{Current: current}
+	case Leased:
+		if lease != "" {
+			return fmt.Errorf("%w: %v", ErrLeaseLost, op)
+		}
+		return fmt.Errorf("%w: %v: it is handled exclusively for %v at most", ErrBusy, op, r.Retry)
+	case OverLimit:
+		return fmt.Errorf("%w: MaxPerSubject is %d", ErrFull, m.cfg.MaxPerSubject)
+	case Broken:
+		return &CorruptError{Reason: r.Cause}
+	}
+	return fmt.Errorf("session: %v: the store answered %v, which makes no sense here", op, r.Status)
+}
+
+// read decodes a record. One whose payload nobody can decode is taken away, so
+// that it is in nobody's way for longer than this call.
+func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], error) {
+	e, ok := openEnvelope(rec.Payload)
+	if ok {
+		var data T
+		if data, ok = decode[T](m.cfg.Codec, e.Data); ok {
+			s := &Session[T]{ID: id, Data: data, Subject: e.Subject, Key: e.Key, owner: e.Subject}
+			s.took(rec)
+			return s, nil
+		}
+	}
+	m.discard(ctx, rec)
+	return nil, &CorruptError{Reason: InvalidFormat}
+}
+
+// discard removes an undecodable record at this very revision: what somebody
+// has written in the meantime stays. Failing is harmless, the next one who
+// reads it tries again.
+func (m *Manager[T]) discard(ctx context.Context, rec Record) {
+	limited, cancel := m.detached(ctx)
+	defer cancel()
+	n, err := m.store.Delete(limited, Removal{
+		Space: m.cfg.Name, Handles: []Hash{rec.Hash}, Rev: rec.Rev, Quarantine: m.cfg.OnCorrupt == Quarantine,
+	})
+	if err == nil && n > 0 {
+		m.ended(ctx, InvalidFormat, 0)
+	}
+}
+
+// handle is what the store knows an id and a subject by.
+func (m *Manager[T]) handle(id ID, subject string) Handle {
+	return Handle{Space: m.cfg.Name, Hash: id.hash(m.cfg.Name), Owner: subjectHash(m.cfg.Name, subject)}
+}
+
+// written prepares a write of data. The nonce makes a repeated call harmless.
+func (m *Manager[T]) written(id ID, subject string, key Key, data *T) (Write, error) {
+	b, err := encode(m.cfg.Codec, data)
+	if err != nil {
+		return Write{}, err
+	}
+	if m.cfg.MaxBytes > 0 && len(b) > m.cfg.MaxBytes {
+		return Write{}, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
+	}
+	return Write{
+		Record:     Record{Handle: m.handle(id, subject), Payload: envelope{Subject: subject, Key: key, Data: b}.append(nil)},
+		Nonce:      nonce(),
+		Idle:       m.cfg.IdleTimeout,
+		Total:      m.cfg.AbsoluteTimeout,
+		TouchEvery: m.cfg.TouchEvery,
+		Keep:       m.cfg.Grace,
+		Quarantine: m.cfg.OnCorrupt == Quarantine,
+	}, nil
+}
+
+// nonce returns a number that no other write of the same session has; never 0.
+func nonce() uint64 { return rand.Uint64() | 1 }
+
+// intact refuses a session that no manager has returned, or that was changed
+// where it must not be.
+func (s *Session[T]) intact() error {
+	switch {
+	case s == nil || s.ID.IsZero() || s.rev == 0:
+		return invalid("it is no session that a manager has returned")
+	case s.Subject != s.owner:
+		return invalid("the subject of a session is changed by Bind only")
+	case s.ID.kind == keyID && s.ID != s.Key.ID():
+		return invalid("the key of a conversation cannot be changed")
+	}
+	return nil
+}
+
+// loading prepares a load that touches.
+func (m *Manager[T]) loading(id ID) Load {
+	return Load{
+		Handle: m.handle(id, ""), Touch: m.cfg.IdleTimeout, TouchEvery: m.cfg.TouchEvery,
+		Quarantine: m.cfg.OnCorrupt == Quarantine,
+	}
+}

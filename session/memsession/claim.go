@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+
+package memsession
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Claim implements [session.Store]. Claims that ran out come first: they
+// lapsed before anything that nobody has claimed yet.
+func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+	sp, now, err := s.lock(ctx, c.Space)
+	if err != nil {
+		return session.Claimed{}, err
+	}
+	defer s.mu.Unlock()
+	var got session.Claimed
+	for len(got.Due) < c.Max {
+		e := sp.nextDue(now)
+		if e == nil {
+			break
+		}
+		got.Due = append(got.Due, sp.claim(e, c, now))
+	}
+	got.More = sp.nextDue(now) != nil
+	return got, nil
+}
+
+func (sp *space) nextDue(now time.Time) *entry {
+	if e := sp.claims.due(now); e != nil {
+		return e
+	}
+	return sp.expiry.due(now)
+}
+
+// claim hands e out. Unless it has to be kept for its Settlement, this is its
+// end.
+func (sp *space) claim(e *entry, c session.Claim, now time.Time) session.Due {
+	if e.damaged {
+		sp.remove(e, c.Quarantine)
+		return session.Due{Record: session.Record{Handle: e.Handle}, Cause: session.Corrupted, Attempt: 1}
+	}
+	d := session.Due{Record: e.Record, Cause: session.Idle, Attempt: e.attempts + 1}
+	d.Payload = nil
+	if e.ExpiresAt.Equal(e.Deadline) {
+		d.Cause = session.Absolute
+	}
+	if !c.Payload {
+		sp.remove(e, false)
+		return d
+	}
+	d.Payload = bytes.Clone(e.Payload)
+	e.attempts++
+	sp.claims.put(e, now.Add(c.For))
+	return d
+}
+
+// Settle implements [session.Store].
+func (s *Store) Settle(ctx context.Context, name string, list []session.Settlement) error {
+	sp, now, err := s.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	for _, done := range list {
+		e := sp.claimOf(done)
+		switch {
+		case e == nil:
+		case done.Retry > 0:
+			sp.claims.put(e, now.Add(done.Retry))
+		default:
+			sp.remove(e, done.Quarantine)
+		}
+	}
+	return nil
+}
+
+// claimOf finds a claimed entry. One that a new session has replaced is in no
+// map any more, only in the queue of claims.
+func (sp *space) claimOf(done session.Settlement) *entry {
+	if e := sp.byHash[done.Hash]; e != nil && e.Rev == done.Rev && e.claimed() {
+		return e
+	}
+	for _, e := range sp.claims {
+		if e.Hash == done.Hash && e.Rev == done.Rev {
+			return e
+		}
+	}
+	return nil
+}
+
+// Count implements [session.Store]. It costs O(backlog).
+func (s *Store) Count(ctx context.Context, name string) (session.Counted, error) {
+	sp, now, err := s.lock(ctx, name)
+	if err != nil {
+		return session.Counted{}, err
+	}
+	defer s.mu.Unlock()
+	lapsed := sp.expiry.countDue(now)
+	c := session.Counted{
+		Active:      int64(len(sp.expiry)) - lapsed,
+		Backlog:     int64(len(sp.claims)) + lapsed,
+		Quarantined: int64(len(sp.quarantine)),
+	}
+	if e := sp.expiry.due(now); e != nil {
+		c.Oldest = now.Sub(e.ExpiresAt)
+	}
+	for _, e := range sp.claims {
+		c.Oldest = max(c.Oldest, now.Sub(e.ExpiresAt))
+	}
+	return c, nil
+}
+
+// forget drops what nobody has claimed in time, a little with each Create, so
+// that memory stays bounded where no cleanup runs.
+func (sp *space) forget(now time.Time) {
+	for range 2 {
+		e := sp.expiry.due(now)
+		if e == nil || now.Sub(e.ExpiresAt) < e.keep {
+			return
+		}
+		sp.remove(e, false)
+	}
+}

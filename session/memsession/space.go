@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+
+package memsession
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// maxQuarantined bounds the quarantine of a space; beyond it the oldest goes.
+const maxQuarantined = 1000
+
+// space holds the records of one manager name. An entry is in exactly one of
+// the two queues; byHash and byOwner name the newest entry of each hash, so
+// that an entry that has been replaced is found by its queue only.
+type space struct {
+	byHash  map[session.Hash]*entry
+	byOwner map[session.Hash]map[session.Hash]*entry
+	expiry  queue // not claimed yet; due when they lapse
+	claims  queue // claimed; due when the claim runs out or the retry is due
+
+	quarantine []session.Record
+}
+
+// entry is one record. Its payload is never written to: a Save puts another
+// slice in its place.
+type entry struct {
+	session.Record
+	nonce    uint64 // of the latest write
+	keep     time.Duration
+	lease    string
+	leaseEnd time.Time
+	damaged  bool
+	attempts int // how often it was claimed
+
+	at    time.Time
+	queue *queue
+	place int
+}
+
+func (e *entry) lapsed(now time.Time) bool { return !now.Before(e.ExpiresAt) }
+
+func (e *entry) claimed() bool { return e.attempts > 0 }
+
+// leasedTo reports whether the lease is held under that name.
+func (e *entry) leasedTo(name string, now time.Time) bool {
+	return e.lease == name && name != "" && now.Before(e.leaseEnd)
+}
+
+// leasedToOthers reports whether somebody else holds the lease.
+func (e *entry) leasedToOthers(name string, now time.Time) bool {
+	return e.lease != "" && e.lease != name && now.Before(e.leaseEnd)
+}
+
+func (e *entry) take(name string, length time.Duration, now time.Time) {
+	if name != "" {
+		e.lease, e.leaseEnd = name, now.Add(length)
+	}
+}
+
+// active moves the idle deadline, never past the absolute one.
+func (sp *space) active(e *entry, idle time.Duration, now time.Time) {
+	e.LastActivity, e.ExpiresAt = now, now.Add(idle)
+	if !e.Deadline.IsZero() && e.Deadline.Before(e.ExpiresAt) {
+		e.ExpiresAt = e.Deadline
+	}
+	sp.expiry.put(e, e.ExpiresAt)
+}
+
+// insert makes e the entry of its hash. An expired one in its place stays in
+// its queue, and is claimed from there.
+func (sp *space) insert(e *entry) {
+	if old := sp.byHash[e.Hash]; old != nil {
+		sp.unname(old)
+	}
+	sp.byHash[e.Hash] = e
+	if e.Owner == (session.Hash{}) {
+		return
+	}
+	owned := sp.byOwner[e.Owner]
+	if owned == nil {
+		owned = map[session.Hash]*entry{}
+		sp.byOwner[e.Owner] = owned
+	}
+	owned[e.Hash] = e
+}
+
+// unname removes e from the maps, but not from its queue.
+func (sp *space) unname(e *entry) {
+	if sp.byHash[e.Hash] != e {
+		return
+	}
+	delete(sp.byHash, e.Hash)
+	owned := sp.byOwner[e.Owner]
+	delete(owned, e.Hash)
+	if len(owned) == 0 {
+		delete(sp.byOwner, e.Owner)
+	}
+}
+
+// remove ends e, keeping it aside when asked to.
+func (sp *space) remove(e *entry, quarantine bool) {
+	sp.unname(e)
+	e.leave()
+	if !quarantine {
+		return
+	}
+	if len(sp.quarantine) == maxQuarantined {
+		sp.quarantine = sp.quarantine[1:]
+	}
+	sp.quarantine = append(sp.quarantine, e.Record)
+}
+
+// find returns the live entry of a hash, or the answer that says why there is
+// none.
+func (sp *space) find(h session.Hash, quarantine bool, now time.Time) (*entry, session.Reply) {
+	e := sp.byHash[h]
+	switch {
+	case e == nil:
+		return nil, session.Reply{Status: session.Missing}
+	case e.damaged && !e.claimed():
+		sp.remove(e, quarantine)
+		return nil, session.Reply{Status: session.Broken, Cause: session.Corrupted}
+	case e.lapsed(now) || e.claimed():
+		return nil, session.Reply{Status: session.Lapsed}
+	}
+	return e, session.Reply{}
+}
+
+// room makes room for one more record of w's owner, or reports that there is
+// none. moving is the record that w replaces, if any.
+func (sp *space) room(w session.Write, moving *entry, now time.Time) (evicted []session.Handle, ok bool) {
+	if w.MaxPerOwner <= 0 || w.Owner == (session.Hash{}) {
+		return nil, true
+	}
+	var live []*entry
+	for _, e := range sp.byOwner[w.Owner] {
+		if e != moving && !e.lapsed(now) && !e.claimed() {
+			live = append(live, e)
+		}
+	}
+	if len(live) >= w.MaxPerOwner && w.WhenFull == session.Reject {
+		return nil, false
+	}
+	for len(live) >= w.MaxPerOwner {
+		victim := 0
+		for i, e := range live {
+			if before(e, live[victim], w.WhenFull) {
+				victim = i
+			}
+		}
+		evicted = append(evicted, live[victim].Handle)
+		sp.remove(live[victim], false)
+		live[victim] = live[len(live)-1]
+		live = live[:len(live)-1]
+	}
+	return evicted, true
+}
+
+// before reports whether a has to go before b. Revisions break ties.
+func before(a, b *entry, policy session.FullPolicy) bool {
+	x, y := a.CreatedAt, b.CreatedAt
+	if policy == session.EvictIdlest {
+		x, y = a.LastActivity, b.LastActivity
+	}
+	if x.Equal(y) {
+		return a.Rev < b.Rev
+	}
+	return x.Before(y)
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+
+package memsession
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Store is a [session.Store] in memory. It is safe for concurrent use; several
+// managers may share one. Its methods never block on anything but each other,
+// and fail only when ctx has ended.
+type Store struct {
+	mu     sync.Mutex
+	spaces map[string]*space
+	rev    uint64
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns an empty store.
+func New() *Store { return &Store{spaces: map[string]*space{}} }
+
+// lock takes the store for one call on a space, which is made when it is
+// missing: there are as many as managers.
+func (s *Store) lock(ctx context.Context, name string) (*space, time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, time.Time{}, err
+	}
+	s.mu.Lock()
+	sp := s.spaces[name]
+	if sp == nil {
+		sp = &space{byHash: map[session.Hash]*entry{}, byOwner: map[session.Hash]map[session.Hash]*entry{}}
+		s.spaces[name] = sp
+	}
+	return sp, time.Now(), nil
+}
+
+// nextRev returns a revision above all others: it is at least the time in
+// microseconds, and rises with each write.
+func (s *Store) nextRev(now time.Time) uint64 {
+	s.rev = max(s.rev+1, uint64(now.UnixMicro()))
+	return s.rev
+}
+
+// write stores w's payload in e.
+func (s *Store) write(sp *space, e *entry, w session.Write, now time.Time) {
+	e.Rev, e.nonce, e.keep = s.nextRev(now), w.Nonce, w.Keep
+	e.Payload = bytes.Clone(w.Payload)
+	sp.active(e, w.Idle, now)
+}
+
+// answer copies what e has now.
+func answer(status session.Status, e *entry) session.Reply {
+	r := session.Reply{Status: status, Record: e.Record}
+	r.Record.Payload = bytes.Clone(e.Payload)
+	return r
+}
+
+func leased(e *entry, now time.Time) session.Reply {
+	return session.Reply{Status: session.Leased, Retry: max(0, e.leaseEnd.Sub(now))}
+}
+
+// Create implements [session.Store].
+func (s *Store) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+	sp, now, err := s.lock(ctx, w.Space)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	defer s.mu.Unlock()
+	sp.forget(now)
+	e, why := sp.find(w.Hash, w.Quarantine, now)
+	switch {
+	case e != nil && e.leasedToOthers(w.Lease, now):
+		return leased(e, now), nil
+	case e != nil && e.nonce == w.Nonce:
+		e.take(w.Lease, w.LeaseFor, now)
+		return answer(session.Done, e), nil
+	case e != nil:
+		e.take(w.Lease, w.LeaseFor, now)
+		touched := sp.touch(e, w.Idle, w.TouchEvery, now)
+		r := answer(session.Exists, e)
+		r.Touched = touched
+		return r, nil
+	case why.Status == session.Broken:
+		return why, nil
+	}
+	evicted, ok := sp.room(w, nil, now)
+	if !ok {
+		return session.Reply{Status: session.OverLimit}, nil
+	}
+	e = &entry{Record: session.Record{Handle: w.Handle, CreatedAt: now}}
+	if w.Total > 0 {
+		e.Deadline = now.Add(w.Total)
+	}
+	e.take(w.Lease, w.LeaseFor, now)
+	sp.insert(e)
+	s.write(sp, e, w, now)
+	r := answer(session.Done, e)
+	r.Evicted = evicted
+	return r, nil
+}
+
+// touch moves the idle deadline unless that was done a short while ago.
+func (sp *space) touch(e *entry, idle, every time.Duration, now time.Time) bool {
+	if idle <= 0 || now.Sub(e.LastActivity) < every {
+		return false
+	}
+	sp.active(e, idle, now)
+	return true
+}
+
+// Load implements [session.Store]. It does not wait for leases.
+func (s *Store) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+	sp, now, err := s.lock(ctx, l.Space)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	defer s.mu.Unlock()
+	e, why := sp.find(l.Hash, l.Quarantine, now)
+	if e == nil {
+		return why, nil
+	}
+	if l.Lease != "" {
+		switch {
+		case l.LeaseFor <= 0:
+			if e.lease == l.Lease {
+				e.lease = ""
+			}
+		case e.leasedToOthers(l.Lease, now) || (l.Held && !e.leasedTo(l.Lease, now)):
+			return leased(e, now), nil
+		default:
+			e.take(l.Lease, l.LeaseFor, now)
+		}
+	}
+	r := session.Reply{Status: session.Done, Touched: sp.touch(e, l.Touch, l.TouchEvery, now), Record: e.Record}
+	r.Record.Payload = nil
+	if !l.Bare {
+		r.Record.Payload = bytes.Clone(e.Payload)
+	}
+	return r, nil
+}
+
+// Save implements [session.Store].
+func (s *Store) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+	sp, now, err := s.lock(ctx, w.Space)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	defer s.mu.Unlock()
+	e, refused := sp.writable(w.Hash, w, now)
+	if e == nil {
+		return refused, nil
+	}
+	s.write(sp, e, w, now)
+	if w.Free {
+		e.lease = ""
+	}
+	return answer(session.Done, e), nil
+}
+
+// writable returns the entry of h when w may change it. Otherwise the reply
+// says why not; Done means that this very write has been made.
+func (sp *space) writable(h session.Hash, w session.Write, now time.Time) (*entry, session.Reply) {
+	e, why := sp.find(h, w.Quarantine, now)
+	switch {
+	case e == nil:
+		return nil, why
+	case e.nonce == w.Nonce:
+		return nil, answer(session.Done, e)
+	case w.Lease != "" && !e.leasedTo(w.Lease, now), e.leasedToOthers(w.Lease, now):
+		return nil, leased(e, now)
+	case e.Rev != w.Rev:
+		return nil, answer(session.Stale, e)
+	}
+	return e, session.Reply{}
+}
+
+// Move implements [session.Store], in one step.
+func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	sp, now, err := s.lock(ctx, w.Space)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	defer s.mu.Unlock()
+	target, why := sp.find(w.Hash, w.Quarantine, now)
+	switch {
+	case target != nil && target.nonce == w.Nonce:
+		return answer(session.Done, target), nil
+	case target != nil:
+		return answer(session.Exists, target), nil
+	case why.Status == session.Broken:
+		return why, nil
+	}
+	old, refused := sp.writable(from.Hash, w, now)
+	if old == nil {
+		return refused, nil
+	}
+	evicted, ok := sp.room(w, old, now)
+	if !ok {
+		return session.Reply{Status: session.OverLimit}, nil
+	}
+	sp.remove(old, false)
+	e := &entry{Record: session.Record{Handle: w.Handle, CreatedAt: old.CreatedAt, Deadline: old.Deadline}}
+	sp.insert(e)
+	s.write(sp, e, w, now)
+	r := answer(session.Done, e)
+	r.Evicted = evicted
+	return r, nil
+}
+
+// Delete implements [session.Store].
+func (s *Store) Delete(ctx context.Context, d session.Removal) (int, error) {
+	sp, _, err := s.lock(ctx, d.Space)
+	if err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	hashes := d.Handles
+	if d.Owner != (session.Hash{}) {
+		hashes = nil
+		for h := range sp.byOwner[d.Owner] {
+			if !slices.Contains(d.Handles, h) {
+				hashes = append(hashes, h)
+			}
+		}
+	}
+	n := 0
+	for _, h := range hashes {
+		e := sp.byHash[h]
+		if e == nil || e.claimed() || (d.Rev != 0 && e.Rev != d.Rev) {
+			continue
+		}
+		sp.remove(e, d.Quarantine)
+		n++
+	}
+	return n, nil
+}
+
+// List implements [session.Store]. It yields what there was at its start,
+// with the store unlocked.
+func (s *Store) List(ctx context.Context, name string, owner session.Hash) iter.Seq2[session.Record, error] {
+	return func(yield func(session.Record, error) bool) {
+		sp, now, err := s.lock(ctx, name)
+		if err != nil {
+			yield(session.Record{}, err)
+			return
+		}
+		var live []session.Record
+		for _, e := range sp.byOwner[owner] {
+			if !e.damaged && !e.claimed() && !e.lapsed(now) {
+				live = append(live, answer(session.Done, e).Record)
+			}
+		}
+		s.mu.Unlock()
+		slices.SortFunc(live, func(a, b session.Record) int { return a.CreatedAt.Compare(b.CreatedAt) })
+		for _, rec := range live {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Damage spoils the record at h as a fault of the memory would, so that tests
+// can see what happens then: the next call that meets it finds it corrupted.
+func (s *Store) Damage(h session.Handle) {
+	sp, _, _ := s.lock(context.Background(), h.Space)
+	defer s.mu.Unlock()
+	if e := sp.byHash[h.Hash]; e != nil {
+		e.damaged = true
+	}
+}

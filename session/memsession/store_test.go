@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+
+package memsession_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+	"github.com/holdfast-go/holdfast/session/sessiontest"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func newStore(testing.TB) session.Store { return memsession.New() }
+
+func damage(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
+
+func TestStoreConformsInVirtualTime(t *testing.T) {
+	sessiontest.Run(t, newStore, sessiontest.Virtual(), sessiontest.Corrupt(damage))
+}
+
+func TestStoreConformsInRealTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
+	sessiontest.Run(t, newStore, sessiontest.Corrupt(damage))
+}
+
+func ExampleNew() {
+	m, err := session.New(memsession.New(), session.Config[string]{Name: "notes"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := m.Create(context.Background(), "milk")
+	fmt.Println(s.Data, err)
+	// Output: milk <nil>
+}
+
+// write is a record with a new hash.
+func write(n int) session.Write {
+	w := session.Write{Nonce: uint64(n), Idle: time.Minute, Keep: time.Hour}
+	w.Space = "x"
+	w.Hash[0], w.Hash[1], w.Hash[2] = byte(n>>16), byte(n>>8), byte(n)
+	return w
+}
+
+func TestMemoryIsBoundedWithoutCleanup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memsession.New()
+		for i := range 5000 {
+			if _, err := s.Create(t.Context(), write(i+1)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if c, _ := s.Count(t.Context(), "x"); c.Active+c.Backlog > 70 {
+			t.Errorf("%d records are kept, want those of the last 61 minutes", c.Active+c.Backlog)
+		}
+	})
+}
+
+func TestTheQuarantineIsBounded(t *testing.T) {
+	s := memsession.New()
+	for i := range 1100 {
+		w := write(i + 1)
+		_, _ = s.Create(t.Context(), w)
+		_, _ = s.Delete(t.Context(), session.Removal{Space: "x", Handles: []session.Hash{w.Hash}, Quarantine: true})
+	}
+	if c, _ := s.Count(t.Context(), "x"); c.Quarantined != 1000 {
+		t.Errorf("%d in quarantine, want the latest 1000", c.Quarantined)
+	}
+}
+
+func TestNothingIsDoneUnderAContextThatHasEnded(t *testing.T) {
+	s := memsession.New()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var errs []error
+	add := func(_ any, err error) { errs = append(errs, err) }
+	add(s.Create(ctx, write(1)))
+	add(s.Load(ctx, session.Load{}))
+	add(s.Save(ctx, write(1)))
+	add(s.Move(ctx, session.Handle{}, write(2)))
+	add(s.Delete(ctx, session.Removal{}))
+	add(s.Claim(ctx, session.Claim{}))
+	add(s.Count(ctx, "x"))
+	add(nil, s.Settle(ctx, "x", nil))
+	for _, err := range s.List(ctx, "x", session.Hash{}) {
+		add(nil, err)
+	}
+	for i, err := range errs {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("call %d of 9: %v, want the context's error", i, err)
+		}
+	}
+	if c, _ := s.Count(t.Context(), "x"); len(errs) != 9 || c.Active != 0 {
+		t.Errorf("%d answers, %d records; want 9 and none", len(errs), c.Active)
+	}
+}
+
+func TestMovingOntoARecordOverwritesNothing(t *testing.T) {
+	s := memsession.New()
+	a, _ := s.Create(t.Context(), write(1))
+	_, _ = s.Create(t.Context(), write(2))
+	w := write(2)
+	w.Nonce, w.Rev = 3, a.Record.Rev
+	if r, _ := s.Move(t.Context(), a.Record.Handle, w); r.Status != session.Exists {
+		t.Errorf("a move onto another record answers %v, want exists", r.Status)
+	}
+	s.Damage(w.Handle)
+	if r, _ := s.Move(t.Context(), a.Record.Handle, w); r.Status != session.Broken {
+		t.Errorf("a move onto a broken record answers %v, want broken", r.Status)
+	}
+	if r, _ := s.Move(t.Context(), a.Record.Handle, w); r.Status != session.Done {
+		t.Errorf("once the broken record is gone a move answers %v, want done", r.Status)
+	}
+}

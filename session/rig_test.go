@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+
+package session_test
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// cart is the data of the tests.
+type cart struct {
+	Items int
+	Notes map[string]string `json:",omitempty"`
+}
+
+type manager = session.Manager[cart]
+type config = session.Config[cart]
+
+// newManager makes a manager with 10 min idle and 1 h absolute timeout unless
+// cfg says otherwise.
+func newManager(t testing.TB, store session.Store, cfg config) *manager {
+	t.Helper()
+	if cfg.Name == "" {
+		cfg.Name = "carts"
+	}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = 10 * time.Minute
+	}
+	if cfg.AbsoluteTimeout == 0 {
+		cfg.AbsoluteTimeout = time.Hour
+	}
+	m, err := session.New(store, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func create(t testing.TB, m *manager, items int, opts ...session.CreateOption) *session.Session[cart] {
+	t.Helper()
+	s, err := m.Create(t.Context(), cart{Items: items}, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sweep(t testing.TB, m *manager) session.Report {
+	t.Helper()
+	r, err := m.Sweep(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// recorder is an observer that keeps what it is told.
+type recorder struct {
+	mu     sync.Mutex
+	events []session.Event
+}
+
+func (r *recorder) ObserveSession(_ context.Context, e session.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// of returns the events of an operation.
+func (r *recorder) of(op session.Op) []session.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(r.events), func(e session.Event) bool { return e.Op != op })
+}
+
+// causes returns why sessions ended, in order.
+func (r *recorder) causes() []session.EndCause {
+	var all []session.EndCause
+	for _, e := range r.of(session.OpEnded) {
+		all = append(all, e.Cause)
+	}
+	return all
+}
+
+// stage is a store that counts its calls, and does what a test wants before
+// each: return an error to fail the call, wait, or look at what others do.
+type stage struct {
+	session.Store
+	mu     sync.Mutex
+	calls  []string
+	before func(ctx context.Context, call string) error
+	claim  func(session.Claimed) session.Claimed // changes what Claim answers
+	writes []session.Write
+	loads  []session.Load
+}
+
+func newStage() *stage { return &stage{Store: memsession.New()} }
+
+func (s *stage) enter(ctx context.Context, call string) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, call)
+	before := s.before
+	s.mu.Unlock()
+	if before != nil {
+		return before(ctx, call)
+	}
+	return nil
+}
+
+// on sets before, under the lock.
+func (s *stage) on(f func(ctx context.Context, call string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// trips returns the calls since the last time.
+func (s *stage) trips() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.calls
+	s.calls = nil
+	return all
+}
+
+func (s *stage) wrote(w session.Write) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes = append(s.writes, w)
+}
+
+func (s *stage) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+	s.wrote(w)
+	if err := s.enter(ctx, "Create"); err != nil {
+		return session.Reply{}, err
+	}
+	return s.Store.Create(ctx, w)
+}
+
+func (s *stage) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+	s.mu.Lock()
+	s.loads = append(s.loads, l)
+	s.mu.Unlock()
+	if err := s.enter(ctx, "Load"); err != nil {
+		return session.Reply{}, err
+	}
+	return s.Store.Load(ctx, l)
+}
+
+func (s *stage) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+	s.wrote(w)
+	if err := s.enter(ctx, "Save"); err != nil {
+		return session.Reply{}, err
+	}
+	return s.Store.Save(ctx, w)
+}
+
+func (s *stage) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	s.wrote(w)
+	if err := s.enter(ctx, "Move"); err != nil {
+		return session.Reply{}, err
+	}
+	return s.Store.Move(ctx, from, w)
+}
+
+func (s *stage) Delete(ctx context.Context, d session.Removal) (int, error) {
+	if err := s.enter(ctx, "Delete"); err != nil {
+		return 0, err
+	}
+	return s.Store.Delete(ctx, d)
+}
+
+func (s *stage) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
+	if err := s.enter(ctx, "List"); err != nil {
+		return func(yield func(session.Record, error) bool) { yield(session.Record{}, err) }
+	}
+	return s.Store.List(ctx, space, owner)
+}
+
+func (s *stage) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+	if err := s.enter(ctx, "Claim"); err != nil {
+		return session.Claimed{}, err
+	}
+	got, err := s.Store.Claim(ctx, c)
+	if s.claim != nil {
+		got = s.claim(got)
+	}
+	return got, err
+}
+
+func (s *stage) Settle(ctx context.Context, space string, list []session.Settlement) error {
+	if err := s.enter(ctx, "Settle"); err != nil {
+		return err
+	}
+	return s.Store.Settle(ctx, space, list)
+}
+
+func (s *stage) Count(ctx context.Context, space string) (session.Counted, error) {
+	if err := s.enter(ctx, "Count"); err != nil {
+		return session.Counted{}, err
+	}
+	return s.Store.Count(ctx, space)
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+func TestConflictCarriesTheCurrentSession(t *testing.T) {
+	m := newManager(t, memsession.New(), config{})
+	mine := create(t, m, 1)
+	theirs, _ := m.Get(t.Context(), mine.ID)
+	theirs.Data.Items = 2
+	if err := m.Save(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	mine.Data.Items = 3
+	err := m.Save(t.Context(), mine)
+	conflict, ok := errors.AsType[*session.ConflictError[cart]](err)
+	if !ok || !errors.Is(err, session.ErrConflict) {
+		t.Fatalf("a late Save: %v, want a ConflictError", err)
+	}
+	if conflict.Current.Data.Items != 2 {
+		t.Errorf("the conflict carries %+v, want what was saved first", conflict.Current.Data)
+	}
+	conflict.Current.Data.Items += 3
+	if err := m.Save(t.Context(), conflict.Current); err != nil {
+		t.Errorf("the merged session cannot be saved: %v", err)
+	}
+}
+
+func TestSaveNeverBringsBackADeletedSession(t *testing.T) {
+	m := newManager(t, memsession.New(), config{})
+	for range 1000 {
+		s := create(t, m, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = m.Save(t.Context(), s) })
+		wg.Go(func() { _ = m.Delete(t.Context(), s.ID) })
+		wg.Wait()
+		if _, err := m.Peek(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
+			t.Fatalf("the session is back: %v", err)
+		}
+	}
+	if n, _ := m.Count(t.Context()); n != 0 {
+		t.Errorf("%d sessions are left, want 0", n)
+	}
+}
+
+func TestSaveFromBeforeARestartOfTheConversationIsRefused(t *testing.T) {
+	m := newManager(t, memsession.New(), config{})
+	key := session.Key{Channel: "sms", Peer: "1"}
+	old, _, _ := m.Open(t.Context(), key, cart{Items: 1})
+	_ = m.Delete(t.Context(), key.ID())
+	fresh, created, err := m.Open(t.Context(), key, cart{Items: 2})
+	if err != nil || !created {
+		t.Fatalf("Open after Delete: created %v, %v", created, err)
+	}
+	if err := m.Save(t.Context(), old); !errors.Is(err, session.ErrConflict) {
+		t.Errorf("Save of the old conversation: %v, want ErrConflict", err)
+	}
+	if got, _ := m.Peek(t.Context(), fresh.ID); got == nil || got.Data.Items != 2 {
+		t.Errorf("the new conversation is %+v, want it untouched", got)
+	}
+}
+
+func TestUpdatesAreNeverLost(t *testing.T) {
+	store := memsession.New()
+	managers := []*manager{newManager(t, store, config{}), newManager(t, store, config{}), newManager(t, store, config{}), newManager(t, store, config{})}
+	s := create(t, managers[0], 0)
+	const workers, each = 64, 10
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() {
+			for range each {
+				if _, err := managers[i%len(managers)].Update(t.Context(), s.ID, func(c *cart) error { c.Items++; return nil }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got, err := managers[0].Peek(t.Context(), s.ID)
+	if err != nil || got.Data.Items != workers*each {
+		t.Errorf("%d increments give %+v, %v", workers*each, got, err)
+	}
+}
+
+func TestUpdateIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStage()
+		m := newManager(t, store, config{})
+		s := create(t, m, 0)
+		other := newManager(t, store.Store, config{})
+		tries := 0
+		_, err := m.Update(t.Context(), s.ID, func(c *cart) error {
+			tries++
+			_, err := other.Update(t.Context(), s.ID, func(c *cart) error { c.Items++; return nil })
+			return err
+		})
+		if !errors.Is(err, session.ErrConflict) || tries != 64 {
+			t.Errorf("an Update that always meets a conflict ended after %d tries with %v, want 64 and ErrConflict", tries, err)
+		}
+	})
+}
+
+func TestUpdateStopsWaitingWithItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := create(t, m, 0)
+		_, err := m.Update(ctx, s.ID, func(*cart) error {
+			_, err := m.Update(t.Context(), s.ID, func(c *cart) error { c.Items++; return nil })
+			cancel()
+			return err
+		})
+		if !errors.Is(err, context.Canceled) || errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("an Update whose caller has gone: %v, want its cancellation", err)
+		}
+	})
+}
+
+func TestAnErrorOfTheUpdateFunctionSavesNothing(t *testing.T) {
+	m := newManager(t, memsession.New(), config{})
+	s := create(t, m, 1)
+	mine := errors.New("no")
+	if _, err := m.Update(t.Context(), s.ID, func(c *cart) error { c.Items = 9; return mine }); err != mine {
+		t.Errorf("Update returned %v, want the function's own error", err)
+	}
+	if got, _ := m.Peek(t.Context(), s.ID); got.Data.Items != 1 {
+		t.Errorf("the data is %+v, want it unchanged", got.Data)
+	}
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import "time"
+
+// Session is one session as it was when it was read or written. It is the
+// caller's: change Data, and only that, and hand it to [Manager.Save]. It is
+// not safe for concurrent use.
+type Session[T any] struct {
+	ID      ID
+	Data    T
+	Subject string // whose it is, by ForSubject or Bind; "" = nobody's
+	Key     Key    // of a conversation; the zero Key otherwise
+
+	// By the store's clock. LastActivity is at most Config.TouchEvery behind.
+	CreatedAt, LastActivity time.Time
+	// ExpiresAt is when it ends unless it is used, and at the latest.
+	ExpiresAt time.Time
+
+	rev   uint64
+	owner string // Subject as it is stored
+	lease string // set while Exclusive or Converse handles it
+}
+
+// Expired is a session that a timeout ended, as [Config.OnExpire] is told of
+// it.
+//
+// Each is told at least once, to one process at a time, and never while the
+// session is alive: what has been handed out, no touch and no Save brings back.
+// It is told again when the process dies before the call has returned and the
+// store knows of it; ID is the same then.
+type Expired[T any] struct {
+	ID      string // names this very end of this very session; for making the follow-up idempotent
+	Data    T
+	Subject string
+	Key     Key      // of a conversation; the zero Key otherwise
+	Cause   EndCause // Idle or Absolute
+
+	CreatedAt, LastActivity, ExpiresAt time.Time
+	Attempt                            int // from 1
+}
+
+func (s *Session[T]) took(rec Record) {
+	s.rev = rec.Rev
+	s.CreatedAt, s.LastActivity, s.ExpiresAt = rec.CreatedAt, rec.LastActivity, rec.ExpiresAt
+}
+
+// CreateOption is an option of [Manager.Create].
+type CreateOption func(*createOptions)
+
+type createOptions struct{ subject string }
+
+// ForSubject makes the session one of subject's, such as a user's id: found by
+// [Manager.BySubject], ended by [Manager.DeleteSubject], limited by
+// [Config.MaxPerSubject]. At most 1024 bytes; stores only see a hash of it.
+func ForSubject(subject string) CreateOption {
+	return func(o *createOptions) { o.subject = subject }
+}

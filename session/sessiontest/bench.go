@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// bench is one case at work: a store, a space of its own, and calls that stop
+// the case when the store does not answer.
+type bench struct {
+	testing.TB
+	suite *suite
+	store session.Store
+	space string
+	idle  time.Duration
+	total time.Duration
+}
+
+func newBench(t testing.TB, s *suite, store session.Store) *bench {
+	return &bench{TB: t, suite: s, store: store, space: fmt.Sprintf("case%x", rand.Uint64()), idle: 10 * s.unit(), total: 30 * s.unit()}
+}
+
+// ctx bounds one call, so that a store that hangs fails its case.
+func (b *bench) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	b.Cleanup(cancel)
+	return ctx
+}
+
+// pass lets n units of time go by. Real stores have clocks of their own:
+// there is nothing to wait for but time.
+func (b *bench) pass(n float64) { time.Sleep(time.Duration(n * float64(b.suite.unit()))) }
+
+// handle returns a fresh handle whose hash begins with the owner's partition.
+func (b *bench) handle(owner session.Hash) session.Handle {
+	h := session.Handle{Space: b.space, Owner: owner}
+	for i := range h.Hash {
+		h.Hash[i] = byte(rand.Uint32())
+	}
+	if owner != (session.Hash{}) {
+		h.Hash[0] = owner[0]
+	}
+	return h
+}
+
+func (b *bench) owner() session.Hash { return b.handle(session.Hash{}).Hash }
+
+func (b *bench) write(h session.Handle, payload string) session.Write {
+	return session.Write{
+		Record: session.Record{Handle: h, Payload: []byte(payload)},
+		Nonce:  rand.Uint64() | 1, Idle: b.idle, Total: b.total, Keep: time.Hour,
+	}
+}
+
+func (b *bench) create(w session.Write) session.Reply {
+	b.Helper()
+	return b.must(b.store.Create(b.ctx(), w))
+}
+
+// created makes a record that has to be new.
+func (b *bench) created(h session.Handle, payload string) session.Record {
+	b.Helper()
+	r := b.create(b.write(h, payload))
+	b.want(r, session.Done, "creating a record under a fresh hash has to work")
+	return r.Record
+}
+
+func (b *bench) load(l session.Load) session.Reply {
+	b.Helper()
+	return b.must(b.store.Load(b.ctx(), l))
+}
+
+func (b *bench) peek(h session.Handle) session.Reply {
+	b.Helper()
+	return b.load(session.Load{Handle: h})
+}
+
+func (b *bench) touch(h session.Handle) session.Reply {
+	b.Helper()
+	return b.load(session.Load{Handle: h, Touch: b.idle})
+}
+
+// save writes payload over the revision of rec.
+func (b *bench) save(rec session.Record, payload string) session.Reply {
+	b.Helper()
+	w := b.write(rec.Handle, payload)
+	w.Rev = rec.Rev
+	return b.must(b.store.Save(b.ctx(), w))
+}
+
+func (b *bench) remove(d session.Removal) int {
+	b.Helper()
+	d.Space = b.space
+	n, err := b.store.Delete(b.ctx(), d)
+	if err != nil {
+		b.Fatalf("Delete: the store did not answer: %v", err)
+	}
+	return n
+}
+
+func (b *bench) claim(c session.Claim) session.Claimed {
+	b.Helper()
+	c.Space = b.space
+	if c.Max == 0 {
+		c.Max = 100
+	}
+	got, err := b.store.Claim(b.ctx(), c)
+	if err != nil {
+		b.Fatalf("Claim: the store did not answer: %v", err)
+	}
+	return got
+}
+
+func (b *bench) settle(s ...session.Settlement) {
+	b.Helper()
+	if err := b.store.Settle(b.ctx(), b.space, s); err != nil {
+		b.Fatalf("Settle: the store did not answer: %v", err)
+	}
+}
+
+func (b *bench) count() session.Counted {
+	b.Helper()
+	c, err := b.store.Count(b.ctx(), b.space)
+	if err != nil {
+		b.Fatalf("Count: the store did not answer: %v", err)
+	}
+	return c
+}
+
+func (b *bench) list(owner session.Hash) map[session.Hash]string {
+	b.Helper()
+	got := map[session.Hash]string{}
+	for rec, err := range b.store.List(b.ctx(), b.space, owner) {
+		if err != nil {
+			b.Fatalf("List: the store did not answer: %v", err)
+		}
+		got[rec.Hash] = string(rec.Payload)
+	}
+	return got
+}
+
+func (b *bench) must(r session.Reply, err error) session.Reply {
+	b.Helper()
+	if err != nil {
+		b.Fatalf("the store did not answer: %v", err)
+	}
+	return r
+}
+
+// want fails the case unless the reply has the status; why says what breaks
+// for users otherwise.
+func (b *bench) want(r session.Reply, status session.Status, why string) {
+	b.Helper()
+	if r.Status != status {
+		b.Fatalf("answered %v, want %v: %s", r.Status, status, why)
+	}
+}
+
+func (b *bench) wantPayload(r session.Reply, payload, why string) {
+	b.Helper()
+	if string(r.Record.Payload) != payload {
+		b.Fatalf("payload %q, want %q: %s", r.Record.Payload, payload, why)
+	}
+}
+
+// gone reports whether a reply says that the record cannot be had, be it
+// because it lapsed or because it is not there any more.
+func gone(r session.Reply) bool { return r.Status == session.Lapsed || r.Status == session.Missing }

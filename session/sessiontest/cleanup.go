@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func cleanupCases() []conformanceCase {
+	return []conformanceCase{
+		{"ClaimFindsOnlyWhatIsDue", claimOnlyDue},
+		{"ClaimWithoutPayloadRemoves", claimRemoves},
+		{"ClaimIsOldestFirst", claimOldestFirst},
+		{"AClaimIsOneCallersUntilItRunsOut", claimIsExclusive},
+		{"SettledWithRetryComesBackLater", settleRetry},
+		{"SettledWithQuarantineIsKeptAside", settleQuarantine},
+		{"ManyCleanersShareTheWork", manyCleaners},
+		{"CountTellsActiveAndBacklog", countTells},
+	}
+}
+
+func claimOnlyDue(b *bench) {
+	b.created(b.handle(session.Hash{}), "old")
+	b.pass(6)
+	young := b.created(b.handle(session.Hash{}), "young")
+	if got := b.claim(session.Claim{For: time.Minute}); len(got.Due) != 0 {
+		b.Fatalf("%d records are due although none has lapsed", len(got.Due))
+	}
+	b.pass(5)
+	got := b.claim(session.Claim{For: time.Minute})
+	if len(got.Due) != 1 || got.Due[0].Cause != session.Idle {
+		b.Fatalf("due are %+v, want the old one, ended idle", got.Due)
+	}
+	b.want(b.peek(young.Handle), session.Done, "the cleanup took a live session")
+}
+
+func claimRemoves(b *bench) {
+	rec := b.created(b.handle(b.owner()), "x")
+	b.pass(11)
+	due := b.claim(session.Claim{For: time.Minute}).Due
+	if len(due) != 1 || due[0].Hash != rec.Hash {
+		b.Fatalf("due are %+v, want the one that lapsed", due)
+	}
+	b.want(b.peek(rec.Handle), session.Missing, "a record claimed without payload is gone at once")
+	if c := b.count(); c.Active != 0 || c.Backlog != 0 {
+		b.Errorf("counted %+v after everything was removed", c)
+	}
+	if again := b.claim(session.Claim{For: time.Minute}).Due; len(again) != 0 {
+		b.Errorf("it was told a second time: %+v", again)
+	}
+}
+
+func claimOldestFirst(b *bench) {
+	var want []session.Hash
+	for range 4 {
+		h := b.handle(session.Hash{})
+		h.Hash[0] = 7 // a store that is split keeps the order within a partition
+		want = append(want, b.created(h, "x").Hash)
+		b.pass(0.5)
+	}
+	b.pass(11)
+	for _, size := range []int{1, 2} {
+		got := b.claim(session.Claim{For: time.Minute, Max: size})
+		if len(got.Due) != size || !got.More {
+			b.Fatalf("a claim of %d gave %d, more %v; want a full batch and more to come", size, len(got.Due), got.More)
+		}
+		for _, d := range got.Due {
+			if d.Hash != want[0] {
+				b.Fatal("not the oldest first: under load the oldest would never be reached")
+			}
+			want = want[1:]
+		}
+	}
+	if got := b.claim(session.Claim{For: time.Minute, Max: 2}); len(got.Due) != 1 || got.Due[0].Hash != want[0] {
+		b.Errorf("the last claim gave %+v, want the youngest", got.Due)
+	}
+}
+
+func claimIsExclusive(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "told")
+	b.pass(11)
+	c := session.Claim{For: 4 * b.suite.unit(), Payload: true}
+	first := b.claim(c).Due
+	if len(first) != 1 || first[0].Attempt != 1 || string(first[0].Payload) != "told" {
+		b.Fatalf("claimed %+v, want the payload at its first attempt", first)
+	}
+	if d := first[0]; !d.CreatedAt.Equal(rec.CreatedAt) || !d.ExpiresAt.Equal(rec.ExpiresAt) || !d.LastActivity.Equal(rec.LastActivity) {
+		b.Errorf("claimed %+v, want the times of %+v", d.Record, rec)
+	}
+	if again := b.claim(c).Due; len(again) != 0 {
+		b.Fatal("two callers have the same claim: an abandoned booking is followed up twice")
+	}
+	b.pass(4.5)
+	second := b.claim(c).Due
+	if len(second) != 1 || second[0].Attempt != 2 || second[0].Rev != first[0].Rev || string(second[0].Payload) != "told" {
+		b.Fatalf("claimed %+v after the claim ran out, want the same record at its second attempt: its claimant may have died", second)
+	}
+	b.settle(session.Settlement{Handle: second[0].Handle, Rev: second[0].Rev})
+	b.pass(4.5)
+	if again := b.claim(c).Due; len(again) != 0 {
+		b.Fatal("a settled record was told again")
+	}
+	if c := b.count(); c.Backlog != 0 {
+		b.Errorf("the backlog counts %d after everything was settled", c.Backlog)
+	}
+}
+
+func settleRetry(b *bench) {
+	b.created(b.handle(session.Hash{}), "x")
+	b.pass(11)
+	c := session.Claim{For: 2 * b.suite.unit(), Payload: true}
+	due := b.claim(c).Due
+	if len(due) != 1 {
+		b.Fatalf("%d records are due, want 1", len(due))
+	}
+	b.settle(session.Settlement{Handle: due[0].Handle, Rev: due[0].Rev, Retry: 5 * b.suite.unit()})
+	b.pass(3)
+	if n := len(b.claim(c).Due); n != 0 {
+		b.Fatalf("%d records are due before their retry is", n)
+	}
+	if n := b.count().Backlog; n != 1 {
+		b.Errorf("the backlog counts %d, want the one that waits for its retry", n)
+	}
+	b.pass(2.5)
+	if again := b.claim(c).Due; len(again) != 1 || again[0].Attempt != 2 {
+		b.Fatalf("claimed %+v, want the record at its second attempt", again)
+	}
+}
+
+func settleQuarantine(b *bench) {
+	b.created(b.handle(session.Hash{}), "x")
+	b.pass(11)
+	due := b.claim(session.Claim{For: 2 * b.suite.unit(), Payload: true}).Due
+	if len(due) != 1 {
+		b.Fatalf("%d records are due, want 1", len(due))
+	}
+	b.settle(session.Settlement{Handle: due[0].Handle, Rev: due[0].Rev, Quarantine: true})
+	if c := b.count(); c.Quarantined != 1 || c.Backlog != 0 {
+		b.Errorf("counted %+v, want one in quarantine and no backlog", c)
+	}
+	b.pass(3)
+	if n := len(b.claim(session.Claim{For: time.Minute}).Due); n != 0 {
+		b.Error("a quarantined record was told again")
+	}
+}
+
+func manyCleaners(b *bench) {
+	const records, cleaners = 60, 4
+	for i := range records {
+		b.created(b.handle(session.Hash{}), fmt.Sprint(i))
+	}
+	b.pass(11)
+	var mu sync.Mutex
+	told := map[session.Hash]int{}
+	var wg sync.WaitGroup
+	for range cleaners {
+		wg.Go(func() {
+			for {
+				got, err := b.store.Claim(b.Context(), session.Claim{Space: b.space, Max: 7, For: time.Minute, Payload: true})
+				if err != nil || len(got.Due) == 0 {
+					return
+				}
+				var done []session.Settlement
+				mu.Lock()
+				for _, d := range got.Due {
+					told[d.Hash]++
+					done = append(done, session.Settlement{Handle: d.Handle, Rev: d.Rev})
+				}
+				mu.Unlock()
+				if b.store.Settle(b.Context(), b.space, done) != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if len(told) != records {
+		b.Errorf("%d of %d records were told", len(told), records)
+	}
+	for h, n := range told {
+		if n != 1 {
+			b.Errorf("record %x was told %d times", h[:4], n)
+		}
+	}
+}
+
+func countTells(b *bench) {
+	if c := b.count(); c != (session.Counted{}) {
+		b.Errorf("an empty store counts %+v", c)
+	}
+	for range 3 {
+		b.created(b.handle(session.Hash{}), "old")
+	}
+	b.pass(6)
+	b.created(b.handle(session.Hash{}), "young")
+	if c := b.count(); c.Active != 4 || c.Backlog != 0 {
+		b.Errorf("counted %+v, want 4 active", c)
+	}
+	b.pass(6)
+	c := b.count()
+	if c.Active != 1 || c.Backlog != 3 {
+		b.Errorf("counted %+v, want 1 active and 3 in the backlog", c)
+	}
+	if u := b.suite.unit(); c.Oldest < u || c.Oldest > 5*u {
+		b.Errorf("the oldest of the backlog has been due for %v, want about %v", c.Oldest, 2*u)
+	}
+	b.claim(session.Claim{For: time.Minute, Payload: true, Max: 1})
+	if got := b.count().Backlog; got != 3 {
+		b.Errorf("the backlog is %d while one of 3 is claimed, want 3 until it is settled", got)
+	}
+}

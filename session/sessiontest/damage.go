@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func damageCases() []conformanceCase {
+	return []conformanceCase{
+		{"ABrokenRecordIsToldOnceAndGone", needCorrupt(brokenLoad)},
+		{"ABrokenRecordIsQuarantinedOnRequest", needCorrupt(brokenQuarantine)},
+		{"ABrokenRecordBlocksNoSave", needCorrupt(brokenSave)},
+		{"ABrokenRecordBlocksNoCreate", needCorrupt(brokenCreate)},
+		{"ABrokenRecordCanBeDeleted", needCorrupt(brokenDelete)},
+		{"ABrokenRecordBlocksNoClaim", needCorrupt(brokenClaim)},
+		{"ABrokenRecordBlocksNoList", needCorrupt(brokenList)},
+		{"AVanishedRecordIsToldAndForgotten", needVanish(vanished)},
+	}
+}
+
+func needCorrupt(run func(*bench)) func(*bench) {
+	return func(b *bench) {
+		if b.suite.corrupt == nil {
+			b.Skip("the store's test gives no Corrupt option")
+		}
+		run(b)
+	}
+}
+
+func needVanish(run func(*bench)) func(*bench) {
+	return func(b *bench) {
+		if b.suite.vanish == nil {
+			b.Skip("the store's test gives no Vanish option")
+		}
+		run(b)
+	}
+}
+
+// damaged creates a record and makes it unreadable.
+func (b *bench) damaged(owner session.Hash) session.Record {
+	b.Helper()
+	rec := b.created(b.handle(owner), "precious")
+	b.suite.corrupt(b.TB, b.store, rec.Handle)
+	return rec
+}
+
+func (b *bench) wantBroken(r session.Reply) {
+	b.Helper()
+	b.want(r, session.Broken, "bytes that changed in the store must not be served as a session")
+	if r.Cause != session.Corrupted && r.Cause != session.InvalidFormat {
+		b.Errorf("Broken for %v, want corrupted or invalid_format", r.Cause)
+	}
+}
+
+func brokenLoad(b *bench) {
+	rec := b.damaged(session.Hash{})
+	b.wantBroken(b.touch(rec.Handle))
+	b.want(b.touch(rec.Handle), session.Missing, "a broken record that stays makes its user's every request fail, and is counted each time")
+	b.created(rec.Handle, "fresh")
+	if c := b.count(); c.Active != 1 || c.Quarantined != 0 {
+		b.Errorf("counted %+v, want the fresh one only", c)
+	}
+}
+
+func brokenQuarantine(b *bench) {
+	rec := b.damaged(session.Hash{})
+	b.wantBroken(b.load(session.Load{Handle: rec.Handle, Quarantine: true}))
+	b.want(b.peek(rec.Handle), session.Missing, "a quarantined record is out of everybody's way")
+	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
+		b.Errorf("counted %+v, want one in quarantine and none active", c)
+	}
+}
+
+func brokenSave(b *bench) {
+	rec := b.damaged(session.Hash{})
+	b.wantBroken(b.save(rec, "new"))
+	b.want(b.save(rec, "new"), session.Missing, "after a broken record was told it is gone, and a Save creates nothing")
+}
+
+func brokenCreate(b *bench) {
+	rec := b.damaged(session.Hash{})
+	w := b.write(rec.Handle, "fresh")
+	b.wantBroken(b.create(w))
+	b.want(b.create(w), session.Done, "a broken record locks its conversation for ever")
+	b.wantPayload(b.peek(rec.Handle), "fresh", "the new session has to be the one that is read")
+}
+
+func brokenDelete(b *bench) {
+	rec := b.damaged(session.Hash{})
+	if n := b.remove(session.Removal{Handles: []session.Hash{rec.Hash}}); n != 1 {
+		b.Errorf("Delete of a broken record says %d, want 1: deleting must not read", n)
+	}
+	b.want(b.peek(rec.Handle), session.Missing, "a deleted record is still there")
+}
+
+func brokenClaim(b *bench) {
+	first := b.damaged(session.Hash{})
+	b.pass(0.5)
+	healthy := b.created(b.handle(session.Hash{}), "healthy")
+	b.pass(11)
+	causes := map[session.Hash]session.EndCause{}
+	for _, d := range b.claim(session.Claim{For: time.Minute, Payload: true}).Due {
+		causes[d.Hash] = d.Cause
+	}
+	if c, ok := causes[first.Hash]; !ok || (c != session.Corrupted && c != session.InvalidFormat) {
+		b.Errorf("the broken record is told as %v (%v), want corrupted or invalid_format", c, ok)
+	}
+	if c, ok := causes[healthy.Hash]; !ok || c != session.Idle {
+		b.Errorf("the healthy record behind the broken one is told as %v (%v): one unreadable record blocks the cleanup", c, ok)
+	}
+	if c := b.count(); c.Backlog != 1 {
+		b.Errorf("the backlog counts %d, want only the healthy one that is not settled", c.Backlog)
+	}
+}
+
+func brokenList(b *bench) {
+	mine := b.owner()
+	b.damaged(mine)
+	b.created(b.handle(mine), "healthy")
+	if got := b.list(mine); len(got) != 1 {
+		b.Errorf("listed %v, want the healthy one", got)
+	}
+}
+
+func vanished(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.suite.vanish(b.TB, b.store, rec.Handle)
+	b.want(b.peek(rec.Handle), session.Missing, "a record that is not there is missing")
+	b.pass(11)
+	due := b.claim(session.Claim{For: time.Minute, Payload: true}).Due
+	if len(due) != 1 || due[0].Cause != session.Vanished {
+		b.Fatalf("due are %+v, want one that vanished: losing records to eviction must be seen", due)
+	}
+	if c := b.count(); c.Active != 0 || c.Backlog != 0 {
+		b.Errorf("counted %+v: the index still counts a record that is gone", c)
+	}
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func leaseCases() []conformanceCase {
+	return []conformanceCase{
+		{"ALeaseIsHeldByOne", leaseHeldByOne},
+		{"RetakingTheOwnLeaseRenewsIt", leaseRetaken},
+		{"ARenewalNeverTakesALostLease", leaseRenewal},
+		{"SavesRespectTheLease", leaseSaves},
+		{"ASaveWithALostLeaseIsRefused", leaseLostSave},
+		{"AFreedLeaseIsFreeAtOnce", leaseFreed},
+		{"CreateTakesTheLease", leaseOnCreate},
+		{"RecreatedRecordsCarryNoLease", leaseRecreated},
+	}
+}
+
+func (b *bench) take(h session.Handle, name string, units float64) session.Reply {
+	b.Helper()
+	return b.load(session.Load{Handle: h, Lease: name, LeaseFor: time.Duration(units * float64(b.suite.unit()))})
+}
+
+func leaseHeldByOne(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	r := b.take(rec.Handle, "anna", 4)
+	b.want(r, session.Done, "a free lease has to be given")
+	b.wantPayload(r, "x", "lease and record come in one trip")
+	r = b.take(rec.Handle, "ben", 4)
+	b.want(r, session.Leased, "two handlers of one conversation would answer it twice")
+	if r.Retry <= 0 || r.Retry > 4*b.suite.unit() {
+		b.Errorf("Leased says to come back in %v, want the time that the lease has left (at most %v)", r.Retry, 4*b.suite.unit())
+	}
+	b.want(b.peek(rec.Handle), session.Done, "reading does not need the lease")
+	b.pass(4.5)
+	b.want(b.take(rec.Handle, "ben", 2), session.Done, "a lease whose holder died has to end by itself")
+}
+
+func leaseRetaken(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.want(b.take(rec.Handle, "anna", 3), session.Done, "a free lease has to be given")
+	for range 3 {
+		b.pass(2)
+		b.want(b.take(rec.Handle, "anna", 3), session.Done, "the holder of a lease renews it by taking it again; a repeated call is a retry")
+	}
+	b.want(b.take(rec.Handle, "ben", 3), session.Leased, "a renewed lease was given to somebody else")
+}
+
+func leaseRenewal(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	renew := session.Load{Handle: rec.Handle, Lease: "anna", LeaseFor: 2 * b.suite.unit(), Held: true, Bare: true}
+	b.want(b.load(renew), session.Leased, "a renewal of a lease that was never taken has to say that it is lost")
+	b.want(b.take(rec.Handle, "anna", 2), session.Done, "a free lease has to be given")
+	b.want(b.load(renew), session.Done, "a renewal by the holder has to work")
+	b.pass(2.5)
+	b.want(b.load(renew), session.Leased, "after a gap somebody else may have been at work: a renewal must not hide that")
+}
+
+func leaseSaves(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "0")
+	b.want(b.take(rec.Handle, "anna", 8), session.Done, "a free lease has to be given")
+	b.want(b.save(rec, "ben's"), session.Leased, "a Save by somebody else changed a session under its exclusive handler")
+	w := b.write(rec.Handle, "anna's")
+	w.Rev, w.Lease = rec.Rev, "anna"
+	r := b.must(b.store.Save(b.ctx(), w))
+	b.want(r, session.Done, "the holder may save")
+	b.want(b.take(rec.Handle, "ben", 1), session.Leased, "a Save without Free gave the lease back")
+	w = b.write(rec.Handle, "anna's last")
+	w.Rev, w.Lease, w.Free = r.Record.Rev, "anna", true
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Done, "the holder may save")
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Done, "a client that lost the reply repeats the call: the lease that this very Save gave back is not missing")
+	r = b.take(rec.Handle, "ben", 1)
+	b.want(r, session.Done, "a Save with Free gives the lease back in the same step")
+	b.wantPayload(r, "anna's last", "the next handler sees what the last one saved")
+}
+
+func leaseLostSave(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "0")
+	b.want(b.take(rec.Handle, "anna", 1), session.Done, "a free lease has to be given")
+	b.pass(1.5)
+	w := b.write(rec.Handle, "late")
+	w.Rev, w.Lease = rec.Rev, "anna"
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Leased, "a handler that was slower than its lease must not save")
+	b.want(b.take(rec.Handle, "ben", 4), session.Done, "a lease whose holder died has to end by itself")
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Leased, "a handler that lost its lease must not save")
+	b.wantPayload(b.peek(rec.Handle), "0", "a refused Save must write nothing")
+}
+
+func leaseFreed(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.want(b.take(rec.Handle, "anna", 8), session.Done, "a free lease has to be given")
+	b.want(b.take(rec.Handle, "ben", 0), session.Done, "giving back what one does not hold is no failure")
+	b.want(b.take(rec.Handle, "ben", 1), session.Leased, "somebody gave back a lease that was not theirs")
+	b.want(b.take(rec.Handle, "anna", 0), session.Done, "LeaseFor 0 gives the lease back")
+	b.want(b.take(rec.Handle, "ben", 1), session.Done, "a lease that was given back is free")
+}
+
+func leaseOnCreate(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "x")
+	w.Lease, w.LeaseFor = "anna", 8*b.suite.unit()
+	b.want(b.create(w), session.Done, "creating a record under a fresh hash has to work")
+	b.want(b.create(w), session.Done, "a client that lost the reply repeats the call")
+	other := b.write(w.Handle, "y")
+	other.Lease, other.LeaseFor = "ben", 8*b.suite.unit()
+	b.want(b.create(other), session.Leased, "a conversation that is being handled was opened a second time")
+	b.want(b.take(w.Handle, "anna", 0), session.Done, "LeaseFor 0 gives the lease back")
+	r := b.create(other)
+	b.want(r, session.Exists, "Create over a record that exists takes its lease")
+	b.wantPayload(r, "x", "Exists carries what is there")
+	b.want(b.take(w.Handle, "anna", 1), session.Leased, "Create over a record that exists did not take its lease")
+}
+
+func leaseRecreated(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.want(b.take(rec.Handle, "anna", 20), session.Done, "a free lease has to be given")
+	b.remove(session.Removal{Handles: []session.Hash{rec.Hash}})
+	fresh := b.created(rec.Handle, "y")
+	b.want(b.save(fresh, "z"), session.Done, "a new session inherited the lease of the deleted one")
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func lifetimeCases() []conformanceCase {
+	return []conformanceCase{
+		{"RecordsLapseWhenIdle", lapseWhenIdle},
+		{"TouchMovesTheIdleDeadline", touchMoves},
+		{"PeekLeavesTheDeadlineAlone", peekLeaves},
+		{"TouchesAreThrottled", touchesAreThrottled},
+		{"TouchKeepsTheRevision", touchKeepsRevision},
+		{"SaveMovesTheIdleDeadline", saveMoves},
+		{"NothingOutlivesTheAbsoluteDeadline", absoluteDeadline},
+		{"WithoutTotalThereIsNoAbsoluteDeadline", noAbsoluteDeadline},
+		{"NothingRevivesALapsedRecord", nothingRevives},
+		{"CreateTakesTheLapsedOnesPlace", createOverLapsed},
+	}
+}
+
+func lapseWhenIdle(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.pass(9)
+	b.want(b.peek(rec.Handle), session.Done, "it lapsed before its idle timeout")
+	b.pass(1.5)
+	b.want(b.peek(rec.Handle), session.Lapsed, "it is served although its idle timeout has passed")
+	if n := b.count().Active; n != 0 {
+		b.Errorf("a lapsed record is counted as active (%d)", n)
+	}
+}
+
+func touchMoves(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	for range 3 {
+		b.pass(6)
+		r := b.touch(rec.Handle)
+		b.want(r, session.Done, "a touched record lapsed although it was never idle for long")
+		if !r.Touched {
+			b.Fatal("a touch without throttling was not written")
+		}
+		if got := r.Record.ExpiresAt.Sub(r.Record.LastActivity); got != b.idle {
+			b.Fatalf("it expires %v after the touch, want %v", got, b.idle)
+		}
+		if !r.Record.CreatedAt.Equal(rec.CreatedAt) || !r.Record.Deadline.Equal(rec.Deadline) {
+			b.Fatal("a touch moved the creation or the absolute deadline")
+		}
+	}
+}
+
+func peekLeaves(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.pass(6)
+	r := b.peek(rec.Handle)
+	b.want(r, session.Done, "it lapsed before its idle timeout")
+	if r.Touched || !r.Record.LastActivity.Equal(rec.LastActivity) {
+		b.Error("a Load without Touch moved the last activity")
+	}
+	b.pass(5)
+	b.want(b.peek(rec.Handle), session.Lapsed, "a Load without Touch kept it alive: monitoring would make sessions immortal")
+}
+
+func touchesAreThrottled(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	l := session.Load{Handle: rec.Handle, Touch: b.idle, TouchEvery: 4 * b.suite.unit()}
+	b.pass(2)
+	r := b.load(l)
+	if r.Touched || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
+		b.Error("a touch within TouchEvery of the last one was written: each read costs a write")
+	}
+	b.pass(3)
+	if r = b.load(l); !r.Touched || !r.Record.LastActivity.After(rec.LastActivity) {
+		b.Error("a touch later than TouchEvery was not written: the session would lapse under its user")
+	}
+}
+
+func touchKeepsRevision(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "0")
+	b.pass(1)
+	if r := b.touch(rec.Handle); r.Record.Rev != rec.Rev {
+		b.Fatal("a touch changed the revision: every read would make somebody's Save fail")
+	}
+	b.want(b.save(rec, "1"), session.Done, "a touch made a Save stale")
+}
+
+func saveMoves(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.pass(6)
+	r := b.save(rec, "y")
+	b.want(r, session.Done, "a Save at the current revision has to work")
+	if !r.Record.LastActivity.After(rec.LastActivity) || r.Record.ExpiresAt.Sub(r.Record.LastActivity) != b.idle {
+		b.Errorf("a Save is activity, but the record has %+v", r.Record)
+	}
+	if !r.Record.CreatedAt.Equal(rec.CreatedAt) || !r.Record.Deadline.Equal(rec.Deadline) {
+		b.Error("a Save moved the creation or the absolute deadline")
+	}
+	b.pass(6)
+	b.want(b.peek(rec.Handle), session.Done, "a Save did not move the idle deadline")
+}
+
+func absoluteDeadline(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	for range 4 {
+		b.pass(7)
+		r := b.touch(rec.Handle)
+		b.want(r, session.Done, "it lapsed before its absolute deadline although it was in use")
+		if r.Record.ExpiresAt.After(rec.Deadline) {
+			b.Fatalf("it expires %v after its absolute deadline", r.Record.ExpiresAt.Sub(rec.Deadline))
+		}
+	}
+	b.pass(3) // 31 of 30
+	b.want(b.touch(rec.Handle), session.Lapsed, "touching keeps it alive for ever: a stolen session would never end")
+	due := b.claim(session.Claim{For: time.Minute}).Due
+	if len(due) != 1 || due[0].Cause != session.Absolute {
+		b.Errorf("its end is told as %+v, want one with cause absolute", due)
+	}
+}
+
+func noAbsoluteDeadline(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "x")
+	w.Total = 0
+	r := b.create(w)
+	b.want(r, session.Done, "Total 0 means no absolute deadline")
+	if !r.Record.Deadline.IsZero() {
+		b.Errorf("without Total the absolute deadline is %v, want none", r.Record.Deadline)
+	}
+	for range 4 {
+		b.pass(8)
+		b.want(b.touch(w.Handle), session.Done, "it ended although it has no absolute deadline and was in use")
+	}
+	b.pass(11)
+	b.want(b.touch(w.Handle), session.Lapsed, "the idle timeout counts also without an absolute deadline")
+}
+
+func nothingRevives(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.pass(11)
+	b.want(b.touch(rec.Handle), session.Lapsed, "a touch after the deadline brought the session back")
+	b.want(b.save(rec, "y"), session.Lapsed, "a Save after the deadline brought the session back")
+	if due := b.claim(session.Claim{For: time.Minute, Payload: true}).Due; len(due) != 1 {
+		b.Fatalf("%d records are due, want 1", len(due))
+	}
+	if r := b.touch(rec.Handle); !gone(r) {
+		b.Fatalf("a touch after the claim answered %v: the session lives on although its end is being handled", r.Status)
+	}
+	if r := b.save(rec, "z"); !gone(r) {
+		b.Fatalf("a Save after the claim answered %v: the session lives on although its end is being handled", r.Status)
+	}
+}
+
+func createOverLapsed(b *bench) {
+	old := b.created(b.handle(session.Hash{}), "old")
+	b.pass(11)
+	fresh := b.create(b.write(old.Handle, "new"))
+	b.want(fresh, session.Done, "a guest who comes back after the timeout gets a new session")
+	b.wantPayload(b.peek(old.Handle), "new", "the new session has to be the one that is read")
+	c := b.count()
+	if c.Active != 1 || c.Backlog != 1 {
+		b.Errorf("counted %+v, want the new one active and the old one in the backlog", c)
+	}
+	due := b.claim(session.Claim{For: time.Minute, Payload: true}).Due
+	if len(due) != 1 || string(due[0].Payload) != "old" || due[0].Rev != old.Rev {
+		b.Fatalf("due are %+v, want the old record: its expiry must not be lost because somebody was quicker than the cleanup", due)
+	}
+	b.settle(session.Settlement{Handle: due[0].Handle, Rev: due[0].Rev})
+	b.wantPayload(b.peek(old.Handle), "new", "settling the old record removed the new one")
+}

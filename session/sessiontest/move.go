@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"maps"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func moveCases() []conformanceCase {
+	return []conformanceCase{
+		{"MoveGivesARecordAnotherHash", moveRecord},
+		{"RepeatedMoveIsTheSameMove", repeatedMove},
+		{"MoveIsCompareAndSwap", moveIsCompareAndSwap},
+		{"MoveToAnOwnerHeedsItsLimit", moveHeedsLimit},
+		{"MoveWithinAnOwnerNeedsNoRoom", moveWithinOwner},
+	}
+}
+
+func (b *bench) move(from session.Record, to session.Handle, payload string) (session.Write, session.Reply) {
+	b.Helper()
+	w := b.write(to, payload)
+	w.Rev = from.Rev
+	return w, b.must(b.store.Move(b.ctx(), from.Handle, w))
+}
+
+func moveRecord(b *bench) {
+	subject := b.owner()
+	from := b.created(b.handle(session.Hash{}), "guest")
+	b.pass(3)
+	to := b.handle(subject)
+	_, r := b.move(from, to, "user")
+	b.want(r, session.Done, "a live record at its current revision can be moved")
+	if !r.Record.CreatedAt.Equal(from.CreatedAt) || !r.Record.Deadline.Equal(from.Deadline) {
+		b.Errorf("it has times %+v, want creation and absolute deadline of %+v: rotating would make a session immortal", r.Record, from)
+	}
+	if r.Record.Rev == 0 {
+		b.Error("a moved record has revision 0")
+	}
+	b.want(b.peek(from.Handle), session.Missing, "the old id still works: a fixed or stolen id survives the login")
+	b.wantPayload(b.peek(to), "user", "a moved record has the payload that it was moved with")
+	if got := b.list(subject); !maps.Equal(got, map[session.Hash]string{to.Hash: "user"}) {
+		b.Errorf("its new owner lists %v, want the moved record", got)
+	}
+	if n := b.count().Active; n != 1 {
+		b.Errorf("%d active after a move, want 1", n)
+	}
+}
+
+func repeatedMove(b *bench) {
+	from := b.created(b.handle(session.Hash{}), "x")
+	w, first := b.move(from, b.handle(session.Hash{}), "y")
+	second := b.must(b.store.Move(b.ctx(), from.Handle, w))
+	b.want(second, session.Done, "a client that lost the reply repeats the call: its user would be logged out")
+	if first.Record.Rev != second.Record.Rev {
+		b.Errorf("the repeated Move answers revision %d, the first one %d", second.Record.Rev, first.Record.Rev)
+	}
+}
+
+func moveIsCompareAndSwap(b *bench) {
+	old := b.created(b.handle(session.Hash{}), "0")
+	now := b.save(old, "1").Record
+	to := b.handle(session.Hash{})
+	_, r := b.move(old, to, "lost")
+	b.want(r, session.Stale, "a Move at an old revision would lose the update in between")
+	b.wantPayload(r, "1", "Stale carries the current record")
+	b.want(b.take(now.Handle, "anna", 3), session.Done, "a free lease has to be given")
+	_, r = b.move(now, to, "taken")
+	b.want(r, session.Leased, "a Move took a session away under its exclusive handler")
+	b.take(now.Handle, "anna", 0)
+	_, r = b.move(now, to, "2")
+	b.want(r, session.Done, "a live record at its current revision can be moved")
+	_, r = b.move(now, b.handle(session.Hash{}), "3")
+	b.want(r, session.Missing, "of two rotations at once only one can win, or one session becomes two")
+	lapsing := b.created(b.handle(session.Hash{}), "x")
+	b.pass(11)
+	_, r = b.move(lapsing, b.handle(session.Hash{}), "y")
+	b.want(r, session.Lapsed, "a Move after the deadline brought the session back")
+}
+
+func moveHeedsLimit(b *bench) {
+	mine := b.owner()
+	b.create(b.limited(mine, "1", session.Reject))
+	b.pass(1)
+	b.create(b.limited(mine, "2", session.Reject))
+	guest := b.created(b.handle(session.Hash{}), "guest")
+	w := b.limited(mine, "3", session.Reject)
+	w.Rev = guest.Rev
+	b.want(b.must(b.store.Move(b.ctx(), guest.Handle, w)), session.OverLimit, "logging in is one more session of the user")
+	b.want(b.peek(guest.Handle), session.Done, "a refused Move must leave the old record alone")
+	w.WhenFull = session.EvictOldest
+	r := b.must(b.store.Move(b.ctx(), guest.Handle, w))
+	b.want(r, session.Done, "evicting makes room")
+	if got := b.list(mine); len(r.Evicted) != 1 || len(got) != 2 {
+		b.Errorf("evicted %v and left %v, want one gone and two there", r.Evicted, got)
+	}
+}
+
+func moveWithinOwner(b *bench) {
+	mine := b.owner()
+	first := b.create(b.limited(mine, "1", session.Reject)).Record
+	b.create(b.limited(mine, "2", session.Reject))
+	w := b.limited(mine, "1 moved", session.Reject)
+	w.Rev = first.Rev
+	b.want(b.must(b.store.Move(b.ctx(), first.Handle, w)), session.Done, "rotating an id at the limit is not one more session")
+	if got := b.list(mine); len(got) != 2 || got[w.Hash] != "1 moved" {
+		b.Errorf("the owner has %v, want two, one of them moved", got)
+	}
+}

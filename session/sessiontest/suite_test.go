@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// fault is a store with one mistake, of the kind that real ones make.
+type fault struct {
+	session.Store
+	create func(session.Write) session.Write
+	load   func(session.Load) session.Load
+	save   func(session.Write) session.Write
+	reply  func(session.Reply) session.Reply
+	delete func(session.Removal) session.Removal
+	claim  func(session.Claim) session.Claim
+	due    func(session.Claimed) session.Claimed
+	settle func(session.Settlement) session.Settlement
+	count  func(session.Counted) session.Counted
+}
+
+// apply is f(v), or v without f.
+func apply[V any](f func(V) V, v V) V {
+	if f == nil {
+		return v
+	}
+	return f(v)
+}
+
+func (f *fault) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+	r, err := f.Store.Create(ctx, apply(f.create, w))
+	return apply(f.reply, r), err
+}
+
+func (f *fault) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+	r, err := f.Store.Load(ctx, apply(f.load, l))
+	return apply(f.reply, r), err
+}
+
+func (f *fault) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+	r, err := f.Store.Save(ctx, apply(f.save, w))
+	return apply(f.reply, r), err
+}
+
+func (f *fault) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	r, err := f.Store.Move(ctx, from, apply(f.save, w))
+	return apply(f.reply, r), err
+}
+
+func (f *fault) Delete(ctx context.Context, d session.Removal) (int, error) {
+	return f.Store.Delete(ctx, apply(f.delete, d))
+}
+
+func (f *fault) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
+	return f.Store.List(ctx, space, owner)
+}
+
+func (f *fault) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+	got, err := f.Store.Claim(ctx, apply(f.claim, c))
+	return apply(f.due, got), err
+}
+
+func (f *fault) Settle(ctx context.Context, space string, list []session.Settlement) error {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = apply(f.settle, list[i])
+	}
+	return f.Store.Settle(ctx, space, list)
+}
+
+func (f *fault) Count(ctx context.Context, space string) (session.Counted, error) {
+	c, err := f.Store.Count(ctx, space)
+	return apply(f.count, c), err
+}
+
+// witness is a test that may fail without failing the one that runs it.
+type witness struct {
+	testing.TB
+	mu   sync.Mutex
+	said []string
+}
+
+func (w *witness) note(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.said = append(w.said, text)
+}
+
+func (w *witness) Helper()                        {}
+func (w *witness) Logf(string, ...any)            {}
+func (w *witness) Error(...any)                   { w.note("failed") }
+func (w *witness) Errorf(format string, _ ...any) { w.note(format) }
+func (w *witness) Fatal(...any)                   { w.note("failed"); runtime.Goexit() }
+func (w *witness) Fatalf(format string, _ ...any) { w.note(format); runtime.Goexit() }
+func (w *witness) Failed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.said) > 0
+}
+
+// failures plays all cases against a store and returns the names of those that
+// fail.
+func failures(t *testing.T, newStore func() session.Store) []string {
+	t.Helper()
+	corrupt := func(_ testing.TB, s session.Store, h session.Handle) {
+		if f, ok := s.(*fault); ok {
+			s = f.Store
+		}
+		s.(*memsession.Store).Damage(h)
+	}
+	s := &suite{virtual: true, corrupt: corrupt, seed: 7}
+	var failed []string
+	for _, c := range cases() {
+		if strings.Contains(c.name, "Vanished") {
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			w := &witness{TB: t}
+			var wg sync.WaitGroup
+			wg.Go(func() { c.run(newBench(w, s, newStore())) })
+			wg.Wait()
+			if w.Failed() {
+				failed = append(failed, c.name)
+			}
+		})
+	}
+	return failed
+}
+
+func TestTheSuitePassesAStoreThatIsRight(t *testing.T) {
+	if got := failures(t, func() session.Store { return &fault{Store: memsession.New()} }); len(got) != 0 {
+		t.Errorf("%v failed", got)
+	}
+}
+
+func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
+	for _, c := range []struct {
+		mistake string
+		fault   func() *fault
+		found   string // one of the cases that have to fail
+	}{
+		{"a retried create counts as a second one", func() *fault {
+			return &fault{create: func(w session.Write) session.Write { w.Nonce = uint64(time.Now().UnixNano()) + nextNonce(); return w }}
+		}, "RepeatedCreateIsTheSameCreate"},
+		{"a retried save conflicts with itself", func() *fault {
+			return &fault{save: func(w session.Write) session.Write { w.Nonce = nextNonce(); return w }}
+		}, "RepeatedSaveIsTheSameSave"},
+		{"the lease is not looked at when saving", func() *fault {
+			return &fault{save: func(w session.Write) session.Write { w.Lease = ""; return w }}
+		}, "ASaveWithALostLeaseIsRefused"},
+		{"a renewal takes a lost lease", func() *fault {
+			return &fault{load: func(l session.Load) session.Load { l.Held = false; return l }}
+		}, "ARenewalNeverTakesALostLease"},
+		{"peeking touches", func() *fault {
+			return &fault{load: func(l session.Load) session.Load { l.Touch = time.Hour; return l }}
+		}, "PeekLeavesTheDeadlineAlone"},
+		{"each touch is written", func() *fault {
+			return &fault{load: func(l session.Load) session.Load { l.TouchEvery = 0; return l }}
+		}, "TouchesAreThrottled"},
+		{"no absolute deadline", func() *fault {
+			return &fault{create: func(w session.Write) session.Write { w.Total = 0; return w }}
+		}, "NothingOutlivesTheAbsoluteDeadline"},
+		{"a conflict without the current record", func() *fault {
+			return &fault{reply: func(r session.Reply) session.Reply {
+				if r.Status == session.Stale {
+					r.Record.Payload = nil
+				}
+				return r
+			}}
+		}, "SaveIsCompareAndSwap"},
+		{"owners have no limit", func() *fault {
+			return &fault{create: func(w session.Write) session.Write { w.MaxPerOwner = 0; return w }}
+		}, "AFullOwnerIsRefused"},
+		{"the idlest is the oldest", func() *fault {
+			return &fault{create: func(w session.Write) session.Write { w.WhenFull = min(w.WhenFull, session.EvictOldest); return w }}
+		}, "TheIdlestMakesRoom"},
+		{"exceptions are deleted, too", func() *fault {
+			return &fault{delete: func(d session.Removal) session.Removal {
+				if d.Owner != (session.Hash{}) {
+					d.Handles = nil
+				}
+				return d
+			}}
+		}, "DeleteOfAnOwnerSparesTheExceptions"},
+		{"deletes any revision", func() *fault {
+			return &fault{delete: func(d session.Removal) session.Removal { d.Rev = 0; return d }}
+		}, "DeleteOfARevisionLeavesOthersAlone"},
+		{"claims never run out", func() *fault {
+			return &fault{claim: func(c session.Claim) session.Claim { c.For = 24 * time.Hour; return c }}
+		}, "AClaimIsOneCallersUntilItRunsOut"},
+		{"claims run out at once", func() *fault {
+			return &fault{claim: func(c session.Claim) session.Claim { c.For = 0; return c }}
+		}, "ManyCleanersShareTheWork"},
+		{"the newest first", func() *fault {
+			return &fault{due: func(c session.Claimed) session.Claimed { slices.Reverse(c.Due); return c }}
+		}, "ClaimIsOldestFirst"},
+		{"a claim without payload", func() *fault {
+			return &fault{due: func(c session.Claimed) session.Claimed {
+				for i := range c.Due {
+					c.Due[i].Payload = nil
+				}
+				return c
+			}}
+		}, "RandomSchedulesAgreeWithTheModel"},
+		{"retries are forgotten", func() *fault {
+			return &fault{settle: func(s session.Settlement) session.Settlement { s.Retry = 0; return s }}
+		}, "SettledWithRetryComesBackLater"},
+		{"the quarantine is a bin", func() *fault {
+			return &fault{load: func(l session.Load) session.Load { l.Quarantine = false; return l }}
+		}, "ABrokenRecordIsQuarantinedOnRequest"},
+		{"expired ones are counted as active", func() *fault {
+			return &fault{count: func(c session.Counted) session.Counted { c.Active += c.Backlog; return c }}
+		}, "CountTellsActiveAndBacklog"},
+		{"payloads are text", func() *fault {
+			return &fault{reply: func(r session.Reply) session.Reply {
+				r.Record.Payload = bytes.ToValidUTF8(r.Record.Payload, nil)
+				return r
+			}}
+		}, "PayloadsAreKeptByteForByte"},
+	} {
+		got := failures(t, func() session.Store {
+			f := c.fault()
+			f.Store = memsession.New()
+			return f
+		})
+		if !slices.Contains(got, c.found) {
+			t.Errorf("%s: the suite fails %v, and not %s", c.mistake, got, c.found)
+		}
+	}
+}
+
+var nonces uint64
+
+// nextNonce never returns the same twice. The cases of a fault run one after
+// another, but those with several goroutines do not write.
+func nextNonce() uint64 { nonces += 2; return nonces }

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func writingCases() []conformanceCase {
+	return []conformanceCase{
+		{"CreateThenLoadGivesTheSameBack", createThenLoad},
+		{"CreateNeverOverwrites", createNeverOverwrites},
+		{"RepeatedCreateIsTheSameCreate", repeatedCreate},
+		{"SaveIsCompareAndSwap", saveIsCompareAndSwap},
+		{"RepeatedSaveIsTheSameSave", repeatedSave},
+		{"SaveNeverBringsBackADeletedRecord", saveNeverResurrects},
+		{"SaveOverARecreatedRecordIsStale", saveOverRecreated},
+		{"DeleteIsIdempotent", deleteIsIdempotent},
+		{"DeleteOfARevisionLeavesOthersAlone", deleteOfARevision},
+		{"PayloadsAreKeptByteForByte", payloadsByteForByte},
+		{"BareLoadLeavesThePayloadOut", bareLoad},
+		{"CallersMemoryIsTheirOwn", callersMemory},
+		{"SpacesAreApart", spacesAreApart},
+	}
+}
+
+func createThenLoad(b *bench) {
+	h := b.handle(session.Hash{})
+	rec := b.created(h, "hello")
+	if rec.Rev == 0 {
+		b.Error("a created record has revision 0: a Save could not name it")
+	}
+	if got := rec.Deadline.Sub(rec.CreatedAt); got != b.total {
+		b.Errorf("the absolute deadline is %v after creation, want %v", got, b.total)
+	}
+	if got := rec.ExpiresAt.Sub(rec.CreatedAt); got != b.idle {
+		b.Errorf("it expires %v after creation, want the idle timeout %v", got, b.idle)
+	}
+	if !rec.LastActivity.Equal(rec.CreatedAt) {
+		b.Error("the last activity of a new record is not its creation")
+	}
+	got := b.peek(h)
+	b.want(got, session.Done, "a record that was just created has to be there")
+	b.wantPayload(got, "hello", "what was written has to be read")
+	if got.Record.Rev != rec.Rev || !got.Record.CreatedAt.Equal(rec.CreatedAt) || !got.Record.ExpiresAt.Equal(rec.ExpiresAt) || !got.Record.Deadline.Equal(rec.Deadline) {
+		b.Errorf("Load tells other times or another revision than Create:\n%+v\n%+v", got.Record, rec)
+	}
+	b.want(b.peek(b.handle(session.Hash{})), session.Missing, "a hash that nobody created has no record")
+}
+
+func createNeverOverwrites(b *bench) {
+	h := b.handle(session.Hash{})
+	rec := b.created(h, "first")
+	r := b.create(b.write(h, "second"))
+	b.want(r, session.Exists, "Create over a live record would wipe out somebody's session")
+	b.wantPayload(r, "first", "Exists carries what is there, so that Open needs one trip")
+	if r.Record.Rev != rec.Rev {
+		b.Errorf("Exists tells revision %d, want %d", r.Record.Rev, rec.Rev)
+	}
+	b.wantPayload(b.peek(h), "first", "a refused Create must write nothing")
+}
+
+func repeatedCreate(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "once")
+	first := b.create(w)
+	second := b.create(w)
+	b.want(second, session.Done, "a client that lost the reply repeats the call: it has to learn that it succeeded")
+	if first.Record.Rev != second.Record.Rev {
+		b.Errorf("the repeated Create answers revision %d, the first one %d", second.Record.Rev, first.Record.Rev)
+	}
+	if n := b.count().Active; n != 1 {
+		b.Errorf("%d records after one Create and its retry, want 1", n)
+	}
+}
+
+func saveIsCompareAndSwap(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "0")
+	first := b.save(rec, "1")
+	b.want(first, session.Done, "a Save at the current revision has to work")
+	if first.Record.Rev <= rec.Rev {
+		b.Errorf("revision %d after %d: it has to rise with each write", first.Record.Rev, rec.Rev)
+	}
+	late := b.save(rec, "2")
+	b.want(late, session.Stale, "a Save at an old revision would lose the update in between")
+	b.wantPayload(late, "1", "Stale carries the current record, so that a retry needs no further trip")
+	if late.Record.Rev != first.Record.Rev {
+		b.Errorf("Stale tells revision %d, want the current %d", late.Record.Rev, first.Record.Rev)
+	}
+	b.wantPayload(b.peek(rec.Handle), "1", "a refused Save must write nothing")
+}
+
+func repeatedSave(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "0")
+	w := b.write(rec.Handle, "1")
+	w.Rev = rec.Rev
+	first := b.must(b.store.Save(b.ctx(), w))
+	second := b.must(b.store.Save(b.ctx(), w))
+	b.want(second, session.Done, "the same nonce is a retry of the same Save, not a conflict with itself")
+	if first.Record.Rev != second.Record.Rev {
+		b.Errorf("the repeated Save answers revision %d, the first one %d", second.Record.Rev, first.Record.Rev)
+	}
+}
+
+func saveNeverResurrects(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "in")
+	b.remove(session.Removal{Handles: []session.Hash{rec.Hash}})
+	b.want(b.save(rec, "back"), session.Missing, "a slow request's Save after a logout would log the user in again")
+	b.want(b.peek(rec.Handle), session.Missing, "the deleted record is back")
+	if n := b.count().Active; n != 0 {
+		b.Errorf("%d records are counted after the only one was deleted", n)
+	}
+}
+
+func saveOverRecreated(b *bench) {
+	old := b.created(b.handle(session.Hash{}), "old")
+	b.remove(session.Removal{Handles: []session.Hash{old.Hash}})
+	fresh := b.created(old.Handle, "new")
+	if fresh.Rev == old.Rev {
+		b.Fatal("a recreated record has the revision of the deleted one")
+	}
+	b.want(b.save(old, "old still"), session.Stale, "a Save from before the deletion would overwrite the new session of the same key")
+}
+
+func deleteIsIdempotent(b *bench) {
+	one, two := b.created(b.handle(session.Hash{}), "1"), b.created(b.handle(session.Hash{}), "2")
+	both := session.Removal{Handles: []session.Hash{one.Hash, two.Hash, b.handle(session.Hash{}).Hash}}
+	if n := b.remove(both); n != 2 {
+		b.Errorf("Delete of two records and a stranger says %d, want 2", n)
+	}
+	if n := b.remove(both); n != 0 {
+		b.Errorf("a second Delete says %d, want 0", n)
+	}
+	b.want(b.peek(one.Handle), session.Missing, "a deleted record is still there")
+}
+
+func deleteOfARevision(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "1")
+	next := b.save(rec, "2").Record
+	if n := b.remove(session.Removal{Handles: []session.Hash{rec.Hash}, Rev: rec.Rev}); n != 0 {
+		b.Errorf("Delete of an old revision removed %d records: a newer one that can be read would be lost", n)
+	}
+	if n := b.remove(session.Removal{Handles: []session.Hash{rec.Hash}, Rev: next.Rev}); n != 1 {
+		b.Errorf("Delete of the current revision removed %d records, want 1", n)
+	}
+	kept := b.created(b.handle(session.Hash{}), "3")
+	if n := b.remove(session.Removal{Handles: []session.Hash{kept.Hash}, Rev: kept.Rev, Quarantine: true}); n != 1 {
+		b.Errorf("Delete with Quarantine says %d, want 1", n)
+	}
+	b.want(b.peek(kept.Handle), session.Missing, "a quarantined record is out of everybody's way")
+	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
+		b.Errorf("counted %+v, want one in quarantine and none active", c)
+	}
+}
+
+func payloadsByteForByte(b *bench) {
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	for _, payload := range []string{"", "\x00", "\xff\xfe", string(all), "}{:*\r\n"} {
+		rec := b.created(b.handle(session.Hash{}), payload)
+		b.wantPayload(b.peek(rec.Handle), payload, "payloads are bytes, whatever they are")
+	}
+}
+
+func bareLoad(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "long")
+	r := b.load(session.Load{Handle: rec.Handle, Bare: true})
+	b.want(r, session.Done, "a bare Load finds what a whole one finds")
+	b.wantPayload(r, "", "a bare Load exists to spare the payload's way")
+	if r.Record.Rev != rec.Rev || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
+		b.Errorf("a bare Load tells %+v, want the revision and times of %+v", r.Record, rec)
+	}
+}
+
+func callersMemory(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "mine")
+	b.want(b.create(w), session.Done, "creating a record under a fresh hash has to work")
+	w.Payload[0] = 'X'
+	r := b.peek(w.Handle)
+	b.wantPayload(r, "mine", "the store keeps the caller's slice: changing it changed the record")
+	r.Record.Payload[0] = 'Y'
+	b.wantPayload(b.peek(w.Handle), "mine", "the store hands out its own slice: changing an answer changed the record")
+}
+
+func spacesAreApart(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "here")
+	there := rec.Handle
+	there.Space += "x"
+	b.want(b.peek(there), session.Missing, "managers of different names must not see each other's sessions")
+	c, err := b.store.Count(b.ctx(), there.Space)
+	if err != nil || c.Active != 0 {
+		b.Errorf("an empty space counts %+v, %v", c, err)
+	}
+	b.pass(11)
+	got, err := b.store.Claim(b.ctx(), session.Claim{Space: there.Space, Max: 10, For: time.Minute})
+	if err != nil || len(got.Due) != 0 {
+		b.Errorf("a cleaner of another space was given %d records, %v", len(got.Due), err)
+	}
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Store keeps the records of one or more managers. Package redissession keeps
+// them in Redis, package memsession in the process; package sessiontest checks
+// others.
+//
+// It sees hashes and encoded bytes, never tokens, subjects or payload types.
+// Every answer is a status; an error means only that the store did not answer,
+// and that the outcome may be either. A write carries a nonce, so that
+// repeating it is harmless. Time is the store's own.
+//
+// A record whose deadline has passed has lapsed: nothing revives it, and it
+// waits for Claim. When Create needs its place, it is set aside and still
+// found by Claim. A record that cannot be read is Broken: the call that finds
+// out removes it in the same step, or quarantines it when the request says
+// so, and it is told once.
+//
+// Requests and answers grow by fields. Implementations must be safe for
+// concurrent use and must not keep or hand out memory that the caller changes.
+type Store interface {
+	// Create inserts w, and takes w.Lease for it if that is set. It never
+	// overwrites a live record: Exists carries what is there, touched and
+	// leased as Load would do, or the answer is Leased. OverLimit means that
+	// the owner has MaxPerOwner live records already. The same nonce as that
+	// of the record found is a retry: Done.
+	Create(ctx context.Context, w Write) (Reply, error)
+
+	// Load returns a live record, moving its idle deadline when l.Touch is
+	// set and the last activity is at least l.TouchEvery ago; neither payload
+	// nor revision are written. With l.Lease it also takes, renews or frees
+	// the record's lease, or answers Leased and touches nothing.
+	Load(ctx context.Context, l Load) (Reply, error)
+
+	// Save replaces the payload of a live record whose revision is w.Rev,
+	// and moves its idle deadline. Stale carries the current record. A lease
+	// that somebody else holds is Leased, and so is a w.Lease that is not
+	// held any more.
+	Save(ctx context.Context, w Write) (Reply, error)
+
+	// Move creates w and deletes from, keeping its times (Rotate, Bind). Like
+	// Save it wants from to be live, at revision w.Rev and not leased; like
+	// Create it heeds MaxPerOwner, not counting from itself.
+	Move(ctx context.Context, from Handle, w Write) (Reply, error)
+
+	// Delete removes records without reading their payload and returns how
+	// many there were. Expired ones that a Claim handed out, or that were set
+	// aside, are not its concern.
+	Delete(ctx context.Context, d Removal) (int, error)
+
+	// List yields the live records of an owner. Broken ones are left out.
+	List(ctx context.Context, space string, owner Hash) iter.Seq2[Record, error]
+
+	// Claim takes up to c.Max records that are due, oldest first (in a store
+	// that is split: in each partition, the one with the oldest first), each
+	// given to one caller until c.For has passed. Lapsed ones are due, and
+	// those whose claim ran out or whose Settlement.Retry has passed. Broken
+	// and vanished ones are told and gone, whatever c.Payload says.
+	Claim(ctx context.Context, c Claim) (Claimed, error)
+
+	// Settle ends claims: the records are gone for good, or due again after
+	// Retry. A record of another revision is left alone.
+	Settle(ctx context.Context, space string, s []Settlement) error
+
+	// Count reads the number of live records from the index.
+	Count(ctx context.Context, space string) (Counted, error)
+}
+
+// Hash stands for an id or a subject: the first 16 bytes of a SHA-256. The
+// first byte is the partition: the records of an owner have their owner's, so
+// that a store may keep them together.
+type Hash [16]byte
+
+// Handle names a record. Owner is the hash of its subject; zero = none.
+type Handle struct {
+	Space string // Config.Name
+	Hash  Hash
+	Owner Hash
+}
+
+// Record is one session as the store keeps it.
+type Record struct {
+	Handle
+	Rev                     uint64 // rises with each write, never repeats for a handle, also not after Delete and Create
+	Payload                 []byte
+	CreatedAt, LastActivity time.Time
+	ExpiresAt               time.Time // the earlier of the idle and the absolute deadline
+	Deadline                time.Time // the absolute one; zero = none
+}
+
+// Write asks to store a payload.
+type Write struct {
+	Record
+	Nonce       uint64        // the same nonce is a retry of this very write
+	Idle, Total time.Duration // Idle is always set; Total is used by Create only, 0 = no absolute deadline
+	TouchEvery  time.Duration // Create: as in Load, for a record that exists
+	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record
+	Lease       string        // Create: take it. Save: it must be held; "" = nobody may hold one
+	LeaseFor    time.Duration // Create
+	Free        bool          // Save: give the lease back
+	MaxPerOwner int           // Create, Move: 0 = unlimited
+	WhenFull    FullPolicy
+	Quarantine  bool // keep a broken record aside instead of deleting it
+}
+
+// Load asks for a record.
+type Load struct {
+	Handle
+	Touch      time.Duration // the idle timeout; 0 = leave the deadline alone (Peek)
+	TouchEvery time.Duration // 0 = touch every time
+	Lease      string        // take the lease under this name, or renew it when it is held already
+	LeaseFor   time.Duration // 0 = give it back; that never fails for want of it
+	Held       bool          // renew only: Leased when it is not held any more
+	Bare       bool          // leave the payload out of the answer
+	Quarantine bool          // as in Write
+}
+
+// Status is a store's answer.
+type Status uint8
+
+const (
+	Done      Status = iota
+	Missing          // no such record
+	Lapsed           // its deadline has passed; also Missing once it is claimed or gone
+	Exists           // Create: with the record that is there
+	Stale            // Save, Move: another revision; with the current record
+	Leased           // somebody else has the lease
+	OverLimit        // the owner has too many
+	Broken           // the bytes were no record, and are gone; Reply.Cause says what was wrong
+)
+
+// String returns the status in lower case, such as "stale".
+func (s Status) String() string {
+	return name(s, "done", "missing", "lapsed", "exists", "stale", "leased", "over_limit", "broken")
+}
+
+// Reply is a store's answer with its details. On Done and Exists, Record has
+// the state after the call.
+type Reply struct {
+	Status  Status
+	Record  Record
+	Touched bool
+	Cause   EndCause // Broken: Corrupted or InvalidFormat
+	Evicted []Handle
+	Retry   time.Duration // Leased: when the lease ends at the latest
+}
+
+// Removal names records to delete. With Owner set it means all of the owner's,
+// except Handles.
+type Removal struct {
+	Space      string
+	Handles    []Hash
+	Owner      Hash
+	Rev        uint64 // 0 = any; otherwise only a record of this revision
+	Quarantine bool   // keep it aside instead
+}
+
+// Claim asks for records that are due.
+type Claim struct {
+	Space   string
+	Max     int
+	For     time.Duration
+	Payload bool // keep a lapsed record until Settle and hand out its payload; false = remove it now
+
+	Quarantine bool // as in Write
+}
+
+// Claimed are records that are due.
+type Claimed struct {
+	Due      []Due
+	Rescored int  // index entries corrected: their records were alive
+	More     bool // there may be more
+}
+
+// Due is one record that has ended. Of a broken or vanished one only the
+// handle's hash is certain.
+type Due struct {
+	Record
+	Cause   EndCause // Idle, Absolute, Vanished, Corrupted or InvalidFormat
+	Attempt int      // 1 the first time it is handed out
+}
+
+// Settlement ends the claim of one record at one revision.
+type Settlement struct {
+	Handle
+	Rev        uint64
+	Retry      time.Duration // due again after so long; 0 = gone for good
+	Quarantine bool
+}
+
+// Counted are the numbers of an index.
+type Counted struct {
+	Active      int64 // live records
+	Backlog     int64 // lapsed ones that no Claim has settled
+	Quarantined int64
+	Oldest      time.Duration // how long the oldest of the backlog has been due
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// BySubject yields the live sessions of a subject. Their ids have no token:
+// only its owner knows it. They can be deleted, saved and read by. An
+// unreadable one yields its [*CorruptError], is taken away, and does not keep
+// the others back. All are read before the first is yielded. Errors:
+// [ErrInvalid] for an empty subject, [ErrUnavailable].
+func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*Session[T], error] {
+	return func(yield func(*Session[T], error) bool) {
+		records, err := m.records(ctx, subject)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, rec := range records {
+			if !yield(m.read(ctx, rec, listed(rec.Hash))) {
+				return
+			}
+		}
+	}
+}
+
+// records reads all records of a subject before any is handed on, so that no
+// code of the caller runs while the store is at work.
+func (m *Manager[T]) records(ctx context.Context, subject string) ([]Record, error) {
+	if err := needSubject(subject); err != nil {
+		return nil, err
+	}
+	limited, cancel := m.bounded(ctx)
+	defer cancel()
+	var all []Record
+	for rec, err := range m.store.List(limited, m.cfg.Name, subjectHash(m.cfg.Name, subject)) {
+		if err != nil {
+			return nil, unanswered(ctx, "list", err)
+		}
+		all = append(all, rec)
+	}
+	return all, nil
+}
+
+// DeleteSubject ends all sessions of a subject but the exceptions, and returns
+// how many there were: "log out everywhere", or "everywhere else" with the
+// current one's id. One round trip. Errors: [ErrInvalid] for an empty subject,
+// [ErrUnavailable].
+func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except ...ID) (n int, err error) {
+	o := begin(ctx, OpDelete)
+	defer func() { m.finish(o, err) }()
+	if err := needSubject(subject); err != nil {
+		return 0, err
+	}
+	d := Removal{Owner: subjectHash(m.cfg.Name, subject)}
+	for _, id := range except {
+		d.Handles = append(d.Handles, id.hash(m.cfg.Name))
+	}
+	return m.remove(ctx, d)
+}
+
+// Rotate gives s a new id and saves its data, in one step: the old token is
+// worthless from then on. Do it whenever the rights behind a session change.
+// The session keeps its age and its subject. Errors as for Save, and
+// [ErrInvalid] for a conversation, whose id is its Key's. When two rotate at
+// once, one gets [ErrNotFound].
+func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
+	o := begin(ctx, OpRotate)
+	defer func() { m.finish(o, err) }()
+	if err := s.intact(); err != nil {
+		return err
+	}
+	return m.move(o, s, s.Subject)
+}
+
+// Bind makes s a session of subject, as at login: with a new id, like Rotate,
+// so that whoever planted or saw the old one gains nothing. Config.MaxPerSubject
+// applies: [ErrFull].
+func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string) (err error) {
+	o := begin(ctx, OpBind)
+	defer func() { m.finish(o, err) }()
+	if err := errors.Join(s.intact(), needSubject(subject)); err != nil {
+		return err
+	}
+	return m.move(o, s, subject)
+}
+
+func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
+	switch {
+	case s.ID.kind == keyID:
+		return invalid("a conversation's id is its Key's, and cannot change")
+	case s.lease != "":
+		return invalid("a session cannot be moved while it is handled exclusively")
+	}
+	id := newID(subjectHash(m.cfg.Name, subject))
+	w, err := m.written(id, subject, Key{}, &s.Data)
+	if err != nil {
+		return err
+	}
+	w.Rev, w.MaxPerOwner, w.WhenFull = s.rev, m.cfg.MaxPerSubject, m.cfg.WhenFull
+	o.Bytes = len(w.Payload)
+	from := m.handle(s.ID, s.Subject)
+	r, err := m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })
+	if err != nil {
+		return err
+	}
+	if r.Status != Done {
+		return m.refusal(o.ctx, o.Op, r, s.ID, "")
+	}
+	m.ended(o.ctx, Rotated, r.Record.LastActivity.Sub(r.Record.CreatedAt))
+	s.ID, s.Subject, s.owner = id, subject, subject
+	s.took(r.Record)
+	return nil
+}
+
+func needSubject(subject string) error {
+	if subject == "" {
+		return invalid("the subject is empty")
+	}
+	return checkSubject(subject)
+}
