@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// answer is what a script said about one record: {status, record or its
+// header, touched, retry ms, evicted hashes}.
+type answer struct {
+	status  session.Status
+	raw     string
+	touched bool
+	retry   time.Duration
+	evicted []session.Hash
+}
+
+// statuses has the words that scripts use for a status.
+var statuses = func() map[string]session.Status {
+	m := map[string]session.Status{}
+	for status := session.Done; status <= session.Broken; status++ {
+		m[status.String()] = status
+	}
+	return m
+}()
+
+// ask runs a script that is about one record.
+func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
+	reply, err := s.caller.Run(ctx, script, keys, args...)
+	if err != nil {
+		return answer{}, err
+	}
+	list, _ := reply.([]any)
+	if len(list) < 4 {
+		return answer{}, fmt.Errorf("a script answered %T of length %d", reply, len(list))
+	}
+	word, _ := list[0].(string)
+	status, known := statuses[word]
+	if !known {
+		return answer{}, fmt.Errorf("a script answered the unknown status %q", word)
+	}
+	a := answer{status: status, touched: list[2] == int64(1)}
+	a.raw, _ = list[1].(string)
+	retry, _ := list[3].(int64)
+	a.retry = time.Duration(retry) * time.Millisecond
+	if len(list) > 4 {
+		hashes, _ := list[4].([]any)
+		for _, h := range hashes {
+			a.evicted = append(a.evicted, hashOf(h))
+		}
+	}
+	return a, nil
+}
+
+// hashOf reads a hash from a reply; anything else is the zero hash.
+func hashOf(reply any) (h session.Hash) {
+	text, _ := reply.(string)
+	copy(h[:], text)
+	return h
+}
+
+// reply turns an answer about the record at h into what the manager sees.
+// whole says that raw has the payload, whose checksum is then verified.
+func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, quarantine bool) (session.Reply, error) {
+	r := session.Reply{Status: a.status, Touched: a.touched, Retry: a.retry}
+	if a.status == session.Broken {
+		r.Cause = session.InvalidFormat
+	}
+	for _, hash := range a.evicted {
+		r.Evicted = append(r.Evicted, session.Handle{Space: h.Space, Hash: hash, Owner: h.Owner})
+	}
+	if a.raw == "" {
+		return r, nil
+	}
+	head, payload, ok := decode(a.raw)
+	if !ok {
+		return session.Reply{}, fmt.Errorf("a script answered %d bytes that are no record", len(a.raw))
+	}
+	r.Record = head.record(h.Space, h.Hash)
+	if !whole {
+		return r, nil
+	}
+	if checksum(payload) != head.crc {
+		return s.corrupted(ctx, h, head.rev, quarantine)
+	}
+	r.Record.Payload = []byte(payload)
+	return r, nil
+}
+
+// corrupted removes a record whose payload is not what was written, unless it
+// has changed since: only the one who removes it tells of it.
+func (s *Store) corrupted(ctx context.Context, h session.Handle, rev uint64, quarantine bool) (session.Reply, error) {
+	n, err := s.Delete(ctx, session.Removal{Space: h.Space, Handles: []session.Hash{h.Hash}, Rev: rev, Quarantine: quarantine})
+	if err != nil {
+		return session.Reply{}, err
+	}
+	if n == 0 {
+		return session.Reply{Status: session.Missing}, nil
+	}
+	return session.Reply{Status: session.Broken, Cause: session.Corrupted}, nil
+}

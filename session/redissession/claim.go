@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/rediscall"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Claim implements [session.Store]: one pipeline that reads the head of each
+// partition's indexes, then one script call for each partition that is visited,
+// until the batch is full; a cycle that finds n records calls scripts
+// n/c.Max + partitions times at most, an idle one once.
+//
+// Within a partition the oldest come first. The partition with the oldest
+// record goes first, so the oldest of all is always in the next batch.
+func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+	order, err := s.oldestFirst(ctx, c.Space)
+	if err != nil {
+		return session.Claimed{}, err
+	}
+	var got session.Claimed
+	for _, partition := range order {
+		left := c.Max - len(got.Due)
+		if left <= 0 {
+			got.More = true
+			break
+		}
+		seen, err := s.claimIn(ctx, partition, left, c, &got)
+		if err != nil {
+			// What is claimed already must not be lost to the caller: the
+			// error comes back with the next call if it lasts.
+			if len(got.Due) > 0 {
+				got.More = true
+				break
+			}
+			return session.Claimed{}, err
+		}
+		if seen == 0 { // the oldest head is not due: nor are the others
+			break
+		}
+		got.More = got.More || seen >= left
+	}
+	slices.SortStableFunc(got.Due, func(a, b session.Due) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	return got, nil
+}
+
+// oldestFirst orders the partitions that have anything by the age of their
+// oldest entry. Only scores are compared, with each other: the time is the
+// server's, and only scripts know it.
+func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
+	return rediscall.Bounded(ctx, s.caller, func(ctx context.Context) ([]int, error) {
+		pipe := s.caller.Client().Pipeline()
+		var heads []*redis.ZSliceCmd
+		for p := range s.partitions {
+			slot := s.slot(space, p)
+			heads = append(heads, pipe.ZRangeWithScores(ctx, slot.expiry(), 0, 0), pipe.ZRangeWithScores(ctx, slot.claims(), 0, 0))
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, err
+		}
+		oldest := make([]float64, s.partitions)
+		var order []int
+		for p := range oldest {
+			oldest[p] = min(headScore(heads[2*p]), headScore(heads[2*p+1]))
+			if !math.IsInf(oldest[p], 1) {
+				order = append(order, p)
+			}
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(oldest[a], oldest[b]) })
+		return order, nil
+	})
+}
+
+func headScore(head *redis.ZSliceCmd) float64 {
+	if entries := head.Val(); len(entries) > 0 {
+		return entries[0].Score
+	}
+	return math.Inf(1)
+}
+
+// claimIn claims in one partition and returns how many entries of its indexes
+// were looked at.
+func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Claim, got *session.Claimed) (int, error) {
+	slot := s.slot(c.Space, partition)
+	reply, err := s.caller.Run(ctx, claimScript, []string{slot.expiry(), slot.claims(), slot.backlog()},
+		most, millis(c.For), flag(c.Payload), s.aside(c.Quarantine), s.quarantineMost)
+	if err != nil {
+		return 0, err
+	}
+	list, _ := reply.([]any)
+	if len(list) < 2 {
+		return 0, fmt.Errorf("a script answered %T of length %d", reply, len(list))
+	}
+	seen, _ := list[0].(int64)
+	rescored, _ := list[1].(int64)
+	got.Rescored += int(rescored)
+	var corrupted []session.Settlement
+	for _, x := range list[2:] {
+		d, ok := dueOf(c, x)
+		if !ok {
+			return 0, errors.New("a script answered a claim that cannot be read")
+		}
+		if d.Cause == session.Corrupted {
+			corrupted = append(corrupted, session.Settlement{Handle: d.Handle, Rev: d.Rev, Quarantine: c.Quarantine})
+		}
+		got.Due = append(got.Due, d)
+	}
+	if len(corrupted) > 0 {
+		return int(seen), s.Settle(ctx, c.Space, corrupted)
+	}
+	return int(seen), nil
+}
+
+// causes has the words that claim.lua uses for a cause.
+var causes = func() map[string]session.EndCause {
+	m := map[string]session.EndCause{}
+	for _, c := range session.EndCauses() {
+		m[c.String()] = c
+	}
+	return m
+}()
+
+// dueOf reads {cause, hash, attempt, record or its header}. A payload whose
+// checksum is wrong is not handed out.
+func dueOf(c session.Claim, reply any) (session.Due, bool) {
+	list, _ := reply.([]any)
+	if len(list) != 4 {
+		return session.Due{}, false
+	}
+	word, _ := list[0].(string)
+	cause, known := causes[word]
+	attempt, _ := list[2].(int64)
+	d := session.Due{Cause: cause, Attempt: int(attempt)}
+	d.Handle = session.Handle{Space: c.Space, Hash: hashOf(list[1])}
+	raw, _ := list[3].(string)
+	if raw == "" {
+		return d, known
+	}
+	head, payload, ok := decode(raw)
+	if !ok {
+		return session.Due{}, false
+	}
+	d.Record = head.record(c.Space, d.Hash)
+	switch {
+	case !c.Payload:
+	case checksum(payload) != head.crc:
+		d.Cause = session.Corrupted
+	default:
+		d.Payload = []byte(payload)
+	}
+	return d, known
+}
+
+// Settle implements [session.Store]: one round trip for records of one
+// partition, one pipeline for several.
+func (s *Store) Settle(ctx context.Context, space string, list []session.Settlement) error {
+	byPartition := map[int]int{} // to its index in calls
+	var calls []rediscall.Call
+	for _, done := range list {
+		i, seen := byPartition[s.partition(done.Hash)]
+		if !seen {
+			i = len(calls)
+			byPartition[s.partition(done.Hash)] = i
+			slot := s.slotOf(space, done.Hash)
+			calls = append(calls, rediscall.Call{
+				Keys: []string{slot.expiry(), slot.claims(), slot.backlog()},
+				Args: []any{s.quarantineMost},
+			})
+		}
+		id := string(binary.BigEndian.AppendUint64(done.Hash[:], done.Rev))
+		calls[i].Args = append(calls[i].Args, id, millis(done.Retry), s.aside(done.Quarantine))
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	_, err := s.caller.RunAll(ctx, settleScript, calls)
+	return err
+}

@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Takes records of one partition that are due: first those set aside whose claim
+-- ran out or never was, then those whose deadline has passed, oldest first. An
+-- entry of the index is a hint; the record decides.
+--
+-- KEYS   1 expiry index x, 2 claims c, 3 backlog b
+-- ARGV   1 at most, 2 claimed for ms, 3 payload ('1' = keep and hand it out, '0' =
+--        remove now), 4 quarantine ms (0 = delete), 5 quarantine at most
+-- Reply  {entries looked at, entries corrected, {cause, hash, attempt, record}…}
+-- Cost   O(at most · log n). The keys of records are derived from the members of
+--        the indexes: base and hash tag are KEYS[1]'s, hence the same slot.
+--        A run after a lost reply hands out other records; those of the lost one
+--        come back when their claim runs out, or are gone when they were removed.
+
+local most, lasting, keep = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local reply = {0, 0}
+
+local function tell(cause, hash, attempt, raw)
+  reply[#reply + 1] = {cause, hash, attempt, raw}
+end
+
+local function cause(head)
+  return deadline(head) == int(head, ABSOLUTE, 6) and 'absolute' or 'idle'
+end
+
+-- hand gives out a record that has been set aside.
+local function hand(id, raw)
+  local key, attempt = base .. 'e' .. id, int(raw, ATTEMPTS, 2) + 1
+  raw = patch(key, raw, ATTEMPTS, bytes(attempt, 2))
+  redis.call('ZADD', KEYS[2], num(now + lasting), id)
+  outlive(key, now + lasting + int(raw, KEEP, 4) * 1000)
+  tell(cause(raw), at(id, 0, 16), attempt, raw)
+end
+
+-- unreadable tells of an entry without a record, or with bytes that are none.
+local function unreadable(key, hash, raw)
+  if raw == '' then return tell('vanished', hash, 1, '') end
+  discard(key, hash, tonumber(ARGV[4]), tonumber(ARGV[5]))
+  tell('invalid_format', hash, 1, '')
+end
+
+local function settled(id)
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', 0, num(most))) do
+  reply[1] = reply[1] + 1
+  local key, hash = base .. 'e' .. id, at(id, 0, 16)
+  local raw = read(key, keep and -1 or HEADER - 1)
+  if not valid(raw) then
+    settled(id)
+    unreadable(key, hash, raw)
+  elseif keep then
+    hand(id, raw)
+  else
+    settled(id)
+    redis.call('DEL', key)
+    tell(cause(raw), hash, int(raw, ATTEMPTS, 2) + 1, raw)
+  end
+end
+
+local rest = num(most - reply[1])
+for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(now), 'LIMIT', 0, rest)) do
+  reply[1] = reply[1] + 1
+  local key = base .. 'd' .. hash
+  local raw = read(key, keep and -1 or HEADER - 1)
+  if not valid(raw) then
+    unindex(hash, raw)
+    unreadable(key, hash, raw)
+  elseif deadline(raw) > now then
+    index(hash, raw)
+    reply[2] = reply[2] + 1
+  elseif keep then
+    hand(aside(key, hash, raw, now), raw)
+  else
+    unindex(hash, raw)
+    redis.call('DEL', key)
+    tell(cause(raw), hash, 1, raw)
+  end
+end
+return reply

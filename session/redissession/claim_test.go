@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// limping fails every run of the claim script after the first few.
+type limping struct{ left atomic.Int64 }
+
+func (h *limping) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (h *limping) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h *limping) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if len(cmd.Args()) > 1 && cmd.Args()[1] == claimScript.Hash() && h.left.Add(-1) < 0 {
+			return errors.New("gone in the middle")
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func TestAFailureInTheMiddleOfAClaimLosesNothingOfIt(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		for p := range 2 {
+			w := newWrite("x")
+			w.Hash[0] = byte(p)
+			done(t)(s.Create(t.Context(), w))
+		}
+		time.Sleep(2 * time.Minute)
+		if err := claimScript.Load(t.Context(), client).Err(); err != nil {
+			t.Fatal(err)
+		}
+		hook := &limping{}
+		hook.left.Store(1)
+		client.AddHook(hook)
+		if got := claim(t, s, session.Claim{}); len(got.Due) != 1 || !got.More {
+			t.Errorf("claimed %+v, want what the first partition gave, and more to come", got)
+		}
+		if _, err := s.Claim(t.Context(), session.Claim{Space: space, Max: 10, For: time.Minute}); err == nil {
+			t.Error("a claim that got nothing hides its failure")
+		}
+	})
+}
+
+// What OnExpire could not handle for long is not lost meanwhile.
+func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		w := of(newWrite("x"), newHash(7))
+		w.Keep = time.Minute
+		done(t)(s.Create(t.Context(), w))
+		time.Sleep(90 * time.Second)
+		for attempt := range 10 {
+			due := claim(t, s, session.Claim{For: time.Hour, Payload: true}).Due
+			if len(due) != 1 || due[0].Attempt != attempt+1 || string(due[0].Payload) != "x" || due[0].Owner != w.Owner {
+				t.Fatalf("attempt %d gave %+v", attempt+1, due)
+			}
+			if attempt%2 == 1 { // its claimant died
+				time.Sleep(time.Hour)
+				continue
+			}
+			retry := 10 * time.Hour
+			if err := s.Settle(t.Context(), space, []session.Settlement{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: retry}}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(retry)
+		}
+		due := claim(t, s, session.Claim{For: time.Hour, Payload: true}).Due
+		if err := s.Settle(t.Context(), space, []session.Settlement{{Handle: due[0].Handle, Rev: due[0].Rev}}); err != nil {
+			t.Fatal(err)
+		}
+		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+			t.Errorf("left %q", keys)
+		}
+	})
+}
+
+// The end of a conversation is told although its guest came back before the
+// cleanup did, again and again.
+func TestEveryLapsedRecordOfAPlaceIsTold(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
+		h := newWrite("").Handle
+		var want, got []string
+		for _, payload := range []string{"1", "2", "3"} {
+			w := newWrite(payload)
+			w.Handle = h
+			done(t)(s.Create(t.Context(), w))
+			want = append(want, payload)
+			time.Sleep(2 * time.Minute)
+		}
+		if c := count(t, s); c.Backlog != 3 || c.Oldest != 5*time.Minute {
+			t.Errorf("counted %+v, want 3 in the backlog, the oldest due for 5 min", c)
+		}
+		for _, d := range claim(t, s, session.Claim{Payload: true}).Due {
+			got = append(got, string(d.Payload))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}

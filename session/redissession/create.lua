@@ -1,0 +1,39 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Inserts a record, or uses the live one that is there.
+--
+-- KEYS   1 expiry index x, 2 record d, 3 owner index u (only with an owner)
+-- ARGV   1 hash, 2 header template, 3 payload, 4 touch every ms,
+--        5 limit per owner (0 = none), 6 full policy, 7 quarantine ms (0 = delete),
+--        8 quarantine at most
+-- Reply  {status, header or record, touched, retry ms, evicted hashes}; status is
+--        done, exists, leased, over_limit or broken
+-- Cost   O(log n) and the payload; O(owner's records) at the limit. A lapsed
+--        record in the way is set aside for claim.lua. A retry finds its own nonce.
+
+local hash, template = ARGV[1], ARGV[2]
+local raw, last = read(KEYS[2], -1), 0
+if raw ~= '' then
+  if not valid(raw) then
+    unindex(hash, raw)
+    discard(KEYS[2], hash, tonumber(ARGV[7]), tonumber(ARGV[8]))
+    return {'broken', '', 0, 0, {}}
+  end
+  if deadline(raw) > now then
+    if repeated(raw, template) then return {'done', at(raw, 0, HEADER), 0, 0, {}} end
+    local reply = use(KEYS[2], hash, raw, int(template, IDLE, 6), tonumber(ARGV[4]),
+      at(template, LEASE, 8), int(template, LEASE_END, 6), false)
+    if reply[1] == 'done' then reply[1] = 'exists' end
+    reply[5] = {}
+    return reply
+  end
+  last = int(raw, REV, 8)
+end
+
+local evicted = {}
+if KEYS[3] then evicted = room(KEYS[3], tonumber(ARGV[5]), ARGV[6], hash) end
+if not evicted then return {'over_limit', '', 0, 0, {}} end
+if raw ~= '' then aside(KEYS[2], hash, raw, deadline(raw)) end
+local head = stamp(template, last)
+put(KEYS[2], hash, head, ARGV[3])
+return {'done', head, 0, 0, evicted}

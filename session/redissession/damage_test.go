@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// A payload whose bytes changed is noticed by whoever would hand it out, told
+// once as corrupted, and gone.
+func TestAPayloadThatChangedIsToldOnceAsCorrupted(t *testing.T) {
+	calls := map[string]func(*testing.T, *Store, session.Reply) session.Reply{
+		"Load": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute}))
+		},
+		"Create": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+			return answered(t)(s.Create(t.Context(), next(r, "other")))
+		},
+		"Save of an old revision": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+			w := next(r, "other")
+			w.Rev--
+			return answered(t)(s.Save(t.Context(), w))
+		},
+		"Move of an old revision": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+			w := newWrite("other")
+			w.Rev = 1
+			return answered(t)(s.Move(t.Context(), r.Record.Handle, w))
+		},
+		"Move from afar": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+			w := newWrite("other")
+			w.Hash[0], w.Rev, w.CreatedAt = 8, 1, r.Record.CreatedAt
+			return answered(t)(s.Move(t.Context(), r.Record.Handle, w))
+		},
+	}
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		for name, call := range calls {
+			s := New(client, WithPrefix(name))
+			r := done(t)(s.Create(t.Context(), newWrite("precious")))
+			damagePayload(t, s, r.Record.Handle)
+			if got := call(t, s, r); got.Status != session.Broken || got.Cause != session.Corrupted || len(got.Record.Payload) != 0 {
+				t.Errorf("%s answered %+v, want broken, corrupted, without payload", name, got)
+			}
+			if got := peek(t, s, r.Record.Handle); got.Status != session.Missing {
+				t.Errorf("after %s it answers %v, want missing", name, got.Status)
+			}
+			if c := count(t, s); c != (session.Counted{}) {
+				t.Errorf("after %s %+v are counted", name, c)
+			}
+		}
+	})
+}
+
+func TestACorruptedRecordThatChangedMeanwhileIsLeftAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		r := done(t)(s.Create(t.Context(), newWrite("precious")))
+		saved := done(t)(s.Save(t.Context(), next(r, "saved in between")))
+		got, err := s.corrupted(t.Context(), r.Record.Handle, r.Record.Rev, false)
+		if err != nil || got.Status != session.Missing {
+			t.Errorf("answered %v, %v, want missing", got.Status, err)
+		}
+		if got := peek(t, s, saved.Record.Handle); string(got.Record.Payload) != "saved in between" {
+			t.Error("the record that somebody saved in between is gone")
+		}
+	})
+}
+
+func TestBytesThatAreNoRecordAreInvalidFormat(t *testing.T) {
+	for name, put := range map[string]func(c *redis.Client, t *testing.T, key string){
+		"short":         func(c *redis.Client, t *testing.T, key string) { c.Set(t.Context(), key, "hfs\x01 short", 0) },
+		"later version": func(c *redis.Client, t *testing.T, key string) { c.SetRange(t.Context(), key, 3, "\x09") },
+		"another type": func(c *redis.Client, t *testing.T, key string) {
+			c.Del(t.Context(), key)
+			c.HSet(t.Context(), key, "a", "b")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, client *redis.Client) {
+				s := New(client)
+				r := done(t)(s.Create(t.Context(), newWrite("x")))
+				put(client, t, key(s, r.Record.Handle))
+				got := answered(t)(s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Quarantine: true}))
+				if got.Status != session.Broken || got.Cause != session.InvalidFormat {
+					t.Errorf("answered %v for %v, want broken for invalid_format", got.Status, got.Cause)
+				}
+				wantStatus(t, peek(t, s, r.Record.Handle), session.Missing)
+				if c := count(t, s); c.Active != 0 || c.Quarantined != 1 {
+					t.Errorf("counted %+v, want one in quarantine", c)
+				}
+			})
+		})
+	}
+}
+
+func TestRemovalNeverReadsPayloads(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s, owner := New(client), newHash(9)
+		var handles []session.Hash
+		for range 3 {
+			w := of(newWrite("x"), owner)
+			done(t)(s.Create(t.Context(), w))
+			client.Set(t.Context(), key(s, w.Handle), "rubbish", 0)
+			handles = append(handles, w.Hash)
+		}
+		n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: handles[:1]})
+		if err != nil || n != 1 {
+			t.Errorf("deleted %d, %v, want 1", n, err)
+		}
+		n, err = s.Delete(t.Context(), session.Removal{Space: space, Owner: owner})
+		if err != nil || n != 2 {
+			t.Errorf("deleted %d of the owner's, %v, want 2", n, err)
+		}
+		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+			t.Errorf("left %q", keys)
+		}
+	})
+}
+
+func TestClaimTellsEveryCauseAndGoesOn(t *testing.T) {
+	for _, payload := range []bool{true, false} {
+		inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+			var all []session.Write
+			for i := range 5 {
+				w := newWrite("x")
+				if i == 1 {
+					w.Idle = 2 * time.Hour // so that the absolute deadline comes first
+				}
+				done(t)(s.Create(t.Context(), w))
+				all = append(all, w)
+			}
+			damagePayload(t, s, all[2].Handle)
+			client.SetRange(t.Context(), key(s, all[3].Handle), 0, "XXX")
+			client.Del(t.Context(), key(s, all[4].Handle))
+			time.Sleep(time.Hour)
+			got := map[session.Hash]session.EndCause{}
+			for _, d := range claim(t, s, session.Claim{Payload: payload, Quarantine: true}).Due {
+				got[d.Hash] = d.Cause
+			}
+			want := []session.EndCause{session.Idle, session.Absolute, session.Corrupted, session.InvalidFormat, session.Vanished}
+			if !payload {
+				want[2] = session.Idle // nobody reads it any more
+			}
+			for i, cause := range want {
+				if told, ok := got[all[i].Hash]; !ok || told != cause {
+					t.Errorf("payload %v: record %d is told as %v (%v), want %v", payload, i, told, ok, cause)
+				}
+			}
+			backlog, kept := int64(0), int64(1)
+			if payload {
+				backlog, kept = 2, 2
+			}
+			if c := count(t, s); c.Active != 0 || c.Backlog != backlog || c.Quarantined != kept {
+				t.Errorf("payload %v: counted %+v, want %d to settle and %d in quarantine", payload, c, backlog, kept)
+			}
+		})
+	}
+}
+
+func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		for range 2 {
+			done(t)(s.Create(t.Context(), newWrite("x")))
+		}
+		time.Sleep(2 * time.Minute)
+		claim(t, s, session.Claim{Payload: true})
+		aside := client.Keys(t.Context(), "*:e*").Val()
+		if len(aside) != 2 {
+			t.Fatalf("set aside are %q", aside)
+		}
+		client.Del(t.Context(), aside[0])
+		client.Set(t.Context(), aside[1], "rubbish", 0)
+		time.Sleep(2 * time.Minute)
+		var causes []session.EndCause
+		for _, d := range claim(t, s, session.Claim{Payload: true}).Due {
+			causes = append(causes, d.Cause)
+		}
+		slices.Sort(causes)
+		if !slices.Equal(causes, []session.EndCause{session.Vanished, session.InvalidFormat}) {
+			t.Errorf("told %v, want vanished and invalid_format", causes)
+		}
+		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+			t.Errorf("left %q", keys)
+		}
+	})
+}
+
+func TestTheQuarantineIsBounded(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
+		s := New(client, WithQuarantine(3, 24*time.Hour))
+		for range 10 {
+			w := newWrite("x")
+			done(t)(s.Create(t.Context(), w))
+			if _, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{w.Hash}, Quarantine: true}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if c := count(t, s); c.Quarantined != 3 {
+			t.Errorf("%d are in quarantine, want 3", c.Quarantined)
+		}
+		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 4 { // 3 records and their index
+			t.Errorf("the quarantine keeps %d keys: %q", len(keys), keys)
+		}
+		time.Sleep(24 * time.Hour)
+		if c := count(t, s); c.Quarantined != 0 {
+			t.Errorf("%d are in quarantine after its time", c.Quarantined)
+		}
+		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+			t.Errorf("left %q", keys)
+		}
+	})
+}

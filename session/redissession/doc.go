@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+
+// Package redissession keeps sessions in Redis: one string for each session,
+// found, changed and counted through indexes that change with it in one step.
+//
+//	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+//	m, err := session.New(redissession.New(rdb), session.Config[Cart]{Name: "carts"})
+//
+// It needs Redis 6.2 or later, or what speaks like it, and works on a single
+// server, with Sentinel and on a Cluster. It uses no keyspace notifications, no
+// CONFIG, no SCAN, no KEYS and no modules.
+//
+// # Keys
+//
+// Sessions are spread over partitions, 16 unless [WithPartitions] says
+// otherwise, by the first byte of their hash; an owner's sessions have the
+// first byte of the owner's hash. A partition is a hash tag, so all keys that
+// change together are in one slot of a Cluster. A name's own %, :, { and } are
+// written as %25, %3A, %7B and %7D.
+//
+//	<prefix>:<Config.Name>:session:{<partition>}:<letter>…
+//
+//	d<hash>       string  a session: header and payload
+//	x             zset    hash -> when it lapses, in ms: the expiry index
+//	u<owner>      zset    hash -> when it lapses: the sessions of one owner
+//	e<hash><rev>  string  a lapsed session that is set aside until it is settled
+//	c             zset    hash and revision -> when it can be claimed (again)
+//	b             zset    hash and revision -> when it lapsed: the backlog
+//	q             zset    hash and µs -> when it was put into quarantine
+//	q<hash><µs>   string  a broken record, as it was
+//	m<hash>       string  nonce of a move to another partition, for a minute
+//	r             string  a revision that the clock has not passed yet; rare
+//
+// Hashes, revisions and times in key names are raw bytes. Scripts declare in
+// KEYS what every run may use. What only the data name (members of x, c and u,
+// the owner in a header, the quarantine) they append to the base of KEYS[1]:
+// the hash tag stays the same, so the slot does. Redis and its Cluster check
+// that; a proxy that maps keys to servers itself has to go by hash tags.
+//
+// Every key has a time to live, or has members that are removed by others: d
+// and e live until Deadline + Keep, u as long as its longest-living member, q
+// as long as [WithQuarantine] says. These times are a safety net. What decides
+// is the deadline in the header, compared with the server's TIME by the script
+// that reads it: an expired session that Redis still has is expired, and Redis
+// need not be on time.
+//
+// # Records
+//
+// All numbers are big-endian. Times are ms since 1970 by the server's clock.
+//
+//	offset length field
+//	     0      3 magic "hfs"
+//	     3      1 version, 1
+//	     4      2 reserved, 0
+//	     6      2 how often it was handed out by Claim
+//	     8      8 revision: µs since 1970 at first, then rising; below 2^53
+//	    16      8 nonce of the last write, 0 = none
+//	    24      6 created
+//	    30      6 absolute deadline, 0 = none
+//	    36      6 idle timeout in ms, 0 = none     \ a touch writes these
+//	    42      6 last activity                    / 12 bytes in place
+//	    48      4 seconds that it is kept for Claim after it lapsed
+//	    52      4 CRC-32C of the payload
+//	    56      8 lease: first bytes of SHA-256 of its name, 0 = free
+//	    64      6 end of the lease
+//	    70      2 reserved, 0
+//	    72     16 hash of the owner, 0 = none
+//	    88      - payload
+//
+// Scripts read the header and never the payload; the checksum is computed and
+// compared here. Bytes that do not begin with a header of a known version are
+// [session.InvalidFormat], a payload that does not fit its checksum is
+// [session.Corrupted]. A later version may only append to the header: its
+// scripts find the fields of a version-1 record where they are, and the next
+// Save writes the new version. It is released in two steps, reading first and
+// writing next, so that instances of both can run at once.
+//
+// # Cost
+//
+// n is the number of sessions in a partition, one round trip is one EVALSHA
+// unless the table says otherwise. Another follows when the server does not
+// know the script yet.
+//
+//	Create       1 trip           O(log n); at MaxPerOwner O(the owner's sessions)
+//	Load         1 trip           O(1), reads only; with touch O(log n)
+//	Save         1 trip           O(log n)
+//	Move         1 trip           O(log n), within a partition
+//	             2 trips          between partitions; 3 when Write.CreatedAt is not set
+//	Delete       1 trip           O(log n) for each; several partitions: 1 pipeline
+//	 of an owner 1 trip           O(the owner's sessions · log n)
+//	List         1 trip + 1 for each 64 of the owner's sessions
+//	Claim        1 pipeline + 1 trip for each partition visited: O(Max · log n)
+//	Settle       1 trip           O(log n) for each; several partitions: 1 pipeline
+//	Count        1 pipeline       O(log n) for each partition
+//	a payload that is corrupted   1 trip more, to remove it
+//
+// Atomic are: every call on one session, with its indexes; Create and Delete
+// with the limit and the index of an owner; a Move within a partition; one
+// partition's share of Claim, Settle, Count and a Delete of many.
+//
+// # Guaranteed
+//
+//   - A write repeated with its nonce, by the caller or by the client after a
+//     lost reply, is the same write.
+//   - A touch writes 12 bytes in place and two index entries; a Load that needs
+//     no touch writes nothing, and replicates nothing.
+//   - A Move between partitions that fails in the middle leaves the old session
+//     as it was. Until the copy lapses there is a session under an id that
+//     nobody was told.
+//   - A call returns when its context ends, whatever the client's timeouts.
+//
+// # Not guaranteed
+//
+//   - Survival of what Redis loses: asynchronous replication can forget the last
+//     writes in a failover, and maxmemory policies that evict take sessions as
+//     they take anything. An index entry without its session is told as
+//     [session.Vanished]; a session without its index entries gets them back
+//     with its next touch or Save.
+//   - A total order of Claim: within a partition the oldest come first, and the
+//     partition that has the oldest of all goes first.
+//   - That a changed header is noticed: the checksum is the payload's.
+//   - Told ends that are counted exactly once without Claim.Payload: when the
+//     reply of a Claim is lost, the records are gone and not told.
+//   - Secrecy of payloads: encrypt in the codec, or secure Redis.
+package redissession

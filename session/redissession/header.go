@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// version is the format that is written; sizes has the header's length in
+// every version that is read. A new version may only append fields to the
+// header, so that scripts work in place on records of the version before.
+const version = 1
+
+var sizes = map[byte]int{version: headerSize}
+
+const headerSize = 88
+
+var magic = [3]byte{'h', 'f', 's'}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// header is what precedes the payload; doc.go has the table. Times are
+// milliseconds since 1970, idle is milliseconds, keep is seconds.
+//
+// As the template of an insertion, created is 0, absolute and leaseEnd are
+// durations, and the server completes it; a moved record brings both times.
+type header struct {
+	attempts                      uint16
+	rev, nonce                    uint64
+	created, absolute, idle, last int64
+	keep, crc                     uint32
+	lease                         leaseName
+	leaseEnd                      int64
+	owner                         session.Hash
+}
+
+// leaseName stands for the name of a lease; zero = none.
+type leaseName [8]byte
+
+func nameLease(name string) leaseName {
+	if name == "" {
+		return leaseName{}
+	}
+	sum := sha256.Sum256([]byte(name))
+	return leaseName(sum[:8])
+}
+
+func (h header) encode() []byte {
+	b := make([]byte, 0, headerSize)
+	b = append(b, magic[:]...)
+	b = append(b, version, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, h.attempts)
+	b = binary.BigEndian.AppendUint64(b, h.rev)
+	b = binary.BigEndian.AppendUint64(b, h.nonce)
+	for _, ms := range []int64{h.created, h.absolute, h.idle, h.last} {
+		b = appendUint48(b, ms)
+	}
+	b = binary.BigEndian.AppendUint32(b, h.keep)
+	b = binary.BigEndian.AppendUint32(b, h.crc)
+	b = append(b, h.lease[:]...)
+	b = append(appendUint48(b, h.leaseEnd), 0, 0)
+	return append(b, h.owner[:]...)
+}
+
+// decode splits a stored record. ok is false for bytes that are no record of a
+// version that is read; the payload is not checked.
+func decode(raw string) (h header, payload string, ok bool) {
+	if len(raw) < 4 || raw[:3] != string(magic[:]) {
+		return header{}, "", false
+	}
+	size, known := sizes[raw[3]]
+	if !known || len(raw) < size {
+		return header{}, "", false
+	}
+	b := []byte(raw[:headerSize])
+	h = header{
+		attempts: binary.BigEndian.Uint16(b[6:]),
+		rev:      binary.BigEndian.Uint64(b[8:]),
+		nonce:    binary.BigEndian.Uint64(b[16:]),
+		created:  uint48(b[24:]),
+		absolute: uint48(b[30:]),
+		idle:     uint48(b[36:]),
+		last:     uint48(b[42:]),
+		keep:     binary.BigEndian.Uint32(b[48:]),
+		crc:      binary.BigEndian.Uint32(b[52:]),
+		lease:    leaseName(b[56:64]),
+		leaseEnd: uint48(b[64:]),
+		owner:    session.Hash(b[72:88]),
+	}
+	return h, raw[size:], true
+}
+
+func appendUint48(b []byte, n int64) []byte {
+	var wide [8]byte
+	binary.BigEndian.PutUint64(wide[:], uint64(n))
+	return append(b, wide[2:]...)
+}
+
+func uint48(b []byte) int64 {
+	return int64(binary.BigEndian.Uint16(b))<<32 | int64(binary.BigEndian.Uint32(b[2:]))
+}
+
+func checksum[T string | []byte](payload T) uint32 {
+	return crc32.Checksum([]byte(payload), castagnoli)
+}
+
+// deadline is when the record lapses. The scripts have the same rule.
+func (h header) deadline() int64 {
+	ends := h.last + h.idle
+	if h.idle == 0 || (h.absolute != 0 && h.absolute < ends) {
+		return h.absolute
+	}
+	return ends
+}
+
+// record turns a header into what managers see.
+func (h header) record(space string, hash session.Hash) session.Record {
+	r := session.Record{
+		Handle:       session.Handle{Space: space, Hash: hash, Owner: h.owner},
+		Rev:          h.rev,
+		CreatedAt:    time.UnixMilli(h.created),
+		LastActivity: time.UnixMilli(h.last),
+		ExpiresAt:    time.UnixMilli(h.deadline()),
+	}
+	if h.absolute != 0 {
+		r.Deadline = time.UnixMilli(h.absolute)
+	}
+	return r
+}
+
+// millis rounds up, so that a short duration is not none.
+func millis(d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return int64((d-1)/time.Millisecond) + 1
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func TestKeysOfAPartitionShareTheirHashTag(t *testing.T) {
+	client, _ := redistest.Virtual(t)
+	h := session.Hash{18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, '}'}
+	for name, c := range map[string]struct{ prefix, space, want string }{
+		"plain":       {"holdfast", "chats", "holdfast:chats:session:{2}:"},
+		"own tag":     {"a{b}", "c{}d", "a%7Bb%7D:c%7B%7Dd:session:{2}:"},
+		"own colon":   {"app:eu", "web:login", "app%3Aeu:web%3Alogin:session:{2}:"},
+		"own percent": {"100%", "%7B", "100%25:%257B:session:{2}:"},
+	} {
+		slot := New(client, WithPrefix(c.prefix)).slotOf(c.space, h)
+		if string(slot) != c.want {
+			t.Errorf("%s: keys begin with %q, want %q", name, slot, c.want)
+		}
+		for _, k := range []string{slot.expiry(), slot.claims(), slot.backlog(), slot.quarantine(), slot.record(h), slot.owner(h), slot.moveNote(h)} {
+			if !strings.HasPrefix(k, c.want) || tag(k) != "2" {
+				t.Errorf("%s: key %q is not in slot 2", name, k)
+			}
+		}
+	}
+}
+
+func TestPartitionsAreBroughtIntoTheirRange(t *testing.T) {
+	for n, want := range map[int]int{-5: 1, 0: 1, 1: 1, 16: 16, 300: 256} {
+		if got := New(nil, WithPartitions(n)).partitions; got != want {
+			t.Errorf("%d partitions become %d, want %d", n, got, want)
+		}
+	}
+}
+
+func TestQuarantineBoundsBelowTheirLeastAreTheDefault(t *testing.T) {
+	plain, odd := New(nil), New(nil, WithQuarantine(0, -1))
+	if odd.quarantineMost != plain.quarantineMost || odd.quarantineKeep != plain.quarantineKeep {
+		t.Errorf("%d for %v, want the default", odd.quarantineMost, odd.quarantineKeep)
+	}
+}
+
+func TestPrefixesAreApart(t *testing.T) {
+	client, _ := redistest.Virtual(t)
+	one, other := New(client, WithPrefix("one")), New(client, WithPrefix("other"))
+	w := newWrite("x")
+	done(t)(one.Create(t.Context(), w))
+	wantStatus(t, peek(t, other, w.Handle), session.Missing)
+	if c := count(t, other); c.Active != 0 {
+		t.Errorf("counted %+v under another prefix", c)
+	}
+}
+
+// A record and the index of its owner have to change in one step.
+func TestARecordOutsideItsOwnersPartitionIsRefused(t *testing.T) {
+	client, _ := redistest.Virtual(t)
+	s, w := New(client), newWrite("x")
+	w.Owner = newHash(8)
+	if _, err := s.Create(t.Context(), w); err == nil {
+		t.Error("Create answered")
+	}
+	if _, err := s.Move(t.Context(), session.Handle{Space: space, Hash: newHash(8)}, w); err == nil {
+		t.Error("Move answered")
+	}
+	if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+		t.Errorf("wrote %q", keys)
+	}
+}
+
+// One string for each session: a hash would cost twice the memory.
+func TestARecordIsOneStringOfHeaderAndPayload(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		w := of(newWrite(strings.Repeat("x", 1024)), newHash(7))
+		done(t)(s.Create(t.Context(), w))
+		keys := client.Keys(t.Context(), "*").Val()
+		if len(keys) != 3 { // the record and two indexes
+			t.Errorf("one session takes the keys %q", keys)
+		}
+		if kind := client.Type(t.Context(), key(s, w.Handle)).Val(); kind != "string" {
+			t.Errorf("a record is a %s", kind)
+		}
+		if n := client.StrLen(t.Context(), key(s, w.Handle)).Val(); n != headerSize+1024 {
+			t.Errorf("1024 bytes are stored as %d", n)
+		}
+	})
+}

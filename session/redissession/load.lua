@@ -1,0 +1,23 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Reads a live record, touches it when that is due, and takes, renews or frees
+-- its lease. Neither payload nor revision are written.
+--
+-- KEYS   1 expiry index x, 2 record d
+-- ARGV   1 hash, 2 idle ms (0 = do not touch), 3 touch every ms, 4 lease (8 bytes,
+--        zero = none), 5 lease ms (0 = free it), 6 held ('1' = renew only),
+--        7 bare ('1' = header only), 8 quarantine ms (0 = delete), 9 quarantine at most
+-- Reply  {status, record, touched, retry ms}; status is done, missing, lapsed,
+--        leased or broken
+-- Cost   O(1) and the payload; a touch adds O(log n). A load that changes nothing
+--        replicates nothing. Taking a lease again under its name renews it.
+
+local raw = read(KEYS[2], ARGV[7] == '1' and HEADER - 1 or -1)
+if raw == '' then return {'missing', '', 0, 0} end
+if not valid(raw) then
+  unindex(ARGV[1], raw)
+  discard(KEYS[2], ARGV[1], tonumber(ARGV[8]), tonumber(ARGV[9]))
+  return {'broken', '', 0, 0}
+end
+if deadline(raw) <= now then return {'lapsed', '', 0, 0} end
+return use(KEYS[2], ARGV[1], raw, tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1')

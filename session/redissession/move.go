@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// moveNoted is how long a retry of a move between partitions is recognised.
+const moveNoted = time.Minute
+
+// Move implements [session.Store]: in one step within a partition. Between
+// partitions it creates the new record, then deletes the old one at its
+// revision, and takes the new one back when that is refused. So a failure in
+// between leaves the old record as it was, and a new one that nobody knows and
+// that lapses by itself. It takes two round trips when w repeats CreatedAt and
+// Deadline of from, otherwise three.
+func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	if err := s.placed(w.Handle); err != nil {
+		return session.Reply{}, err
+	}
+	if s.partition(from.Hash) == s.partition(w.Hash) {
+		return s.moveWithin(ctx, from, w)
+	}
+	if !w.CreatedAt.IsZero() {
+		return s.moveAcross(ctx, from, w)
+	}
+	r, err := s.Load(ctx, session.Load{Handle: from, Quarantine: w.Quarantine})
+	switch {
+	case err != nil || r.Status == session.Broken || r.Status == session.Lapsed:
+		return r, err
+	case r.Status == session.Missing:
+		return s.movedBefore(ctx, from, w)
+	case r.Record.Rev != w.Rev:
+		return session.Reply{Status: session.Stale, Record: r.Record}, nil
+	}
+	w.CreatedAt, w.Deadline = r.Record.CreatedAt, r.Record.Deadline
+	return s.moveAcross(ctx, from, w)
+}
+
+func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	slot := s.slotOf(w.Space, w.Hash)
+	keys := []string{slot.expiry(), slot.record(w.Hash), slot.record(from.Hash)}
+	if w.Owner != (session.Hash{}) {
+		keys = append(keys, slot.owner(w.Owner))
+	}
+	a, err := s.ask(ctx, moveScript, keys, w.Hash[:], template(w).encode(), string(w.Payload), from.Hash[:],
+		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	if a.status == session.Stale {
+		return s.reply(ctx, a, from, true, w.Quarantine)
+	}
+	return s.written(ctx, a, w)
+}
+
+func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	h := template(w)
+	h.lease, h.created = leaseName{}, w.CreatedAt.UnixMilli()
+	if !w.Deadline.IsZero() {
+		h.absolute = w.Deadline.UnixMilli()
+	}
+	created, err := s.create(ctx, w, h)
+	if err != nil || created.Status != session.Done {
+		return created, err
+	}
+	gone, err := s.retire(ctx, from, w)
+	if err != nil || gone.Status == session.Done {
+		return created, err
+	}
+	_, err = s.Delete(ctx, session.Removal{Space: w.Space, Handles: []session.Hash{w.Hash}, Rev: created.Record.Rev})
+	return gone, err
+}
+
+// retire deletes from after its copy was created.
+func (s *Store) retire(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	slot := s.slotOf(from.Space, from.Hash)
+	a, err := s.ask(ctx, retireScript, []string{slot.expiry(), slot.record(from.Hash), slot.moveNote(from.Hash)},
+		from.Hash[:], template(w).encode(), moveNoted.Milliseconds(), s.aside(w.Quarantine), s.quarantineMost)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	return s.reply(ctx, a, from, true, w.Quarantine)
+}
+
+// movedBefore answers a move whose from is missing: Done when this very move
+// has deleted it.
+func (s *Store) movedBefore(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+	gone, err := s.retire(ctx, from, w)
+	if err != nil || gone.Status != session.Done {
+		return gone, err
+	}
+	return s.Load(ctx, session.Load{Handle: w.Handle, Quarantine: w.Quarantine})
+}

@@ -1,0 +1,41 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Creates a record from a live one of the same partition and deletes that, in
+-- one step: nobody ever sees both or neither.
+--
+-- KEYS   1 expiry index x, 2 record d to create, 3 record d to delete,
+--        4 owner index u of the new one (only with an owner)
+-- ARGV   1 new hash, 2 header template (its revision is the one expected, its lease
+--        the one that must be held), 3 payload, 4 old hash, 5 limit per owner
+--        (0 = none), 6 full policy, 7 quarantine ms (0 = delete), 8 quarantine at most
+-- Reply  {status, header, or a record when exists or stale, 0, retry ms, evicted
+--        hashes}; status is done, exists, missing, broken, lapsed, leased, stale or
+--        over_limit
+-- Cost   O(log n) and the payload; O(owner's records) at the limit. A retry finds
+--        its own nonce in the new record.
+
+local template = ARGV[2]
+local there = read(KEYS[2], -1)
+if valid(there) and repeated(there, template) then return {'done', at(there, 0, HEADER), 0, 0, {}} end
+if there ~= '' then return {'exists', there, 0, 0, {}} end
+local old = read(KEYS[3], HEADER - 1)
+if old == '' then return {'missing', '', 0, 0, {}} end
+if not valid(old) then
+  unindex(ARGV[4], old)
+  discard(KEYS[3], ARGV[4], tonumber(ARGV[7]), tonumber(ARGV[8]))
+  return {'broken', '', 0, 0, {}}
+end
+local status, retry = check(old, template)
+if status == 'stale' then return {status, read(KEYS[3], -1), 0, 0, {}} end
+if status then return {status, '', 0, retry, {}} end
+
+local evicted = {}
+if KEYS[4] then evicted = room(KEYS[4], tonumber(ARGV[5]), ARGV[6], ARGV[4]) end
+if not evicted then return {'over_limit', '', 0, 0, {}} end
+template = at(template, 0, CREATED) .. at(old, CREATED, 12) .. at(template, IDLE, 20)
+  .. NONE16 .. at(template, OWNER, 16)
+local head = stamp(template, int(old, REV, 8))
+put(KEYS[2], ARGV[1], head, ARGV[3])
+unindex(ARGV[4], old)
+redis.call('DEL', KEYS[3])
+return {'done', head, 0, 0, evicted}

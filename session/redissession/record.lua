@@ -1,0 +1,193 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Prelude of every script: the server's clock, the record's header (doc.go has
+-- the table) and the indexes of one partition.
+--
+-- KEYS[1] is always the expiry index "…:{p}:x". Keys that only the data name
+-- are made by appending to its base: they keep its hash tag, so they are in
+-- its slot, whatever is appended.
+
+local SIZES = {[1] = 88}  -- bytes before the payload, of each version that is read
+local HEADER = 88         -- the same of the newest, which is the one written
+local REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, KEEP = 8, 16, 24, 30, 36, 42, 48
+local ATTEMPTS, LEASE, LEASE_END, OWNER = 6, 56, 64, 72
+local NONE8, NONE16 = string.rep(string.char(0), 8), string.rep(string.char(0), 16)
+
+local time = redis.call('TIME')
+local micros = time[1] * 1000000 + time[2]
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local base = string.sub(KEYS[1], 1, -2)
+
+-- num writes a number for Redis: in full, never 1.7e+15.
+local function num(n) return string.format('%.0f', n) end
+
+-- at, int and bytes read and write fields at offsets counted from 0.
+local function at(s, from, len) return string.sub(s, from + 1, from + len) end
+
+local function int(s, from, len)
+  local n = 0
+  for i = from + 1, from + len do n = n * 256 + string.byte(s, i) end
+  return n
+end
+
+local function bytes(n, len)
+  local b = {}
+  for i = len, 1, -1 do
+    b[i] = string.char(n % 256)
+    n = math.floor(n / 256)
+  end
+  return table.concat(b)
+end
+
+-- read returns the bytes of a key up to an offset: '' without the key, and
+-- something that is no record for a key of another type.
+local function read(key, last)
+  local raw = redis.pcall('GETRANGE', key, 0, num(last))
+  if type(raw) ~= 'string' then return 'no string' end
+  return raw
+end
+
+-- valid reports whether the bytes begin with a header that can be read.
+local function valid(raw)
+  local size = string.sub(raw, 1, 3) == 'hfs' and SIZES[string.byte(raw, 4)]
+  return size and #raw >= size
+end
+
+-- deadline is when the record lapses, in ms. A header without both deadlines
+-- has lapsed: nothing lives for ever.
+local function deadline(head)
+  local absolute, idle = int(head, ABSOLUTE, 6), int(head, IDLE, 6)
+  local ends = int(head, LAST, 6) + idle
+  if idle == 0 or (absolute ~= 0 and absolute < ends) then return absolute end
+  return ends
+end
+
+-- expiry is when Redis itself may forget the record: the safety net.
+local function expiry(head) return deadline(head) + int(head, KEEP, 4) * 1000 end
+
+-- outlive makes a key live until a time at least.
+local function outlive(key, till)
+  if redis.call('PTTL', key) < till - now then redis.call('PEXPIREAT', key, num(till)) end
+end
+
+local function owned(head)
+  local owner = at(head, OWNER, 16)
+  if owner ~= NONE16 then return base .. 'u' .. owner end
+end
+
+-- index enters a live record where it is found: every write and touch does so,
+-- which heals what an eviction took. The owner's index outlives its members.
+local function index(hash, head)
+  local ends, u = num(deadline(head)), owned(head)
+  redis.call('ZADD', KEYS[1], ends, hash)
+  if u then
+    redis.call('ZADD', u, ends, hash)
+    outlive(u, expiry(head))
+  end
+end
+
+-- pass notes the revision of a record that goes when the clock has not passed
+-- it: it stepped back, or no microsecond went by. The next record of any place
+-- in the partition begins above it. A revision an hour ahead is damage.
+local function pass(head)
+  local rev = int(head, REV, 8)
+  if rev < micros or rev > micros + 3600000000 then return end
+  local r = base .. 'r'
+  if rev > tonumber(redis.call('GET', r) or '0') then
+    redis.call('SET', r, num(rev), 'PX', num(math.ceil((rev - micros) / 1000) + 1))
+  end
+end
+
+-- unindex takes a record that goes out of the indexes.
+local function unindex(hash, head)
+  redis.call('ZREM', KEYS[1], hash)
+  if not valid(head) then return end
+  pass(head)
+  local u = owned(head)
+  if u then redis.call('ZREM', u, hash) end
+end
+
+-- put writes first and indexes then: when memory is short the first command
+-- fails and nothing has changed.
+local function put(key, hash, head, payload)
+  redis.call('SET', key, head .. payload, 'PXAT', num(expiry(head)))
+  index(hash, head)
+end
+
+-- patch writes a part of the header in place. The payload is not copied and
+-- the key's time to live stays.
+local function patch(key, raw, from, part)
+  redis.call('SETRANGE', key, num(from), part)
+  return at(raw, 0, from) .. part .. string.sub(raw, from + #part + 1)
+end
+
+-- discard removes a key that is in no index any more, unread, or keeps it in
+-- quarantine for so many ms, with so many others at most.
+local function discard(key, hash, keep, most)
+  if keep == 0 then return redis.call('DEL', key) end
+  local q, id = base .. 'q', hash .. bytes(micros, 8)
+  redis.call('RENAME', key, q .. id)
+  redis.call('PEXPIRE', q .. id, num(keep))
+  redis.call('ZADD', q, num(now), id)
+  redis.call('PEXPIRE', q, num(keep))
+  redis.call('ZREMRANGEBYSCORE', q, '-inf', num(now - keep))
+  local over = redis.call('ZCARD', q) - most
+  if over > 0 then
+    for _, old in ipairs(redis.call('ZRANGE', q, 0, num(over - 1))) do
+      redis.call('DEL', q .. old)
+      redis.call('ZREM', q, old)
+    end
+  end
+end
+
+-- aside takes a lapsed record out of its place, to be claimed from a time on,
+-- and returns what it is called there: its hash and revision.
+local function aside(key, hash, head, due)
+  local id = hash .. at(head, REV, 8)
+  redis.call('RENAME', key, base .. 'e' .. id)
+  unindex(hash, head)
+  redis.call('ZADD', base .. 'c', num(due), id)
+  redis.call('ZADD', base .. 'b', num(deadline(head)), id)
+  return id
+end
+
+-- use is what Load does to a live record: take, renew or free its lease (held:
+-- renew only), then touch it when that is due. It returns the reply.
+local function use(key, hash, raw, idle, every, who, lasting, held)
+  local ends = int(raw, LEASE_END, 6)
+  local mine = ends > now and at(raw, LEASE, 8) == who
+  if who ~= NONE8 and lasting > 0 then
+    if not mine and (ends > now or held) then
+      return {'leased', '', 0, math.max(ends - now, 0)}
+    end
+    raw = patch(key, raw, LEASE, who .. bytes(now + lasting, 6))
+  elseif who ~= NONE8 and mine then
+    raw = patch(key, raw, LEASE, at(NONE16, 0, 14))
+  end
+  local touched = 0
+  if idle > 0 and now - int(raw, LAST, 6) >= every then
+    raw = patch(key, raw, IDLE, bytes(idle, 6) .. bytes(now, 6))
+    redis.call('PEXPIREAT', key, num(expiry(raw)))
+    index(hash, raw)
+    touched = 1
+  end
+  return {'done', raw, touched, 0}
+end
+
+-- check says what keeps a write with this template from changing the record:
+-- nothing, or 'lapsed', 'leased' (for how long) or 'stale'.
+local function check(head, template)
+  if deadline(head) <= now then return 'lapsed', 0 end
+  local who, ends = at(template, LEASE, 8), int(head, LEASE_END, 6)
+  local mine = ends > now and at(head, LEASE, 8) == who
+  if not mine and (ends > now or who ~= NONE8) then return 'leased', math.max(ends - now, 0) end
+  if at(head, REV, 8) ~= at(template, REV, 8) then return 'stale', 0 end
+end
+
+local function repeated(head, template)
+  local nonce = at(template, NONCE, 8)
+  return nonce ~= NONE8 and nonce == at(head, NONCE, 8)
+end
+
+-- revision rises strictly above the last one.
+local function revision(last) return bytes(math.max(micros, last + 1), 8) end

@@ -1,0 +1,33 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Deletes the record that a move to another partition has copied, and leaves a
+-- note for a retry: without it, a retry could not tell its own work from a
+-- logout.
+--
+-- KEYS   1 expiry index x, 2 record d, 3 note m
+-- ARGV   1 hash, 2 header template (its revision is the one expected, its lease the
+--        one that must be held), 3 note kept for ms, 4 quarantine ms (0 = delete),
+--        5 quarantine at most
+-- Reply  {status, the current record when stale, 0, retry ms}; status is done,
+--        missing, broken, lapsed, leased or stale
+-- Cost   O(log n).
+
+local hash, template = ARGV[1], ARGV[2]
+local nonce = at(template, NONCE, 8)
+local old = read(KEYS[2], HEADER - 1)
+if old == '' then
+  local mine = nonce ~= NONE8 and redis.call('GET', KEYS[3]) == nonce
+  return {mine and 'done' or 'missing', '', 0, 0}
+end
+if not valid(old) then
+  unindex(hash, old)
+  discard(KEYS[2], hash, tonumber(ARGV[4]), tonumber(ARGV[5]))
+  return {'broken', '', 0, 0}
+end
+local status, retry = check(old, template)
+if status == 'stale' then return {status, read(KEYS[2], -1), 0, 0} end
+if status then return {status, '', 0, retry} end
+redis.call('SET', KEYS[3], nonce, 'PX', ARGV[3])
+unindex(hash, old)
+redis.call('DEL', KEYS[2])
+return {'done', '', 0, 0}

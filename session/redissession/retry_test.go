@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// lossy breaks its connection instead of handing out the next reply, once:
+// the server has done its work, and the client sends the command again.
+type lossy struct {
+	net.Conn
+	drop *atomic.Bool
+}
+
+func (c lossy) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == nil && c.drop.CompareAndSwap(true, false) {
+		_ = c.Close()
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func TestARetryAfterALostReplyIsTheSameCall(t *testing.T) {
+	servers := map[string]func(t *testing.T) (addr string){
+		"miniredis":    func(t *testing.T) string { return miniredis.RunT(t).Addr() },
+		"redis-server": func(t *testing.T) string { return redistest.Real(t).Addr },
+	}
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			var drop atomic.Bool
+			client := redis.NewClient(&redis.Options{
+				Addr: server(t), ContextTimeoutEnabled: true, PoolSize: 1,
+				Dialer: func(_ context.Context, network, addr string) (net.Conn, error) {
+					conn, err := net.Dial(network, addr)
+					return lossy{conn, &drop}, err
+				},
+			})
+			t.Cleanup(func() { _ = client.Close() })
+			loseEachReply(t, New(client), client, &drop)
+		})
+	}
+}
+
+// loseEachReply makes every call of the store with its first reply lost, on a
+// server that knows the scripts already.
+func loseEachReply(t *testing.T, s *Store, client *redis.Client, drop *atomic.Bool) {
+	for _, text := range []*redis.Script{createScript, loadScript, saveScript, moveScript, retireScript, deleteScript, settleScript} {
+		if err := text.Load(t.Context(), client).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lose := func() {
+		t.Helper()
+		if drop.Load() {
+			t.Fatal("the call before lost no reply")
+		}
+		drop.Store(true)
+	}
+	w := newWrite("0")
+	lose()
+	created := done(t)(s.Create(t.Context(), w))
+	lose()
+	done(t)(s.Load(t.Context(), session.Load{Handle: w.Handle, Lease: "anna", LeaseFor: time.Minute}))
+	save := next(created, "1")
+	save.Lease, save.Free = "anna", true
+	lose()
+	saved := done(t)(s.Save(t.Context(), save))
+	if saved.Record.Rev <= created.Record.Rev {
+		t.Errorf("revision %d after %d", saved.Record.Rev, created.Record.Rev)
+	}
+	near := newWrite("2")
+	near.Rev = saved.Record.Rev
+	lose()
+	moved := done(t)(s.Move(t.Context(), w.Handle, near))
+	far := newWrite("3")
+	far.Hash[0], far.Rev = near.Hash[0]+1, moved.Record.Rev
+	far.CreatedAt, far.Deadline = moved.Record.CreatedAt, moved.Record.Deadline
+	lose() // of the insertion; the deletion's is next
+	moved = done(t)(s.Move(t.Context(), near.Handle, far))
+	if got := peek(t, s, far.Handle); string(got.Record.Payload) != "3" || !got.Record.CreatedAt.Equal(created.Record.CreatedAt) {
+		t.Errorf("moved twice it is %+v, want the payload 3 and the times of the first", got.Record)
+	}
+	lose()
+	if _, err := s.retire(t.Context(), far.Handle, next(moved, "")); err != nil {
+		t.Fatal(err)
+	}
+	lose()
+	if n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{far.Hash}}); err != nil || n != 0 {
+		t.Errorf("deleted %d, %v, want nothing more", n, err)
+	}
+	if c := count(t, s); c.Active != 0 || c.Backlog != 0 {
+		t.Errorf("counted %+v after everything was removed", c)
+	}
+}
+
+// A move between partitions takes two scripts. Whatever is lost between them,
+// the same call again ends it, and never revives a session that has ended.
+func TestAMoveBetweenPartitionsCanBeRepeated(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		for _, knowsTimes := range []bool{true, false} {
+			s := New(client)
+			from := done(t)(s.Create(t.Context(), newWrite("guest")))
+			w := of(newWrite("user"), newHash(8))
+			w.Rev = from.Record.Rev
+			if knowsTimes {
+				w.CreatedAt, w.Deadline = from.Record.CreatedAt, from.Record.Deadline
+			}
+			h := template(w) // the first half
+			h.created, h.absolute = from.Record.CreatedAt.UnixMilli(), from.Record.Deadline.UnixMilli()
+			done(t)(s.create(t.Context(), w, h))
+			wantStatus(t, peek(t, s, from.Record.Handle), session.Done)
+
+			first := done(t)(s.Move(t.Context(), from.Record.Handle, w))
+			second := done(t)(s.Move(t.Context(), from.Record.Handle, w))
+			if first.Record.Rev != second.Record.Rev {
+				t.Errorf("repeated it answers revision %d, at first %d", second.Record.Rev, first.Record.Rev)
+			}
+			wantStatus(t, peek(t, s, from.Record.Handle), session.Missing)
+			if got := peek(t, s, w.Handle); !got.Record.CreatedAt.Equal(from.Record.CreatedAt) || !got.Record.Deadline.Equal(from.Record.Deadline) {
+				t.Errorf("moved it has %+v, want the times of %+v", got.Record, from.Record)
+			}
+		}
+	})
+}
+
+func TestALogoutInTheMiddleOfAMoveWins(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		from := done(t)(s.Create(t.Context(), newWrite("guest")))
+		w := of(newWrite("user"), newHash(8))
+		w.Rev, w.CreatedAt, w.Deadline = from.Record.Rev, from.Record.CreatedAt, from.Record.Deadline
+		h := template(w)
+		h.created, h.absolute = w.CreatedAt.UnixMilli(), w.Deadline.UnixMilli()
+		done(t)(s.create(t.Context(), w, h))
+		if _, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{from.Record.Hash}}); err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, answered(t)(s.Move(t.Context(), from.Record.Handle, w)), session.Missing)
+		wantStatus(t, peek(t, s, w.Handle), session.Missing)
+		if c := count(t, s); c.Active != 0 {
+			t.Errorf("counted %+v: the logged-out session lives on under another id", c)
+		}
+	})
+}
+
+func TestARefusedMoveBetweenPartitionsLeavesNothingBehind(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		r := done(t)(s.Create(t.Context(), newWrite("guest")))
+		w := newWrite("user")
+		w.Hash[0], w.Rev, w.CreatedAt, w.Deadline = 8, r.Record.Rev-1, r.Record.CreatedAt, r.Record.Deadline
+		stale := answered(t)(s.Move(t.Context(), r.Record.Handle, w))
+		wantStatus(t, stale, session.Stale)
+		if stale.Record.Handle != r.Record.Handle || string(stale.Record.Payload) != "guest" {
+			t.Errorf("stale carries %+v, want the current record of the old handle", stale.Record)
+		}
+		wantStatus(t, peek(t, s, w.Handle), session.Missing)
+		done(t)(s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Lease: "anna", LeaseFor: time.Minute}))
+		w.Rev = r.Record.Rev
+		wantStatus(t, answered(t)(s.Move(t.Context(), r.Record.Handle, w)), session.Leased)
+		wantStatus(t, peek(t, s, w.Handle), session.Missing)
+		if c := count(t, s); c.Active != 1 {
+			t.Errorf("counted %+v, want only the old one", c)
+		}
+	})
+}
+
+func TestAWriteWithoutNonceIsNoRetry(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		w := newWrite("0")
+		w.Nonce = 0
+		r := done(t)(s.Create(t.Context(), w))
+		wantStatus(t, answered(t)(s.Create(t.Context(), w)), session.Exists)
+		w = next(r, "1")
+		w.Nonce = 0
+		if got := done(t)(s.Save(t.Context(), w)); got.Record.Rev == r.Record.Rev {
+			t.Error("a save without nonce was taken for a retry")
+		}
+	})
+}
+
+func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		w := newWrite("x")
+		var r session.Reply
+		var spread []session.Hash
+		for p := range 5 {
+			other := newWrite("y")
+			other.Hash[0] = byte(p)
+			done(t)(s.Create(t.Context(), other))
+			spread = append(spread, other.Hash)
+		}
+		for name, call := range map[string]func() error{
+			"Create": func() (err error) { r, err = s.Create(t.Context(), w); return err },
+			"Load":   func() error { _, err := s.Load(t.Context(), session.Load{Handle: w.Handle}); return err },
+			"Save":   func() error { _, err := s.Save(t.Context(), next(r, "y")); return err },
+			"Count": func() error {
+				c, err := s.Count(t.Context(), space)
+				if err == nil && c.Active == 0 {
+					t.Error("Count lost what its first try could not answer")
+				}
+				return err
+			},
+			"Claim": func() error { _, err := s.Claim(t.Context(), session.Claim{Space: space, Max: 1}); return err },
+			"Settle": func() error {
+				return s.Settle(t.Context(), space, []session.Settlement{{Handle: w.Handle}, {Handle: session.Handle{Hash: spread[0]}}})
+			},
+		} {
+			client.ScriptFlush(t.Context())
+			if err := call(); err != nil {
+				t.Errorf("%s after SCRIPT FLUSH: %v", name, err)
+			}
+		}
+		client.ScriptFlush(t.Context())
+		if n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: spread}); err != nil || n != len(spread) {
+			t.Errorf("a pipeline after SCRIPT FLUSH deleted %d, %v, want %d", n, err, len(spread))
+		}
+	})
+}

@@ -1,0 +1,50 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Prelude of the scripts that insert a record: create.lua and move.lua.
+
+-- stamp completes a template with what the server decides. The revision is the
+-- clock's, above that of the record before, and above those that pass noted. The template's
+-- created is 0 for a new session, whose absolute field is then a duration; a
+-- moved one has both times. Its lease end is a duration too.
+local function stamp(template, last)
+  local created, absolute = int(template, CREATED, 6), int(template, ABSOLUTE, 6)
+  if created == 0 then
+    created = now
+    if absolute ~= 0 then absolute = now + absolute end
+  end
+  last = math.max(last, tonumber(redis.call('GET', base .. 'r') or '0'))
+  local lease = at(template, LEASE, 8)
+  local ends = lease ~= NONE8 and now + int(template, LEASE_END, 6) or 0
+  return at(template, 0, REV) .. revision(last) .. at(template, NONCE, 8)
+    .. bytes(created, 6) .. bytes(absolute, 6) .. at(template, IDLE, 6) .. bytes(now, 6)
+    .. at(template, KEEP, 8) .. lease .. bytes(ends, 6) .. string.sub(template, LEASE_END + 7)
+end
+
+-- room makes room among the records of an owner and returns who had to go, or
+-- nothing when there is none to be had. except is not counted. Cost: O(log n),
+-- and O(n) for an owner who is at the limit, whose headers are then read.
+local function room(u, limit, policy, except)
+  redis.call('ZREMRANGEBYSCORE', u, '-inf', num(now))
+  if limit == 0 or redis.call('ZCARD', u) < limit then return {} end
+  local live = {}
+  for _, hash in ipairs(redis.call('ZRANGE', u, 0, -1)) do
+    local head = read(base .. 'd' .. hash, HEADER - 1)
+    if not valid(head) or owned(head) ~= u or deadline(head) <= now then
+      redis.call('ZREM', u, hash)
+    elseif hash ~= except then
+      local order = int(head, policy == 'evict_idlest' and LAST or CREATED, 6)
+      live[#live + 1] = {hash = hash, head = head, order = order, rev = at(head, REV, 8)}
+    end
+  end
+  local over = #live - limit + 1
+  if over > 0 and policy == 'reject' then return nil end
+  table.sort(live, function(a, b) return a.order < b.order or (a.order == b.order and a.rev < b.rev) end)
+  local gone = {}
+  for i = 1, over do
+    local hash = live[i].hash
+    gone[i] = hash
+    unindex(hash, live[i].head)
+    redis.call('DEL', base .. 'd' .. hash)
+  end
+  return gone
+end

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed *.lua
+var sources embed.FS
+
+// source joins script files: preludes first.
+func source(names ...string) string {
+	var text string
+	for _, name := range names {
+		part, err := sources.ReadFile(name + ".lua")
+		if err != nil {
+			panic(err) // embedded at build time: a name in this file is wrong
+		}
+		text += string(part)
+	}
+	return text
+}
+
+func script(names ...string) *redis.Script {
+	return redis.NewScript(source(append([]string{"record"}, names...)...))
+}
+
+var (
+	createScript      = script("room", "create")
+	loadScript        = script("load")
+	saveScript        = script("save")
+	moveScript        = script("room", "move")
+	retireScript      = script("retire")
+	deleteScript      = script("delete")
+	deleteOwnerScript = script("delete_owner")
+	listScript        = script("list")
+	claimScript       = script("claim")
+	settleScript      = script("settle")
+	countScript       = script("count")
+)

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// luaFiles has each script file with its comments removed, and with them.
+func luaFiles(t *testing.T) (code, whole map[string]string) {
+	names, err := fs.Glob(sources, "*.lua")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	code, whole = map[string]string{}, map[string]string{}
+	comment := regexp.MustCompile(`(?m)--.*$`)
+	for _, name := range names {
+		text, _ := fs.ReadFile(sources, name)
+		whole[name], code[name] = string(text), comment.ReplaceAllString(string(text), "")
+	}
+	return code, whole
+}
+
+func TestScriptsSayWhatTheyDo(t *testing.T) {
+	_, whole := luaFiles(t)
+	for name, text := range whole {
+		if !strings.HasPrefix(text, "-- SPDX-License-Identifier: MIT\n--\n") {
+			t.Errorf("%s does not begin with its licence", name)
+		}
+		if name == "record.lua" || name == "room.lua" {
+			continue // preludes
+		}
+		head, _, _ := strings.Cut(text, "\n\n")
+		for _, part := range []string{"\n-- KEYS ", "\n-- ARGV ", "\n-- Reply ", "\n-- Cost "} {
+			if !strings.Contains(head, part) {
+				t.Errorf("the head of %s has no %q", name, strings.TrimSpace(part))
+			}
+		}
+	}
+}
+
+// Lua numbers are doubles: on a real server tostring and .. turn revisions into
+// 1.7e+15, while a miniredis prints them in full. So what is joined, and what is
+// passed to Redis, has to be a string by its making.
+func TestScriptsPassNumbersOnlyThroughNum(t *testing.T) {
+	const text = `(?:'[^']*'|-?\d+|num\(|at\(|bytes\(|string\.(?:sub|char|rep)\(|(?:KEYS|ARGV)\[[^]]*\]|revision\(` +
+		`|(?:base|q|u|r|id|hash|old|owner|key|head|part|payload|lease|who|template|nonce|ends|rest|NONE8|NONE16)\b)`
+	joined := regexp.MustCompile(`\.\.\s*(\S+)`)
+	operand := regexp.MustCompile(`^` + text)
+	argument := regexp.MustCompile(`^\s*` + text)
+	call := regexp.MustCompile(`redis\.p?call\(([^\n]*)`)
+	code, _ := luaFiles(t)
+	for name, lua := range code {
+		for _, m := range joined.FindAllStringSubmatch(lua, -1) {
+			if !operand.MatchString(m[1]) {
+				t.Errorf("%s joins %q: is it a string?", name, m[1])
+			}
+		}
+		for _, m := range call.FindAllStringSubmatch(lua, -1) {
+			for _, arg := range topLevel(m[1]) {
+				if !argument.MatchString(arg) {
+					t.Errorf("%s passes %q to Redis: is it a string?", name, strings.TrimSpace(arg))
+				}
+			}
+		}
+	}
+	if strings.Count(code["record.lua"], "string.format") != 1 {
+		t.Error("num is the only place that formats numbers")
+	}
+	// ends and rest are the names of numbers elsewhere; where they are passed
+	// they were made by num.
+	for name, lua := range map[string]string{"record.lua": "local ends, u = num(deadline(head)), owned(head)", "claim.lua": "local rest = num(most - reply[1])"} {
+		if !strings.Contains(code[name], lua) {
+			t.Errorf("%s no longer has %q", name, lua)
+		}
+	}
+}
+
+// topLevel splits the arguments of a call up to its closing parenthesis.
+func topLevel(text string) []string {
+	depth, from, quoted := 0, 0, false
+	var args []string
+	for i, c := range text {
+		switch {
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case c == '(' || c == '[' || c == '{':
+			depth++
+		case c == ')' && depth == 0:
+			return append(args, text[from:i])
+		case c == ')' || c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 0:
+			args, from = append(args, text[from:i]), i+1
+		}
+	}
+	return append(args, text[from:])
+}
+
+func TestScriptsUseOnlyWhatEveryServerHas(t *testing.T) {
+	commands := []string{"TIME", "GET", "SET", "GETRANGE", "SETRANGE", "DEL", "RENAME", "PTTL", "PEXPIRE", "PEXPIREAT",
+		"ZADD", "ZREM", "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE"} // all O(log n) and what they return; no SCAN, no KEYS
+	used := regexp.MustCompile(`redis\.p?call\('([A-Z]+)'`)
+	banned := regexp.MustCompile(`\b(tostring|struct\.|bit\.|cmsgpack|cjson|os\.|loadstring|redis\.log|redis\.replicate_commands|GETEX|FLUSH\w+)`)
+	code, _ := luaFiles(t)
+	for name, lua := range code {
+		for _, m := range used.FindAllStringSubmatch(lua, -1) {
+			if !slices.Contains(commands, m[1]) {
+				t.Errorf("%s uses %s", name, m[1])
+			}
+		}
+		if got := banned.FindString(lua); got != "" {
+			t.Errorf("%s uses %s", name, got)
+		}
+	}
+}
+
+// golden renders a reply: records as their length, times as "ms".
+func golden(x any) string {
+	switch x := x.(type) {
+	case []any:
+		var parts []string
+		for _, e := range x {
+			parts = append(parts, golden(e))
+		}
+		return "[" + strings.Join(parts, " ") + "]"
+	case string:
+		switch {
+		case strings.HasPrefix(x, string(magic[:])):
+			return fmt.Sprintf("record+%d", len(x)-headerSize)
+		case len(x) == len(session.Hash{}):
+			return "hash"
+		}
+		return fmt.Sprintf("%q", x)
+	case int64:
+		if x > 100 {
+			return "ms"
+		}
+		return fmt.Sprint(x)
+	}
+	return fmt.Sprintf("%T", x)
+}
+
+// A type that differs between the servers (an integer for a boolean, nil for
+// false, 1.7e+15 for a number) would show here.
+func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		one, owner := newWrite("hello"), newHash(7)
+		other := of(newWrite("other"), owner)
+		slot := s.slotOf(space, one.Hash)
+		anna, ben, none := nameLease("anna"), nameLease("ben"), leaseName{}
+		head := func(w session.Write, change func(*header)) []byte {
+			h := template(w)
+			h.absolute = millis(w.Total)
+			if change != nil {
+				change(&h)
+			}
+			return h.encode()
+		}
+		rev := func(w session.Write) func(*header) {
+			return func(h *header) { h.rev, h.nonce = peek(t, s, w.Handle).Record.Rev, 99 }
+		}
+		recordKeys := func(w session.Write) []string { return []string{slot.expiry(), slot.record(w.Hash)} }
+		ownerKeys := append(recordKeys(other), slot.owner(owner))
+		claimKeys := []string{slot.expiry(), slot.claims(), slot.backlog()}
+		load := func(lease leaseName, forMS int, held, bare string) []any {
+			return []any{one.Hash[:], 60000, 0, lease[:], forMS, held, bare, 0, 1}
+		}
+		steps := []struct {
+			name   string
+			script *redis.Script
+			keys   []string
+			args   func() []any
+			want   string
+		}{
+			{"count nothing", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[0 0 0 0]`},
+			{"load nothing", loadScript, recordKeys(one), func() []any { return load(none, 0, "0", "0") }, `["missing" "" 0 0]`},
+			{"save nothing", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "x", "0", 0, 1} }, `["missing" "" 0 0]`},
+			{"create", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
+			{"create again", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
+			{"create another", createScript, recordKeys(one), func() []any {
+				return []any{one.Hash[:], head(one, func(h *header) { h.nonce = 5 }), "other", 60000, 0, "reject", 0, 1}
+			}, `["exists" record+5 0 0 []]`},
+			{"create owned", createScript, ownerKeys, func() []any { return []any{other.Hash[:], head(other, nil), "other", 0, 1, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
+			{"create over the limit", createScript, []string{slot.expiry(), slot.record(newHash(7)), slot.owner(owner)}, func() []any {
+				return []any{string(make([]byte, 16)), head(other, nil), "third", 0, 1, "reject", 0, 1}
+			}, `["over_limit" "" 0 0 []]`},
+			{"load and touch", loadScript, recordKeys(one), func() []any { return load(none, 0, "0", "0") }, `["done" record+5 1 0]`},
+			{"take the lease", loadScript, recordKeys(one), func() []any { return load(anna, 60000, "0", "1") }, `["done" record+0 1 0]`},
+			{"leased", loadScript, recordKeys(one), func() []any { return load(ben, 60000, "0", "1") }, `["leased" "" 0 ms]`},
+			{"save leased", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "x", "0", 0, 1} }, `["leased" "" 0 ms]`},
+			{"free the lease", loadScript, recordKeys(one), func() []any { return load(anna, 0, "0", "1") }, `["done" record+0 1 0]`},
+			{"renew a freed lease", loadScript, recordKeys(one), func() []any { return load(anna, 60000, "1", "1") }, `["leased" "" 0 0]`},
+			{"save stale", saveScript, recordKeys(one), func() []any {
+				return []any{one.Hash[:], head(one, func(h *header) { h.nonce = 6 }), "x", "0", 0, 1}
+			}, `["stale" record+5 0 0]`},
+			{"save", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "longer", "0", 0, 1} }, `["done" record+0 0 0]`},
+			{"list", listScript, []string{slot.expiry(), slot.record(one.Hash), slot.record(newHash(7))}, func() []any { return nil }, `[record+6 ""]`},
+			{"count", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[2 0 0 0]`},
+			{"claim nothing", claimScript, claimKeys, func() []any { return []any{10, 1000, "1", 0, 1} }, `[0 0]`},
+			{"settle nothing", settleScript, claimKeys, func() []any { return []any{1, string(make([]byte, 24)), 0, 0} }, `0`},
+			{"retire nothing", retireScript, []string{slot.expiry(), slot.record(newHash(7)), slot.moveNote(newHash(7))}, func() []any {
+				return []any{string(make([]byte, 16)), head(one, nil), 1000, 0, 1}
+			}, `["missing" "" 0 0]`},
+			{"delete owner", deleteOwnerScript, []string{slot.expiry(), slot.owner(owner)}, func() []any { return []any{0, 1} }, `1`},
+			{"delete", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 1000, 1, one.Hash[:]} }, `1`},
+			{"delete again", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 0, 1, one.Hash[:]} }, `0`},
+			{"count quarantined", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[0 0 1 0]`},
+		}
+		for _, step := range steps {
+			got, err := step.script.Run(t.Context(), client, step.keys, step.args()...).Result()
+			if err != nil {
+				t.Fatalf("%s: %v", step.name, err)
+			}
+			if golden(got) != step.want {
+				t.Errorf("%s: answered %s, want %s", step.name, golden(got), step.want)
+			}
+		}
+	})
+}

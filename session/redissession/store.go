@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/rediscall"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// keepDefault is how long a lapsed record waits for Claim when the manager
+// does not say.
+const keepDefault = 24 * time.Hour
+
+// Store is a [session.Store] in Redis. It is safe for concurrent use; several
+// managers, in one process or many, may share one Redis.
+type Store struct {
+	caller         *rediscall.Caller
+	prefix         string
+	partitions     int
+	quarantineMost int
+	quarantineKeep time.Duration
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns a store on client, which may be of a single server, Sentinel or
+// a Cluster, and stays the caller's. It does no I/O.
+func New(client redis.UniversalClient, opts ...Option) *Store {
+	s := &Store{
+		caller:         rediscall.New(client),
+		prefix:         "holdfast",
+		partitions:     16,
+		quarantineMost: 64,
+		quarantineKeep: 7 * 24 * time.Hour,
+	}
+	for _, o := range opts {
+		o(s)
+	}
+	return s
+}
+
+// placed refuses a handle whose record and owner index would be in different
+// partitions, where no script could change both.
+func (s *Store) placed(h session.Handle) error {
+	if h.Owner != (session.Hash{}) && h.Owner[0] != h.Hash[0] {
+		return fmt.Errorf("the hash of an owned record begins with %#x, want its owner's first byte %#x", h.Hash[0], h.Owner[0])
+	}
+	return nil
+}
+
+// aside is the quarantine time that scripts are told: 0 = delete.
+func (s *Store) aside(quarantine bool) int64 {
+	if !quarantine {
+		return 0
+	}
+	return millis(s.quarantineKeep)
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// template is the header of a write, as far as the client knows it.
+func template(w session.Write) header {
+	keep := w.Keep
+	if keep <= 0 {
+		keep = keepDefault
+	}
+	return header{
+		rev:   w.Rev,
+		nonce: w.Nonce,
+		idle:  millis(w.Idle),
+		keep:  uint32(min((millis(keep)+999)/1000, 1<<32-1)),
+		crc:   checksum(w.Payload),
+		lease: nameLease(w.Lease),
+		owner: w.Owner,
+	}
+}
+
+// Create implements [session.Store] in one round trip.
+func (s *Store) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+	h := template(w)
+	h.absolute, h.leaseEnd = millis(w.Total), millis(w.LeaseFor)
+	if h.idle == 0 && h.absolute == 0 {
+		return session.Reply{}, errors.New("a record needs an idle timeout or an absolute one")
+	}
+	if h.leaseEnd == 0 {
+		h.lease = leaseName{}
+	}
+	return s.create(ctx, w, h)
+}
+
+func (s *Store) create(ctx context.Context, w session.Write, h header) (session.Reply, error) {
+	if err := s.placed(w.Handle); err != nil {
+		return session.Reply{}, err
+	}
+	slot := s.slotOf(w.Space, w.Hash)
+	keys := []string{slot.expiry(), slot.record(w.Hash)}
+	if w.Owner != (session.Hash{}) {
+		keys = append(keys, slot.owner(w.Owner))
+	}
+	a, err := s.ask(ctx, createScript, keys, w.Hash[:], h.encode(), string(w.Payload), millis(w.TouchEvery),
+		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	return s.written(ctx, a, w)
+}
+
+// written is the reply to w. Done came without the payload, which is w's.
+func (s *Store) written(ctx context.Context, a answer, w session.Write) (session.Reply, error) {
+	r, err := s.reply(ctx, a, w.Handle, a.status != session.Done, w.Quarantine)
+	if err == nil && r.Status == session.Done {
+		r.Record.Payload = slices.Clone(w.Payload)
+	}
+	return r, err
+}
+
+// Save implements [session.Store] in one round trip.
+func (s *Store) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+	slot := s.slotOf(w.Space, w.Hash)
+	a, err := s.ask(ctx, saveScript, []string{slot.expiry(), slot.record(w.Hash)},
+		w.Hash[:], template(w).encode(), string(w.Payload), flag(w.Free), s.aside(w.Quarantine), s.quarantineMost)
+	if err != nil {
+		return session.Reply{}, err
+	}
+	return s.written(ctx, a, w)
+}
+
+func flag(set bool) string {
+	if set {
+		return "1"
+	}
+	return "0"
+}
