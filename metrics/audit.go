@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+type logSeries struct {
+	writes [len(writeResults)]atomic.Uint64
+	took   prometheus.Histogram
+}
+
+// writeResults are the results of a try to write, in the order of
+// logSeries.writes.
+var writeResults = [...]string{"success", "error", "timeout"}
+
+const wroteLate = 2
+
+func (m *Metrics) newLogSeries(label string) *logSeries {
+	return &logSeries{took: m.histogram(auditTook, label)}
+}
+
+// ObserveAudit implements [audit.Observer]. It counts tries to write; events
+// are read from the source at scrape.
+func (m *Metrics) ObserveAudit(_ context.Context, a audit.Activity) {
+	if a.Source == nil {
+		return
+	}
+	if a.Op == audit.OpCreated {
+		m.logs.add(a.Source.Name(), a.Source)
+		return
+	}
+	s := m.logs.at(a.Source.Name(), a.Source)
+	if a.Op != audit.OpWrite {
+		return
+	}
+	result := writeResult(a.Err)
+	s.writes[result].Add(1)
+	s.took.Observe(a.Took.Seconds())
+	if m.original != nil && result == wroteLate {
+		m.original.timeouts.Add(1)
+	}
+}
+
+// writeResult is the place of a try's result in writeResults.
+func writeResult(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.DeadlineExceeded):
+		return wroteLate
+	default:
+		return 1
+	}
+}
+
+// Places in logTotals; the dropped events follow, by reason.
+const (
+	totalRecorded = iota
+	totalWritten
+	totalRetries
+	totalLogPanics
+	totalDropped
+)
+
+func logTotals(s audit.Stats) []float64 {
+	t := []float64{
+		totalRecorded:  float64(s.Recorded),
+		totalWritten:   float64(s.Written),
+		totalRetries:   float64(s.Retries),
+		totalLogPanics: float64(s.ObserverPanics),
+	}
+	for _, reason := range audit.DropReasons() {
+		t = append(t, float64(s.Dropped[reason]))
+	}
+	return t
+}
+
+func (o output) log(r reading[audit.Stats, logSeries]) {
+	var queued, capacity, bytes float64
+	var oldest time.Duration
+	var latest time.Time
+	for _, s := range r.live {
+		queued += float64(s.Queued)
+		capacity += float64(s.Capacity)
+		bytes += float64(s.QueuedBytes)
+		oldest = max(oldest, s.OldestPending)
+		if s.LastSuccess.After(latest) {
+			latest = s.LastSuccess
+		}
+	}
+	o.put(auditQueued, queued, r.label)
+	o.put(auditCapacity, capacity, r.label)
+	o.put(auditQueuedBytes, bytes, r.label)
+	o.put(auditOldest, oldest.Seconds(), r.label)
+	o.put(auditLastSuccess, unix(latest, r.since), r.label)
+	o.put(auditRecorded, r.totals[totalRecorded], r.label)
+	o.put(auditWritten, r.totals[totalWritten], r.label)
+	o.put(auditRetries, r.totals[totalRetries], r.label)
+	for i, reason := range audit.DropReasons() {
+		o.put(auditDropped, r.totals[totalDropped+i], r.label, reason.String())
+	}
+	for i, result := range writeResults {
+		o.put(auditWrites, float64(r.pushed.writes[i].Load()), r.label, result)
+	}
+	o.ch <- r.pushed.took
+	o.put(observerPanics, r.totals[totalLogPanics], "audit", r.label)
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+)
+
+type breakerSeries struct {
+	to [circuitbreaker.Disabled + 1]atomic.Uint64
+}
+
+func newBreakerSeries(string) *breakerSeries { return new(breakerSeries) }
+
+// ObserveBreaker implements [circuitbreaker.Observer]. It counts changes of
+// state; everything else is read from the source at scrape, so that the state
+// is right even when no call comes.
+func (m *Metrics) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
+	if e.Source == nil {
+		return
+	}
+	switch e.Kind {
+	case circuitbreaker.Created:
+		m.breakers.add(e.Source.Name(), e.Source)
+	case circuitbreaker.Retired:
+		m.breakers.retire(e.Source.Name(), e.Source)
+	case circuitbreaker.Changed:
+		// A breaker that was retired may still be in use, and is not
+		// taken back.
+		if s := m.breakers.find(e.Source.Name()); s != nil && int(e.To) < len(s.to) {
+			s.to[e.To].Add(1)
+		}
+	}
+}
+
+// Places in breakerTotals; the seconds in each state follow.
+const (
+	totalSuccess = iota
+	totalFailure
+	totalIgnored
+	totalRejected
+	totalSlow
+	totalStale
+	totalShadow
+	totalBreakerPanics
+	totalSeconds
+)
+
+func breakerTotals(s circuitbreaker.Stats) []float64 {
+	t := []float64{
+		totalSuccess:       float64(s.Total.Success),
+		totalFailure:       float64(s.Total.Failure),
+		totalIgnored:       float64(s.Total.Ignored),
+		totalRejected:      float64(s.Rejected),
+		totalSlow:          float64(s.Total.Slow),
+		totalStale:         float64(s.Stale),
+		totalShadow:        float64(s.ShadowRejected),
+		totalBreakerPanics: float64(s.ObserverPanics),
+	}
+	for _, state := range breakerStates {
+		t = append(t, s.In(state).Seconds())
+	}
+	return t
+}
+
+func (o output) breaker(r reading[circuitbreaker.Stats, breakerSeries]) {
+	var in [circuitbreaker.Disabled + 1]float64
+	var probes, good, bad float64
+	for _, s := range r.live {
+		if int(s.State) < len(in) {
+			in[s.State]++
+		}
+		probes += float64(s.Probing)
+		good += float64(s.Window.Success)
+		bad += float64(s.Window.Failure)
+	}
+	for i, state := range breakerStates {
+		o.put(breakerState, in[state], r.label, state.String())
+		o.put(breakerStateSeconds, r.totals[totalSeconds+i], r.label, state.String())
+		o.put(breakerTransitions, float64(r.pushed.to[state].Load()), r.label, state.String())
+	}
+	o.put(breakerCalls, r.totals[totalSuccess], r.label, "success")
+	o.put(breakerCalls, r.totals[totalFailure], r.label, "failure")
+	o.put(breakerCalls, r.totals[totalIgnored], r.label, "ignored")
+	o.put(breakerCalls, r.totals[totalRejected], r.label, "rejected")
+	o.put(breakerSlow, r.totals[totalSlow], r.label)
+	o.put(breakerStale, r.totals[totalStale], r.label)
+	o.put(breakerShadow, r.totals[totalShadow], r.label)
+	o.put(breakerFailureRatio, share(bad, good+bad), r.label)
+	o.put(breakerProbes, probes, r.label)
+	o.put(observerPanics, r.totals[totalBreakerPanics], "circuitbreaker", r.label)
+}
+
+// share is part/whole, and 0 of nothing.
+func share(part, whole float64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return part / whole
+}

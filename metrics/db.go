@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import "database/sql"
+
+// DB adds the connection pool of a database, such as the one behind an audit
+// sink, under a name. The pool is read at scrape, which asks the database
+// nothing, and is held weakly: when the program drops it, its series end.
+// Pools of one name add up. A nil db adds nothing.
+func (m *Metrics) DB(name string, db *sql.DB) {
+	if db != nil {
+		m.dbs.add(name, db)
+	}
+}
+
+func dbTotals(s sql.DBStats) []float64 {
+	return []float64{float64(s.WaitCount), s.WaitDuration.Seconds()}
+}
+
+func (o output) db(r reading[sql.DBStats, struct{}]) {
+	var idle, limit float64
+	for _, s := range r.live {
+		idle += float64(s.Idle)
+		limit += float64(s.MaxOpenConnections)
+	}
+	o.put(sqlConnections, inUse(r), r.label, "in_use")
+	o.put(sqlConnections, idle, r.label, "idle")
+	o.put(sqlLimit, limit, r.label)
+	o.put(sqlWaits, r.totals[0], r.label)
+	o.put(sqlWaitSeconds, r.totals[1], r.label)
+}
+
+func inUse(r reading[sql.DBStats, struct{}]) (n float64) {
+	for _, s := range r.live {
+		n += float64(s.InUse)
+	}
+	return n
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+
+package metrics_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/memlock"
+	"github.com/holdfast-go/holdfast/metrics"
+)
+
+func ExampleNew() {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry) // one value observes everything
+	if err != nil {
+		panic(err)
+	}
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: m})
+	if err != nil {
+		panic(err)
+	}
+	for _, outcome := range []error{nil, nil, errors.New("no answer")} {
+		_ = pms.Do(context.Background(), func(context.Context) error { return outcome })
+	}
+	show(registry, "circuitbreaker_calls_total")
+	// Output:
+	// holdfast_circuitbreaker_calls_total breaker=pms result=failure: 1
+	// holdfast_circuitbreaker_calls_total breaker=pms result=ignored: 0
+	// holdfast_circuitbreaker_calls_total breaker=pms result=rejected: 0
+	// holdfast_circuitbreaker_calls_total breaker=pms result=success: 2
+}
+
+func ExampleWithKeyLabel() {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry, metrics.WithKeyLabel("room_id", lock.Resource.Name, 2))
+	if err != nil {
+		panic(err)
+	}
+	fight(m, "room/101", "room/102", "room/103", "room/104")
+	show(registry, "key_conflicts_total", "overflow_total")
+	// Output:
+	// holdfast_lock_key_conflicts_total room_id=_other: 2
+	// holdfast_lock_key_conflicts_total room_id=room/101: 1
+	// holdfast_lock_key_conflicts_total room_id=room/102: 1
+	// holdfast_metrics_label_overflow_total: 2
+}
+
+func ExampleWithOriginalNames() {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry, metrics.WithOriginalNames())
+	if err != nil {
+		panic(err)
+	}
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: m})
+	if err != nil {
+		panic(err)
+	}
+	pms.ForceOpen(errors.New("maintenance"))
+	fight(m, "101")
+	show(registry, "pms_circuit_breaker_state", "=101")
+	// Output:
+	// holdfast_lock_key_conflicts_total room_id=101: 1
+	// lock_conflicts_total room_id=101: 1
+	// pms_circuit_breaker_state: 2
+}
+
+func ExampleWithNamespace() {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry, metrics.WithNamespace("hotel"))
+	if err != nil {
+		panic(err)
+	}
+	fight(m, "room/101")
+	show(registry, "lock_conflicts_total")
+	// Output:
+	// hotel_lock_conflicts_total manager=rooms: 1
+}
+
+func ExampleMetrics_DB() {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry)
+	if err != nil {
+		panic(err)
+	}
+	var pool *sql.DB // from sql.Open, or from a *gorm.DB by its method DB
+	m.DB("trail", pool)
+	show(registry, "sql_connections")
+	// Output:
+}
+
+func ExampleCatalog() {
+	for _, s := range metrics.Catalog() {
+		if s.Unit == "bytes" {
+			fmt.Println(s.Type, s.Name, s.Buckets)
+		}
+	}
+	// Output:
+	// histogram holdfast_session_size_bytes [256 1024 4096 16384 65536 262144 1.048576e+06]
+	// gauge holdfast_audit_queue_bytes []
+}
+
+// fight has one conflict on each room.
+func fight(m *metrics.Metrics, rooms ...string) {
+	manager, err := lock.New(memlock.New(), lock.Config{Name: "rooms", Observer: m})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	defer manager.Close(ctx)
+	for _, room := range rooms {
+		if _, err := manager.TryAcquire(ctx, lock.Key(room)); err != nil {
+			panic(err)
+		}
+		if _, err := manager.TryAcquire(ctx, lock.Key(room)); !errors.Is(err, lock.ErrConflict) {
+			panic(err)
+		}
+	}
+}
+
+// show prints the counters and gauges whose line has one of the words in it.
+// A service serves its registry with promhttp instead.
+func show(g prometheus.Gatherer, words ...string) {
+	families, err := g.Gather()
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			line := f.GetName()
+			for _, l := range m.GetLabel() {
+				line += " " + l.GetName() + "=" + l.GetValue()
+			}
+			line += fmt.Sprint(": ", m.GetCounter().GetValue()+m.GetGauge().GetValue())
+			for _, word := range words {
+				if strings.Contains(line, word) {
+					fmt.Println(line)
+					break
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+type lockSeries struct {
+	ops                      [lock.OpClosed + 1][lock.Failed + 1]atomic.Uint64
+	took                     [lock.OpClosed + 1]prometheus.Histogram // nil for what is no operation
+	wait, hold               prometheus.Histogram
+	conflicts, lost, expired atomic.Uint64
+}
+
+func (m *Metrics) newLockSeries(label string) *lockSeries {
+	s := &lockSeries{wait: m.histogram(lockWait, label), hold: m.histogram(lockHold, label)}
+	for _, o := range lockOutcomes {
+		s.took[o.op] = m.histogram(lockTook, label, o.op.String())
+	}
+	return s
+}
+
+// ObserveLock implements [lock.Observer].
+func (m *Metrics) ObserveLock(_ context.Context, e lock.Event) {
+	if e.Source == nil || int(e.Op) >= len(lockSeries{}.ops) {
+		return
+	}
+	if e.Op == lock.OpCreated {
+		m.locks.add(e.Source.Name(), e.Source)
+		return
+	}
+	s := m.locks.at(e.Source.Name(), e.Source)
+	switch {
+	case e.Op == lock.OpLost:
+		s.lost.Add(1)
+	case e.Op == lock.OpExpired:
+		s.expired.Add(1)
+	case s.took[e.Op] == nil: // closed
+		return
+	default:
+		s.ops[e.Op][min(e.Result, lock.Failed)].Add(1)
+		took := e.Took
+		if e.Op == lock.OpAcquire {
+			took -= e.Waited
+			m.acquire(s, &e)
+		}
+		if e.Result != lock.Invalid { // nothing was sent
+			s.took[e.Op].Observe(took.Seconds())
+		}
+	}
+	if e.Op == lock.OpLost || e.Op == lock.OpRelease && e.Result == lock.OK {
+		s.hold.Observe(e.Held.Seconds())
+	}
+	if m.original != nil {
+		m.original.lock(e)
+	}
+}
+
+// acquire counts what only acquires have. Later events of a lease repeat how
+// long it was waited for.
+func (m *Metrics) acquire(s *lockSeries, e *lock.Event) {
+	if e.Waited > 0 {
+		s.wait.Observe(e.Waited.Seconds())
+	}
+	if e.Blocked || e.Result == lock.Conflicted {
+		s.conflicts.Add(1)
+		if m.keys != nil {
+			m.keys.count(contended(e))
+		}
+	}
+}
+
+// contended is the part of the resource that met the conflict, where the
+// event tells.
+func contended(e *lock.Event) lock.Resource {
+	if c, ok := errors.AsType[*lock.ConflictError](e.Err); ok && len(c.Conflicts) > 0 {
+		return c.Conflicts[0].Wanted
+	}
+	return e.Resource
+}
+
+func lockTotals(s lock.Stats) []float64 {
+	return []float64{float64(s.AuditErrors), float64(s.ObserverPanics)}
+}
+
+func (o output) lock(r reading[lock.Stats, lockSeries]) {
+	var held, renewing, waiting float64
+	for _, s := range r.live {
+		held += float64(s.Held)
+		renewing += float64(s.Renewing)
+		waiting += float64(s.Waiting)
+	}
+	o.put(lockHeld, held, r.label)
+	o.put(lockRenewing, renewing, r.label)
+	o.put(lockWaiting, waiting, r.label)
+	o.put(lockAuditErrors, r.totals[0], r.label)
+	o.put(observerPanics, r.totals[1], "lock", r.label)
+
+	for _, t := range lockOutcomes {
+		putOperation(o, lockOps, t, r.label, r.pushed.ops[t.op][:])
+		o.ch <- r.pushed.took[t.op]
+	}
+	o.ch <- r.pushed.wait
+	o.ch <- r.pushed.hold
+	o.put(lockConflicts, float64(r.pushed.conflicts.Load()), r.label)
+	o.put(lockLost, float64(r.pushed.lost.Load()), r.label)
+	o.put(lockExpired, float64(r.pushed.expired.Load()), r.label)
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Metrics observes breakers, lock managers, session managers and audit logs,
+// and is the one [prometheus.Collector] of all their series. Make it with
+// [New] and give it to each of them as Config.Observer. Safe for concurrent
+// use.
+//
+// An observed event costs no allocation and a few atomic additions; a call
+// through a breaker costs nothing. A scrape reads the Stats of each living
+// source and does no I/O.
+type Metrics struct {
+	namespace string
+	descs     [numSeries]*prometheus.Desc
+	version   string
+
+	breakers sources[circuitbreaker.Stats, breakerSeries]
+	locks    sources[lock.Stats, lockSeries]
+	sessions sources[session.Stats, sessionSeries]
+	logs     sources[audit.Stats, logSeries]
+	dbs      sources[sql.DBStats, struct{}]
+
+	keys     *keys           // nil without WithKeyLabel
+	original *originalSeries // nil without WithOriginalNames
+}
+
+var (
+	_ prometheus.Collector    = (*Metrics)(nil)
+	_ circuitbreaker.Observer = (*Metrics)(nil)
+	_ lock.Observer           = (*Metrics)(nil)
+	_ session.Observer        = (*Metrics)(nil)
+	_ audit.Observer          = (*Metrics)(nil)
+)
+
+// New returns a Metrics registered with reg, as a whole or not at all; a nil
+// reg means not registered, for those who do it themselves. Options that make
+// no sense, and names that reg has already, are errors; a second Metrics of
+// one namespace on one registry is a [prometheus.AlreadyRegisteredError]. Two
+// of them on registries of their own share nothing.
+func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	m := &Metrics{namespace: c.namespace, version: version()}
+	if c.key != nil {
+		m.keys = newKeys(c.key, c.max)
+	}
+	if c.original {
+		m.original = new(originalSeries)
+	}
+	for i, s := range catalog {
+		labels := s.labelNames()
+		if series(i) == lockKeyConflicts {
+			labels = []string{cmp.Or(c.label, defaultKeyLabel)}
+		}
+		m.descs[i] = prometheus.NewDesc(s.fullName(c.namespace), s.Help, labels, nil)
+	}
+	m.breakers.totals, m.breakers.births = breakerTotals, newBreakerSeries
+	m.locks.totals, m.locks.births = lockTotals, m.newLockSeries
+	m.sessions.totals, m.sessions.births = sessionTotals, m.newSessionSeries
+	m.logs.totals, m.logs.births = logTotals, m.newLogSeries
+	m.dbs.totals, m.dbs.births = dbTotals, func(string) *struct{} { return new(struct{}) }
+
+	if reg != nil {
+		if err := reg.Register(m); err != nil {
+			return nil, fmt.Errorf("metrics: register: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// Describe implements [prometheus.Collector].
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	for i, s := range catalog {
+		if s.Needs == needsKey && m.keys == nil || s.Needs == needsOriginal && m.original == nil {
+			continue
+		}
+		ch <- m.descs[i]
+	}
+}
+
+// Collect implements [prometheus.Collector]. It reads memory only.
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	o := output{m, ch}
+	breakers, locks := m.breakers.collect(), m.locks.collect()
+	sessions, logs, dbs := m.sessions.collect(), m.logs.collect(), m.dbs.collect()
+	for _, r := range breakers {
+		o.breaker(r)
+	}
+	for _, r := range locks {
+		o.lock(r)
+	}
+	for _, r := range sessions {
+		o.session(r)
+	}
+	for _, r := range logs {
+		o.log(r)
+	}
+	for _, r := range dbs {
+		o.db(r)
+	}
+	if m.keys != nil {
+		for key, n := range m.keys.snapshot() {
+			o.put(lockKeyConflicts, float64(n), key)
+		}
+		o.put(labelOverflow, float64(m.keys.other.Load()))
+	}
+	if m.original != nil {
+		o.original(breakers, sessions, dbs)
+	}
+	o.put(buildInfo, 1, m.version, runtime.Version())
+}
+
+// output sends series to a scrape.
+type output struct {
+	m  *Metrics
+	ch chan<- prometheus.Metric
+}
+
+// put sends one counter or gauge. An error, which takes wrong labels to
+// happen, reaches the one who scrapes.
+func (o output) put(s series, value float64, labels ...string) {
+	typ := prometheus.GaugeValue
+	if catalog[s].Type == Counter {
+		typ = prometheus.CounterValue
+	}
+	metric, err := prometheus.NewConstMetric(o.m.descs[s], typ, value, labels...)
+	if err != nil {
+		metric = prometheus.NewInvalidMetric(o.m.descs[s], err)
+	}
+	o.ch <- metric
+}
+
+// putOperation sends what an operation came to, by result.
+func putOperation[O, R enum](o output, s series, t outcomes[O, R], label string, counts []atomic.Uint64) {
+	for i := range counts {
+		if n := counts[i].Load(); n > 0 || slices.Contains(t.results, R(i)) {
+			o.put(s, float64(n), label, t.op.String(), R(i).String())
+		}
+	}
+}
+
+// histogram makes one child of a histogram. It belongs to whoever asked for
+// it and is sent by that one alone, so dropping it needs no bookkeeping.
+func (m *Metrics) histogram(s series, labels ...string) prometheus.Histogram {
+	c := catalog[s]
+	family := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: c.fullName(m.namespace), Help: c.Help, Buckets: c.Buckets,
+	}, c.labelNames())
+	return family.WithLabelValues(labels...).(prometheus.Histogram)
+}
+
+func (s Series) labelNames() []string {
+	var names []string
+	for _, l := range s.Labels {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+func version() string {
+	const module = "github.com/holdfast-go/holdfast"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == module {
+			return dep.Version
+		}
+	}
+	if info.Main.Path == module {
+		return cmp.Or(info.Main.Version, "unknown")
+	}
+	return "unknown"
+}
+
+// unix is when something last happened, as Prometheus counts time, or, before
+// that, when it could begin to happen: time() minus it then rises from there,
+// and nothing looks overdue at the start.
+func unix(happened, born time.Time) float64 {
+	if happened.IsZero() {
+		happened = born
+	}
+	return float64(happened.UnixNano()) / 1e9
+}

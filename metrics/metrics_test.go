@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+func TestTheSecondOnOneRegistryIsAnError(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	first, err := New(reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := New(reg)
+	already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
+	if second != nil || !ok || already.ExistingCollector != first || !strings.HasPrefix(err.Error(), "metrics: ") {
+		t.Fatalf("New = %v, %v; want an AlreadyRegisteredError that names the first", second, err)
+	}
+	if _, err := New(reg, WithNamespace("other")); err != nil {
+		t.Fatalf("another namespace: %v", err)
+	}
+}
+
+func TestANameThatIsTakenLeavesTheRegistryAsItWas(t *testing.T) {
+	for _, s := range Catalog() {
+		reg := prometheus.NewRegistry()
+		reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: s.Name, Help: "taken"}))
+		if m, err := New(reg, WithOriginalNames()); m != nil || err == nil || !strings.Contains(err.Error(), s.Name) {
+			t.Errorf("%s is taken: New = %v, %v", s.Name, m, err)
+		}
+		if got := scrape(t, reg); len(got) != 1 {
+			t.Errorf("%s is taken: half registered: %v", s.Name, got)
+		}
+	}
+}
+
+func TestNoRegistryMeansNotRegistered(t *testing.T) {
+	m, err := New(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewPedanticRegistry()
+	if err := prometheus.WrapRegistererWith(prometheus.Labels{"app": "bot"}, reg).Register(m); err != nil {
+		t.Fatal(err)
+	}
+	if got := mentions(scrape(t, reg), `holdfast_build_info{app="bot"`); len(got) != 1 {
+		t.Fatalf("build info: %v", got)
+	}
+}
+
+func TestTwoOnTwoRegistriesStayApart(t *testing.T) {
+	one, regOne := newMetrics(t)
+	_, regTwo := newMetrics(t)
+	src := named[lock.Stats](t, "rooms")
+	one.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: src})
+	expect(t, regOne, map[string]float64{`holdfast_lock_operations_total{manager="rooms",operation="acquire",result="success"}`: 1})
+	if got := mentions(scrape(t, regTwo), "rooms"); got != nil {
+		t.Fatalf("seen by the other: %v", got)
+	}
+}
+
+func TestOptionsThatMakeNoSenseAreErrors(t *testing.T) {
+	name := lock.Resource.Name
+	for _, c := range []struct {
+		why  string
+		opts []Option
+		says []string
+	}{
+		{"namespace with a dash", []Option{WithNamespace("hold-fast")}, []string{"WithNamespace", `"hold-fast"`}},
+		{"namespace that begins with a digit", []Option{WithNamespace("1st")}, []string{"WithNamespace"}},
+		{"label with a colon", []Option{WithKeyLabel("a:b", name, 1)}, []string{"WithKeyLabel", `"a:b"`}},
+		{"reserved label", []Option{WithKeyLabel("__name__", name, 1)}, []string{"WithKeyLabel"}},
+		{"empty label", []Option{WithKeyLabel("", name, 1)}, []string{"WithKeyLabel"}},
+		{"no function", []Option{WithKeyLabel("room", nil, 1)}, []string{"no function"}},
+		{"no room", []Option{WithKeyLabel("room", name, 0)}, []string{"at least 1"}},
+		{"original names twice", []Option{WithNamespace(""), WithOriginalNames()}, []string{"WithOriginalNames"}},
+		{"all at once", []Option{WithNamespace("é"), WithKeyLabel("", nil, -1)}, []string{"WithNamespace", "no label", "no function", "-1"}},
+	} {
+		for _, reg := range []prometheus.Registerer{nil, prometheus.NewRegistry()} {
+			m, err := New(reg, c.opts...)
+			if m != nil || err == nil {
+				t.Errorf("%s: New = %v, %v", c.why, m, err)
+				continue
+			}
+			for _, text := range c.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%s: %q does not say %q", c.why, err, text)
+				}
+			}
+		}
+	}
+}
+
+func TestTheNamespaceMayBeChosenOrLeftOut(t *testing.T) {
+	for namespace, want := range map[string]string{"": "build_info", "a:b_1": "a:b_1_build_info"} {
+		_, reg := newMetrics(t, WithNamespace(namespace))
+		if got := mentions(scrape(t, reg), want+"{"); len(got) != 1 {
+			t.Errorf("namespace %q: %v", namespace, got)
+		}
+	}
+}
+
+func TestANameThatIsNoTextCannotBreakAScrape(t *testing.T) {
+	m, reg := newMetrics(t)
+	b := named[circuitbreaker.Stats](t, "a\xffb")
+	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Changed, Source: b, To: circuitbreaker.Open})
+	l := named[lock.Stats](t, "\xff")
+	m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: l})
+	expect(t, reg, map[string]float64{
+		"holdfast_circuitbreaker_transitions_total{breaker=\"a\uFFFDb\",to=\"open\"}":                 1,
+		"holdfast_lock_operations_total{manager=\"\uFFFD\",operation=\"acquire\",result=\"success\"}": 1,
+	})
+}
+
+// A collector in a package variable would mix what two Metrics count.
+func TestNoPackageVariableHoldsACollector(t *testing.T) {
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			vars, ok := d.(*ast.GenDecl)
+			if !ok || vars.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range vars.Specs {
+				v := spec.(*ast.ValueSpec)
+				if v.Names[0].Name == "_" {
+					continue
+				}
+				ast.Inspect(v, func(n ast.Node) bool {
+					if id, ok := n.(*ast.Ident); ok && (id.Name == "prometheus" || id.Name == "atomic" || id.Name == "sync") {
+						t.Errorf("%s: variable %s uses %s", f.Name(), v.Names[0], id.Name)
+					}
+					return true
+				})
+			}
+		}
+	}
+}
+
+// noDatabase is a driver that connects to nothing.
+type noDatabase struct{}
+
+func (noDatabase) Connect(context.Context) (driver.Conn, error) { return nil, driver.ErrBadConn }
+func (noDatabase) Driver() driver.Driver                        { return nil }

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"slices"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// series is the place of a [Series] in the catalogue.
+type series int
+
+const (
+	breakerState series = iota
+	breakerCalls
+	breakerSlow
+	breakerStale
+	breakerShadow
+	breakerTransitions
+	breakerStateSeconds
+	breakerFailureRatio
+	breakerProbes
+
+	lockOps
+	lockTook
+	lockWait
+	lockHold
+	lockConflicts
+	lockKeyConflicts
+	lockLost
+	lockExpired
+	lockHeld
+	lockRenewing
+	lockWaiting
+	lockAuditErrors
+
+	sessionActive
+	sessionLimit
+	sessionBacklog
+	sessionInterval
+	sessionRunning
+	sessionLastCleanup
+	sessionOps
+	sessionTook
+	sessionBytes
+	sessionCleanups
+	sessionCleanupTook
+	sessionEnded
+	sessionCallbackErrors
+	sessionGivenUp
+
+	auditRecorded
+	auditWritten
+	auditDropped
+	auditWrites
+	auditRetries
+	auditTook
+	auditQueued
+	auditCapacity
+	auditQueuedBytes
+	auditOldest
+	auditLastSuccess
+
+	sqlConnections
+	sqlLimit
+	sqlWaits
+	sqlWaitSeconds
+
+	observerPanics
+	labelOverflow
+	buildInfo
+
+	origBreakerState
+	origLockOps
+	origLockConflicts
+	origLockExtensions
+	origSessionActive
+	origSessionCleanups
+	origSessionExpirations
+	origDBConnections
+	origDBTimeouts
+
+	numSeries
+)
+
+var (
+	breaker = open("breaker")
+	manager = open("manager")
+	log     = open("log")
+	db      = open("db")
+
+	inState          = closed("state", names(breakerStates)...)
+	lockOperation    = closed("operation", operations(lockOutcomes)...)
+	sessionOperation = closed("operation", operations(sessionOutcomes)...)
+)
+
+var catalog = [numSeries]Series{
+	breakerState: gauge("circuitbreaker_state",
+		"Breakers of this name that are in the state: 1 for the current state, 0 for the others.", breaker, inState),
+	breakerCalls: counter("circuitbreaker_calls_total",
+		"Calls, by what they told of the dependency; rejected ones never reached it.",
+		breaker, closed("result", "success", "failure", "ignored", "rejected")),
+	breakerSlow: counter("circuitbreaker_slow_calls_total",
+		"Calls that took at least Config.SlowCall; they are also counted as success or failure.", breaker),
+	breakerStale: counter("circuitbreaker_stale_results_total",
+		"Results of calls that began before the latest change of state; no rule looks at them.", breaker),
+	breakerShadow: counter("circuitbreaker_shadow_rejections_total",
+		"Calls that a breaker in shadow mode let through and would have rejected.", breaker),
+	breakerTransitions: counter("circuitbreaker_transitions_total",
+		"Changes of state, by the new state.", breaker, closed("to", names(breakerStates)...)),
+	breakerStateSeconds: counter("circuitbreaker_state_seconds_total",
+		"Time spent in each state.", breaker, inState),
+	breakerFailureRatio: gauge("circuitbreaker_failure_ratio",
+		"Share of failures among the successes and failures of the current window; 0 when it has none.", breaker),
+	breakerProbes: gauge("circuitbreaker_probes",
+		"Probes in flight.", breaker),
+
+	lockOps: counter("lock_operations_total",
+		"Operations, by how they ended. An acquire is one call, however long it waits; a renew is the watchdog's extend.",
+		manager, lockOperation, closed("result", results(lockOutcomes)...)),
+	lockTook: histogram(opBuckets, "lock_operation_duration_seconds",
+		"Time that operations took, without waiting for a conflict to end.", manager, lockOperation),
+	lockWait: histogram(waitBuckets, "lock_wait_duration_seconds",
+		"Time that acquires waited for a conflict to end, granted or not; those that did not wait are left out.", manager),
+	lockHold: histogram(holdBuckets, "lock_hold_duration_seconds",
+		"Time from acquiring to the release or the loss.", manager),
+	lockConflicts: counter("lock_conflicts_total",
+		"Acquires whose first try met a conflict, granted later or not.", manager),
+	lockKeyConflicts: counter("lock_key_conflicts_total",
+		"Acquires whose first try met a conflict, by key, of all managers; keys beyond the limit are counted as _other.",
+		open(defaultKeyLabel)).needs(needsKey),
+	lockLost: counter("lock_lost_total",
+		"Leases that ended under their holder.", manager),
+	lockExpired: counter("lock_expired_total",
+		"Expired holds that this process found and told of.", manager),
+	lockHeld: gauge("lock_held",
+		"Leases of this process that have not ended.", manager),
+	lockRenewing: gauge("lock_renewing",
+		"Leases of this process that the watchdog renews.", manager),
+	lockWaiting: gauge("lock_waiting",
+		"Acquires of this process that wait for a conflict to end.", manager),
+	lockAuditErrors: counter("lock_audit_errors_total",
+		"Audit events that the recorder did not take in time.", manager),
+
+	sessionActive: gauge("session_active",
+		"Sessions alive in the store, as counted by the latest cleanup cycle. Every process reports the same figure: aggregate with max.", manager),
+	sessionLimit: gauge("session_limit",
+		"Config.MaxSessions; 0 for none.", manager),
+	sessionBacklog: gauge("session_backlog",
+		"Expired sessions that the latest cleanup cycle of this process left for the next one.", manager),
+	sessionInterval: gauge("session_cleanup_interval_seconds",
+		"Config.CleanupInterval.", manager),
+	sessionRunning: gauge("session_cleanup_running",
+		"Cleanup loops of this process that are on.", manager),
+	sessionLastCleanup: gauge("session_cleanup_last_success_timestamp_seconds",
+		"When the latest cleanup cycle that finished its work ended; before the first one, when the manager was made.", manager),
+	sessionOps: counter("session_operations_total",
+		"Operations, by how they ended.", manager, sessionOperation, closed("result", results(sessionOutcomes)...)),
+	sessionTook: histogram(opBuckets, "session_operation_duration_seconds",
+		"Time that operations took, functions of the caller included, without waiting for other handlers of the session.", manager, sessionOperation),
+	sessionBytes: histogram(byteBuckets, "session_size_bytes",
+		"Size of encoded payloads as they were written.", manager),
+	sessionCleanups: counter("session_cleanup_total",
+		"Cleanup cycles, by how they ended.", manager, closed("result", cleanupResults[:]...)),
+	sessionCleanupTook: histogram(cleanupBuckets, "session_cleanup_duration_seconds",
+		"Time that cleanup cycles took.", manager),
+	sessionEnded: counter("session_ended_total",
+		"Sessions that ended, by why.", manager, closed("reason", names(session.EndCauses())...)),
+	sessionCallbackErrors: counter("session_callback_errors_total",
+		"Calls of Config.OnExpire that failed or panicked.", manager),
+	sessionGivenUp: counter("session_given_up_total",
+		"Expired sessions that were given up after OnExpire had failed too often; they are also counted as ended.", manager),
+
+	auditRecorded: counter("audit_recorded_total",
+		"Events that the log accepted.", log),
+	auditWritten: counter("audit_written_total",
+		"Events that the sink stored.", log),
+	auditDropped: counter("audit_dropped_total",
+		"Events that are not in the sink and will not be, by why.", log, closed("reason", names(audit.DropReasons())...)),
+	auditWrites: counter("audit_writes_total",
+		"Tries to write a batch, by how they ended.", log, closed("result", writeResults[:]...)),
+	auditRetries: counter("audit_retries_total",
+		"Tries to write a batch after an earlier one failed.", log),
+	auditTook: histogram(opBuckets, "audit_write_duration_seconds",
+		"Time that tries to write a batch took.", log),
+	auditQueued: gauge("audit_queue_length",
+		"Events accepted and not yet in the sink.", log),
+	auditCapacity: gauge("audit_queue_capacity",
+		"Events that the queue can hold.", log),
+	auditQueuedBytes: gauge("audit_queue_bytes",
+		"Size of the events accepted and not yet in the sink.", log),
+	auditOldest: gauge("audit_oldest_pending_seconds",
+		"Age of the oldest event that is not yet in the sink; 0 for none.", log),
+	auditLastSuccess: gauge("audit_last_success_timestamp_seconds",
+		"When the sink last took a batch; before the first one, when the log was made.", log),
+
+	sqlConnections: gauge("sql_connections",
+		"Open connections of the pool.", db, closed("state", "in_use", "idle")).needs(needsDB),
+	sqlLimit: gauge("sql_connections_limit",
+		"Connections that the pool may open; 0 for no limit.", db).needs(needsDB),
+	sqlWaits: counter("sql_waits_total",
+		"Times that a caller waited for a connection.", db).needs(needsDB),
+	sqlWaitSeconds: counter("sql_wait_seconds_total",
+		"Time that callers waited for a connection.", db).needs(needsDB),
+
+	observerPanics: counter("observer_panics_total",
+		"Panics of observers that were contained, by component and the name of its breaker, manager or log.",
+		closed("component", "circuitbreaker", "lock", "session", "audit"), open("name")),
+	labelOverflow: counter("metrics_label_overflow_total",
+		"Conflicts that were counted under the key _other.").needs(needsKey),
+	buildInfo: gauge("build_info",
+		"Always 1; the labels tell the versions of holdfast and of Go.", open("version"), open("go_version")),
+
+	origBreakerState: gauge("pms_circuit_breaker_state",
+		"State of the breaker named pms: 0 closed or disabled, 1 half-open, 2 open.").needs(needsOriginal),
+	origLockOps: counter("lock_operations_total",
+		"Operations of all lock managers.",
+		closed("operation", "acquire", "extend", "release"), closed("result", originalResults[:]...)).needs(needsOriginal),
+	origLockConflicts: counter("lock_conflicts_total",
+		"Acquires that met a conflict, of all lock managers; rooms beyond the limit are counted as _other.",
+		open(defaultKeyLabel)).needs(needsOriginal),
+	origLockExtensions: counter("lock_extensions_total",
+		"Extensions by holders, of all lock managers.", closed("result", originalResults[:]...)).needs(needsOriginal),
+	origSessionActive: gauge("session_active_total",
+		"Sessions alive, as counted by the latest cleanup cycles of all session managers.").needs(needsOriginal),
+	origSessionCleanups: counter("session_cleanup_total",
+		"Cleanup cycles of all session managers.", closed("result", cleanupResults[:]...)).needs(needsOriginal),
+	origSessionExpirations: counter("session_expirations_total",
+		"Sessions that ended by themselves, of all session managers.", closed("reason", names(originalReasons)...)).needs(needsOriginal),
+	origDBConnections: gauge("db_connections_active",
+		"Connections in use, of all pools given to DB.").needs(needsOriginal),
+	origDBTimeouts: counter("db_statement_timeouts_total",
+		"Writes of audit batches that ran out of time.").needs(needsOriginal),
+}
+
+var (
+	opBuckets      = []float64{.001, .0025, .005, .01, .025, .1, .5}
+	waitBuckets    = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+	holdBuckets    = []float64{.1, .5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600}
+	cleanupBuckets = []float64{.01, .05, .1, .5, 1, 5, 10, 30, 60, 300}
+	byteBuckets    = []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20}
+)
+
+var breakerStates = []circuitbreaker.State{
+	circuitbreaker.Closed, circuitbreaker.HalfOpen, circuitbreaker.Open, circuitbreaker.ForcedOpen, circuitbreaker.Disabled,
+}
+
+// outcomes are the results that an operation can have: those are there from
+// the start, at 0. A result that is not listed is still counted, and appears
+// when it happens.
+type outcomes[O, R enum] struct {
+	op      O
+	results []R
+}
+
+type enum interface {
+	~uint8
+	String() string
+}
+
+var lockOutcomes = []outcomes[lock.Op, lock.Result]{
+	{lock.OpAcquire, []lock.Result{lock.OK, lock.Conflicted, lock.TimedOut, lock.Canceled, lock.Invalid, lock.Unavailable, lock.AuditFailed, lock.Failed}},
+	{lock.OpExtend, []lock.Result{lock.OK, lock.MaxReached, lock.NotHeld, lock.Canceled, lock.Invalid, lock.Unavailable, lock.Failed}},
+	{lock.OpRenew, []lock.Result{lock.OK, lock.MaxReached, lock.NotHeld, lock.Unavailable, lock.Failed}},
+	{lock.OpResume, []lock.Result{lock.OK, lock.NotHeld, lock.Canceled, lock.Invalid, lock.Unavailable, lock.Failed}},
+	{lock.OpRelease, []lock.Result{lock.OK, lock.NotHeld, lock.Canceled, lock.Unavailable, lock.Failed}},
+	{lock.OpForceRelease, []lock.Result{lock.OK, lock.NotHeld, lock.Canceled, lock.Invalid, lock.Unavailable, lock.Failed}},
+}
+
+var sessionOutcomes = []outcomes[session.Op, session.Result]{
+	{session.OpCreate, []session.Result{session.OK, session.TooLarge, session.Full, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpOpen, []session.Result{session.OK, session.TooLarge, session.Full, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpGet, []session.Result{session.OK, session.NotFound, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpPeek, []session.Result{session.OK, session.NotFound, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpTouch, []session.Result{session.OK, session.NotFound, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpSave, []session.Result{session.OK, session.NotFound, session.Conflicted, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpUpdate, []session.Result{session.OK, session.NotFound, session.Conflicted, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpExclusive, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Busy, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpRotate, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpBind, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Full, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpDelete, []session.Result{session.OK, session.NotFound, session.Unavailable, session.Canceled, session.Failed}},
+}
+
+func operations[O, R enum](table []outcomes[O, R]) []string {
+	var ops []O
+	for _, o := range table {
+		ops = append(ops, o.op)
+	}
+	return names(ops)
+}
+
+// results lists the results of all operations in the order of their values.
+func results[O, R enum](table []outcomes[O, R]) []string {
+	var all []R
+	for _, o := range table {
+		all = append(all, o.results...)
+	}
+	slices.Sort(all)
+	return names(slices.Compact(all))
+}
+
+func names[T enum](values []T) []string {
+	var text []string
+	for _, v := range values {
+		text = append(text, v.String())
+	}
+	return text
+}

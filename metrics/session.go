@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+type sessionSeries struct {
+	ops                     [session.OpCleanup + 1][session.Failed + 1]atomic.Uint64
+	took                    [session.OpCleanup + 1]prometheus.Histogram // nil for what is no operation
+	bytes, cleanup          prometheus.Histogram
+	cleanups                [len(cleanupResults)]atomic.Uint64
+	ended                   [session.InvalidFormat + 1]atomic.Uint64
+	callbackErrors, givenUp atomic.Uint64
+	backlog                 atomic.Int64
+}
+
+// cleanupResults are the results of a cleanup cycle, in the order of
+// sessionSeries.cleanups.
+var cleanupResults = [...]string{"success", "error"}
+
+func (m *Metrics) newSessionSeries(label string) *sessionSeries {
+	s := &sessionSeries{bytes: m.histogram(sessionBytes, label), cleanup: m.histogram(sessionCleanupTook, label)}
+	for _, o := range sessionOutcomes {
+		s.took[o.op] = m.histogram(sessionTook, label, o.op.String())
+	}
+	return s
+}
+
+// ObserveSession implements [session.Observer].
+func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
+	if e.Source == nil || int(e.Op) >= len(sessionSeries{}.ops) {
+		return
+	}
+	if e.Op == session.OpCreated {
+		m.sessions.add(e.Source.Name(), e.Source)
+		return
+	}
+	s := m.sessions.at(e.Source.Name(), e.Source)
+	switch {
+	case e.Op == session.OpEnded:
+		if int(e.Cause) < len(s.ended) {
+			s.ended[e.Cause].Add(1)
+		}
+	case e.Op == session.OpCleanup:
+		s.cleaned(e)
+	case s.took[e.Op] != nil:
+		s.ops[e.Op][min(e.Result, session.Failed)].Add(1)
+		s.took[e.Op].Observe((e.Took - e.Waited).Seconds())
+		if e.Bytes > 0 && e.Result == session.OK && !reads(e.Op) {
+			s.bytes.Observe(float64(e.Bytes))
+		}
+	}
+	if m.original != nil {
+		m.original.session(e)
+	}
+}
+
+// reads tells whether an operation leaves the payload as it is.
+func reads(op session.Op) bool {
+	return op == session.OpGet || op == session.OpPeek || op == session.OpTouch
+}
+
+func (s *sessionSeries) cleaned(e session.Event) {
+	s.cleanups[cleanupResult(e)].Add(1)
+	s.cleanup.Observe(e.Took.Seconds())
+	s.backlog.Store(e.Report.Backlog)
+	s.callbackErrors.Add(uint64(max(0, e.Report.CallbackErrors)))
+	s.givenUp.Add(uint64(max(0, e.Report.Dead)))
+}
+
+// cleanupResult is the place of a cycle's result in cleanupResults.
+func cleanupResult(e session.Event) int {
+	if e.Result == session.OK {
+		return 0
+	}
+	return 1
+}
+
+func sessionTotals(s session.Stats) []float64 { return []float64{float64(s.ObserverPanics)} }
+
+// active is the number of sessions under a name. Managers of one name see one
+// store, so the figures are not added up.
+func active(r reading[session.Stats, sessionSeries]) (n int64) {
+	for _, s := range r.live {
+		n = max(n, s.Active)
+	}
+	return n
+}
+
+func (o output) session(r reading[session.Stats, sessionSeries]) {
+	var limit int64
+	var interval time.Duration
+	var latest time.Time
+	var running float64
+	for _, s := range r.live {
+		limit = max(limit, s.MaxSessions)
+		interval = max(interval, s.Interval)
+		if s.LastComplete.After(latest) {
+			latest = s.LastComplete
+		}
+		if s.Running {
+			running++
+		}
+	}
+	o.put(sessionActive, float64(active(r)), r.label)
+	o.put(sessionLimit, float64(limit), r.label)
+	o.put(sessionInterval, interval.Seconds(), r.label)
+	o.put(sessionRunning, running, r.label)
+	o.put(sessionLastCleanup, unix(latest, r.since), r.label)
+	o.put(observerPanics, r.totals[0], "session", r.label)
+
+	for _, t := range sessionOutcomes {
+		putOperation(o, sessionOps, t, r.label, r.pushed.ops[t.op][:])
+		o.ch <- r.pushed.took[t.op]
+	}
+	o.ch <- r.pushed.bytes
+	o.ch <- r.pushed.cleanup
+	for i, result := range cleanupResults {
+		o.put(sessionCleanups, float64(r.pushed.cleanups[i].Load()), r.label, result)
+	}
+	for _, cause := range session.EndCauses() {
+		o.put(sessionEnded, float64(r.pushed.ended[cause].Load()), r.label, cause.String())
+	}
+	o.put(sessionBacklog, float64(r.pushed.backlog.Load()), r.label)
+	o.put(sessionCallbackErrors, float64(r.pushed.callbackErrors.Load()), r.label)
+	o.put(sessionGivenUp, float64(r.pushed.givenUp.Load()), r.label)
+}
