@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+
+// A room is booked through all five packages, in one function. Redis and the
+// database are inside this process.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/glebarez/sqlite"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"gorm.io/gorm"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/audit/gormsink"
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/redislock"
+	"github.com/holdfast-go/holdfast/metrics"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/redissession"
+)
+
+// Chat is what is remembered of a conversation.
+type Chat struct{ Reference string }
+
+// program is the smallest one that uses everything.
+func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb redis.UniversalClient, guest string, checkIn, checkOut time.Time) (reference string, err error) {
+	m, err := metrics.New(reg) // one value observes everything
+	if err != nil {
+		return "", err
+	}
+	trail, err := audit.New(gormsink.New(db), audit.Config{Observer: m}) // queued, batched, retried
+	if err != nil {
+		return "", err
+	}
+	defer trail.Close(context.WithoutCancel(ctx)) // drains
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", FailureRate: 0.5, Observer: m})
+	if err != nil {
+		return "", err
+	}
+	rooms, err := lock.New(redislock.New(rdb), lock.Config{Name: "rooms", MaxExtensions: 3, Audit: trail, Observer: m})
+	if err != nil {
+		return "", err
+	}
+	chats, err := session.New(redissession.New(rdb), session.Config[Chat]{Name: "chats", IdleTimeout: 30 * time.Minute, Observer: m})
+	if err != nil {
+		return "", err
+	}
+
+	lease, err := rooms.TryAcquire(ctx, lock.Nights("room/101", checkIn, checkOut), lock.Holder(guest))
+	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
+		return "", taken(conflict.Conflicts[0].Hold) // who, which nights, for how long still
+	}
+	if err != nil {
+		return "", err
+	}
+	defer lease.Release(ctx)
+
+	ref, err := circuitbreaker.Do(lease.Context(ctx), pms, func(ctx context.Context) (string, error) {
+		return book(ctx, guest, lease.Fence()) // stops with the guest or the lease; carries the fence
+	})
+	if err != nil {
+		return "", err
+	}
+	_, _, err = chats.Open(ctx, session.Key{Channel: "web", Peer: guest}, Chat{Reference: ref})
+	return ref, err
+}
+
+func taken(h lock.Hold) error {
+	return fmt.Errorf("%s holds %s for %s still", h.Holder, h.Resource, h.Left.Round(time.Second))
+}
+
+func book(_ context.Context, guest string, fence uint64) (string, error) {
+	return fmt.Sprintf("booked for %s with a fence: %t", guest, fence > 0), nil
+}
+
+func main() {
+	ctx := context.Background()
+	server := miniredis.NewMiniRedis()
+	server.ClockTTL(true)
+	defer server.Close()
+	rdb := redis.NewClient(&redis.Options{
+		Addr:                  "127.0.0.1:0", // never dialled
+		Dialer:                func(context.Context, string, string) (net.Conn, error) { return server.Dial() },
+		ContextTimeoutEnabled: true,
+	})
+	defer rdb.Close()
+	db, err := gorm.Open(sqlite.Open(":memory:"), &gorm.Config{})
+	check(err)
+	pool, err := db.DB()
+	check(err)
+	defer pool.Close()
+	pool.SetMaxOpenConns(1) // each connection would be a database of its own
+	check(gormsink.New(db).Migrate(ctx))
+
+	in := time.Date(2026, time.December, 12, 0, 0, 0, 0, time.UTC)
+	reference, err := program(ctx, prometheus.NewRegistry(), db, rdb, "ana", in, in.AddDate(0, 0, 3))
+	check(err)
+	fmt.Println(reference)
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

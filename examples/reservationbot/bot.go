@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/audit/gormsink"
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/redislock"
+	"github.com/holdfast-go/holdfast/metrics"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/redissession"
+)
+
+// bot is everything wired together.
+type bot struct {
+	options  options
+	started  time.Time
+	registry *prometheus.Registry
+	pms      *hotel.Client
+	breaker  *circuitbreaker.Breaker
+	trail    *audit.Log
+	sink     *gormsink.Sink
+	rooms    *lock.Manager
+	chats    *session.Manager[desk.Chat]
+	desk     *desk.Desk
+	oracle   *oracle // of a storm with locks; else nil
+	closers  []closer
+}
+
+const holdFor = 5 * time.Minute
+
+// wire builds the bot from the outside in. Each part registers how it is
+// closed right after it is opened, and close runs that backwards: the cleanup
+// of sessions, the locks, the audit trail that they write to, and then the
+// PMS, Redis and the database that all of these need.
+func (b *bot) wire(ctx context.Context) error {
+	watch, err := metrics.New(b.registry)
+	if err != nil {
+		return err
+	}
+	db, err := b.openDatabase(watch)
+	if err != nil {
+		return err
+	}
+	rdb, err := b.openRedis(ctx)
+	if err != nil {
+		return err
+	}
+	if b.pms, err = b.openPMS(); err != nil {
+		return err
+	}
+	b.sink = gormsink.New(db)
+	if err := b.sink.Migrate(ctx); err != nil {
+		return err
+	}
+	b.trail, err = audit.New(b.sink, audit.Config{Observer: watch})
+	if err != nil {
+		return err
+	}
+	b.closing("audit trail", b.trail.Close)
+	b.rooms, err = lock.New(redislock.New(rdb), lock.Config{
+		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.trail, Observer: lock.Observers(watch, b.witness()),
+	})
+	if err != nil {
+		return err
+	}
+	b.closing("locks", b.rooms.Close)
+	b.chats, err = session.New(redissession.New(rdb), session.Config[desk.Chat]{
+		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
+		MaxSessions: 5000, Timeout: 5 * time.Second, Observer: watch,
+	})
+	if err != nil {
+		return err
+	}
+	if err := b.chats.Start(); err != nil {
+		return err
+	}
+	b.closing("sessions", b.chats.Stop)
+	b.breaker, err = circuitbreaker.New(circuitbreaker.Config{
+		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: watch,
+		OpenFor: circuitbreaker.Backoff{Base: 2 * time.Second, Max: time.Minute},
+	})
+	if err != nil {
+		return err
+	}
+	own, err := desk.NewMetrics(b.registry)
+	if err != nil {
+		return err
+	}
+	b.desk = &desk.Desk{
+		Detector: talk.Detector{Today: b.today}, PMS: b.pms, Holds: b.holds(),
+		Chats: b.chats, Breaker: b.breaker, Audit: b.trail, Metrics: own,
+		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
+		Places: make(chan struct{}, connections),
+	}
+	return nil
+}
+
+// open wires a bot, or closes what it has opened when that fails.
+func open(ctx context.Context, o options) (*bot, error) {
+	b := &bot{options: o, started: time.Now(), registry: prometheus.NewRegistry()}
+	if err := b.wire(ctx); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	return b, nil
+}
+
+// holds are the locks, unless this is the control without.
+func (b *bot) holds() desk.Holds {
+	if b.options.noLocks {
+		return desk.NoLocks{}
+	}
+	return desk.Locks{Manager: b.rooms}
+}
+
+// witness watches the locks of a storm.
+func (b *bot) witness() lock.Observer {
+	if b.options.storm == 0 || b.options.noLocks {
+		return nil
+	}
+	b.oracle = newOracle()
+	return b.oracle
+}
+
+// today is the calendar's, but fixed for a script or a storm, so that these
+// go the same way every time.
+func (b *bot) today() hotel.Date {
+	if b.options.script != "" || b.options.storm > 0 {
+		return hotel.Day(2026, time.December, 1)
+	}
+	return hotel.DateOf(time.Now())
+}
+
+type closer struct {
+	name  string
+	close func(context.Context) error
+}
+
+// closing registers how a part that was just opened is closed.
+func (b *bot) closing(name string, close func(context.Context) error) {
+	b.closers = append(b.closers, closer{name, close})
+}
+
+// closeWithin bounds close. It does not inherit a context: the usual reason to
+// close is that one has ended.
+const closeWithin = 15 * time.Second
+
+// close closes the parts, the latest opened first.
+func (b *bot) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	var errs []error
+	for _, c := range slices.Backward(b.closers) {
+		if err := c.close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
+		}
+	}
+	b.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+)
+
+// start wires a bot as the arguments say, and closes it with the test.
+func start(t *testing.T, args ...string) *bot {
+	t.Helper()
+	o, err := parseOptions(args, func(string) string { return "" }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return b
+}
+
+func TestTheScriptGoesAsItsGoldenAnswerSays(t *testing.T) {
+	want, err := os.ReadFile("testdata/booking.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := command(t, "-script", "testdata/booking.txt")
+	if code != 0 || errs != "" {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	wanted := strings.Split(string(want), "\n")
+	for i, line := range strings.Split(out, "\n") {
+		if i >= len(wanted) || line != wanted[i] {
+			t.Fatalf("line %d of booking.golden differs; the bot prints\n%s", i+1, out)
+		}
+	}
+	if strings.Count(out, "\n") != strings.Count(string(want), "\n") {
+		t.Errorf("the bot prints fewer lines than booking.golden has:\n%s", out)
+	}
+}
+
+func TestAScriptCanComeFromStandardInput(t *testing.T) {
+	var out, errs bytes.Buffer
+	in := strings.NewReader("!guest ana\nhello\n")
+	code := run(t.Context(), []string{"-script", "-"}, func(string) string { return "" }, in, &out, &errs)
+	if code != 0 || !strings.Contains(out.String(), "ana> hello\nbot> Try") {
+		t.Errorf("exit code %d, %q, %q", code, out.String(), errs.String())
+	}
+}
+
+func TestAScriptLineThatMakesNoSenseIsNamed(t *testing.T) {
+	b := start(t, "-script", "-")
+	for _, line := range []string{"!", "!dance now", "!pms sleepy", "!wait long", "!wait -1s", "!show money", "!guest"} {
+		err := play(t.Context(), b, strings.NewReader("\n"+line+"\n"), new(bytes.Buffer))
+		if err == nil || !strings.HasPrefix(err.Error(), "line 2: ") {
+			t.Errorf("%s: %v, want an error that names line 2", line, err)
+		}
+	}
+}
+
+func TestAHangingPMSCostsAMessageOneSecondAndNotItsHold(t *testing.T) {
+	b := start(t, "-script", "-")
+	script := "!pms hanging\nhold room 101 from 2026-12-12 to 2026-12-15\n!pms healthy\nbook\n!show holds\n"
+	var out bytes.Buffer
+	if err := play(t.Context(), b, strings.NewReader(script), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"I keep room 101 for you", "Booked: room 101", "nothing is held"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestAMissingScriptOrServerIsOneErrorAndExitCode1(t *testing.T) {
+	for _, args := range [][]string{
+		{"-script", "testdata/none.txt"},
+		{"-script", "-", "-redis", "127.0.0.1:1"},
+		{"-script", "-", "-audit", "sqlite:/no/such/folder/audit.db"},
+	} {
+		if code, _, errs := command(t, args...); code != 1 || !strings.HasPrefix(errs, "reservationbot: ") {
+			t.Errorf("%v: exit code %d, %q", args, code, errs)
+		}
+	}
+}
+
+func TestCloseGoesFromTheUsersOfAPartToThePart(t *testing.T) {
+	b := start(t, "-script", "-")
+	var order []string
+	for _, c := range b.closers {
+		order = append(order, c.name)
+	}
+	want := "temporary folder, audit database, embedded Redis, Redis client, simulated PMS, PMS client, audit trail, locks, sessions"
+	if got := strings.Join(order, ", "); got != want {
+		t.Errorf("opened, and closed in reverse: %s\nwant %s", got, want)
+	}
+}
+
+func TestAClosedBotHasItsTrailInTheDatabase(t *testing.T) {
+	file := t.TempDir() + "/audit.db"
+	b := start(t, "-script", "-", "-audit", "sqlite:"+file)
+	b.desk.Answer(t.Context(), "ana", "hold room 101 from 2026-12-12 to 2026-12-15")
+	if err := b.close(); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, "-script", "-", "-audit", "sqlite:"+file)
+	events, err := again.latestEvents(context.Background(), 10)
+	if err != nil || len(events) != 1 || events[0].Type != "lock.acquired" {
+		t.Errorf("the trail has %v, %v", events, err)
+	}
+}
+
+func TestTheCleanupIntervalReachesTheSessions(t *testing.T) {
+	o, err := parseOptions(nil, func(string) string { return "7" }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := b.chats.Stats()
+	if s.Interval != 7*time.Second || !s.Running {
+		t.Errorf("the cleanup runs every %s: %t", s.Interval, s.Running)
+	}
+	if err := b.close(); err != nil {
+		t.Error(err)
+	}
+	if b.chats.Stats().Running {
+		t.Error("the cleanup runs on after the bot was closed")
+	}
+}
+
+func TestBotsOnOneRedisAndPMSShareRoomsAndConversations(t *testing.T) {
+	redis := miniredis.NewMiniRedis()
+	redis.ClockTTL(true)
+	if err := redis.StartAddr("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(redis.Close)
+	pms, err := hotel.StartSimulator(hotel.Rooms(2), 1, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pms.Close() })
+	shared := []string{"-rooms", "2", "-redis", redis.Addr(), "-pms", pms.URL}
+
+	one, two := start(t, append(shared, "-script", "-")...), start(t, append(shared, "-script", "-")...)
+	one.desk.Answer(t.Context(), "ana", "hold room 101 from 2026-12-12 to 2026-12-15")
+	if r := two.desk.Answer(t.Context(), "ben", "book room 101 from 2026-12-14 to 2026-12-16"); r.Hold == nil {
+		t.Errorf("the other bot's hold is not seen: %q", r.Text)
+	}
+	if r := two.desk.Answer(t.Context(), "ana", "book"); r.Booking == nil {
+		t.Errorf("the other bot's hold cannot be booked: %q", r.Text)
+	}
+
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if _, r := stormOf(t, append(shared, "-storm", "30")...); r.DoubleBookings != 0 || r.Errors != 0 {
+				t.Errorf("two storms at once: %+v", r)
+			}
+		})
+	}
+	wg.Wait()
+}

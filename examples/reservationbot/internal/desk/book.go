@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+
+package desk
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+)
+
+// book holds the stay, asks whether it is free, books it with the hold's
+// fence, and lets go. The hold's ID is the order's key: if an answer of the
+// PMS gets lost, the next try with the same hold gets the same booking.
+func (t *turn) book(ctx context.Context) {
+	hold, stay, ok := t.take(ctx)
+	if !ok || !t.unbooked(ctx, hold, stay) {
+		return
+	}
+	pause(ctx, t.Think)
+	order := hotel.Order{Key: hold.ID(), Guest: t.guest, Stay: stay, Fence: hold.Fence()}
+	booking, err := ask(hold.Context(ctx), t, "book", func(ctx context.Context) (hotel.Booking, error) {
+		return t.PMS.Book(ctx, order)
+	})
+	switch {
+	case errors.Is(err, hotel.ErrStaleFence):
+		t.release(ctx, hold)
+		t.forget(stay)
+	case err != nil:
+		t.noAnswerButHeld(ctx, hold, stay, err)
+	default:
+		t.release(ctx, hold)
+		t.chat.addBooking(booking)
+		t.reply.Booking = &booking
+		t.say(OK, talk.Booked, stay.Room, stay.Nights(), booking.Reference)
+		t.record(ctx, "booking.confirmed", audit.Success, booking.Reference, stay)
+	}
+}
+
+// unbooked asks the PMS whether the held nights are free. If not, it releases
+// the hold and says so; without an answer it keeps the hold.
+func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
+	bookings, err := ask(hold.Context(ctx), t, "list", func(ctx context.Context) ([]hotel.Booking, error) {
+		return t.PMS.Bookings(ctx, stay, hold.Fence())
+	})
+	switch {
+	case errors.Is(err, hotel.ErrStaleFence):
+		t.release(ctx, hold)
+		t.forget(stay)
+		return false
+	case err != nil:
+		t.noAnswerButHeld(ctx, hold, stay, err)
+		return false
+	}
+	bookings = slices.DeleteFunc(bookings, func(b hotel.Booking) bool {
+		return b.Key == hold.ID() // made by an earlier try, whose answer got lost
+	})
+	if len(bookings) == 0 {
+		return true
+	}
+	t.release(ctx, hold)
+	t.reply.Stay, t.reply.Booking = stay, &bookings[0]
+	t.say(Refused, talk.BookedByOther, stay.Room, taken(stay, bookings))
+	return false
+}
+
+// taken lists the nights of the stay that are booked.
+func taken(stay hotel.Stay, bookings []hotel.Booking) (nights []hotel.Date) {
+	for _, night := range stay.Nights() {
+		alone := hotel.Stay{Room: stay.Room, In: night, Out: night.Plus(1)}
+		if slices.ContainsFunc(bookings, func(b hotel.Booking) bool { _, yes := alone.Overlap(b.Stay); return yes }) {
+			nights = append(nights, night)
+		}
+	}
+	return nights
+}
+
+// cancel gives up the kept hold or, without one, a booking: the one with the
+// reference that the guest gives, or the latest.
+func (t *turn) cancel(ctx context.Context) {
+	if t.chat.Kept != nil && t.request.Reference == "" {
+		stay := t.chat.Kept.Stay
+		t.letGo(ctx)
+		t.say(OK, talk.HoldCanceled, stay.Room, stay.Nights())
+		return
+	}
+	i := len(t.chat.Bookings) - 1
+	if r := t.request.Reference; r != "" {
+		i = slices.IndexFunc(t.chat.Bookings, func(b hotel.Booking) bool { return b.Reference == r })
+	}
+	if i < 0 {
+		t.say(Refused, talk.NothingToCancel)
+		return
+	}
+	b := t.chat.Bookings[i]
+	_, err := ask(ctx, t, "cancel", func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, t.PMS.Cancel(ctx, b.Reference)
+	})
+	if err != nil && !errors.Is(err, hotel.ErrNoBooking) {
+		t.noAnswer(err)
+		return
+	}
+	t.chat.Bookings = slices.Delete(t.chat.Bookings, i, i+1)
+	t.say(OK, talk.BookingCanceled, b.Stay.Room, b.Stay.Nights(), b.Reference)
+	t.record(ctx, "booking.canceled", audit.Success, b.Reference, b.Stay)
+}
+
+// availability lists the rooms that are neither booked nor held.
+func (t *turn) availability(ctx context.Context) {
+	stay, ok := t.wanted()
+	if !ok {
+		return
+	}
+	rooms, err := ask(ctx, t, "free", func(ctx context.Context) ([]string, error) { return t.PMS.Free(ctx, stay.In, stay.Out) })
+	if err != nil {
+		t.noAnswer(err)
+		return
+	}
+	var free []string
+	for _, room := range rooms {
+		if stay.Room != "" && room != stay.Room {
+			continue
+		}
+		held, err := t.Holds.Held(ctx, hotel.Stay{Room: room, In: stay.In, Out: stay.Out})
+		if err != nil {
+			t.lockTrouble(err)
+			return
+		}
+		if !held {
+			free = append(free, room)
+		}
+	}
+	if len(free) == 0 {
+		t.say(Refused, talk.NoFreeRoom, stay.Nights())
+		return
+	}
+	t.say(OK, talk.FreeRooms, stay.Nights(), free)
+}
+
+// ask calls the PMS through the breaker. A refusal shows that the PMS is
+// there, so it says nothing bad about its health.
+func ask[T any](ctx context.Context, t *turn, operation string, call func(context.Context) (T, error)) (T, error) {
+	return circuitbreaker.Do(ctx, t.Breaker, func(ctx context.Context) (T, error) {
+		ctx, cancel := context.WithTimeout(ctx, t.PMSTimeout)
+		defer cancel()
+		start := time.Now()
+		answer, err := call(ctx)
+		t.Metrics.called(operation, err, time.Since(start))
+		if refusal(err) {
+			err = circuitbreaker.Ignore(err)
+		}
+		return answer, err
+	})
+}
+
+func refusal(err error) bool {
+	return errors.Is(err, hotel.ErrStaleFence) || errors.Is(err, hotel.ErrNoBooking)
+}
+
+// noAnswer is the fallback when there is nothing to keep.
+func (t *turn) noAnswer(err error) {
+	t.Metrics.fellBack(fallbackReason(err))
+	t.say(Fallback, talk.NoAnswer)
+}
+
+// noAnswerButHeld is the fallback that keeps the hold for another try.
+func (t *turn) noAnswerButHeld(ctx context.Context, hold Hold, stay hotel.Stay, err error) {
+	if hold.Err() != nil {
+		t.forget(stay) // it ended while the PMS was being asked
+		return
+	}
+	reason := fallbackReason(err)
+	t.Metrics.fellBack(reason)
+	t.say(Fallback, talk.NoAnswerButHeld, stay.Room, stay.Nights(), left(hold))
+	t.keep(hold, stay)
+	t.record(ctx, "booking.deferred", audit.Failure, reason, stay)
+}
+
+func fallbackReason(err error) string {
+	if errors.Is(err, circuitbreaker.ErrOpen) {
+		return "breaker_open"
+	}
+	return "pms_error"
+}
+
+// release ends the hold. If that fails, the hold ends by itself.
+func (t *turn) release(ctx context.Context, h Hold) {
+	_ = h.Release(ctx)
+	t.chat.Kept = nil
+}
+
+// recording bounds how long an answer waits for the audit trail.
+const recording = 100 * time.Millisecond
+
+// record tells the audit trail. A trail that is out of order does not change
+// the answer; it counts what it drops.
+func (t *turn) record(ctx context.Context, what string, o audit.Outcome, reason string, s hotel.Stay) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	defer cancel()
+	_ = t.Audit.Record(ctx, audit.Event{
+		Type:     what,
+		Outcome:  o,
+		Reason:   reason,
+		Actor:    audit.Entity{Type: "guest", ID: t.guest},
+		Resource: audit.Entity{Type: "room", ID: hotel.RoomName(s.Room), Name: s.Resource().String()},
+	})
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+
+package desk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// IntentDetector understands what a guest writes. It must not fail: what it
+// cannot make out is [talk.Unknown].
+type IntentDetector interface {
+	Detect(text string) talk.Request
+}
+
+// PMS is the hotel's property management system. Every call goes through the
+// breaker.
+type PMS interface {
+	Free(ctx context.Context, in, out hotel.Date) (rooms []string, err error)
+	Bookings(ctx context.Context, s hotel.Stay, fence uint64) ([]hotel.Booking, error)
+	Book(ctx context.Context, o hotel.Order) (hotel.Booking, error)
+	Cancel(ctx context.Context, reference string) error
+}
+
+// Holds keeps nights for guests, one guest at a time. [Locks] does so with a
+// lock manager.
+type Holds interface {
+	Take(ctx context.Context, s hotel.Stay, guest string) (Hold, error) // a taken night is a *lock.ConflictError
+	Resume(ctx context.Context, ref lock.Ref) (Hold, error)
+	Held(ctx context.Context, s hotel.Stay) (bool, error)
+}
+
+// Hold is a stay kept for a guest; *[lock.Lease] is one.
+type Hold interface {
+	ID() string
+	Fence() uint64
+	Deadline() time.Time
+	Err() error // nil while held
+	Context(parent context.Context) context.Context
+	Extend(ctx context.Context, ttl time.Duration) error
+	Release(ctx context.Context) error
+	Detach() lock.Ref
+}
+
+// Desk answers guests. Fill in all fields before the first message, then do
+// not change them. Safe for concurrent use.
+type Desk struct {
+	Detector IntentDetector
+	PMS      PMS
+	Holds    Holds
+	Chats    *session.Manager[Chat]
+	Breaker  *circuitbreaker.Breaker
+	Audit    audit.Recorder
+	Metrics  *Metrics
+
+	Rooms      []string
+	Today      func() hotel.Date
+	HoldFor    time.Duration // how long a hold lasts, and how much an extension gives
+	PMSTimeout time.Duration // of one call
+	Think      time.Duration // between asking and booking, as a person would
+	Places     chan struct{} // as many messages are handled at once as it has room for; others wait
+}
+
+// Outcome is how a message was answered.
+type Outcome string
+
+const (
+	OK       Outcome = "ok"
+	Refused  Outcome = "refused"  // somebody else has the nights, or the limit is reached
+	Fallback Outcome = "fallback" // the PMS is unreachable, or the message was not understood
+	Failed   Outcome = "error"    // our own fault; Reply.Err says what
+)
+
+// Reply is the answer to one message.
+type Reply struct {
+	Text    string
+	Lang    talk.Lang
+	Intent  talk.Intent
+	Outcome Outcome
+	Stay    hotel.Stay     // that was booked, held or refused
+	Hold    *lock.Hold     // whose hold is in the way
+	Booking *hotel.Booking // that was made, or that is in the way
+	Err     error
+}
+
+// Answer handles one message of a guest. It always has an answer, whatever is
+// out of order; ctx bounds how long it looks for a better one.
+func (d *Desk) Answer(ctx context.Context, guest, text string) Reply {
+	start := time.Now()
+	request := d.Detector.Detect(text)
+	reply := d.admit(ctx, guest, text, request)
+	d.Metrics.answered(reply, time.Since(start))
+	return reply
+}
+
+// admit bounds how much is under way at a time. A rush then waits here, where
+// waiting costs nothing, and what has begun still ends within its time limits.
+func (d *Desk) admit(ctx context.Context, guest, text string, request talk.Request) Reply {
+	select {
+	case d.Places <- struct{}{}:
+		defer func() { <-d.Places }()
+		return d.converse(ctx, guest, text, request)
+	case <-ctx.Done():
+		t := &turn{Desk: d, request: request}
+		t.speak(Chat{})
+		t.trouble("rush", context.Cause(ctx))
+		return t.reply
+	}
+}
+
+// converse answers within the guest's conversation: one message at a time,
+// whichever process it reaches. A session store that is out of order costs
+// the answer, or only the memory of it.
+func (d *Desk) converse(ctx context.Context, guest, text string, request talk.Request) Reply {
+	t := &turn{Desk: d, guest: guest, request: request}
+	err := d.Chats.Converse(ctx, conversation(guest), Chat{Lang: talk.English}, func(ctx context.Context, s *session.Session[Chat]) error {
+		t.speak(s.Data)
+		t.act(ctx)
+		t.chat.add(guest, text, t.reply.Text)
+		s.Data = t.chat
+		return nil
+	})
+	switch {
+	case err == nil:
+	case t.reply.Text == "":
+		t.speak(Chat{})
+		t.trouble("session_unavailable", err)
+	default:
+		t.reply.Err = errors.Join(t.reply.Err, err)
+	}
+	return t.reply
+}
+
+// History returns the latest lines of the guest's conversation, if there is
+// one.
+func (d *Desk) History(ctx context.Context, guest string) ([]Line, error) {
+	s, err := d.Chats.Peek(ctx, conversation(guest).ID())
+	if errors.Is(err, session.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Data.Lines, nil
+}
+
+func conversation(guest string) session.Key { return session.Key{Channel: "web", Peer: guest} }

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+
+// Package desk is the bot's orchestrator: message → intent → action.
+//
+//	guest ──text──▶ Desk ──▶ IntentDetector     what does the guest want?
+//	                  │────▶ session.Manager    what did we talk about?
+//	                  │────▶ Holds              whose nights are these?
+//	                  │────▶ breaker ──▶ PMS    book them
+//	                  └────▶ audit.Recorder     and say who did what
+//
+// A booking holds its nights first, asks the PMS whether they are free, books
+// with the fence of the hold, and lets go. When the PMS does not answer, or
+// the breaker says that it will not, the guest is told so and keeps the hold:
+// "book" a little later finishes what was begun.
+package desk

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+
+package desk
+
+import (
+	"context"
+	"errors"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// hold keeps a stay for the guest, once the PMS has said that it is free.
+func (t *turn) hold(ctx context.Context) {
+	hold, stay, ok := t.take(ctx)
+	if !ok || !t.unbooked(ctx, hold, stay) {
+		return
+	}
+	t.say(OK, talk.Held, stay.Room, stay.Nights(), left(hold))
+	t.keep(hold, stay)
+}
+
+// extend gives the guest's hold more time, up to the manager's limit.
+func (t *turn) extend(ctx context.Context) {
+	if t.chat.Kept == nil {
+		t.say(Refused, talk.NothingHeld)
+		return
+	}
+	stay := t.chat.Kept.Stay
+	hold, ok := t.resume(ctx)
+	if !ok {
+		return
+	}
+	switch err := hold.Extend(ctx, t.HoldFor); {
+	case err == nil:
+		t.say(OK, talk.Extended, stay.Room, left(hold))
+	case errors.Is(err, lock.ErrMaxReached):
+		t.say(Refused, talk.ExtendedEnough, stay.Room, left(hold))
+	case gone(err):
+		t.forget(stay)
+		return
+	default:
+		t.lockTrouble(err)
+	}
+	t.keep(hold, stay)
+}
+
+// take returns a hold on the stay that the guest asks for: the kept one, when
+// that is meant, or a new one. Otherwise it answers why not.
+func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
+	if t.meansKept() {
+		stay := t.chat.Kept.Stay
+		hold, ok := t.resume(ctx)
+		return hold, stay, ok
+	}
+	stay, ok := t.wanted()
+	if !ok {
+		return nil, stay, false
+	}
+	rooms := []string{stay.Room}
+	if stay.Room == "" {
+		free, err := ask(ctx, t, "free", func(ctx context.Context) ([]string, error) { return t.PMS.Free(ctx, stay.In, stay.Out) })
+		if err != nil {
+			t.noAnswer(err)
+			return nil, stay, false
+		}
+		rooms = free
+	}
+	return t.takeOneOf(ctx, rooms, stay)
+}
+
+// takeOneOf holds the first of the rooms that nobody else holds. A hold that
+// the guest has already is let go: before, when it is in the way, or else
+// once there is another.
+func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (Hold, hotel.Stay, bool) {
+	t.say(Refused, talk.NoFreeRoom, stay.Nights())
+	for _, stay.Room = range rooms {
+		if t.inOwnWay(stay) {
+			t.letGo(ctx)
+		}
+		hold, err := t.Holds.Take(ctx, stay, t.guest)
+		if err == nil {
+			t.letGo(ctx)
+			t.reply.Stay = stay
+			return hold, stay, true
+		}
+		conflict, taken := errors.AsType[*lock.ConflictError](err)
+		if !taken {
+			t.lockTrouble(err)
+			return nil, stay, false
+		}
+		if t.request.Room != "" {
+			t.heldByOther(stay, conflict.Conflicts[0].Hold)
+		}
+	}
+	return nil, stay, false
+}
+
+func (t *turn) inOwnWay(stay hotel.Stay) bool {
+	if t.chat.Kept == nil {
+		return false
+	}
+	_, overlap := stay.Overlap(t.chat.Kept.Stay)
+	return overlap
+}
+
+func (t *turn) heldByOther(stay hotel.Stay, other lock.Hold) {
+	in, out := other.Resource.Times()
+	theirs := hotel.Stay{Room: stay.Room, In: hotel.DateOf(in), Out: hotel.DateOf(out)}
+	nights, _ := stay.Overlap(theirs)
+	t.reply.Stay, t.reply.Hold = stay, &other
+	t.say(Refused, talk.HeldByOther, stay.Room, nights.Nights(), other.Left)
+}
+
+// meansKept reports whether the guest goes on with the kept hold: by naming
+// nothing that it is not.
+func (t *turn) meansKept() bool {
+	if t.chat.Kept == nil {
+		return false
+	}
+	r, stay := t.request, t.chat.Kept.Stay
+	return (r.Room == "" || r.Room == stay.Room) && (r.In.IsZero() || r.In == stay.In) && (r.Out.IsZero() || r.Out == stay.Out)
+}
+
+// resume goes on with the kept hold. When that has ended, it says so.
+func (t *turn) resume(ctx context.Context) (Hold, bool) {
+	kept := t.chat.Kept
+	hold, err := t.Holds.Resume(ctx, kept.Ref)
+	switch {
+	case err == nil:
+		t.reply.Stay = kept.Stay
+		return hold, true
+	case gone(err):
+		t.forget(kept.Stay)
+	default:
+		t.lockTrouble(err)
+	}
+	return nil, false
+}
+
+// keep puts the hold into the conversation and lets go of it here: the next
+// message may reach another process.
+func (t *turn) keep(h Hold, s hotel.Stay) { t.chat.Kept = &Kept{Ref: h.Detach(), Stay: s} }
+
+// letGo releases the kept hold, if any. If that fails, the hold ends by
+// itself.
+func (t *turn) letGo(ctx context.Context) {
+	if t.chat.Kept == nil {
+		return
+	}
+	if hold, err := t.Holds.Resume(ctx, t.chat.Kept.Ref); err == nil {
+		_ = hold.Release(ctx)
+	}
+	t.chat.Kept = nil
+}
+
+func (t *turn) forget(s hotel.Stay) {
+	t.chat.Kept = nil
+	t.say(Refused, talk.HoldGone, s.Room)
+}
+
+// gone reports whether err means that the hold is not there any more.
+func gone(err error) bool {
+	return errors.Is(err, lock.ErrNotHeld) || errors.Is(err, lock.ErrLost) || errors.Is(err, lock.ErrReleased)
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+
+package hotel
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// ErrStaleFence says that a later lease has booked one of the nights: the
+// lease of this order was lost.
+var ErrStaleFence = errors.New("hotel: stale fence")
+
+// ErrNoBooking says that the PMS does not know the reference.
+var ErrNoBooking = errors.New("hotel: no such booking")
+
+// Client talks to a PMS. It sets no time limits of its own: the caller's
+// context does. Safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// NewClient returns a client of the PMS at base, such as
+// "http://127.0.0.1:9000". At most connections requests are on their way at
+// once; further ones wait their turn.
+func NewClient(base string, connections int) *Client {
+	return &Client{
+		base: strings.TrimSuffix(base, "/"),
+		http: &http.Client{Transport: &http.Transport{
+			MaxConnsPerHost:     connections,
+			MaxIdleConnsPerHost: connections,
+		}},
+	}
+}
+
+// Close closes the idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Free lists the rooms without a booking between the dates.
+func (c *Client) Free(ctx context.Context, in, out Date) ([]string, error) {
+	var rooms []string
+	query := url.Values{"from": {in.String()}, "to": {out.String()}}
+	err := c.call(ctx, http.MethodGet, "/rooms/free?"+query.Encode(), nil, &rooms)
+	return rooms, err
+}
+
+// Bookings lists the bookings that share nights with the stay. It shows the
+// fence of the lease on them (0 = none): orders with an earlier one are refused
+// from then on, so that none of those makes the list untrue. A fence that is
+// too old itself is answered with ErrStaleFence.
+func (c *Client) Bookings(ctx context.Context, s Stay, fence uint64) ([]Booking, error) {
+	var bookings []Booking
+	query := url.Values{"room": {s.Room}, "from": {s.In.String()}, "to": {s.Out.String()}, "fence": {strconv.FormatUint(fence, 10)}}
+	err := c.call(ctx, http.MethodGet, "/bookings?"+query.Encode(), nil, &bookings)
+	return bookings, err
+}
+
+// Book books, or returns the booking that an order with the same key made. A
+// fence that is too old is answered with ErrStaleFence.
+func (c *Client) Book(ctx context.Context, o Order) (Booking, error) {
+	var b Booking
+	err := c.call(ctx, http.MethodPost, "/bookings", o, &b)
+	return b, err
+}
+
+// Cancel ends a booking; ErrNoBooking says that there was none.
+func (c *Client) Cancel(ctx context.Context, reference string) error {
+	return c.call(ctx, http.MethodDelete, "/bookings/"+url.PathEscape(reference), nil, nil)
+}
+
+// DoubleBookings counts the bookings that share a night with an earlier one.
+func (c *Client) DoubleBookings(ctx context.Context) (int, error) {
+	var counted struct{ Count int }
+	err := c.call(ctx, http.MethodGet, "/double-bookings", nil, &counted)
+	return counted.Count, err
+}
+
+// SetMode switches the faults of a simulated PMS.
+func (c *Client) SetMode(ctx context.Context, m Mode) error {
+	return c.call(ctx, http.MethodPut, "/faults", map[string]Mode{"mode": m}, nil)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		content, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("hotel: %s %s: %w", method, path, err)
+		}
+		body = bytes.NewReader(content)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return fmt.Errorf("hotel: %w", err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("hotel: %w", err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(response.Body, 1<<22))
+	switch {
+	case err != nil:
+		return fmt.Errorf("hotel: %s %s: %w", method, path, err)
+	case response.StatusCode == http.StatusConflict:
+		return ErrStaleFence
+	case response.StatusCode == http.StatusNotFound:
+		return ErrNoBooking
+	case response.StatusCode >= 300:
+		return fmt.Errorf("hotel: %s %s: %s", method, path, response.Status)
+	case out == nil:
+		return nil
+	}
+	if err := json.Unmarshal(content, out); err != nil {
+		return fmt.Errorf("hotel: %s %s: %w", method, path, err)
+	}
+	return nil
+}

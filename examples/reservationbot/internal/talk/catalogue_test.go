@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+package talk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+)
+
+func TestEveryMessageExistsInEveryLanguageWithTheSameArguments(t *testing.T) {
+	for m := range numMessages {
+		want := strings.Count(catalogue[English][m], "%s")
+		for lang, texts := range catalogue {
+			if texts[m] == "" {
+				t.Errorf("message %d is missing in %s", m, lang)
+			}
+			if got := strings.Count(texts[m], "%s"); got != want {
+				t.Errorf("message %d takes %d arguments in %s, but %d in English", m, got, lang, want)
+			}
+		}
+	}
+}
+
+func TestEveryIntentHasAWordInEveryLanguage(t *testing.T) {
+	for lang, words := range intentWords {
+		found := make(map[Intent]bool)
+		for word, intent := range words {
+			found[intent] = true
+			if word != fold(word) {
+				t.Errorf("%q is not folded, so it is never found", word)
+			}
+		}
+		for _, intent := range Intents() {
+			if !found[intent] && intent != Unknown {
+				t.Errorf("no %s word for %s", lang, intent)
+			}
+		}
+	}
+}
+
+func TestSayNamesNightsAndRoundsTimesUp(t *testing.T) {
+	from := func(text string, n int) []hotel.Date {
+		in, err := hotel.ParseDate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hotel.Stay{In: in, Out: in.Plus(n)}.Nights()
+	}
+	for _, c := range []struct {
+		lang Lang
+		arg  any
+		want string
+	}{
+		{English, from("2026-12-12", 1), "the night of 12 December 2026"},
+		{English, from("2026-12-12", 3), "the nights of 12, 13 and 14 December 2026"},
+		{English, from("2026-12-12", 8), "8 nights from 12 December 2026"},
+		{English, from("2026-12-30", 3), "3 nights from 30 December 2026"},
+		{Spanish, from("2026-12-12", 1), "la noche del 12 de diciembre de 2026"},
+		{Spanish, from("2026-12-12", 2), "las noches del 12 y 13 de diciembre de 2026"},
+		{Spanish, from("2026-12-30", 3), "3 noches desde el 30 de diciembre de 2026"},
+		{English, 5*time.Minute - time.Second, "5 minutes"},
+		{English, time.Second, "1 minute"},
+		{Spanish, 2 * time.Minute, "2 minutos"},
+		{English, -time.Second, "0 minutes"},
+		{English, []string{"101", "102"}, "101, 102"},
+	} {
+		if got := phrase(c.lang, c.arg); got != c.want {
+			t.Errorf("%s: %v is %q, want %q", c.lang, c.arg, got, c.want)
+		}
+	}
+	if got, want := Say(English, NoSuchRoom, "%s"), "There is no room %s here."; got != want {
+		t.Errorf("a guest's text is formatted: %q", got)
+	}
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/glebarez/sqlite"
+	"github.com/redis/go-redis/v9"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/metrics"
+)
+
+// connections is how many requests may be on their way to Redis at once, as
+// many to the PMS, and how many messages are handled at a time: none of them
+// waits for a connection.
+const connections = 32
+
+// openRedis connects to the given Redis, or to one inside this process.
+func (b *bot) openRedis(ctx context.Context) (redis.UniversalClient, error) {
+	settings := &redis.UniversalOptions{
+		Addrs:                 b.options.redis,
+		PoolSize:              connections,
+		ContextTimeoutEnabled: true,
+	}
+	if len(settings.Addrs) == 0 {
+		server := miniredis.NewMiniRedis()
+		server.ClockTTL(true)
+		if err := server.StartAddr("127.0.0.1:0"); err != nil {
+			return nil, fmt.Errorf("embedded redis: %w", err)
+		}
+		settings.Addrs = []string{server.Addr()}
+		b.closing("embedded Redis", func(context.Context) error { server.Close(); return nil })
+	}
+	client := redis.NewUniversalClient(settings)
+	b.closing("Redis client", func(context.Context) error { return client.Close() })
+	if err := client.Ping(ctx).Err(); err != nil {
+		return nil, fmt.Errorf("redis %s: %w", strings.Join(b.options.redis, ","), err)
+	}
+	return client, nil
+}
+
+// openDatabase opens the database of the audit trail.
+func (b *bot) openDatabase(watch *metrics.Metrics) (*gorm.DB, error) {
+	dialector, limit := postgres.Open(b.options.audit), 10
+	if !strings.HasPrefix(b.options.audit, "postgres://") {
+		file, ok := strings.CutPrefix(b.options.audit, "sqlite:")
+		if !ok {
+			folder, err := os.MkdirTemp("", "reservationbot-")
+			if err != nil {
+				return nil, err
+			}
+			b.closing("temporary folder", func(context.Context) error { return os.RemoveAll(folder) })
+			file = filepath.Join(folder, "audit.db")
+		}
+		dialector, limit = sqlite.Open("file:"+file+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"), 1
+	}
+	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		return nil, fmt.Errorf("audit database: %w", err)
+	}
+	pool, err := db.DB()
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(limit)
+	b.closing("audit database", func(context.Context) error { return pool.Close() })
+	watch.DB("audit", pool)
+	return db, nil
+}
+
+// openPMS returns a client of the given PMS, or of one inside this process.
+func (b *bot) openPMS() (*hotel.Client, error) {
+	url := b.options.pms
+	if url == "" {
+		simulator, err := hotel.StartSimulator(hotel.Rooms(b.options.rooms), b.options.seed, 700*time.Millisecond)
+		if err != nil {
+			return nil, err
+		}
+		b.closing("simulated PMS", func(context.Context) error { return simulator.Close() })
+		url = simulator.URL
+	}
+	client := hotel.NewClient(url, connections)
+	b.closing("PMS client", func(context.Context) error { client.Close(); return nil })
+	return client, nil
+}

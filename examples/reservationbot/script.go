@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit/gormsink"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+)
+
+// playFile plays the script in the named file, "-" = in.
+func playFile(ctx context.Context, b *bot, name string, in io.Reader, out io.Writer) error {
+	if name == "-" {
+		return play(ctx, b, in, out)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return play(ctx, b, file, out)
+}
+
+// play reads one guest message a line and prints it with the bot's answer.
+// Lines that begin with "!" steer the play, and those with "#" are printed
+// as they are:
+//
+//	!guest NAME                          who speaks from here on
+//	!pms healthy|slow|failing|hanging    how the PMS feels
+//	!wait 5s                             let time pass
+//	!show holds|audit|breaker            what the library knows
+//
+// It stops at the first line that it cannot make out.
+func play(ctx context.Context, b *bot, in io.Reader, out io.Writer) error {
+	p := &player{bot: b, out: out, guest: "guest"}
+	lines := bufio.NewScanner(in)
+	for n := 1; lines.Scan(); n++ {
+		if err := p.line(ctx, strings.TrimSpace(lines.Text())); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return lines.Err()
+}
+
+type player struct {
+	*bot
+	out   io.Writer
+	guest string
+}
+
+func (p *player) line(ctx context.Context, text string) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case text == "" || strings.HasPrefix(text, "#"):
+		fmt.Fprintln(p.out, text)
+		return nil
+	case !strings.HasPrefix(text, "!"):
+		fmt.Fprintf(p.out, "%s> %s\n", p.guest, text)
+		reply := p.desk.Answer(ctx, p.guest, text)
+		fmt.Fprintf(p.out, "bot> %s\n", reply.Text)
+		return reply.Err
+	}
+	fmt.Fprintln(p.out, text)
+	return p.command(ctx, strings.Fields(text[1:]))
+}
+
+func (p *player) command(ctx context.Context, words []string) error {
+	if len(words) != 2 {
+		return fmt.Errorf("a command is one word and one argument: !guest NAME, !pms MODE, !wait TIME or !show WHAT")
+	}
+	switch command, arg := words[0], words[1]; command {
+	case "guest":
+		p.guest = arg
+		return nil
+	case "pms":
+		if !hotel.Mode(arg).Valid() {
+			return fmt.Errorf("!pms %s: the modes are healthy, slow, failing and hanging", arg)
+		}
+		return p.pms.SetMode(ctx, hotel.Mode(arg))
+	case "wait":
+		return wait(ctx, arg)
+	case "show":
+		return p.show(ctx, arg)
+	default:
+		return fmt.Errorf("unknown command !%s", command)
+	}
+}
+
+func wait(ctx context.Context, text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return fmt.Errorf("!wait %s: a time such as 5s is needed", text)
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *player) show(ctx context.Context, what string) error {
+	switch what {
+	case "holds":
+		return p.showHolds(ctx)
+	case "audit":
+		return p.showAudit(ctx)
+	case "breaker":
+		s := p.breaker.Stats()
+		fmt.Fprintf(p.out, "  pms: %s; calls: %d succeeded, %d failed, %d rejected\n", s.State, s.Total.Success, s.Total.Failure, s.Rejected)
+		return nil
+	}
+	return fmt.Errorf("!show %s: there are holds, audit and breaker", what)
+}
+
+func (p *player) showHolds(ctx context.Context) error {
+	holds, err := p.held(ctx)
+	for _, h := range holds {
+		minutes := int((h.Left + time.Minute - 1) / time.Minute)
+		fmt.Fprintf(p.out, "  %s: %s, %d min left, extended %d times\n", h.Resource, h.Holder, minutes, h.Extensions)
+	}
+	if err == nil && len(holds) == 0 {
+		fmt.Fprintln(p.out, "  nothing is held")
+	}
+	return err
+}
+
+// showAudit prints what this process has written to the database.
+func (p *player) showAudit(ctx context.Context) error {
+	if err := p.trail.Flush(ctx); err != nil {
+		return err
+	}
+	for e, err := range p.sink.Query(ctx, gormsink.Filter{From: p.started}) {
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("  %-18s %-8s %-6s %s %s", e.Type, e.Outcome, e.Actor.ID, e.Resource.Name, e.Reason)
+		fmt.Fprintln(p.out, strings.TrimRight(line, " "))
+	}
+	return nil
+}

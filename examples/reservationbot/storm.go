@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+)
+
+// tally is what a storm prints, in this order.
+type tally struct {
+	Guests         int     `json:"guests"`
+	Rooms          int     `json:"rooms"`
+	Booked         int     `json:"booked"`
+	Conflicts      int     `json:"conflicts"`
+	Fallbacks      int     `json:"fallbacks"`
+	DoubleBookings int     `json:"double_bookings"`
+	Errors         int     `json:"errors"` // of the bot, and refusals that nothing explains
+	AuditEvents    uint64  `json:"audit_events"`
+	P50            float64 `json:"p50_ms"` // from message to answer
+	P99            float64 `json:"p99_ms"`
+}
+
+// try is one guest's message and what came of it.
+type try struct {
+	run, guest  string // the guest's name begins with the run's
+	stay        hotel.Stay
+	begun, done time.Time
+	reply       desk.Reply
+}
+
+func (t try) sameRun(guest string) bool { return strings.HasPrefix(guest, t.run) }
+
+const (
+	horizon    = 30 // nights from today on that guests want
+	longest    = 5  // nights of a stay
+	stormTime  = 5 * time.Minute
+	stormThink = 100 * time.Millisecond
+	stormCall  = 10 * time.Second // the queue in front of the PMS is long
+)
+
+// storm lets the guests loose and prints a tally. It fails when a room was
+// booked twice.
+func storm(ctx context.Context, b *bot, out, errs io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, stormTime)
+	defer cancel()
+	b.desk.Think, b.desk.PMSTimeout = stormThink, stormCall
+	tries := plan(b)
+	rush(ctx, b.desk, tries, errs)
+	if err := b.trail.Flush(ctx); err != nil {
+		return err
+	}
+	if lost := b.rooms.Stats().AuditErrors; lost > 0 {
+		fmt.Fprintf(errs, "%d audit events were not recorded in time\n", lost)
+	}
+	doubles, err := b.pms.DoubleBookings(ctx)
+	if err != nil {
+		return err
+	}
+	result := count(tries, b.explain, errs)
+	result.Rooms, result.DoubleBookings, result.AuditEvents = b.options.rooms, doubles, b.trail.Stats().Written
+	if err := json.NewEncoder(out).Encode(result); err != nil {
+		return err
+	}
+	if doubles > 0 {
+		return fmt.Errorf("%d double bookings", doubles)
+	}
+	return nil
+}
+
+// plan draws the stays; the same seed draws the same. The names are new each
+// time, so that no guest has a conversation or a hold from before.
+func plan(b *bot) []try {
+	random := rand.New(rand.NewPCG(b.options.seed, 1))
+	run := "storm-" + strconv.FormatInt(b.started.UnixNano(), 36) + "-"
+	tries := make([]try, b.options.storm)
+	for i := range tries {
+		in := b.today().Plus(random.IntN(horizon))
+		tries[i].run, tries[i].guest = run, run+strconv.Itoa(i+1)
+		tries[i].stay = hotel.Stay{
+			Room: b.desk.Rooms[random.IntN(len(b.desk.Rooms))],
+			In:   in,
+			Out:  in.Plus(1 + random.IntN(longest)),
+		}
+	}
+	return tries
+}
+
+// rush has every guest send a message at once and waits for the answers.
+func rush(ctx context.Context, d *desk.Desk, tries []try, errs io.Writer) {
+	var answered atomic.Int64
+	var wg sync.WaitGroup
+	gate := make(chan struct{})
+	for i := range tries {
+		wg.Go(func() {
+			t := &tries[i]
+			text := fmt.Sprintf("book room %s from %s to %s", t.stay.Room, t.stay.In, t.stay.Out)
+			<-gate
+			t.begun = time.Now()
+			t.reply = d.Answer(ctx, t.guest, text)
+			t.done = time.Now()
+			answered.Add(1)
+		})
+	}
+	stopped := make(chan struct{})
+	go func() { wg.Wait(); close(stopped) }()
+	close(gate)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			fmt.Fprintf(errs, "%d of %d guests answered\n", answered.Load(), len(tries))
+		case <-stopped:
+			return
+		}
+	}
+}
+
+// explain returns why a refusal cannot be right. Without locks there is
+// nothing that could be.
+func (b *bot) explain(t try) error {
+	if b.oracle == nil {
+		return nil
+	}
+	return b.oracle.explain(t)
+}
+
+// count sums the answers up, and prints the first few errors.
+func count(tries []try, explain func(try) error, errs io.Writer) tally {
+	result := tally{Guests: len(tries)}
+	fail := func(t try, err error) {
+		if result.Errors++; result.Errors <= 5 {
+			fmt.Fprintf(errs, "%s, %s: %v\n", t.guest, t.stay.Resource(), err)
+		}
+	}
+	var took []time.Duration
+	for _, t := range tries {
+		took = append(took, t.done.Sub(t.begun))
+		switch {
+		case t.reply.Err != nil:
+			fail(t, t.reply.Err)
+		case t.reply.Outcome == desk.OK && t.reply.Booking != nil:
+			result.Booked++
+		case t.reply.Outcome == desk.Fallback:
+			result.Fallbacks++
+		case t.reply.Outcome == desk.Refused:
+			result.Conflicts++
+			if err := explain(t); err != nil {
+				fail(t, err)
+			}
+		default:
+			fail(t, errors.New(t.reply.Text))
+		}
+	}
+	result.P50, result.P99 = percentile(took, 50), percentile(took, 99)
+	return result
+}
+
+// percentile returns the nearest rank, in milliseconds with one decimal.
+func percentile(all []time.Duration, p float64) float64 {
+	slices.Sort(all)
+	rank := int(math.Ceil(p / 100 * float64(len(all))))
+	return math.Round(float64(all[max(rank, 1)-1].Microseconds())/100) / 10
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+//go:build unix
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/audit/audittest"
+	"github.com/holdfast-go/holdfast/audit/gormsink"
+)
+
+func TestGormsinkOnPostgresIsASink(t *testing.T) {
+	db := startPostgres(t).open(t)
+	var n atomic.Int64
+	audittest.Run(t, func(t testing.TB) (audit.Sink, audittest.Reader) {
+		s := migrated(t, db, gormsink.WithTable(fmt.Sprintf("trail_%d", n.Add(1))))
+		return s, reader(s)
+	})
+}
+
+func TestGormsinkOnPostgresKeepsItsPromises(t *testing.T) {
+	server := startPostgres(t)
+	var n atomic.Int64
+	promises(t, func(t testing.TB) *gorm.DB {
+		name := fmt.Sprintf("case_%d", n.Add(1))
+		if err := server.open(t).Exec("CREATE DATABASE " + name).Error; err != nil {
+			t.Fatal(err)
+		}
+		return server.openNamed(t, name)
+	})
+}
+
+func TestAuditDatabaseGoneIsUnavailableWithinTheDeadline(t *testing.T) {
+	server := startPostgres(t)
+	db := server.open(t)
+	sink := migrated(t, db)
+	server.Kill()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	start := time.Now()
+	err := audit.Direct(sink).Record(ctx, audit.Event{Type: "test"})
+	if !errors.Is(err, audit.ErrUnavailable) {
+		t.Errorf("writing to a dead database: %v, want ErrUnavailable", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("it took %s, beyond the deadline of 2s", took)
+	}
+	for _, err := range sink.Query(ctx, gormsink.Filter{}) {
+		if !errors.Is(err, audit.ErrUnavailable) {
+			t.Errorf("reading from a dead database: %v, want ErrUnavailable", err)
+		}
+	}
+}
+
+func TestTrailIsCompleteAfterTheDatabaseDiedAndCameBack(t *testing.T) {
+	server := startPostgres(t)
+	sink := migrated(t, server.open(t))
+	log, err := audit.New(sink, audit.Config{Linger: -1, Retry: audit.Backoff{Base: 10 * time.Millisecond, Max: 100 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const total = 3000
+	for i := range total {
+		if i == total/3 {
+			server.Kill() // the queue takes what comes meanwhile
+		}
+		if i == 2*total/3 {
+			server.start(t)
+		}
+		if err := log.Record(t.Context(), audit.Event{Type: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := log.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range sink.Query(ctx, gormsink.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != total {
+		t.Errorf("%d events are stored, want each of %d once", n, total)
+	}
+}
