@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,7 @@ func ExampleNew() {
 	if err != nil {
 		panic(err)
 	}
+	defer runtime.KeepAlive(pms) // what nobody uses any more leaves the scrape
 	for _, outcome := range []error{nil, nil, errors.New("no answer")} {
 		_ = pms.Do(context.Background(), func(context.Context) error { return outcome })
 	}
@@ -44,7 +46,7 @@ func ExampleWithKeyLabel() {
 	if err != nil {
 		panic(err)
 	}
-	fight(m, "room/101", "room/102", "room/103", "room/104")
+	defer fight(m, "room/101", "room/102", "room/103", "room/104").Close(context.Background())
 	show(registry, "key_conflicts_total", "overflow_total")
 	// Output:
 	// holdfast_lock_key_conflicts_total room_id=_other: 2
@@ -63,8 +65,9 @@ func ExampleWithOriginalNames() {
 	if err != nil {
 		panic(err)
 	}
+	defer runtime.KeepAlive(pms)
 	pms.ForceOpen(errors.New("maintenance"))
-	fight(m, "101")
+	defer fight(m, "101").Close(context.Background())
 	show(registry, "pms_circuit_breaker_state", "=101")
 	// Output:
 	// holdfast_lock_key_conflicts_total room_id=101: 1
@@ -78,7 +81,7 @@ func ExampleWithNamespace() {
 	if err != nil {
 		panic(err)
 	}
-	fight(m, "room/101")
+	defer fight(m, "room/101").Close(context.Background())
 	show(registry, "lock_conflicts_total")
 	// Output:
 	// hotel_lock_conflicts_total manager=rooms: 1
@@ -107,14 +110,14 @@ func ExampleCatalog() {
 	// gauge holdfast_audit_queue_bytes []
 }
 
-// fight has one conflict on each room.
-func fight(m *metrics.Metrics, rooms ...string) {
+// fight has one conflict on each room. Its manager leaves the scrape when
+// nobody uses it any more.
+func fight(m *metrics.Metrics, rooms ...string) *lock.Manager {
 	manager, err := lock.New(memlock.New(), lock.Config{Name: "rooms", Observer: m})
 	if err != nil {
 		panic(err)
 	}
 	ctx := context.Background()
-	defer manager.Close(ctx)
 	for _, room := range rooms {
 		if _, err := manager.TryAcquire(ctx, lock.Key(room)); err != nil {
 			panic(err)
@@ -123,6 +126,7 @@ func fight(m *metrics.Metrics, rooms ...string) {
 			panic(err)
 		}
 	}
+	return manager
 }
 
 // show prints the counters and gauges whose line has one of the words in it.
