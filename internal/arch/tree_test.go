@@ -30,9 +30,7 @@ var sleepers = map[string]string{
 
 // skippers are the folders that may skip a test.
 var skippers = map[string]string{
-	"internal/testproc":   "for want of a server, which HOLDFAST_REQUIRE turns into a failure",
-	"lock/locktest":       "cases that are exact in virtual time only",
-	"session/sessiontest": "cases that damage records, for stores that cannot",
+	"internal/testproc": "for want of a server, which HOLDFAST_REQUIRE turns into a failure",
 }
 
 // files reads the files of the tree, by path below the root, that end in one

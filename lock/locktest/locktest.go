@@ -54,7 +54,11 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 			cfg.steps = 4000
 		}
 	}
-	for _, group := range [][]rule{acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, waitRules, modelRules} {
+	groups := [][]rule{acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, waitRules, modelRules}
+	if cfg.virtual {
+		groups = append(groups, exactRules)
+	}
+	for _, group := range groups {
 		for _, r := range group {
 			t.Run(r.name, func(t *testing.T) {
 				run := func(t *testing.T) { r.check(newBench(t, newStore(t), cfg, r)) }

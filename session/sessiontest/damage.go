@@ -8,35 +8,24 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-func damageCases() []conformanceCase {
-	return []conformanceCase{
-		{"ABrokenRecordIsToldOnceAndGone", needCorrupt(brokenLoad)},
-		{"ABrokenRecordIsQuarantinedOnRequest", needCorrupt(brokenQuarantine)},
-		{"ABrokenRecordBlocksNoSave", needCorrupt(brokenSave)},
-		{"ABrokenRecordBlocksNoCreate", needCorrupt(brokenCreate)},
-		{"ABrokenRecordCanBeDeleted", needCorrupt(brokenDelete)},
-		{"ABrokenRecordBlocksNoClaim", needCorrupt(brokenClaim)},
-		{"ABrokenRecordBlocksNoList", needCorrupt(brokenList)},
-		{"AVanishedRecordIsToldAndForgotten", needVanish(vanished)},
+// damageCases are those for which the store's test gives the means.
+func damageCases(s *suite) []conformanceCase {
+	var list []conformanceCase
+	if s.corrupt != nil {
+		list = append(list,
+			conformanceCase{"ABrokenRecordIsToldOnceAndGone", brokenLoad},
+			conformanceCase{"ABrokenRecordIsQuarantinedOnRequest", brokenQuarantine},
+			conformanceCase{"ABrokenRecordBlocksNoSave", brokenSave},
+			conformanceCase{"ABrokenRecordBlocksNoCreate", brokenCreate},
+			conformanceCase{"ABrokenRecordCanBeDeleted", brokenDelete},
+			conformanceCase{"ABrokenRecordBlocksNoClaim", brokenClaim},
+			conformanceCase{"ABrokenRecordBlocksNoList", brokenList},
+		)
 	}
-}
-
-func needCorrupt(run func(*bench)) func(*bench) {
-	return func(b *bench) {
-		if b.suite.corrupt == nil {
-			b.Skip("the store's test gives no Corrupt option")
-		}
-		run(b)
+	if s.vanish != nil {
+		list = append(list, conformanceCase{"AVanishedRecordIsToldAndForgotten", vanished})
 	}
-}
-
-func needVanish(run func(*bench)) func(*bench) {
-	return func(b *bench) {
-		if b.suite.vanish == nil {
-			b.Skip("the store's test gives no Vanish option")
-		}
-		run(b)
-	}
+	return list
 }
 
 // damaged creates a record and makes it unreadable.

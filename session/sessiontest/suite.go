@@ -20,14 +20,14 @@ func Virtual() Option { return func(s *suite) { s.virtual = true } }
 
 // Corrupt lets the suite damage what a store has kept: f changes some bytes of
 // the record at h, so that the store cannot read it any more. Without it the
-// cases about damaged records are skipped.
+// cases about damaged records are left out.
 func Corrupt(f func(t testing.TB, store session.Store, h session.Handle)) Option {
 	return func(s *suite) { s.corrupt = f }
 }
 
 // Vanish lets the suite remove the record at h behind the store's back, so
 // that only the store's indexes still name it, as eviction does. Without it
-// the cases about that are skipped; a store whose index cannot outlive its
+// the cases about that are left out; a store whose index cannot outlive its
 // records does not need it.
 func Vanish(f func(t testing.TB, store session.Store, h session.Handle)) Option {
 	return func(s *suite) { s.vanish = f }
@@ -63,7 +63,7 @@ func Run(t *testing.T, newStore func(t testing.TB) session.Store, opts ...Option
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, c := range cases() {
+	for _, c := range s.cases() {
 		body := func(t *testing.T) { c.run(newBench(t, s, newStore(t))) }
 		if s.virtual {
 			t.Run(c.name, func(t *testing.T) { synctest.Test(t, body) })
@@ -78,9 +78,9 @@ type conformanceCase struct {
 	run  func(*bench)
 }
 
-func cases() []conformanceCase {
+func (s *suite) cases() []conformanceCase {
 	var all []conformanceCase
-	for _, group := range [][]conformanceCase{writingCases(), lifetimeCases(), leaseCases(), ownerCases(), moveCases(), cleanupCases(), damageCases(), modelCases()} {
+	for _, group := range [][]conformanceCase{writingCases(), lifetimeCases(), leaseCases(), ownerCases(), moveCases(), cleanupCases(), damageCases(s), modelCases()} {
 		all = append(all, group...)
 	}
 	return all
