@@ -38,37 +38,54 @@ func (s *Sink) Migrate(ctx context.Context) error {
 		return err
 	}
 	schema := s.table + "_schema"
-	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if s.dialect.lock != "" {
-			if err := tx.Exec(s.dialect.lock, lockKey(s.table)).Error; err != nil {
-				return err
-			}
-		}
-		if err := tx.Exec("CREATE TABLE IF NOT EXISTS " + schema + " (version integer NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)").Error; err != nil {
-			return err
-		}
-		// Changes nothing and, where there is no lock to ask for, takes the one
-		// for writing before the version is read.
-		if err := tx.Exec("UPDATE " + schema + " SET version = version").Error; err != nil {
-			return err
-		}
-		var version int
-		if err := tx.Raw("SELECT COALESCE(MAX(version), 0) FROM " + schema).Scan(&version).Error; err != nil {
-			return err
-		}
-		for _, step := range steps {
-			if step.version > version {
-				if err := s.apply(tx, schema, step); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
+	db := s.db.WithContext(ctx)
+	if s.dialect.lock == "" {
+		err = createSchema(db, schema)
+	}
+	if err == nil {
+		err = db.Transaction(func(tx *gorm.DB) error { return s.upgrade(tx, schema, steps) })
+	}
 	if err != nil {
 		return s.dialect.explain("migrate", err)
 	}
 	return nil
+}
+
+func createSchema(db *gorm.DB, schema string) error {
+	return db.Exec("CREATE TABLE IF NOT EXISTS " + schema + " (version integer NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)").Error
+}
+
+// upgrade applies the steps that are missing, in the transaction tx.
+func (s *Sink) upgrade(tx *gorm.DB, schema string, steps []step) error {
+	if err := s.lockOut(tx, schema); err != nil {
+		return err
+	}
+	var version int
+	if err := tx.Raw("SELECT COALESCE(MAX(version), 0) FROM " + schema).Scan(&version).Error; err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if step.version > version {
+			if err := s.apply(tx, schema, step); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lockOut keeps everybody else out until tx ends: by PostgreSQL's advisory
+// lock, or by an UPDATE that changes nothing but takes the lock for writing.
+// SQLite waits for that one only while tx has read nothing, so the table of the
+// schema must be there before.
+func (s *Sink) lockOut(tx *gorm.DB, schema string) error {
+	if s.dialect.lock == "" {
+		return tx.Exec("UPDATE " + schema + " SET version = version").Error
+	}
+	if err := tx.Exec(s.dialect.lock, lockKey(s.table)).Error; err != nil {
+		return err
+	}
+	return createSchema(tx, schema)
 }
 
 func (s *Sink) apply(tx *gorm.DB, schema string, step step) error {

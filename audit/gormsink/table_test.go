@@ -5,6 +5,7 @@ package gormsink
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,15 +17,17 @@ import (
 
 var done = sqlmock.NewResult(0, 0)
 
+const createSchemaTable = "CREATE TABLE IF NOT EXISTS lock_audit_schema"
+
 func expectVersion(mock sqlmock.Sqlmock, version int) {
-	mock.ExpectExec("CREATE TABLE IF NOT EXISTS lock_audit_schema").WillReturnResult(done)
-	mock.ExpectExec("UPDATE lock_audit_schema").WillReturnResult(done)
 	mock.ExpectQuery("SELECT COALESCE").WillReturnRows(sqlmock.NewRows([]string{"version"}).AddRow(version))
 }
 
 func TestMigrateAppliesTheMissingVersionsInOneTransaction(t *testing.T) {
 	s, mock := mocked(t, "other")
+	mock.ExpectExec(createSchemaTable).WillReturnResult(done)
 	mock.ExpectBegin()
+	mock.ExpectExec("UPDATE lock_audit_schema").WillReturnResult(done) // its first statement takes the lock for writing
 	expectVersion(mock, 0)
 	mock.ExpectExec("CREATE TABLE lock_audit ").WillReturnResult(done)
 	for _, index := range []string{"resource", "type", "actor", "time"} {
@@ -42,6 +45,7 @@ func TestMigrateLeavesACurrentOrNewerTableAlone(t *testing.T) {
 		s, mock := mocked(t, "postgres")
 		mock.ExpectBegin()
 		mock.ExpectExec("pg_advisory_xact_lock").WithArgs(lockKey("lock_audit")).WillReturnResult(done)
+		mock.ExpectExec(createSchemaTable).WillReturnResult(done)
 		expectVersion(mock, version)
 		mock.ExpectCommit()
 		if err := s.Migrate(t.Context()); err != nil {
@@ -51,27 +55,39 @@ func TestMigrateLeavesACurrentOrNewerTableAlone(t *testing.T) {
 }
 
 func TestMigrateThatFailsChangesNothing(t *testing.T) {
-	for _, failing := range []string{"pg_advisory", "CREATE TABLE IF", "UPDATE", "SELECT", "CREATE TABLE lock", "INSERT"} {
-		s, mock := mocked(t, "postgres")
+	table := []string{"SELECT", "CREATE TABLE lock", "INDEX", "INDEX", "INDEX", "INDEX", "INSERT"}
+	for dialect, steps := range map[string][]string{
+		"postgres": append([]string{"BEGIN", "pg_advisory", createSchemaTable}, table...),
+		"other":    append([]string{createSchemaTable, "BEGIN", "UPDATE"}, table...),
+	} {
+		for i, failing := range steps {
+			if failing == "BEGIN" {
+				continue
+			}
+			s, mock := mocked(t, dialect)
+			for _, step := range steps[:i] {
+				expect(mock, step, nil)
+			}
+			expect(mock, failing, errCut)
+			if slices.Contains(steps[:i], "BEGIN") {
+				mock.ExpectRollback()
+			}
+			if err := s.Migrate(t.Context()); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, errCut) {
+				t.Errorf("%s failing at %s: %v, want ErrUnavailable and the cause", dialect, failing, err)
+			}
+		}
+	}
+}
+
+// expect expects one step of a migration, which ends with err.
+func expect(mock sqlmock.Sqlmock, step string, err error) {
+	switch step {
+	case "BEGIN":
 		mock.ExpectBegin()
-		for _, step := range []string{"pg_advisory", "CREATE TABLE IF", "UPDATE", "SELECT", "CREATE TABLE lock", "INDEX", "INDEX", "INDEX", "INDEX", "INSERT"} {
-			var err error
-			if step == failing {
-				err = errCut
-			}
-			if step == "SELECT" {
-				mock.ExpectQuery(step).WillReturnError(err).WillReturnRows(sqlmock.NewRows([]string{"version"}).AddRow(0))
-			} else {
-				mock.ExpectExec(step).WillReturnError(err).WillReturnResult(done)
-			}
-			if err != nil {
-				break
-			}
-		}
-		mock.ExpectRollback()
-		if err := s.Migrate(t.Context()); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, errCut) {
-			t.Errorf("failing at %s: %v, want ErrUnavailable and the cause", failing, err)
-		}
+	case "SELECT":
+		mock.ExpectQuery(step).WillReturnError(err).WillReturnRows(sqlmock.NewRows([]string{"version"}).AddRow(0))
+	default:
+		mock.ExpectExec(step).WillReturnError(err).WillReturnResult(done)
 	}
 }
 
