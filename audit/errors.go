@@ -12,7 +12,7 @@ var (
 	ErrClosed = errors.New("audit: closed")
 	// ErrFull says that the event was not taken because the queue is full.
 	ErrFull = errors.New("audit: queue full")
-	// ErrInvalid says that an event, an id or details make no sense.
+	// ErrInvalid says that an event, an id, details or a [Config] make no sense.
 	ErrInvalid = errors.New("audit: invalid")
 	// ErrTooLarge says that the event is over the bound even when cut.
 	ErrTooLarge = errors.New("audit: too large")
@@ -58,7 +58,7 @@ func (e *LossError) Error() string {
 // Unwrap returns the cause.
 func (e *LossError) Unwrap() error { return e.Cause }
 
-// ConfigError is one contradiction in a [Config].
+// ConfigError is one contradiction in a [Config]. It matches [ErrInvalid].
 type ConfigError struct {
 	Field string
 	Value any
@@ -68,3 +68,6 @@ type ConfigError struct {
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("audit: config: %s = %v: %s", e.Field, e.Value, e.Why)
 }
+
+// Unwrap returns [ErrInvalid].
+func (e *ConfigError) Unwrap() error { return ErrInvalid }

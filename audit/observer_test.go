@@ -80,8 +80,8 @@ func TestConfigReportsEveryContradictionAtOnce(t *testing.T) {
 	var fields []string
 	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 		c, ok := errors.AsType[*ConfigError](e)
-		if !ok {
-			t.Fatalf("%v is no ConfigError", e)
+		if !ok || !errors.Is(e, ErrInvalid) {
+			t.Fatalf("%v is no ConfigError, or not ErrInvalid", e)
 		}
 		fields = append(fields, c.Field)
 	}

@@ -51,7 +51,7 @@ func (b *bot) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := b.openDatabase(watch)
+	db, err := b.openDatabase(ctx, watch)
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,14 @@ func (b *bot) wire(ctx context.Context) error {
 	return nil
 }
 
+// openWithin bounds open: a Redis or database that accepts a connection and
+// then says nothing is an error, not a wait.
+const openWithin = 15 * time.Second
+
 // open wires a bot, or closes what it has opened when that fails.
 func open(ctx context.Context, o options) (*bot, error) {
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
 	b := &bot{options: o, started: time.Now(), registry: prometheus.NewRegistry()}
 	if err := b.wire(ctx); err != nil {
 		return nil, errors.Join(err, b.close())
@@ -123,7 +129,11 @@ func (b *bot) holds() desk.Holds {
 	if b.options.noLocks {
 		return desk.NoLocks{}
 	}
-	return desk.Locks{Manager: b.rooms}
+	locks := desk.Locks{Manager: b.rooms}
+	if b.oracle != nil {
+		return witnessed{locks, b.oracle}
+	}
+	return locks
 }
 
 // witness watches the locks of a storm.

@@ -5,7 +5,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -66,11 +71,28 @@ func TestAScriptCanComeFromStandardInput(t *testing.T) {
 
 func TestAScriptLineThatMakesNoSenseIsNamed(t *testing.T) {
 	b := start(t, "-script", "-")
-	for _, line := range []string{"!", "!dance now", "!pms sleepy", "!wait long", "!wait -1s", "!show money", "!guest"} {
+	for _, line := range []string{
+		"!", "!dance now", "!pms sleepy", "!wait long", "!wait -1s", "!show money", "!guest",
+		"!guest a\x00b", "!guest " + strings.Repeat("a", 65), strings.Repeat("a", 1<<16),
+	} {
 		err := play(t.Context(), b, strings.NewReader("\n"+line+"\n"), new(bytes.Buffer))
 		if err == nil || !strings.HasPrefix(err.Error(), "line 2: ") {
 			t.Errorf("%s: %v, want an error that names line 2", line, err)
 		}
+	}
+}
+
+func TestAScriptStopsWhileItWaitsForALine(t *testing.T) {
+	b := start(t, "-script", "-")
+	terminal, typed := io.Pipe()
+	defer typed.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error)
+	go func() { stopped <- play(ctx, b, terminal, io.Discard) }()
+	fmt.Fprintln(typed, "hello")
+	cancel()
+	if err := <-stopped; !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped with %v", err)
 	}
 }
 
@@ -97,6 +119,42 @@ func TestAMissingScriptOrServerIsOneErrorAndExitCode1(t *testing.T) {
 		if code, _, errs := command(t, args...); code != 1 || !strings.HasPrefix(errs, "reservationbot: ") {
 			t.Errorf("%v: exit code %d, %q", args, code, errs)
 		}
+	}
+}
+
+// A server may accept connections and say nothing.
+func TestASilentServerDoesNotKeepTheBotFromStopping(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for _, part := range [][]string{
+		{"-redis", silent.Addr().String()},
+		{"-audit", "postgres://bot:secret@" + silent.Addr().String() + "/audit"},
+	} {
+		o, err := parseOptions(append(part, "-script", "-"), func(string) string { return "" }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		_, err = open(ctx, o)
+		cancel()
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", part[0], err)
+		}
+	}
+}
+
+func TestAnAuditFileMayHaveAnyName(t *testing.T) {
+	folder := t.TempDir()
+	start(t, "-script", "-", "-audit", "sqlite:"+filepath.Join(folder, "a?b #%41.db"))
+	if _, err := os.Stat(filepath.Join(folder, "a?b #%41.db")); err != nil {
+		t.Error(err)
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "a?b #%41.db-wal"))
+	if err != nil || len(files) != 1 {
+		t.Errorf("the database is in another file: %v, %v", files, err)
 	}
 }
 

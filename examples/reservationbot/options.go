@@ -31,6 +31,8 @@ type options struct {
 const usage = `usage: reservationbot [flags]
 
 Without -script and -storm it serves a web page, on which you can talk to the bot.
+SESSION_CLEANUP_INTERVAL=SECONDS in the environment is the time between two
+cleanups of its sessions; default: 600.
 
 `
 

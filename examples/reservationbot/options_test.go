@@ -42,6 +42,9 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 			t.Errorf("help does not name -%s", name)
 		}
 	}
+	if !strings.Contains(out, "SESSION_CLEANUP_INTERVAL") {
+		t.Error("help does not name SESSION_CLEANUP_INTERVAL")
+	}
 	if code != 0 {
 		t.Errorf("help exits with %d", code)
 	}

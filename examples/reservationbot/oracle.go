@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -20,11 +21,13 @@ import (
 // It knows moments only as the time between a call and its return. A hold is
 // there at some time after its acquiring was begun and until its release has
 // succeeded; a refusal was decided while its call was under way. If the two do
-// not meet, nothing can explain the refusal.
+// not meet, nothing can explain the refusal. Spans may only err on the long
+// side, so each begins before its call, and ends when the oracle is told.
 type oracle struct {
 	mu       sync.Mutex
-	holds    map[string]span // by the hold's ID
-	refusals map[string]span // by the guest
+	asked    map[string]time.Time // by the guest: when the latest call began
+	holds    map[string]span      // by the hold's ID
+	refusals map[string]span      // by the guest
 }
 
 type span struct {
@@ -34,15 +37,33 @@ type span struct {
 }
 
 func newOracle() *oracle {
-	return &oracle{holds: make(map[string]span), refusals: make(map[string]span)}
+	return &oracle{asked: make(map[string]time.Time), holds: make(map[string]span), refusals: make(map[string]span)}
+}
+
+// witnessed are holds whose asking the oracle is told of beforehand.
+type witnessed struct {
+	desk.Holds
+	oracle *oracle
+}
+
+// Take implements [desk.Holds].
+func (w witnessed) Take(ctx context.Context, s hotel.Stay, guest string) (desk.Hold, error) {
+	w.oracle.asks(guest)
+	return w.Holds.Take(ctx, s, guest)
+}
+
+func (o *oracle) asks(guest string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asked[guest] = time.Now()
 }
 
 // ObserveLock implements [lock.Observer].
 func (o *oracle) ObserveLock(_ context.Context, e lock.Event) {
 	now := time.Now()
-	seen := span{holder: e.Holder, resource: e.Resource, from: now.Add(-e.Took)}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	seen := span{holder: e.Holder, resource: e.Resource, from: o.asked[e.Holder]}
 	switch {
 	case e.Op == lock.OpAcquire && e.Result == lock.OK:
 		o.holds[e.ID] = seen

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,8 +51,8 @@ func (b *bot) openRedis(ctx context.Context) (redis.UniversalClient, error) {
 	return client, nil
 }
 
-// openDatabase opens the database of the audit trail.
-func (b *bot) openDatabase(watch *metrics.Metrics) (*gorm.DB, error) {
+// openDatabase connects to the database of the audit trail.
+func (b *bot) openDatabase(ctx context.Context, watch *metrics.Metrics) (*gorm.DB, error) {
 	dialector, limit := postgres.Open(b.options.audit), 10
 	if !strings.HasPrefix(b.options.audit, "postgres://") {
 		file, ok := strings.CutPrefix(b.options.audit, "sqlite:")
@@ -63,9 +64,13 @@ func (b *bot) openDatabase(watch *metrics.Metrics) (*gorm.DB, error) {
 			b.closing("temporary folder", func(context.Context) error { return os.RemoveAll(folder) })
 			file = filepath.Join(folder, "audit.db")
 		}
-		dialector, limit = sqlite.Open("file:"+file+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"), 1
+		if err := writable(file); err != nil {
+			return nil, fmt.Errorf("audit database: %w", err)
+		}
+		escaped := (&url.URL{Path: file}).EscapedPath()
+		dialector, limit = sqlite.Open("file:"+escaped+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"), 1
 	}
-	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard})
+	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard, DisableAutomaticPing: true})
 	if err != nil {
 		return nil, fmt.Errorf("audit database: %w", err)
 	}
@@ -75,22 +80,35 @@ func (b *bot) openDatabase(watch *metrics.Metrics) (*gorm.DB, error) {
 	}
 	pool.SetMaxOpenConns(limit)
 	b.closing("audit database", func(context.Context) error { return pool.Close() })
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("audit database: %w", err)
+	}
 	watch.DB("audit", pool)
 	return db, nil
 }
 
+// writable makes sure of the file with an error that says what is wrong with
+// it, which SQLite's does not.
+func writable(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // openPMS returns a client of the given PMS, or of one inside this process.
 func (b *bot) openPMS() (*hotel.Client, error) {
-	url := b.options.pms
-	if url == "" {
+	base := b.options.pms
+	if base == "" {
 		simulator, err := hotel.StartSimulator(hotel.Rooms(b.options.rooms), b.options.seed, 700*time.Millisecond)
 		if err != nil {
 			return nil, err
 		}
 		b.closing("simulated PMS", func(context.Context) error { return simulator.Close() })
-		url = simulator.URL
+		base = simulator.URL
 	}
-	client := hotel.NewClient(url, connections)
+	client := hotel.NewClient(base, connections)
 	b.closing("PMS client", func(context.Context) error { client.Close(); return nil })
 	return client, nil
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -37,16 +36,24 @@ func playFile(ctx context.Context, b *bot, name string, in io.Reader, out io.Wri
 //	!wait 5s                             let time pass
 //	!show holds|audit|breaker            what the library knows
 //
-// It stops at the first line that it cannot make out.
+// It stops at the first line that it cannot make out, and when ctx ends.
 func play(ctx context.Context, b *bot, in io.Reader, out io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	p := &player{bot: b, out: out, guest: "guest"}
-	lines := bufio.NewScanner(in)
-	for n := 1; lines.Scan(); n++ {
-		if err := p.line(ctx, strings.TrimSpace(lines.Text())); err != nil {
+	script := linesOf(ctx, in)
+	for n := 1; ; n++ {
+		text, err := script.next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = p.line(ctx, strings.TrimSpace(text))
+		}
+		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
-	return lines.Err()
 }
 
 type player struct {
@@ -78,6 +85,9 @@ func (p *player) command(ctx context.Context, words []string) error {
 	}
 	switch command, arg := words[0], words[1]; command {
 	case "guest":
+		if !isName(arg) {
+			return fmt.Errorf("!guest %.64q: a name of 1 to 64 characters is needed", arg)
+		}
 		p.guest = arg
 		return nil
 	case "pms":

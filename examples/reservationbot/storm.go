@@ -67,7 +67,9 @@ func storm(ctx context.Context, b *bot, out, errs io.Writer) error {
 	if lost := b.rooms.Stats().AuditErrors; lost > 0 {
 		fmt.Fprintf(errs, "%d audit events were not recorded in time\n", lost)
 	}
-	doubles, err := b.pms.DoubleBookings(ctx)
+	asking, stop := context.WithTimeout(ctx, stormCall)
+	defer stop()
+	doubles, err := b.pms.DoubleBookings(asking)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,30 @@ func TestTheSameSeedPlansTheSameStays(t *testing.T) {
 	}
 }
 
+// What the library tells of an acquired lease may arrive late, after the audit
+// trail for instance. A refusal for that lease was right all the same.
+func TestTheOracleKnowsAHoldFromTheMomentItWasAskedFor(t *testing.T) {
+	in := hotel.Day(2026, time.December, 12)
+	stay := hotel.Stay{Room: "101", In: in, Out: in.Plus(3)}
+	o := newOracle()
+	holds := witnessed{desk.NoLocks{}, o}
+	event := lock.Event{Op: lock.OpAcquire, Resource: stay.Resource()}
+	for _, guest := range []string{"run-1", "run-2"} {
+		if _, err := holds.Take(t.Context(), stay, guest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused, granted := event, event
+	refused.Holder, refused.Result = "run-2", lock.Conflicted
+	granted.Holder, granted.ID = "run-1", "hold"
+	o.ObserveLock(t.Context(), refused)
+	o.ObserveLock(t.Context(), granted)
+	reply := desk.Reply{Hold: &lock.Hold{ID: "hold", Holder: "run-1", Resource: stay.Resource(), Left: time.Minute}}
+	if err := o.explain(try{run: "run-", guest: "run-2", stay: stay, done: time.Now(), reply: reply}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheOracleSeesThroughRefusalsThatNothingExplains(t *testing.T) {
 	now := time.Now()
 	at := func(seconds int) time.Time { return now.Add(time.Duration(seconds) * time.Second) }

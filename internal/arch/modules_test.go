@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,20 @@ func TestTheRootRequiresTheFiveAndNoOther(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, direct) {
 		t.Fatalf("required directly:\n%q\nwant\n%q", got, direct)
+	}
+}
+
+// Whoever reads which versions move must read the truth.
+func TestTheREADMEGivesTheVersionsThatAreRequired(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range required(t, root(t)) {
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(r.Path) + `( \(for tests\))? \| ` + regexp.QuoteMeta(r.Version) + ` \|$`)
+		if !r.Indirect && !row.Match(readme) {
+			t.Errorf("README.md does not say that %s is required at %s", r.Path, r.Version)
+		}
 	}
 }
 
