@@ -74,7 +74,7 @@ func (m *Manager) wish(opts []Option) (wish, error) {
 func (w wish) check() error {
 	switch {
 	case w.ttl < minTTL || w.ttl > maxTTL:
-		return invalid("a TTL of %s, want 1 ms to 10 years", max(w.ttl, 0))
+		return invalid("a TTL of %s, want 1 ms to 10 years", w.ttl.Round(time.Microsecond))
 	case !isText(w.holder, maxHolder):
 		return invalid("a holder that is not UTF-8, has a NUL, or is longer than %d bytes", maxHolder)
 	case !isText(w.reason, maxReason):

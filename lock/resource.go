@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -100,6 +101,8 @@ func Of(kind Kind, name string, from, to int64) Resource {
 		r.reason = "no name"
 	case strings.ContainsRune(name, 0):
 		r.reason = fmt.Sprintf("NUL in the name %q", name)
+	case !utf8.ValidString(name):
+		r.reason = fmt.Sprintf("the name %q is not UTF-8", name)
 	case len(name) > MaxName:
 		r.reason = fmt.Sprintf("a name of %d bytes, more than %d", len(name), MaxName)
 	case kind > Instants:

@@ -114,6 +114,7 @@ func TestAReasonNamesWhatIsWrong(t *testing.T) {
 	for want, r := range map[string]lock.Resource{
 		"no name":                   lock.Key(""),
 		"NUL in the name":           lock.Key("\x00"),
+		"is not UTF-8":              lock.Key("a\xff"),
 		"256 bytes":                 lock.Key(strings.Repeat("x", 256)),
 		"from 5 is not before to 2": lock.Span("a", 5, 2),
 		"from 2026-12-05 is not before to 2026-12-02": nights("a", 5, 2),

@@ -214,6 +214,10 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 	o := begin(ctx, OpUpdate)
 	err = errAborted
 	defer func() { m.finish(o, err) }()
+	if fn == nil {
+		err = errNoFunction
+		return nil, err
+	}
 	l := m.loading(id)
 	l.Touch = 0 // the save is the activity
 	var r Reply

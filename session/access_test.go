@@ -44,7 +44,7 @@ func TestUnknownIDsAreNotAdopted(t *testing.T) {
 		"Peek":      func() error { _, err := m.Peek(t.Context(), forged); return err },
 		"Touch":     func() error { _, err := m.Touch(t.Context(), forged); return err },
 		"Update":    func() error { _, err := m.Update(t.Context(), forged, func(*cart) error { return nil }); return err },
-		"Exclusive": func() error { return m.Exclusive(t.Context(), forged, nil) },
+		"Exclusive": func() error { return m.Exclusive(t.Context(), forged, nothing) },
 	} {
 		if err := call(); !errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrExpired) {
 			t.Errorf("%s of an unknown id: %v, want ErrNotFound", name, err)
@@ -253,7 +253,7 @@ func TestArgumentsThatMakeNoSenseReachNoStore(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"Get of the zero ID":        func() error { _, err := m.Get(ctx, session.ID{}); return err },
 		"Delete of the zero ID":     func() error { return m.Delete(ctx, session.ID{}) },
-		"Exclusive for the zero ID": func() error { return m.Exclusive(ctx, session.ID{}, nil) },
+		"Exclusive for the zero ID": func() error { return m.Exclusive(ctx, session.ID{}, nothing) },
 		"Save of nothing":           func() error { return m.Save(ctx, nil) },
 		"Save of a made up session": func() error { return m.Save(ctx, &session.Session[cart]{ID: s.ID}) },
 		"Save with another subject": func() error { changed := *s; changed.Subject = "bob"; return m.Save(ctx, &changed) },
@@ -262,16 +262,19 @@ func TestArgumentsThatMakeNoSenseReachNoStore(t *testing.T) {
 			changed.Key.Peer = "c"
 			return m.Save(ctx, &changed)
 		},
-		"Open without a peer":      func() error { _, _, err := m.Open(ctx, session.Key{Channel: "a"}, cart{}); return err },
-		"Open with a NUL":          func() error { _, _, err := m.Open(ctx, session.Key{Channel: "a", Peer: "b\x00c"}, cart{}); return err },
-		"Converse without a key":   func() error { return m.Converse(ctx, session.Key{}, cart{}, nil) },
-		"a subject too long":       func() error { _, err := m.Create(ctx, cart{}, session.ForSubject(long)); return err },
-		"an empty subject":         func() error { _, err := m.DeleteSubject(ctx, ""); return err },
-		"Bind to nobody":           func() error { return m.Bind(ctx, s, "") },
-		"Bind of nothing":          func() error { return m.Bind(ctx, nil, "ann") },
-		"Rotate of nothing":        func() error { return m.Rotate(ctx, nil) },
-		"Rotate of a made up one":  func() error { return m.Rotate(ctx, &session.Session[cart]{}) },
-		"Rotate of a conversation": func() error { return m.Rotate(ctx, conversation) },
+		"Update with nothing to do":    func() error { _, err := m.Update(ctx, s.ID, nil); return err },
+		"Exclusive with nothing to do": func() error { return m.Exclusive(ctx, s.ID, nil) },
+		"Converse with nothing to do":  func() error { return m.Converse(ctx, conversation.Key, cart{}, nil) },
+		"Open without a peer":          func() error { _, _, err := m.Open(ctx, session.Key{Channel: "a"}, cart{}); return err },
+		"Open with a NUL":              func() error { _, _, err := m.Open(ctx, session.Key{Channel: "a", Peer: "b\x00c"}, cart{}); return err },
+		"Converse without a key":       func() error { return m.Converse(ctx, session.Key{}, cart{}, nothing) },
+		"a subject too long":           func() error { _, err := m.Create(ctx, cart{}, session.ForSubject(long)); return err },
+		"an empty subject":             func() error { _, err := m.DeleteSubject(ctx, ""); return err },
+		"Bind to nobody":               func() error { return m.Bind(ctx, s, "") },
+		"Bind of nothing":              func() error { return m.Bind(ctx, nil, "ann") },
+		"Rotate of nothing":            func() error { return m.Rotate(ctx, nil) },
+		"Rotate of a made up one":      func() error { return m.Rotate(ctx, &session.Session[cart]{}) },
+		"Rotate of a conversation":     func() error { return m.Rotate(ctx, conversation) },
 		"BySubject of nobody": func() error {
 			for _, err := range m.BySubject(ctx, "") {
 				return err

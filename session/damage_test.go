@@ -22,10 +22,10 @@ func TestAnUnreadableSessionCostsOneErrorAndNoMore(t *testing.T) {
 		"Get":  func(m *manager, s *session.Session[cart]) error { _, err := m.Get(t.Context(), s.ID); return err },
 		"Peek": func(m *manager, s *session.Session[cart]) error { _, err := m.Peek(t.Context(), s.ID); return err },
 		"Update": func(m *manager, s *session.Session[cart]) error {
-			_, err := m.Update(t.Context(), s.ID, nil)
+			_, err := m.Update(t.Context(), s.ID, func(*cart) error { return nil })
 			return err
 		},
-		"Exclusive": func(m *manager, s *session.Session[cart]) error { return m.Exclusive(t.Context(), s.ID, nil) },
+		"Exclusive": func(m *manager, s *session.Session[cart]) error { return m.Exclusive(t.Context(), s.ID, nothing) },
 	}
 	for name, call := range calls {
 		for _, policy := range []session.CorruptPolicy{session.Delete, session.Quarantine} {

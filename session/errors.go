@@ -88,6 +88,9 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
 }
 
+// errNoFunction refuses a call before anything is asked of the store.
+var errNoFunction = invalid("a nil function")
+
 // resultOf classifies the outcome of an operation for its event.
 func resultOf(err error) Result {
 	for _, c := range []struct {

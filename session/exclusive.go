@@ -73,6 +73,10 @@ func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Conte
 	o := begin(ctx, OpExclusive)
 	err = errAborted
 	defer func() { m.finish(o, err) }()
+	if fn == nil {
+		err = errNoFunction
+		return err
+	}
 	h := id.hash(m.cfg.Name)
 	if err = m.turns.enter(ctx, h); err != nil {
 		o.Waited = time.Since(o.start)

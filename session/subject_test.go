@@ -172,11 +172,14 @@ func TestStoreFailuresAreToldFromTheCallersOwn(t *testing.T) {
 			_, _, err := m.Open(ctx, chatKey, cart{Notes: map[string]string{"x": string(make([]byte, 1000))}})
 			return err
 		},
-		"Get":           func(ctx context.Context) error { _, err := m.Get(ctx, s.ID); return err },
-		"Touch":         func(ctx context.Context) error { _, err := m.Touch(ctx, s.ID); return err },
-		"Save":          func(ctx context.Context) error { return m.Save(ctx, s) },
-		"Update":        func(ctx context.Context) error { _, err := m.Update(ctx, s.ID, nil); return err },
-		"Exclusive":     func(ctx context.Context) error { return m.Exclusive(ctx, s.ID, nil) },
+		"Get":   func(ctx context.Context) error { _, err := m.Get(ctx, s.ID); return err },
+		"Touch": func(ctx context.Context) error { _, err := m.Touch(ctx, s.ID); return err },
+		"Save":  func(ctx context.Context) error { return m.Save(ctx, s) },
+		"Update": func(ctx context.Context) error {
+			_, err := m.Update(ctx, s.ID, func(*cart) error { return nil })
+			return err
+		},
+		"Exclusive":     func(ctx context.Context) error { return m.Exclusive(ctx, s.ID, nothing) },
 		"Delete":        func(ctx context.Context) error { return m.Delete(ctx, s.ID) },
 		"DeleteSubject": func(ctx context.Context) error { _, err := m.DeleteSubject(ctx, "ann"); return err },
 		"Rotate":        func(ctx context.Context) error { return m.Rotate(ctx, bound) },
@@ -231,3 +234,6 @@ func TestAHangingStoreCostsTheTimeoutAndNoMore(t *testing.T) {
 		}
 	})
 }
+
+// nothing is a function that has nothing to do.
+func nothing(context.Context, *session.Session[cart]) error { return nil }

@@ -107,7 +107,8 @@ func (c *Caller) RunAll(ctx context.Context, script *redis.Script, calls []Call)
 }
 
 // Bounded calls f, which uses c's client, and returns when ctx ends even if
-// f does not. It does not call f when ctx has ended.
+// f does not. It does not call f when ctx has ended. A panic in f, as of a nil
+// client or of a user's hook, reaches the caller.
 func Bounded[T any](ctx context.Context, c *Caller, f func(context.Context) (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -117,16 +118,24 @@ func Bounded[T any](ctx context.Context, c *Caller, f func(context.Context) (T, 
 		return f(ctx)
 	}
 	type result struct {
-		value T
-		err   error
+		value    T
+		err      error
+		panicked any
 	}
 	done := make(chan result, 1)
 	go func() {
-		v, err := f(ctx)
-		done <- result{v, err}
+		var r result
+		defer func() {
+			r.panicked = recover()
+			done <- r
+		}()
+		r.value, r.err = f(ctx)
 	}()
 	select {
 	case r := <-done:
+		if r.panicked != nil {
+			panic(r.panicked)
+		}
 		return r.value, r.err
 	case <-ctx.Done():
 		return none, ctx.Err()

@@ -145,3 +145,16 @@ func TestErrorsOfTheServerAreItsOwn(t *testing.T) {
 		}
 	})
 }
+
+func TestAPanicReachesTheCaller(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0"})
+	defer client.Close()
+	ctx, cancel := context.WithCancel(t.Context()) // such a client needs a goroutine to obey it
+	defer cancel()
+	defer func() {
+		if got := recover(); got != "a hook's" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	_, _ = Bounded(ctx, New(client), func(context.Context) (int, error) { panic("a hook's") })
+}
