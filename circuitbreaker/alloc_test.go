@@ -54,30 +54,60 @@ func TestRejectionsBesideAProbeAllocateNothing(t *testing.T) {
 	})
 }
 
-func TestAKeyedBreakerIsSmall(t *testing.T) {
-	const n = 10_000
-	g, err := NewGroup(GroupConfig{Breaker: Config{Name: "hosts"}, Max: n})
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := make([]string, n)
-	for i := range keys {
-		keys[i] = string(rune('a'+i%26)) + time.Duration(i).String()
-	}
+// heap returns what f adds to the heap per each of the n things that it makes.
+func heap(n int, f func() any) uint64 {
 	used := func() uint64 {
 		runtime.GC()
+		runtime.GC() // what the first one put off, such as pools
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
 	before := used()
-	for _, k := range keys {
-		call(g.Get(k), nil)
+	made := f()
+	after := used()
+	runtime.KeepAlive(made)
+	return (after - min(before, after)) / uint64(n)
+}
+
+// The sizes are those of 64-bit systems; on others they are less.
+func TestAnIdleBreakerTakesHalfAKilobyte(t *testing.T) {
+	const n, most = 10_000, 512
+	list := make([]*Breaker, n)
+	for name, use := range map[string]func(*Breaker){
+		"never called": func(*Breaker) {},
+		"healthy":      func(b *Breaker) { times(3, func() { call(b, nil) }) },
+	} {
+		each := heap(n, func() any {
+			for i := range list {
+				list[i] = mustNew(t, Config{Name: "pms"})
+				use(list[i])
+			}
+			return list
+		})
+		if clear(list); each > most {
+			t.Errorf("%s: a breaker takes %d bytes, more than %d", name, each, most)
+		} else {
+			t.Logf("%s: a breaker takes %d bytes", name, each)
+		}
 	}
-	if each := (used() - before) / n; each > 800 {
-		t.Errorf("a keyed breaker takes %d bytes, group included", each)
+}
+
+func TestTenThousandKeysTakeLessThanEightMegabytes(t *testing.T) {
+	const n, most = 10_000, 8 << 20
+	each := heap(n, func() any {
+		g, err := NewGroup(GroupConfig{Breaker: Config{Name: "hosts"}, Max: n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			call(g.Get(string(rune('a'+i%26))+time.Duration(i).String()), nil)
+		}
+		return g
+	})
+	if each*n > most {
+		t.Errorf("a keyed breaker takes %d bytes, its group included", each)
 	} else {
-		t.Logf("a keyed breaker takes %d bytes, group included", each)
+		t.Logf("a keyed breaker takes %d bytes, its group included", each)
 	}
-	runtime.KeepAlive(g)
 }

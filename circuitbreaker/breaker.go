@@ -24,15 +24,15 @@ type Breaker struct {
 	success, rejected                             counter
 	failure, ignored, slow, stale, shadowRejected atomic.Uint64
 
-	mu      sync.Mutex // orders transitions, their events and clocks; see transition
-	retired bool       // no event follows Retired
-	mail    *mail      // nil without observers
+	mu   sync.Mutex // orders transitions, their events and clocks; see transition
+	mail *mail      // nil without observers
 }
 
 // mail brings events to the observers.
 type mail struct {
 	*observe.Outbox[Event]
-	panics atomic.Uint64
+	panics  atomic.Uint64
+	retired bool // no event follows Retired; under Breaker.mu
 }
 
 // New returns a closed breaker, or every contradiction in cfg joined into one
@@ -51,11 +51,11 @@ func New(cfg Config) (*Breaker, error) {
 // newBreaker leaves the Created event in the outbox.
 func newBreaker(name string, p *policy) *Breaker {
 	b := &Breaker{policy: p, name: name, born: time.Now()}
-	b.era.Store(&era{breaker: b, state: Closed, window: p.newWindow()})
-	if len(p.observers) > 0 {
+	b.era.Store(&era{breaker: b, state: Closed, plain: p.plain(Closed), clocks: &firstClocks, window: p.newWindow()})
+	if p.observer != nil {
 		b.mail = new(mail)
 		b.mail.Outbox = observe.NewOutbox(b.tell)
-		b.post(noContext, Event{Kind: Created, Source: b, Time: b.born, Shadow: p.Shadow})
+		b.post(noContext, Event{Kind: Created, Source: b, Time: b.born, Shadow: p.shadow})
 	}
 	return b
 }
@@ -63,14 +63,14 @@ func newBreaker(name string, p *policy) *Breaker {
 // tell hands an event to each observer. One that panics keeps nobody else from
 // being told.
 func (b *Breaker) tell(ctx context.Context, e Event) {
-	for _, o := range b.policy.observers {
+	for _, o := range flatten(b.policy.observer) {
 		observe.Contain(&b.mail.panics, func() { o.ObserveBreaker(ctx, e) })
 	}
 }
 
 // post puts an event into the outbox; b.mu is held, or b is not yet shared.
 func (b *Breaker) post(ctx context.Context, e Event) {
-	if b.mail != nil && !b.retired {
+	if b.mail != nil && !b.mail.retired {
 		b.mail.Put(ctx, e)
 	}
 }

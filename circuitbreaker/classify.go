@@ -66,7 +66,7 @@ func (p *policy) ownClassify(ctx context.Context, err error) Outcome {
 	if err != nil && isIgnored(err) {
 		return Ignored
 	}
-	if o := p.Classify(ctx, err); o <= Ignored {
+	if o := p.classify(ctx, err); o <= Ignored {
 		return o
 	}
 	return Failure

@@ -80,19 +80,27 @@ const (
 	maxConcurrent      = 1024
 )
 
-// policy is a valid Config with its defaults filled in and what follows from
-// it. It is immutable; breakers of a [Group] share one.
+// policy is what breakers need of a valid Config. It is immutable, and those of
+// a [Group] share one; a breaker on its own has one to itself, so it is packed.
 type policy struct {
-	Config
-	failures, slows fraction // of FailureRate and SlowRate; zero when off
-	ring            ring     // the time window's shape
-	windowed        bool     // a rule looks at the window
-	timed           bool     // settling a call needs the clock
-	observers       observers
+	classify func(context.Context, error) Outcome
+	slowCall time.Duration
+	tripWhen func(Counts) bool
+	observer Observer
+	openFor  Backoff
+	probes   Probes
+	ring     ring // the time window's shape
+
+	failures, slows         fraction // rates; zero when off
+	inARow, minCalls, calls int32    // ConsecutiveFailures, MinCalls and Window.Calls
+
+	shadow   bool
+	windowed bool // a rule looks at the window
+	timed    bool // settling a call needs the clock
 }
 
-// newPolicy returns nil and the problems if there are any.
-func newPolicy(cfg Config) (*policy, problems) {
+// complete fills in the defaults and finds the contradictions.
+func complete(cfg Config) (Config, problems) {
 	if cfg.ConsecutiveFailures == 0 && cfg.FailureRate == 0 && cfg.SlowRate == 0 && cfg.TripWhen == nil {
 		cfg.ConsecutiveFailures, cfg.FailureRate = defaultInARow, defaultFailureRate
 	}
@@ -103,22 +111,32 @@ func newPolicy(cfg Config) (*policy, problems) {
 	problems.checkMinCalls(&cfg)
 	problems.checkProbes(&cfg.Probes)
 	problems.checkBackoff(&cfg.OpenFor)
+	return cfg, problems
+}
+
+// newPolicy returns nil and the problems if there are any.
+func newPolicy(cfg Config) (*policy, problems) {
+	cfg, problems := complete(cfg)
 	if len(problems) > 0 {
 		return nil, problems
 	}
 	p := &policy{
-		Config:    cfg,
-		failures:  newFraction(cfg.FailureRate),
-		slows:     newFraction(cfg.SlowRate),
-		observers: flatten(cfg.Observer),
-		windowed:  cfg.FailureRate > 0 || cfg.SlowRate > 0 || cfg.TripWhen != nil,
+		classify: cfg.Classify, slowCall: cfg.SlowCall, tripWhen: cfg.TripWhen, observer: cfg.Observer,
+		openFor: cfg.OpenFor, probes: cfg.Probes,
+		failures: newFraction(cfg.FailureRate), slows: newFraction(cfg.SlowRate),
+		inARow: atMost32(cfg.ConsecutiveFailures), minCalls: atMost32(cfg.MinCalls), calls: int32(cfg.Window.Calls),
+		shadow:   cfg.Shadow,
+		windowed: cfg.FailureRate > 0 || cfg.SlowRate > 0 || cfg.TripWhen != nil,
 	}
-	if cfg.Window.Calls == 0 {
+	if p.calls == 0 {
 		p.ring = newRing(cfg.Window)
 	}
-	p.timed = cfg.SlowCall > 0 || p.windowed && cfg.Window.Calls == 0
+	p.timed = p.slowCall > 0 || p.windowed && p.calls == 0
 	return p, nil
 }
+
+// atMost32 keeps a count that nothing is expected to reach.
+func atMost32(n int) int32 { return int32(min(n, math.MaxInt32)) }
 
 // problems collects every contradiction of a Config, so that one error names
 // them all. The checks also fill in the defaults.

@@ -70,14 +70,14 @@ func TestAllContradictionsAreReportedTogether(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	p := mustNew(t, Config{Name: "pms"}).policy
+	p, _ := complete(Config{Name: "pms"})
 	if p.ConsecutiveFailures != 5 || p.FailureRate != 0.5 || p.MinCalls != 20 || p.SlowRate != 0 ||
 		p.Window != (Window{Duration: 10 * time.Second, Buckets: 10}) ||
 		p.OpenFor != (Backoff{Base: 5 * time.Second, Max: time.Minute, Factor: 2, Jitter: 0.2}) ||
 		p.Probes != (Probes{Concurrent: 1, Successes: 2, Timeout: 30 * time.Second}) {
-		t.Errorf("got %+v", p.Config)
+		t.Errorf("got %+v", p)
 	}
-	if p := mustNew(t, Config{Name: "pms", TripWhen: func(Counts) bool { return false }}).policy; p.ConsecutiveFailures != 0 || p.FailureRate != 0 {
-		t.Errorf("an own rule alone does not switch the defaults off: %+v", p.Config)
+	if p, _ := complete(Config{Name: "pms", TripWhen: func(Counts) bool { return false }}); p.ConsecutiveFailures != 0 || p.FailureRate != 0 {
+		t.Errorf("an own rule alone does not switch the defaults off: %+v", p)
 	}
 }

@@ -18,9 +18,11 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	if fn == nil {
 		return v, errNilFunc
 	}
-	p, err := b.Allow()
-	if err != nil {
-		return v, err
+	p := Permit{era: b.era.Load()} // as Allow, which is too large to be inlined
+	if !p.era.plain {
+		if p, err = b.allow(p.era); err != nil {
+			return v, err
+		}
 	}
 	returned := false
 	defer func() {

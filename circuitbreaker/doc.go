@@ -56,7 +56,9 @@
 //   - Your functions ([Observer], Config.Classify, Config.TripWhen) run outside
 //     every lock and may call the breaker. A panicking observer is contained and
 //     counted; a panic in the others goes to the caller, and the breaker stands.
-//   - There is no goroutine that stays, and nothing to close.
+//   - There is no goroutine that stays, and nothing to close. With the default
+//     rules a breaker takes half a kilobyte, and a few more once cores contend for
+//     it.
 //
 // # Not guaranteed
 //

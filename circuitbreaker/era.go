@@ -15,18 +15,27 @@ import (
 // together, a reset is a new era, and a result that comes late belongs to an
 // era that nobody looks at any more: it cannot move the breaker.
 type era struct {
+	*clocks
 	breaker   *Breaker
 	state     State
-	attempt   int32                    // times opened without a stable stay in Closed
-	since     time.Duration            // after Breaker.born
-	openFor   time.Duration            // Open only
-	times     [numStates]time.Duration // spent in each state before this era
-	rejection *OpenError               // nil where every call passes
+	plain     bool       // see policy.plain
+	attempt   int32      // times opened without a stable stay in Closed
+	rejection *OpenError // nil where every call passes
 
 	streak atomic.Int64 // failures in a row
 	window window       // Closed and Disabled, if a rule wants it
 	probes *probes      // HalfOpen
 }
+
+// clocks say when an era began and what was before it.
+type clocks struct {
+	since   time.Duration            // after Breaker.born
+	openFor time.Duration            // Open only
+	times   [numStates]time.Duration // spent in each state before this era
+}
+
+// firstClocks are those of every breaker's first era. Nothing writes to them.
+var firstClocks clocks
 
 // note counts an outcome in the era's streak and window and returns the
 // streak. A healthy streak is only read.
@@ -92,7 +101,7 @@ func (b *Breaker) transition(ctx context.Context, from *era, c change) bool {
 // follow prepares the era that comes after from. It may run user code: an error
 // may have a say in the open time.
 func (b *Breaker) follow(from *era, c change) *era {
-	next := &era{breaker: b, state: c.to}
+	next := &era{breaker: b, state: c.to, plain: b.policy.plain(c.to), clocks: new(clocks)}
 	switch c.to {
 	case Closed, Disabled:
 		next.window = b.policy.newWindow()
@@ -104,7 +113,7 @@ func (b *Breaker) follow(from *era, c change) *era {
 		next.openFor = b.policy.openTime(next.attempt, c.cause)
 	case HalfOpen:
 		next.attempt = from.attempt
-		next.probes = newProbes(b.policy.Probes.Concurrent)
+		next.probes = newProbes(b.policy.probes.Concurrent)
 	}
 	return next
 }
@@ -140,15 +149,15 @@ func (p *policy) attempt(from *era, now time.Duration) int32 {
 // forgotten reports whether the stay in Closed has proved stable: it was at
 // least as long as the next open time would be.
 func (p *policy) forgotten(e *era, now time.Duration) bool {
-	return e.attempt == 0 || e.state == Closed && now-e.since >= p.OpenFor.delay(int(e.attempt)+1)
+	return e.attempt == 0 || e.state == Closed && now-e.since >= p.openFor.delay(int(e.attempt)+1)
 }
 
 // openTime is the back-off of the attempt, or what the cause asks for if that
 // is more.
 func (p *policy) openTime(attempt int32, cause error) time.Duration {
-	d := p.OpenFor.jittered(p.OpenFor.delay(int(attempt)))
+	d := p.openFor.jittered(p.openFor.delay(int(attempt)))
 	if asked, ok := errors.AsType[retryAfter](cause); ok {
-		d = max(d, min(asked.RetryAfter(), p.OpenFor.Max))
+		d = max(d, min(asked.RetryAfter(), p.openFor.Max))
 	}
 	return d
 }
@@ -162,7 +171,7 @@ type retryAfter interface {
 // changed describes the transition for observers. It runs no user code.
 func (b *Breaker) changed(from, next *era, c change) Event {
 	e := Event{
-		Kind: Changed, Source: b, Time: b.born.Add(next.since), Shadow: b.policy.Shadow,
+		Kind: Changed, Source: b, Time: b.born.Add(next.since), Shadow: b.policy.shadow,
 		From: from.state, To: next.state, Reason: c.reason, Cause: c.cause,
 		OpenFor: next.openFor, Before: b.stats(from, next.since),
 	}

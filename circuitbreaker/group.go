@@ -32,6 +32,7 @@ type GroupConfig struct {
 //
 // All methods may be called from any number of goroutines.
 type Group struct {
+	name     string
 	policy   *policy
 	max      int
 	members  sync.Map // of key to *member: lookups take no lock
@@ -66,7 +67,7 @@ func NewGroup(cfg GroupConfig) (*Group, error) {
 	if err := problems.join(); err != nil {
 		return nil, err
 	}
-	return &Group{policy: p, max: cfg.Max}, nil
+	return &Group{name: cfg.Breaker.Name, policy: p, max: cfg.Max}, nil
 }
 
 // Get returns the breaker for key, never nil. For a key that has one it is a
@@ -116,7 +117,7 @@ func (g *Group) add(key string) (b, evicted *Breaker) {
 		evicted = g.ring[place].breaker
 	}
 	key = strings.Clone(key) // it may be a piece of something large
-	m := &member{key: key, breaker: newBreaker(g.policy.Name+"/"+key, g.policy)}
+	m := &member{key: key, breaker: newBreaker(g.name+"/"+key, g.policy)}
 	g.ring[place] = m
 	g.members.Store(key, m)
 	return m.breaker, evicted
@@ -138,7 +139,7 @@ func (g *Group) evict() (place int) {
 
 func (g *Group) overflowed() *Breaker {
 	if g.overflow == nil {
-		g.overflow = newBreaker(g.policy.Name+"/_overflow", g.policy)
+		g.overflow = newBreaker(g.name+"/_overflow", g.policy)
 	}
 	return g.overflow
 }
@@ -153,10 +154,12 @@ func (b *Breaker) retire() bool {
 		return false
 	}
 	b.post(noContext, Event{
-		Kind: Retired, Source: b, Time: b.born.Add(now), Shadow: b.policy.Shadow,
+		Kind: Retired, Source: b, Time: b.born.Add(now), Shadow: b.policy.shadow,
 		From: e.state, To: e.state, Before: b.stats(e, now),
 	})
-	b.retired = true
+	if b.mail != nil {
+		b.mail.retired = true
+	}
 	return true
 }
 
@@ -170,5 +173,5 @@ func (p *policy) blank(e *era, now time.Duration) bool {
 		return true
 	}
 	c := e.window.counts(now)
-	return c.Failure+c.Slow == 0 && (c.Success == 0 || p.Window.Calls > 0)
+	return c.Failure+c.Slow == 0 && (c.Success == 0 || p.calls > 0)
 }

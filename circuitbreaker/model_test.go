@@ -3,6 +3,7 @@
 package circuitbreaker
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -229,8 +230,10 @@ func TestTheBreakerDoesWhatTheModelDoes(t *testing.T) {
 // walk plays a random schedule of calls, time and control.
 func walk(t *testing.T, rng *rand.Rand, steps int) {
 	percent := uint64(1 + rng.IntN(100))
-	b := mustNew(t, randomConfig(rng, percent))
-	m := &model{cfg: b.policy.Config, percent: percent, probing: map[*modelCall]bool{}}
+	raw := randomConfig(rng, percent)
+	b := mustNew(t, raw)
+	cfg, _ := complete(raw)
+	m := &model{cfg: cfg, percent: percent, probing: map[*modelCall]bool{}}
 	var out []*modelCall
 	for step := range steps {
 		var did string
@@ -264,7 +267,7 @@ func walk(t *testing.T, rng *rand.Rand, steps int) {
 			did = m.control(b, rng.IntN(8))
 		}
 		if got, want := b.Stats(), m.stats(b); got != want {
-			t.Fatalf("step %d, %s:\n got %+v\nwant %+v\nwith %+v", step, did, got, want, b.policy.Config)
+			t.Fatalf("step %d, %s:\n got %+v\nwant %+v\nwith %+v", step, did, got, want, cfg)
 		}
 	}
 }
@@ -272,7 +275,7 @@ func walk(t *testing.T, rng *rand.Rand, steps int) {
 func settle(p Permit, o Outcome) {
 	switch o {
 	case Success:
-		p.Success()
+		p.Done(context.Background(), nil)
 	case Failure:
 		p.Failure()
 	default:

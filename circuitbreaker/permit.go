@@ -29,10 +29,16 @@ type Permit struct {
 // nothing, except to look after a probe.
 func (b *Breaker) Allow() (Permit, error) {
 	e := b.era.Load()
-	if e.rejection == nil && b.policy.SlowCall == 0 {
+	if e.plain {
 		return Permit{era: e}, nil
 	}
 	return b.allow(e)
+}
+
+// plain reports whether a call in the state costs no more than counting its
+// outcome, if that is a success: nothing rejects it, times it or classifies it.
+func (p *policy) plain(s State) bool {
+	return (s == Closed || s == Disabled) && p.slowCall == 0 && p.classify == nil
 }
 
 // allow is the rest of Allow. It asks again when a half-open era ended
@@ -50,17 +56,19 @@ func (b *Breaker) allow(e *era) (Permit, error) {
 			return p, nil
 		}
 	}
-	if b.policy.Shadow {
+	if b.policy.shadow {
 		b.shadowRejected.Add(1)
 		return b.permit(e), nil
 	}
-	b.rejected.add()
+	if !b.rejected.tryAdd() {
+		b.rejected.addWide()
+	}
 	return Permit{}, e.rejection
 }
 
 // permit reads the clock only if somebody wants to know how long calls take.
 func (b *Breaker) permit(e *era) Permit {
-	if b.policy.SlowCall == 0 {
+	if b.policy.slowCall == 0 {
 		return Permit{era: e}
 	}
 	return Permit{era: e, start: b.elapsed()}
@@ -68,7 +76,30 @@ func (b *Breaker) permit(e *era) Permit {
 
 // Done settles the call with its error, which [Config.Classify] turns into an
 // outcome. ctx is the context that the call was made with.
-func (p Permit) Done(ctx context.Context, err error) { p.settle(ctx, unclassified, err) }
+func (p Permit) Done(ctx context.Context, err error) {
+	if err == nil && p.era != nil && p.era.plain {
+		p.era.succeed()
+		return
+	}
+	p.settle(ctx, unclassified, err)
+}
+
+// succeed is what settle comes to for most calls.
+func (e *era) succeed() {
+	b := e.breaker
+	var now time.Duration
+	if b.policy.timed {
+		now = b.elapsed()
+	}
+	if !b.success.tryAdd() {
+		b.success.addWide()
+	}
+	if b.era.Load() == e {
+		e.note(now, Success, false)
+	} else {
+		b.stale.Add(1)
+	}
+}
 
 // Success settles the call as one that worked.
 func (p Permit) Success() { p.settle(noContext, Success, nil) }
@@ -92,7 +123,7 @@ func (p Permit) settle(ctx context.Context, o Outcome, err error) {
 	b := e.breaker
 	switch {
 	case o != unclassified:
-	case err == nil && b.policy.Classify == nil:
+	case err == nil && b.policy.classify == nil:
 		o = Success
 	default:
 		o = p.classify(ctx, err)
@@ -104,7 +135,7 @@ func (p Permit) settle(ctx context.Context, o Outcome, err error) {
 	slow := false
 	if b.policy.timed {
 		now = b.elapsed()
-		slow = o != Ignored && b.policy.SlowCall > 0 && now-p.start >= b.policy.SlowCall
+		slow = o != Ignored && b.policy.slowCall > 0 && now-p.start >= b.policy.slowCall
 	}
 	if o != Success || slow || !b.success.tryAdd() { // the common case without a call
 		b.count(o, slow)
@@ -126,7 +157,7 @@ func (p Permit) settle(ctx context.Context, o Outcome, err error) {
 // comes back all the same.
 func (p Permit) classify(ctx context.Context, err error) Outcome {
 	policy := p.era.breaker.policy
-	if policy.Classify == nil {
+	if policy.classify == nil {
 		return DefaultClassify(ctx, err)
 	}
 	returned := false
@@ -154,9 +185,9 @@ func (b *Breaker) settleProbe(ctx context.Context, p Permit, o Outcome, slow boo
 	defer e.probes.release(p)
 	switch {
 	case o == Ignored:
-	case o == Failure || slow && b.policy.SlowRate > 0:
+	case o == Failure || slow && b.policy.slows.den != 0:
 		b.transition(ctx, e, change{to: Open, reason: ProbeFailed, cause: err})
-	case e.probes.successes.Add(1) >= int64(b.policy.Probes.Successes):
+	case e.probes.successes.Add(1) >= int64(b.policy.probes.Successes):
 		b.transition(ctx, e, change{to: Closed, reason: ProbesPassed})
 	}
 }

@@ -90,7 +90,7 @@ func (b *Breaker) admit(e *era) (Permit, bool) {
 // watch makes sure that a timer looks after the probes of e.
 func (b *Breaker) watch(e *era) {
 	if e.probes.watched.CompareAndSwap(false, true) {
-		time.AfterFunc(b.policy.Probes.Timeout, func() { b.checkProbes(e) })
+		time.AfterFunc(b.policy.probes.Timeout, func() { b.checkProbes(e) })
 	}
 }
 
@@ -105,7 +105,7 @@ func (b *Breaker) checkProbes(e *era) {
 		b.unwatch(e)
 		return
 	}
-	if left := oldest + b.policy.Probes.Timeout - b.elapsed(); left > 0 {
+	if left := oldest + b.policy.probes.Timeout - b.elapsed(); left > 0 {
 		time.AfterFunc(left, func() { b.checkProbes(e) })
 		return
 	}

@@ -10,7 +10,7 @@ import (
 // verdict asks the rules about a closed era after a bad outcome. The first
 // one that is met wins. It may run user code (TripWhen) and holds no lock.
 func (p *policy) verdict(e *era, now time.Duration, streak int) Reason {
-	if p.ConsecutiveFailures > 0 && streak >= p.ConsecutiveFailures {
+	if p.inARow > 0 && streak >= int(p.inARow) {
 		return TooManyInARow
 	}
 	if e.window == nil {
@@ -19,13 +19,13 @@ func (p *policy) verdict(e *era, now time.Duration, streak int) Reason {
 	c := e.window.counts(now)
 	c.Consecutive = streak
 	calls := c.Success + c.Failure
-	enough := calls >= uint64(p.MinCalls)
+	enough := calls >= uint64(p.minCalls)
 	switch {
 	case enough && p.failures.reached(c.Failure, calls):
 		return TooManyFailures
 	case enough && p.slows.reached(c.Slow, calls):
 		return TooManySlow
-	case p.TripWhen != nil && p.TripWhen(c):
+	case p.tripWhen != nil && p.tripWhen(c):
 		return OwnRule
 	}
 	return NoReason
@@ -34,7 +34,7 @@ func (p *policy) verdict(e *era, now time.Duration, streak int) Reason {
 // fraction is a rate as num/den, so that thresholds are compared in integers:
 // 57 of 100 reaches 0.57, and 2 of 3 reaches 2.0/3. The zero fraction is a rule
 // that is off.
-type fraction struct{ num, den uint64 }
+type fraction struct{ num, den uint32 }
 
 // maxDen keeps den*count within 64 bits for more than 10^13 calls.
 const maxDen = 1 << 20
@@ -47,16 +47,17 @@ func newFraction(rate float64) fraction {
 	if rate <= 0 {
 		return fraction{}
 	}
-	f, last, x := fraction{1, 0}, fraction{0, 1}, rate
+	f, last, x := fraction{1, 0}, fraction{0, 1}, rate // both parts stay within maxDen, as rates do within 1
 	for {
 		whole := math.Floor(x)
 		if whole > maxDen {
 			break
 		}
-		next := fraction{uint64(whole)*f.num + last.num, uint64(whole)*f.den + last.den}
-		if next.den > maxDen {
+		den := uint64(whole)*uint64(f.den) + uint64(last.den)
+		if den > maxDen {
 			break
 		}
+		next := fraction{uint32(whole)*f.num + last.num, uint32(den)}
 		f, last = next, f
 		if float64(f.num)/float64(f.den) == rate {
 			break
@@ -71,5 +72,5 @@ func newFraction(rate float64) fraction {
 
 // reached reports whether part of all is at least the fraction.
 func (f fraction) reached(part, all uint64) bool {
-	return f.den != 0 && part*f.den >= f.num*all
+	return f.den != 0 && part*uint64(f.den) >= uint64(f.num)*all
 }

@@ -195,9 +195,12 @@ func TestStaleResultsMoveNothing(t *testing.T) {
 				b.Reset()
 				bring(b, from)
 				for i, p := range late {
-					if i%2 == 0 {
+					switch i % 4 {
+					case 0:
 						p.Success()
-					} else {
+					case 2:
+						p.Done(context.Background(), nil)
+					default:
 						p.Done(context.Background(), errDown)
 					}
 				}

@@ -10,11 +10,11 @@ import (
 
 const (
 	lineWords  = 16 // 128 bytes: two cache lines, which CPUs fetch as a pair; one line on arm64
-	maxStripes = 16
+	maxStripes = 64
 )
 
 // counter is a total that starts as one word. The first time that two cores
-// collide on it, it grows one word per core, each on lines of its own: from
+// collide on it, it grows a few words per core, each on lines of its own: from
 // then on cores do not wait for each other. It never shrinks, and its sum never
 // falls.
 type counter struct {
@@ -64,10 +64,11 @@ func (c *counter) sum() uint64 {
 	return n
 }
 
-// stripes returns how many stripes serve the cores in use: a power of two.
+// stripes returns how many stripes serve the cores in use: a power of two. With
+// four a core, two goroutines that run at the same time seldom share one.
 func stripes() int {
 	n := 1
-	for n < min(runtime.GOMAXPROCS(0), maxStripes) {
+	for n < min(4*runtime.GOMAXPROCS(0), maxStripes) {
 		n *= 2
 	}
 	return n

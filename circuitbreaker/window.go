@@ -21,10 +21,10 @@ func (p *policy) newWindow() window {
 	switch {
 	case !p.windowed:
 		return nil
-	case p.Window.Calls > 0:
-		return newCallWindow(p.Window.Calls)
+	case p.calls > 0:
+		return newCallWindow(int(p.calls))
 	default:
-		return newTimeWindow(p.ring, p.SlowCall > 0)
+		return newTimeWindow(&p.ring)
 	}
 }
 
@@ -40,18 +40,18 @@ func (p *policy) newWindow() window {
 // count overflows only beyond four calls per nanosecond.
 type ring struct {
 	width time.Duration
-	n     uint64
+	n     uint32
 	shift uint8
 }
 
 func newRing(w Window) ring {
 	width := w.Duration / time.Duration(w.Buckets)
-	return ring{width: width, n: uint64(w.Buckets), shift: uint8(bits.Len64(uint64(width)) + 3)}
+	return ring{width: width, n: uint32(w.Buckets), shift: uint8(bits.Len64(uint64(width)) + 3)}
 }
 
 // tick numbers the bucket that t falls into. Ticks begin at 1: a word that was
 // never written carries 0.
-func (r ring) tick(t time.Duration) uint64 { return uint64(t/r.width) + 1 }
+func (r *ring) tick(t time.Duration) uint64 { return uint64(t/r.width) + 1 }
 
 // add counts one at tick in the word of its bucket, and reports whether another
 // core got in the way.
@@ -59,7 +59,7 @@ func (r ring) tick(t time.Duration) uint64 { return uint64(t/r.width) + 1 }
 // A word of a newer tick is at least n ticks newer: the caller was held up for
 // a whole window between reading the clock and this line, and its outcome has
 // left the window already.
-func (r ring) add(word *atomic.Uint64, tick uint64) (contended bool) {
+func (r *ring) add(word *atomic.Uint64, tick uint64) (contended bool) {
 	for {
 		old := word.Load()
 		next := old + 1
@@ -78,40 +78,45 @@ func (r ring) add(word *atomic.Uint64, tick uint64) (contended bool) {
 
 // sum counts the row's words within the window that ends with tick. Words that
 // are newer than the reader's own clock belong to it too.
-func (r ring) sum(row []atomic.Uint64, tick uint64) uint64 {
+func (r *ring) sum(row []atomic.Uint64, tick uint64) uint64 {
 	var sum uint64
 	for i := range row {
 		word := row[i].Load()
-		if word>>r.shift+r.n > tick {
+		if word>>r.shift+uint64(r.n) > tick {
 			sum += word & (1<<r.shift - 1)
 		}
 	}
 	return sum
 }
 
-// timeWindow is a sliding window of time. Failures and slow calls are one row
-// of words each. Successes, which are what healthy traffic is made of, begin
-// as one row and get one per core when cores collide.
+// timeWindow is a sliding window of time. Successes, which are what healthy
+// traffic is made of, begin as one row of words and get a few more per core when
+// cores collide. Failures and slow calls have a row each once there is one.
 type timeWindow struct {
-	ring
-	rows   []atomic.Uint64                 // failures, successes and, if wanted, slow calls
-	wide   atomic.Pointer[[]atomic.Uint64] // successes of contended cores; rows of stride words
-	latest atomic.Uint64                   // tick<<bucketBits | bucket of a recent call
+	*ring
+	successes []atomic.Uint64
+	troubles  atomic.Pointer[[]atomic.Uint64] // a row of failures, then one of slow calls
+	wide      atomic.Pointer[[]atomic.Uint64] // successes of contended cores; rows of stride words
+	latest    atomic.Uint64                   // tick<<bucketBits | bucket of a recent call
 }
 
 const bucketBits = 12 // for maxBuckets
 
-func newTimeWindow(r ring, slow bool) *timeWindow {
-	rows := 2 * r.n
-	if slow {
-		rows += r.n
-	}
-	return &timeWindow{ring: r, rows: make([]atomic.Uint64, rows)}
+func newTimeWindow(r *ring) *timeWindow {
+	return &timeWindow{ring: r, successes: make([]atomic.Uint64, r.n)}
 }
 
-func (w *timeWindow) failures() []atomic.Uint64  { return w.rows[:w.n] }
-func (w *timeWindow) successes() []atomic.Uint64 { return w.rows[w.n : 2*w.n] }
-func (w *timeWindow) slow() []atomic.Uint64      { return w.rows[2*w.n:] }
+// trouble returns the rows of failures and of slow calls, and makes them if
+// need be.
+func (w *timeWindow) trouble() (failures, slow []atomic.Uint64) {
+	rows := w.troubles.Load()
+	if rows == nil {
+		fresh := make([]atomic.Uint64, 2*w.n)
+		w.troubles.CompareAndSwap(nil, &fresh)
+		rows = w.troubles.Load()
+	}
+	return (*rows)[:w.n], (*rows)[w.n:]
+}
 
 // stride is the length of a wide row: whole pairs of cache lines.
 func (w *timeWindow) stride() int { return (int(w.n) + lineWords - 1) / lineWords * lineWords }
@@ -127,23 +132,32 @@ func (w *timeWindow) place(at time.Duration) (tick, bucket uint64) {
 		return tick, latest & (1<<bucketBits - 1)
 	}
 	tick = w.tick(at)
-	bucket = tick % w.n
+	bucket = tick % uint64(w.n)
 	w.latest.Store(tick<<bucketBits | bucket)
 	return tick, bucket
 }
 
 func (w *timeWindow) add(at time.Duration, o Outcome, slow bool) {
 	tick, bucket := w.place(at)
-	switch {
-	case o == Failure:
-		w.ring.add(&w.failures()[bucket], tick)
-	case w.wide.Load() != nil:
-		w.ring.add(w.stripe(bucket), tick)
-	case w.ring.add(&w.successes()[bucket], tick):
-		w.spread()
+	if o == Success {
+		if w.wide.Load() != nil {
+			w.ring.add(w.stripe(bucket), tick)
+		} else if w.ring.add(&w.successes[bucket], tick) {
+			w.spread()
+		}
+	}
+	if o == Failure || slow {
+		w.addTrouble(tick, bucket, o == Failure, slow)
+	}
+}
+
+func (w *timeWindow) addTrouble(tick, bucket uint64, failed, slow bool) {
+	failures, slows := w.trouble()
+	if failed {
+		w.ring.add(&failures[bucket], tick)
 	}
 	if slow {
-		w.ring.add(&w.slow()[bucket], tick)
+		w.ring.add(&slows[bucket], tick)
 	}
 }
 
@@ -162,13 +176,13 @@ func (w *timeWindow) spread() {
 
 func (w *timeWindow) counts(now time.Duration) Counts {
 	tick := w.tick(now)
-	c := Counts{
-		Failure: w.sum(w.failures(), tick),
-		Success: w.sum(w.successes(), tick),
-		Slow:    w.sum(w.slow(), tick),
-	}
+	c := Counts{Success: w.sum(w.successes, tick)}
 	if wide := w.wide.Load(); wide != nil {
 		c.Success += w.sum(*wide, tick)
+	}
+	if w.troubles.Load() != nil {
+		failures, slow := w.trouble()
+		c.Failure, c.Slow = w.sum(failures, tick), w.sum(slow, tick)
 	}
 	return c
 }

@@ -37,7 +37,7 @@ func TestABucketCountsOnlyItsOwnTick(t *testing.T) {
 		row := make([]atomic.Uint64, buckets)
 		var ticks []uint64
 		for tick := uint64(1); tick < 1000; tick += uint64(rand.IntN(4)) {
-			r.add(&row[tick%r.n], tick)
+			r.add(&row[tick%uint64(r.n)], tick)
 			ticks = append(ticks, tick)
 			var want uint64
 			for _, old := range ticks {
@@ -76,7 +76,7 @@ func TestALateCallNeverOverwritesANewerOne(t *testing.T) {
 
 func TestTheRememberedPlaceIsUsedOnlyWithinItsBucket(t *testing.T) {
 	const width = time.Second
-	w := newTimeWindow(newRing(Window{Duration: 3 * width, Buckets: 3}), false)
+	w := newTimeWindow(new(newRing(Window{Duration: 3 * width, Buckets: 3})))
 	for _, at := range []time.Duration{0, 1, width - 1, width, width + 1, 2*width - 1, 2 * width, width - 1, 9 * width, 9*width - 1, 0, forever} {
 		tick, bucket := w.place(at)
 		if want := w.tick(at); tick != want || bucket != want%3 {
@@ -90,7 +90,7 @@ func TestTheRememberedPlaceIsUsedOnlyWithinItsBucket(t *testing.T) {
 func TestCountsAreExactWhileTheySpread(t *testing.T) {
 	const goroutines = 8
 	per := long(20_000, 60)
-	w := newTimeWindow(newRing(Window{Duration: time.Hour, Buckets: 3}), false)
+	w := newTimeWindow(new(newRing(Window{Duration: time.Hour, Buckets: 3})))
 	var c counter
 	var wg sync.WaitGroup
 	for g := range goroutines {
@@ -112,8 +112,41 @@ func TestCountsAreExactWhileTheySpread(t *testing.T) {
 	}
 }
 
+// A single core never collides with itself, so this ends by itself too.
+func TestACollisionSpreadsAWindow(t *testing.T) {
+	w := newTimeWindow(new(newRing(Window{Duration: time.Hour, Buckets: 3})))
+	var calls atomic.Uint64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for n := 0; n < 1_000_000 && w.wide.Load() == nil; n++ {
+				w.add(0, Success, false)
+				calls.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if got := w.counts(0).Success; got != calls.Load() {
+		t.Errorf("counted %d of %d calls", got, calls.Load())
+	}
+}
+
+func TestABreakerCountsOnWhenItsTotalsHaveSpread(t *testing.T) {
+	b := mustNew(t, steady())
+	call(b, nil)
+	b.success.spread()
+	call(b, nil)
+	b.ForceOpen(nil)
+	call(b, nil)
+	b.rejected.spread()
+	call(b, nil)
+	if s := b.Stats(); s.Total.Success != 2 || s.Rejected != 2 {
+		t.Errorf("counted %d calls and %d rejections, want 2 of each", s.Total.Success, s.Rejected)
+	}
+}
+
 func TestAWindowForgetsOnAllStripes(t *testing.T) {
-	w := newTimeWindow(newRing(Window{Duration: 3 * time.Second, Buckets: 3}), true)
+	w := newTimeWindow(new(newRing(Window{Duration: 3 * time.Second, Buckets: 3})))
 	w.add(0, Success, true)
 	w.spread()
 	w.add(0, Success, true)
