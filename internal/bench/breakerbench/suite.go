@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+
+// Package breakerbench compares circuit breakers.
+package breakerbench
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	fscb "github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/internal/bench"
+)
+
+// many is how many goroutines the contended cases have.
+const many = 16
+
+// Suite is the comparison. All breakers that count in a window have one of 10 s
+// in 10 buckets.
+func Suite() bench.Suite {
+	return bench.Suite{
+		Name:  "circuitbreaker",
+		Peers: []string{"github.com/sony/gobreaker/v2", "github.com/failsafe-go/failsafe-go"},
+		Cases: []bench.Case{
+			{Name: "floor: one time.Since, two CAS", Make: floor},
+			{Name: "holdfast, in a row", Make: ours(inARow), NoAllocs: true},
+			{Name: "holdfast, rolling", Make: ours(rolling), NoAllocs: true},
+			{Name: "holdfast, default rules", Make: ours(circuitbreaker.Config{}), NoAllocs: true},
+			{Name: "holdfast, rolling, Allow and Done", Make: oursTwoStep(rolling), NoAllocs: true},
+			{Name: "gobreaker, in a row", Make: gobreakers(gobreaker.Settings{})},
+			{Name: "gobreaker, rolling", Make: gobreakers(gobreakerRolling)},
+			{Name: "gobreaker, rolling, two steps", Make: gobreakerTwoStep},
+			{Name: "failsafe-go executor, in a row", Make: executors(failsafeInARow)},
+			{Name: "failsafe-go executor, rolling", Make: executors(failsafeRolling)},
+			{Name: "failsafe-go standalone, rolling", Make: failsafeStandalone},
+			{Name: "holdfast, rejection", Make: oursRejecting, NoAllocs: true},
+			{Name: "gobreaker, rejection", Make: gobreakerRejecting},
+			{Name: "failsafe-go executor, rejection", Make: failsafeRejecting},
+			{Name: "holdfast, rolling, 16 goroutines", Make: ours(rolling), Goroutines: many, NoAllocs: true},
+			{Name: "gobreaker, rolling, 16 goroutines", Make: gobreakers(gobreakerRolling), Goroutines: many},
+		},
+		Bars: []bench.Bar{
+			{Slow: "gobreaker, in a row", Fast: "holdfast, in a row", AtLeast: 6},
+			{Slow: "holdfast, rolling", Fast: "floor: one time.Since, two CAS", AtMost: 1.6},
+			{Slow: "gobreaker, rolling", Fast: "holdfast, rolling", AtLeast: 2},
+			{Slow: "gobreaker, rolling, 16 goroutines", Fast: "holdfast, rolling, 16 goroutines", AtLeast: 4},
+			{Slow: "failsafe-go executor, in a row", Fast: "holdfast, in a row", AtLeast: 8},
+			{Slow: "failsafe-go executor, rolling", Fast: "holdfast, rolling", AtLeast: 8},
+			{Slow: "gobreaker, rejection", Fast: "holdfast, rejection", AtLeast: 8},
+		},
+	}
+}
+
+var (
+	inARow  = circuitbreaker.Config{ConsecutiveFailures: 5}
+	rolling = circuitbreaker.Config{FailureRate: 0.5}
+
+	gobreakerRolling = gobreaker.Settings{
+		Interval: 10 * time.Second, BucketPeriod: time.Second,
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.Requests >= 20 && 2*c.TotalFailures >= c.Requests },
+	}
+	failsafeInARow  = func() fscb.CircuitBreaker[int] { return fscb.NewBuilder[int]().WithFailureThreshold(5).Build() }
+	failsafeRolling = func() fscb.CircuitBreaker[int] {
+		return fscb.NewBuilder[int]().WithFailureRateThreshold(0.5, 20, 10*time.Second).Build()
+	}
+
+	ctx     = context.Background()
+	errDown = errors.New("down")
+)
+
+// The guarded call is the same for all: it does nothing.
+func call(context.Context) (int, error) { return 1, nil }
+func callWithoutContext() (int, error)  { return 1, nil }
+
+// floor is what a breaker that counts calls in a window of time cannot do
+// without.
+func floor() func(int) {
+	start, words := time.Now(), new([2]atomic.Uint64)
+	return func(n int) {
+		for range n {
+			d := uint64(time.Since(start))
+			for i := range words {
+				if old := words[i].Load(); !words[i].CompareAndSwap(old, old+1+d>>60) {
+					panic("contended")
+				}
+			}
+		}
+	}
+}
+
+func breaker(cfg circuitbreaker.Config) *circuitbreaker.Breaker {
+	cfg.Name = "bench"
+	b, err := circuitbreaker.New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func ours(cfg circuitbreaker.Config) func() func(int) {
+	return func() func(int) {
+		b := breaker(cfg)
+		return func(n int) {
+			for range n {
+				circuitbreaker.Do(ctx, b, call)
+			}
+		}
+	}
+}
+
+func oursTwoStep(cfg circuitbreaker.Config) func() func(int) {
+	return func() func(int) {
+		b := breaker(cfg)
+		return func(n int) {
+			for range n {
+				p, err := b.Allow()
+				if err != nil {
+					panic(err)
+				}
+				p.Done(ctx, nil)
+			}
+		}
+	}
+}
+
+func oursRejecting() func(int) {
+	b := breaker(inARow)
+	b.ForceOpen(errDown)
+	return func(n int) {
+		for range n {
+			circuitbreaker.Do(ctx, b, call)
+		}
+	}
+}
+
+func gobreakers(s gobreaker.Settings) func() func(int) {
+	return func() func(int) {
+		b := gobreaker.NewCircuitBreaker[int](s)
+		return func(n int) {
+			for range n {
+				b.Execute(callWithoutContext)
+			}
+		}
+	}
+}
+
+func gobreakerTwoStep() func(int) {
+	b := gobreaker.NewTwoStepCircuitBreaker[int](gobreakerRolling)
+	return func(n int) {
+		for range n {
+			done, err := b.Allow()
+			if err != nil {
+				panic(err)
+			}
+			done(nil)
+		}
+	}
+}
+
+func gobreakerRejecting() func(int) {
+	b := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{Timeout: time.Hour})
+	for range 10 {
+		b.Execute(func() (int, error) { return 0, errDown })
+	}
+	return func(n int) {
+		for range n {
+			b.Execute(callWithoutContext)
+		}
+	}
+}
+
+func executors(make func() fscb.CircuitBreaker[int]) func() func(int) {
+	return func() func(int) {
+		e := failsafe.With(make())
+		return func(n int) {
+			for range n {
+				e.Get(callWithoutContext)
+			}
+		}
+	}
+}
+
+func failsafeStandalone() func(int) {
+	b := failsafeRolling()
+	return func(n int) {
+		for range n {
+			if !b.TryAcquirePermit() {
+				panic("rejected")
+			}
+			b.RecordSuccess()
+		}
+	}
+}
+
+func failsafeRejecting() func(int) {
+	b := fscb.NewBuilder[int]().WithDelay(time.Hour).Build()
+	b.Open()
+	e := failsafe.With(b)
+	return func(n int) {
+		for range n {
+			e.Get(callWithoutContext)
+		}
+	}
+}
