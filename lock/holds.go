@@ -4,6 +4,7 @@ package lock
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -147,7 +148,7 @@ func (m *Manager) forceRelease(ctx context.Context, h Hold) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("lock: %s: %w", what, ended(ctx))
 	}
-	g, err := m.store.Release(ctx, Ticket{Space: m.cfg.Name, Group: group, ID: h.ID, Fence: h.Fence, Force: true})
+	g, err := m.store.Release(ctx, Ticket{Space: m.cfg.Name, Group: group, ID: h.ID, Token: rand.Text(), Fence: h.Fence, Force: true})
 	if err != nil {
 		return unavailable(ctx, what, err)
 	}

@@ -170,8 +170,8 @@ func (m *Manager) forget(l *Lease) {
 }
 
 // undo gives a hold back whose grant nobody knows of: the answer got lost, or
-// came too late. The request may still be on its way, so a hold that is
-// missing is looked for again.
+// came too late. A request that is still on its way then finds that its claim
+// was given up.
 func (m *Manager) undo(t Ticket) {
 	select {
 	case m.undoing <- struct{}{}:
@@ -186,9 +186,9 @@ func (m *Manager) undo(t Ticket) {
 			case <-m.stopping.Done(): // one quick last try
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
-			g, err := m.store.Release(ctx, t)
+			_, err := m.store.Release(ctx, t)
 			cancel()
-			if err == nil && g.Status == Granted || pause > 0 && m.stopping.Err() != nil {
+			if err == nil || pause > 0 && m.stopping.Err() != nil {
 				return
 			}
 		}

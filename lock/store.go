@@ -41,8 +41,13 @@ type Store interface {
 	// are in the order of rs. It never revives a hold.
 	Extend(ctx context.Context, rs []Renewal) ([]Grant, error)
 
-	// Release ends a hold. Granted means it was held until now, Missing
-	// that it was not.
+	// Release ends a hold. Granted means it was held until now, or that it
+	// was released by the same token, and the same Force, less than
+	// [Memory] ago: the answer to that may have got lost. (A store need not
+	// keep the token for that: nothing changes any more.) Missing means
+	// neither. With a token and Fence 0 it gives up a claim of unknown
+	// outcome: should the claim come only now, within Memory, its answer
+	// is Missing. So is that to any claim whose hold was released.
 	Release(ctx context.Context, k Ticket) (Grant, error)
 
 	// Holds yields the live holds that overlap any part of q's resource,
@@ -56,12 +61,16 @@ type Store interface {
 	Sweep(ctx context.Context, q Query, told []string) (expired []Hold, err error)
 }
 
+// Memory is how long a store remembers that a hold was released, or a claim
+// given up.
+const Memory = 5 * time.Second
+
 // Ticket names one hold and proves the right to change it.
 type Ticket struct {
 	Space string // Config.Name
 	Group string // conflict domain, from Config.GroupBy
 	ID    string // public
-	Token string // secret: only its holder and the store know it
+	Token string // secret: only its holder and the store know it; with Force, what a repeated call has in common
 	Fence uint64 // of the grant; 0 before
 	Force bool   // release without the token
 }
@@ -103,7 +112,7 @@ const (
 	Granted Status = iota
 	Blocked        // by the conflicts named
 	Capped         // MaxExtensions or MaxHold is used up
-	Missing        // no such hold, or not with this token
+	Missing        // no such hold, or not with this token; of a claim: it was given up
 )
 
 // Grant is a store's answer with its details. On Granted, Hold has the state

@@ -18,9 +18,16 @@ var modelRules = []rule{
 // model is the plainest store: a list of holds, all of it looked at each time.
 type model struct {
 	live     []*modelHold
-	due      []*modelHold // expired and not told, in order of expiry
+	due      []*modelHold      // expired and not told, in order of expiry
+	ended    map[string]ending // by id
 	fence    uint64
 	capacity map[string]int
+}
+
+// ending is when a hold was released, or a claim given up, and how.
+type ending struct {
+	at           time.Time
+	held, forced bool
 }
 
 type modelHold struct {
@@ -38,6 +45,29 @@ func (m *model) expire(now time.Time) {
 		m.due = append(m.due, m.live[0])
 		m.live = m.live[1:]
 	}
+}
+
+// release answers a release.
+func (m *model) release(t lock.Ticket, now time.Time) lock.Status {
+	mine, ended := m.find(t), m.recall(t.ID, now)
+	switch {
+	case mine != nil:
+		m.ended[t.ID] = ending{now, true, t.Force}
+		m.live = slices.DeleteFunc(m.live, func(o *modelHold) bool { return o == mine })
+		return lock.Granted
+	case ended != nil && ended.held && ended.forced == t.Force:
+		return lock.Granted
+	case ended == nil && t.Fence == 0 && !t.Force:
+		m.ended[t.ID] = ending{at: now}
+	}
+	return lock.Missing
+}
+
+func (m *model) recall(id string, now time.Time) *ending {
+	if e, known := m.ended[id]; known && now.Sub(e.at) < lock.Memory {
+		return &e
+	}
+	return nil
 }
 
 func (m *model) find(t lock.Ticket) *modelHold {
@@ -138,7 +168,7 @@ func randomHistories(b *bench) {
 	for seed := range uint64(seeds) {
 		h := &history{
 			bench: b, rnd: rand.New(rand.NewPCG(seed, 1)), spent: make(map[string]bool),
-			model: &model{capacity: map[string]int{"a": 1, "b": 1, "double": 3, "hall": 10}},
+			model: &model{ended: make(map[string]ending), capacity: map[string]int{"a": 1, "b": 1, "double": 3, "hall": 10}},
 		}
 		b.space = fmt.Sprintf("%s-%d", b.space, seed)
 		for range b.steps / seeds {
@@ -268,6 +298,12 @@ func (h *history) tryClaim(c lock.Claim) {
 		}
 		return
 	}
+	if h.recall(c.ID, now) != nil {
+		if g.Status != lock.Missing {
+			h.disagree("a claim that was given up: status %d, want Missing", g.Status)
+		}
+		return
+	}
 	want, retry := h.conflicts(c, now)
 	if len(want) > 0 {
 		h.compareConflicts(g, want, retry)
@@ -335,13 +371,8 @@ func (h *history) tryRelease() {
 		t.Token = ""
 	}
 	h.note("release %s, force %t", t.ID, t.Force)
-	h.now()
-	want := lock.Missing
-	if mine := h.find(t); mine != nil {
-		want = lock.Granted
-		h.live = slices.DeleteFunc(h.live, func(o *modelHold) bool { return o == mine })
-	}
-	if got := h.release(t); got != want {
+	want := h.model.release(t, h.now())
+	if got := h.bench.release(t); got != want {
 		h.disagree("status %d, want %d", got, want)
 	}
 }

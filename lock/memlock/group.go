@@ -17,6 +17,8 @@ type group struct {
 	byName  map[string]map[string]*hold // the same, by each name they hold
 	ends    ends                        // the same, the first to expire on top
 	expired []*hold                     // and not told, the oldest first
+	ended   map[string]ending           // by id: released, or given up, not long ago
+	endings []string                    // their ids, the oldest first
 	freed   chan struct{}               // closed, and made anew, by whatever may let a waiter in
 }
 
@@ -26,10 +28,49 @@ const (
 )
 
 func newGroup() *group {
-	return &group{live: make(map[string]*hold), byName: make(map[string]map[string]*hold), freed: make(chan struct{})}
+	return &group{
+		live: make(map[string]*hold), byName: make(map[string]map[string]*hold), ended: make(map[string]ending), freed: make(chan struct{}),
+	}
 }
 
-func (g *group) empty() bool { return len(g.live) == 0 && len(g.expired) == 0 }
+func (g *group) empty() bool { return len(g.live) == 0 && len(g.expired) == 0 && len(g.ended) == 0 }
+
+// ending is how a hold or a claim came to its end.
+type ending struct {
+	at    time.Time
+	token string // of who ended it
+	force bool
+	held  bool // it was a hold
+}
+
+// release ends a hold, or recalls that it did, or gives a claim up.
+func (g *group) release(k lock.Ticket, now time.Time) lock.Grant {
+	h := g.find(k)
+	if e, known := g.ended[k.ID]; h == nil && (known || g.live[k.ID] != nil) {
+		if known && e.held && e.force == k.Force && e.token == k.Token {
+			return lock.Grant{}
+		}
+		return lock.Grant{Status: lock.Missing}
+	}
+	if h == nil && (k.Force || k.Fence != 0) {
+		return lock.Grant{Status: lock.Missing}
+	}
+	g.endings = append(g.endings, k.ID)
+	g.ended[k.ID] = ending{at: now, token: k.Token, force: k.Force, held: h != nil}
+	if h == nil {
+		return lock.Grant{Status: lock.Missing}
+	}
+	g.remove(h)
+	return lock.Grant{Hold: h.view(now)}
+}
+
+// forget drops the endings that are too old.
+func (g *group) forget(now time.Time) {
+	for len(g.endings) > 0 && now.Sub(g.ended[g.endings[0]].at) >= lock.Memory {
+		delete(g.ended, g.endings[0])
+		g.endings = g.endings[1:]
+	}
+}
 
 func (g *group) add(h *hold) {
 	g.live[h.ID] = h
@@ -67,6 +108,7 @@ func (g *group) find(k lock.Ticket) *hold {
 
 // expire sets aside what has expired by now, within bounds.
 func (g *group) expire(now time.Time) {
+	g.forget(now)
 	for len(g.ends) > 0 && !g.ends[0].ExpiresAt.After(now) {
 		h := g.ends[0]
 		g.remove(h)

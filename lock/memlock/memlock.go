@@ -75,7 +75,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	if h := g.find(c.Ticket); h != nil {
 		return lock.Grant{Hold: h.view(now), Expired: g.untold(fewExpired, now)}, nil
 	}
-	if g.live[c.ID] != nil { // another's id
+	if _, ended := g.ended[c.ID]; ended || g.live[c.ID] != nil { // given up, or another's id
 		return lock.Grant{Status: lock.Missing}, nil
 	}
 	if in := g.inTheWay(c, now); len(in.conflicts) > 0 {
@@ -143,12 +143,7 @@ func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) 
 	now := time.Now()
 	g := s.enter(k.Space, k.Group, now)
 	defer s.leave(k.Space, k.Group, g)
-	h := g.find(k)
-	if h == nil {
-		return lock.Grant{Status: lock.Missing}, nil
-	}
-	g.remove(h)
-	return lock.Grant{Hold: h.view(now)}, nil
+	return g.release(k, now), nil
 }
 
 // Holds implements [lock.Store], as of when it is called.

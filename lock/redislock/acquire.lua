@@ -6,7 +6,8 @@
 -- ARGV   1 id  2 token  3 ttl in ms  4 longest hold in ms, 0 = no limit
 --        5 how many conflicts to name  6 first and 7 last piece of the record;
 --        then for each part: 8 its member without the id  9 its capacity
--- Reply  {0, now, expired, {id, ms left, record}}, granted, or granted before
+-- Reply  {3}: the claim was given up, or its hold released, or
+--        {0, now, expired, {id, ms left, record}}, granted, or granted before
 --        {1, now, expired, ms until the first conflict ends,
 --          {{part, member, id, ms left, record}, …}}, blocked
 --        expired is {{id, ms left, record}, …}; a record has no token in it
@@ -49,6 +50,8 @@ if score and tonumber(score) > now then
     return redis.error_reply('ERR this id belongs to another hold')
   end
   return { 0, now, {}, { id, tonumber(score) - now, hold.public } }
+elseif score and tonumber(score) < 0 then
+  return { 3 }
 elseif score then
   retire(id, score, now) -- lest its old members live again with the new hold
 end

@@ -220,8 +220,8 @@ func TestCapacityMayChange(t *testing.T) {
 		for _, h := range r.list(lock.Resource{}) {
 			r.release(lock.Ticket{Space: "rooms", Group: "hotel", ID: h.ID, Force: true})
 		}
-		if left := r.keysLeft(); left != "f" {
-			r.Errorf("keys %q left, want only the fence", left)
+		if left := r.keysLeft(); left != "fx" { // x: what was released, for some seconds
+			r.Errorf("keys %q left, want the fence and a short memory", left)
 		}
 	})
 }

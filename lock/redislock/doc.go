@@ -22,10 +22,10 @@
 //     check the fence.
 //   - Deadlines are whole milliseconds. A hold may end up to 1 ms before its
 //     TTL, which leases make up for by ending earlier themselves.
-//   - A release whose reply was lost, and which the client sends again,
-//     answers that there was nothing to release any more.
-//   - A claim that is still on its way when it is released is granted
-//     afterwards, and ends by its TTL.
+//   - What was released, or given up while it was on its way, is remembered
+//     for [lock.Memory]. A release that the client repeats later than that
+//     answers that there was nothing to release, and a claim that arrives
+//     later holds until its TTL ends.
 //   - Waiting is polling, every 60 ms on average, in no order.
 //
 // A server at its memory limit refuses new holds; extending and releasing go
@@ -39,7 +39,7 @@
 //
 //	          ┌─────────────────────────────────────────────────────────┐
 //	 i  ZSET  │ index: name NUL kind from to units id         (score 0) │ who holds what
-//	 x  ZSET  │ expiry: id                         (score: ms since 1970) │ until when
+//	 x  ZSET  │ expiry: id (score: ms since 1970, < 0 for what was released) │ until when
 //	 l  HASH  │ ledger: id → record                                     │ the rest
 //	 u  ZSET  │ untold: id of an expired hold             (score as in x) │ not recorded yet
 //	 f STRING │ fence: the last one given                               │
@@ -58,9 +58,12 @@
 // score in the future: the index may lag behind, never the answer.
 //
 // i and s live until the last hold has ended; x, l and u a week longer, since
-// an expired hold stays listed until somebody recorded it, up to 10 000 of
+// an expired hold stays listed until somebody recorded it, up to 1024 of
 // them; f a week from the last grant, after which the clock is ahead of it
-// for certain. A group where all was released or told leaves only f.
+// for certain. A group where all was released or told leaves only f,
+// and x for as long as releases are remembered: they have negative scores,
+// 4·ms + how - 2^50, how being 0 for a release, 1 for one without the token,
+// 2 for a claim given up.
 //
 // # Records
 //

@@ -82,6 +82,42 @@ func TestAnIdleGroupLeavesNothing(t *testing.T) {
 	})
 }
 
+// Endings are remembered in bulk and forgotten in steps.
+func TestTheMemoryOfReleasesIsShort(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		expiry := r.keys("rooms", "hotel")[2]
+		for i := range 200 {
+			c, _ := r.take(lock.Key("a"), time.Hour)
+			if s := r.release(c.Ticket); s != lock.Granted {
+				r.Fatalf("release %d: status %d", i, s)
+			}
+		}
+		if ttl := r.client.PTTL(r.Context(), expiry).Val(); ttl <= 0 || ttl > lock.Memory {
+			r.Errorf("the memory of an idle group lives for %s, want %s at most", ttl, lock.Memory)
+		}
+		r.client.PExpire(r.Context(), expiry, time.Millisecond) // as if all that time had passed
+		r.pass(time.Millisecond)
+		if left := r.keysLeft(); left != "f" {
+			r.Errorf("keys %q left, want only the fence", left)
+		}
+	})
+}
+
+func TestOldReleasesAreForgottenUnderLoad(t *testing.T) {
+	virtual(t, func(r *rig) {
+		r.take(lock.Key("a"), time.Hour) // so that nothing goes by itself
+		for i := range 3000 {
+			c, _ := r.take(lock.Key("b"), time.Hour)
+			r.release(c.Ticket)
+			time.Sleep(10*time.Millisecond + time.Duration(i)*time.Microsecond)
+		}
+		expiry := r.keys("rooms", "hotel")[2]
+		if n := r.client.ZCard(r.Context(), expiry).Val(); n > 600 {
+			t.Errorf("%d remembered, want those of about five seconds", n)
+		}
+	})
+}
+
 func TestAStormOfExpiriesIsSweptInBoundedSteps(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		const n = 300
@@ -121,14 +157,14 @@ func TestWhatNobodyRecordsGoesInTheEnd(t *testing.T) {
 		if got := ids(r.sweep()); !slices.Equal(got, []string{young.ID}) {
 			t.Errorf("swept %v, want %v only: %v ended eight days ago", got, young.ID, old.ID)
 		}
-		for i := range 10010 { // more than the script keeps
+		for i := range 1034 { // more than the script keeps
 			r.client.ZAdd(r.Context(), untold, z("x"+strconv.Itoa(i)))
 		}
 		r.take(lock.Key("c"), time.Second)
 		time.Sleep(time.Second)
 		r.sweep()
-		if n := r.client.ZCard(r.Context(), untold).Val(); n > 10000 {
-			t.Errorf("%d untold, want at most 10000", n)
+		if n := r.client.ZCard(r.Context(), untold).Val(); n > 1024 {
+			t.Errorf("%d untold, want at most 1024", n)
 		}
 	})
 }

@@ -139,9 +139,6 @@ func TestOnlyTheTokenReleases(t *testing.T) {
 		if s := r.release(c.Ticket); s != lock.Granted {
 			r.Errorf("release: status %d, want granted", s)
 		}
-		if s := r.release(c.Ticket); s != lock.Missing {
-			r.Errorf("second release: status %d, want missing", s)
-		}
 	})
 }
 
@@ -163,8 +160,8 @@ func TestReleaseRemovesWhateverIsLeft(t *testing.T) {
 		if s := r.release(c.Ticket); s != lock.Granted {
 			r.Errorf("status %d, want granted", s)
 		}
-		if left := r.keysLeft(); left != "f" {
-			r.Errorf("keys %q left, want only the fence", left)
+		if left := r.keysLeft(); left != "fx" { // x: what was released, for some seconds
+			r.Errorf("keys %q left, want the fence and a short memory", left)
 		}
 	})
 }

@@ -7,7 +7,8 @@
 
 local I, L, X, U, F, S = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local SECOND, HOUR, WEEK = 1000, 3600000, 604800000
-local UNTOLD = 10000 -- how many untold holds a group keeps
+local UNTOLD = 1024  -- how many untold holds a group keeps
+local MEMORY = 5000  -- how long an ending is remembered, in ms
 local EXTENT = 19    -- bytes: kind, from (7), to (7), units (4)
 
 -- text is the only way from a number to a string: Lua's own has 14 digits.
@@ -137,7 +138,7 @@ end
 -- recorded goes when it is too old or there is too much of it.
 local function sweep(now, limit)
   local found = {}
-  local due = redis.call('ZRANGEBYSCORE', X, '-inf', text(now), 'WITHSCORES', 'LIMIT', '0', limit)
+  local due = redis.call('ZRANGEBYSCORE', X, '0', text(now), 'WITHSCORES', 'LIMIT', '0', limit)
   for k = 1, #due, 2 do
     local told = retire(due[k], due[k + 1], now)
     if told then table.insert(found, told) end
@@ -155,3 +156,32 @@ local function sweep(now, limit)
   return found
 end
 
+-- ending is the score in X of a hold that was released, or a claim given up.
+-- It is negative, so that nothing takes it for a live one, rises with the
+-- time, and has in its last digit how it came about.
+local HOW = { released = 0, forced = 1, ['given up'] = 2 }
+
+local function ending(at, how)
+  return 4 * at + HOW[how] - 2 ^ 50
+end
+
+-- remember notes an ending, and now and then forgets some old ones. With
+-- nothing else in it the key goes by itself.
+local function remember(id, how, now, us)
+  redis.call('ZADD', X, text(ending(now, how)), id)
+  if us % 16 == 0 then
+    local old = redis.call('ZRANGEBYSCORE', X, '-inf', text(ending(now - MEMORY, 'given up')), 'LIMIT', '0', '64')
+    if #old > 0 then redis.call('ZREM', X, unpack(old)) end
+  end
+  local last = redis.call('ZREVRANGE', X, '0', '0', 'WITHSCORES')
+  if tonumber(last[2]) < 0 then redis.call('PEXPIRE', X, text(MEMORY)) end
+end
+
+-- recalls reports whether a hold with this score was ended by its holder, or
+-- with the nonce of somebody who needed no token, and not too long ago.
+local function recalls(id, score, nonce, now)
+  if nonce then
+    score = tonumber(redis.call('ZSCORE', X, '!' .. nonce .. id) or nil)
+  end
+  return score and score % 4 == HOW.released and score > ending(now - MEMORY, 'given up')
+end

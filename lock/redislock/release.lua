@@ -1,26 +1,39 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Purpose: ends a live hold and removes whatever is left of it. An expired
--- one stays for the sweep to tell.
+-- one stays for the sweep to tell. For some seconds it is remembered that the
+-- hold was ended, and so is a claim that is given up: one whose answer is not
+-- known, and which may come later than this.
 --
 -- KEYS   as in record.lua
--- ARGV   1 id  2 token  3 "1" to do it without the token
--- Reply  {0, now, {id, ms that were left, record}}, or {3}: no such live hold,
---        or not with this token
+-- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
+--        claim up when there is no hold
+-- Reply  {0, now, {id, ms that were left, record}}, {0} when this one has
+--        ended it before, or {3}: no such live hold, or not with this token
 -- Cost   O(log N) for each part
 
-local id, token, force = ARGV[1], ARGV[2], ARGV[3]
-if #KEYS ~= 6 or not force then
+local id, token, force, giveup = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
+if #KEYS ~= 6 or not giveup then
   return redis.error_reply('ERR malformed release')
 end
 
-local now = clock()
-local score = redis.call('ZSCORE', X, id)
-if not score or tonumber(score) <= now then return { 3 } end
+local now, us = clock()
+local score = tonumber(redis.call('ZSCORE', X, id) or nil)
+if not score and giveup == '1' then
+  redis.call('ZREM', X, '') -- as in extend.lua
+  remember(id, 'given up', now, us)
+end
+if score and score < 0 and recalls(id, score, force and token, now) then return { 0 } end
+if not score or score <= now then return { 3 } end
 local hold = read(id)
-if force ~= '1' and (not hold or hold.token ~= token) then return { 3 } end
+if not force and (not hold or hold.token ~= token) then return { 3 } end
 
-redis.call('ZREM', X, id)
 redis.call('HDEL', L, id)
 if hold then unindex(hold.members, id) end
-return { 0, now, { id, tonumber(score) - now, hold and hold.public or '' } }
+if force then
+  remember(id, 'forced', now, us)
+  remember('!' .. token .. id, 'released', now, us)
+else
+  remember(id, 'released', now, us)
+end
+return { 0, now, { id, score - now, hold and hold.public or '' } }

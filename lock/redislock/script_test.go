@@ -44,7 +44,7 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	// Names that stand for strings; whatever else is joined or sent must be
 	// a literal or what a function returned.
 	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U F S " +
-		"m max min page limit score holder rec separator")
+		"m max min page limit score holder rec separator nonce text token old")
 	isString := func(operand string) bool {
 		operand = strings.TrimSpace(operand)
 		last := operand[strings.LastIndex(operand, ".")+1:]
@@ -146,7 +146,7 @@ func TestMalformedArgumentsAreRefusedBeforeAnyWrite(t *testing.T) {
 			{recordLua + extendLua, keys, []any{"id", "token", 1, 0, 0}},
 			{recordLua + extendLua, keys, []any{"id", "token", "later", 0, 0, ""}},
 			{recordLua + extendLua, keys[:5], []any{"id", "token", 1, 0, 0, ""}},
-			{recordLua + releaseLua, keys, []any{"id", "token"}},
+			{recordLua + releaseLua, keys, []any{"id", "token", 0}},
 			{recordLua + holdsLua, keys, []any{"-", "+", 1}},
 			{recordLua + sweepLua, keys, []any{}},
 		} {

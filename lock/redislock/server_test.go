@@ -169,6 +169,12 @@ func TestALostReplyDoesNoHarm(t *testing.T) {
 		if got := r.list(lock.Resource{}); len(got) != 1 {
 			r.Errorf("holds %v, want one", ids(got))
 		}
+		forced := lock.Ticket{Space: "rooms", Group: "another", ID: other.ID, Token: "nonce", Force: true}
+		for _, k := range []lock.Ticket{c.Ticket, forced} {
+			if s := r.release(k); s != lock.Granted {
+				r.Errorf("released with force %t: status %d, want granted", k.Force, s)
+			}
+		}
 	})
 }
 

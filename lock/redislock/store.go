@@ -100,6 +100,9 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	}
 	r := open(answer)
 	g := lock.Grant{Status: r.status()}
+	if g.Status == lock.Missing {
+		return g, r.err()
+	}
 	r.clock()
 	expired := r.list()
 	g.Expired = expired.holds()
@@ -211,13 +214,13 @@ func extended(answer any, grants []lock.Grant, places []int) error {
 
 // Release ends a hold, in one round trip.
 func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
-	answer, err := s.caller.Run(ctx, releaseScript, s.keys(k.Space, k.Group), k.ID, k.Token, k.Force)
+	answer, err := s.caller.Run(ctx, releaseScript, s.keys(k.Space, k.Group), k.ID, k.Token, k.Force, k.Fence == 0 && !k.Force)
 	if err != nil {
 		return lock.Grant{}, fmt.Errorf("redislock: release: %w", err)
 	}
 	r := open(answer)
 	g := lock.Grant{Status: r.status()}
-	if g.Status == lock.Granted {
+	if g.Status == lock.Granted && r.more() {
 		r.clock()
 		one := r.list()
 		g.Hold, _ = one.hold(lock.Resource{})
