@@ -2,9 +2,10 @@
 --
 -- Purpose: grants every part of a claim or none.
 --
--- KEYS   as in record.lua
+-- KEYS   as in head.lua
 -- ARGV   1 id  2 token  3 ttl in ms  4 longest hold in ms, 0 = no limit
---        5 how many conflicts to name  6 first and 7 last piece of the record;
+--        5 how many conflicts to name  6 first piece of the record,
+--        which has no token yet, and 7 the last;
 --        then for each part: 8 its member without the id  9 its capacity
 -- Reply  {3}: the claim was given up, or its hold released, or
 --        {0, now, expired, {id, ms left, record}}, granted, or granted before
@@ -24,7 +25,7 @@ local function count(s)
   return n and n >= 0 and n == math.floor(n) and n or nil
 end
 
-local id, token, first, last = ARGV[1], ARGV[2], ARGV[6], ARGV[7]
+local id, token, head, tail = ARGV[1], ARGV[2], ARGV[6], ARGV[7]
 local ttl, longest, limit = count(ARGV[3]), count(ARGV[4]), count(ARGV[5])
 local parts = {}
 for a = 8, #ARGV, 2 do
@@ -37,8 +38,7 @@ for a = 8, #ARGV, 2 do
   p.from, p.to, p.units = extent(member, at)
   table.insert(parts, p)
 end
-local _, shown = field(first or '', 2) -- where the record goes on after its token
-if #KEYS ~= 6 or not (ttl and longest and limit and shown and last) or #parts == 0 then
+if #KEYS ~= 5 or not (ttl and longest and limit and tail and number(head, 2)) or #parts == 0 then
   return redis.error_reply('ERR malformed claim')
 end
 
@@ -155,7 +155,7 @@ local function block(n, holds, seen)
 end
 
 for n, p in ipairs(parts) do
-  local known = redis.call('HGET', S, p.base)
+  local known = redis.call('HGET', L, '#span' .. p.base)
   p.span = known and tonumber(known)
   if p.capacity ~= 1 and not p.span then
     -- Nobody measured the spans that are there: any may reach the part.
@@ -175,24 +175,16 @@ if blocked then
   return { 1, now, expired, retry or 0, named }
 end
 
-local fence = math.max((tonumber(redis.call('GET', F) or '0') or 0) + 1, us)
 local left = longest > 0 and math.min(ttl, longest) or ttl
-local ends = longest > 0 and now + longest or 0
-local lag = math.max(math.floor(fence / 1000) - now, 0)
-local body = table.concat({ text(fence), nonzero(lag), nonzero(ends), '', ':' }, ',') .. last
-
-redis.call('SET', F, text(fence), 'PX', text(WEEK))
-for _, p in ipairs(parts) do
-  redis.call('ZADD', I, '0', p.member .. id)
-end
-redis.call('HSET', L, id, first .. body)
+local fence, body = grant(redis.call('HGET', L, '#fence'), now, us, longest, tail)
 redis.call('ZADD', X, text(now + left), id)
 redis.call('ZREM', U, id)
-keep(left)
+redis.call('HSET', L, id, stored(head, token, body), '#fence', fence)
 for _, p in ipairs(parts) do
+  redis.call('ZADD', I, '0', p.member .. id)
   if p.span and (p.measure or p.to - p.from > p.span) then
-    redis.call('HSET', S, p.base, text(math.max(p.span, p.to - p.from)))
-    redis.call('PEXPIRE', S, text(redis.call('PTTL', I)))
+    measure(p.base, math.max(p.span, p.to - p.from))
   end
 end
-return { 0, now, expired, { id, left, string.sub(first, 1, 1) .. string.sub(first, shown) .. body } }
+keep(now, left)
+return { 0, now, expired, { id, left, head .. body } }

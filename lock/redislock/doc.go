@@ -33,18 +33,17 @@
 //
 // # Keys
 //
-// A group has six keys, however many names are in it:
+// A group has five keys, however many names are in it:
 //
 //	<prefix>:<space>:lock:{<group>}:<letter>
 //
-//	          ┌─────────────────────────────────────────────────────────┐
-//	 i  ZSET  │ index: name NUL kind from to units id         (score 0) │ who holds what
-//	 x  ZSET  │ expiry: id (score: ms since 1970, < 0 for what was released) │ until when
-//	 l  HASH  │ ledger: id → record                                     │ the rest
-//	 u  ZSET  │ untold: id of an expired hold             (score as in x) │ not recorded yet
-//	 f STRING │ fence: the last one given                               │
-//	 s  HASH  │ longest span by name NUL kind, where capacity was not 1 │
-//	          └─────────────────────────────────────────────────────────┘
+//	          ┌────────────────────────────────────────────────────────────────┐
+//	 i  ZSET  │ index: name NUL kind from to units id                 (score 0) │ who holds what
+//	 x  ZSET  │ expiry: id   (score: ms since 1970, < 0 for what was released) │ until when
+//	 l  HASH  │ ledger: id → record, and # → what is known of the group        │ the rest
+//	 u  ZSET  │ untold: id of an expired hold                   (score as in x) │ not recorded yet
+//	 q  ZSET  │ queue                                                           │ who waits
+//	          └────────────────────────────────────────────────────────────────┘
 //
 // The prefix is that of [WithPrefix], the space is lock.Config.Name. In all
 // three "{", "}" and "%" are written as %7B, %7D and %25, and the empty group
@@ -57,13 +56,18 @@
 // names, kinds and bounds. A member counts only while x has its id with a
 // score in the future: the index may lag behind, never the answer.
 //
-// i and s live until the last hold has ended; x, l and u a week longer, since
-// an expired hold stays listed until somebody recorded it, up to 1024 of
-// them; f a week from the last grant, after which the clock is ahead of it
-// for certain. A group where all was released or told leaves only f,
-// and x for as long as releases are remembered: they have negative scores,
-// 4·ms + how - 2^50, how being 0 for a release, 1 for one without the token,
-// 2 for a claim given up.
+// Fields of the ledger that begin with # are of the group: #fence is the last
+// one given, #until the time at which i, l and x go by themselves, #span and a
+// name, NUL and kind the longest span of it where capacity was not 1, and
+// #spans how many of those there are.
+//
+// The keys live a week longer than the last hold, since an expired hold stays
+// listed until somebody recorded it, up to 1024 of them; and after a week
+// without a grant the clock is ahead of the fence for certain. A group where
+// all was released or told leaves only l, with the fence in it, and x for as
+// long as releases are remembered: they have negative scores, 4·ms + how -
+// 2^50, how being 0 for a release, 1 for one without the token, 2 for a claim
+// given up.
 //
 // # Records
 //

@@ -3,7 +3,7 @@
 -- Purpose: moves the deadlines of a batch of holds of one group, each on its
 -- own. A hold that is gone stays gone.
 --
--- KEYS   as in record.lua
+-- KEYS   as in head.lua
 -- ARGV   for each hold: 1 id  2 token  3 ttl in ms, 0 = only look  4 most
 --        extensions, 0 = no limit  5 "1" when this one counts as an extension
 --        6 its nonce, lest it count twice; "" = none
@@ -12,7 +12,7 @@
 -- Cost   O(log N) a hold, N the holds of the group, however many parts it has
 
 for a = 1, #ARGV, 6 do
-  if #KEYS ~= 6 or not (ARGV[a + 5] and tonumber(ARGV[a + 2]) and tonumber(ARGV[a + 3])) then
+  if #KEYS ~= 5 or not (ARGV[a + 5] and tonumber(ARGV[a + 2]) and tonumber(ARGV[a + 3])) then
     return redis.error_reply('ERR malformed renewal')
   end
 end
@@ -55,7 +55,7 @@ local function extend(id, token, ttl, most, counts, nonce)
     hold.public = public(id)
   end
   redis.call('ZADD', X, 'XX', text(now + left), id)
-  keep(left)
+  keep(now, left)
   return { 0, id, left, hold.public }
 end
 

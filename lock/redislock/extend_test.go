@@ -160,7 +160,7 @@ func TestReleaseRemovesWhateverIsLeft(t *testing.T) {
 		if s := r.release(c.Ticket); s != lock.Granted {
 			r.Errorf("status %d, want granted", s)
 		}
-		if left := r.keysLeft(); left != "fx" { // x: what was released, for some seconds
+		if left := r.keysLeft(); left != "lx" { // x: what was released, for some seconds
 			r.Errorf("keys %q left, want the fence and a short memory", left)
 		}
 	})

@@ -3,7 +3,7 @@
 -- Purpose: one page of the live holds of a group, in the order of the index.
 -- It changes nothing.
 --
--- KEYS   as in record.lua
+-- KEYS   as in head.lua
 -- ARGV   1 where to begin and 2 where to end, as ZRANGEBYLEX has it
 --        3 how many members to look at  4 an extent to overlap, or ""; members
 --        of another kind overlap it, too
@@ -12,7 +12,7 @@
 -- Cost   O(log N + members looked at)
 
 local min, max, page, wanted = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if #KEYS ~= 6 or not wanted then
+if #KEYS ~= 5 or not wanted then
   return redis.error_reply('ERR malformed query')
 end
 

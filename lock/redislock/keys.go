@@ -10,8 +10,7 @@ var letters = [...]string{
 	"l", // ledger
 	"x", // expiry
 	"u", // untold
-	"f", // fence
-	"s", // longest spans
+	"q", // queue
 }
 
 // unbraced keeps a name from ending a hash tag, or from beginning one.

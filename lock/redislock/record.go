@@ -77,10 +77,9 @@ func readBound(b string) int64 {
 }
 
 // head is the first piece of a claim's record, tail the last; acquire.lua
-// puts between them what only the server knows.
-func head(c lock.Claim, parts []lock.Resource) string {
-	b := appendField([]byte(version), c.Token)
-	b = appendNumber(b, len(parts))
+// puts the token into it and between them what only the server knows.
+func head(parts []lock.Resource) string {
+	b := appendNumber([]byte(version), len(parts))
 	for _, p := range parts {
 		b = appendField(b, p.Name())
 		b = appendExtent(b, p)

@@ -1,27 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
--- The common head of the other scripts: each is sent to the server with this
--- text before its own. The formats are described in doc.go.
+-- What the scripts have in common that deal with whole records. The formats
+-- are described in doc.go.
 --
--- KEYS  1 index  2 ledger  3 expiry  4 untold  5 fence  6 longest spans
+-- KEYS  as in head.lua
 
-local I, L, X, U, F, S = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local SECOND, HOUR, WEEK = 1000, 3600000, 604800000
-local UNTOLD = 1024  -- how many untold holds a group keeps
-local MEMORY = 5000  -- how long an ending is remembered, in ms
-local EXTENT = 19    -- bytes: kind, from (7), to (7), units (4)
-
--- text is the only way from a number to a string: Lua's own has 14 digits.
-local function text(n)
-  return string.format('%.0f', n)
-end
-
--- clock returns the server's time in milliseconds and in microseconds.
-local function clock()
-  local t = redis.call('TIME')
-  local us = tonumber(t[1]) * 1000000 + tonumber(t[2])
-  return math.floor(us / 1000), us
-end
+local UNTOLD = 1024 -- how many untold holds a group keeps
 
 -- extent reads an extent that begins at byte p of s. Its numbers are big
 -- endian and at most 2^53, so a double keeps them exactly. A member cut short
@@ -91,17 +75,21 @@ local function public(id)
   return hold and hold.public or ''
 end
 
--- keep lets the keys live as long as a hold that has left ms to go needs
--- them: the index until it ends, the rest until its end has been told, which
--- may take a week. Slack saves most of the calls.
-local function keep(ms)
-  if redis.call('PTTL', I) < ms + SECOND then
-    redis.call('PEXPIRE', I, text(ms + 2 * SECOND))
-    redis.call('PEXPIRE', S, text(ms + 2 * SECOND))
-  end
-  if redis.call('PTTL', X) < ms + WEEK then
-    redis.call('PEXPIRE', X, text(ms + WEEK + HOUR))
-    redis.call('PEXPIRE', L, text(ms + WEEK + HOUR))
+-- keep lets the keys live until a hold that has left ms to go has ended and
+-- its end has been told, which may take a week. Slack saves most of the calls.
+local function keep(now, left)
+  if math.min(redis.call('PTTL', X), redis.call('PTTL', I)) >= left + WEEK then return end
+  local to = text(math.max(now + left + WEEK + HOUR, tonumber(redis.call('HGET', L, '#until') or '0') or 0))
+  redis.call('HSET', L, '#until', to)
+  redis.call('PEXPIREAT', I, to)
+  redis.call('PEXPIREAT', L, to)
+  redis.call('PEXPIREAT', X, to)
+end
+
+-- measure notes the longest span of a name and kind.
+local function measure(base, span)
+  if redis.call('HSET', L, '#span' .. base, text(span)) == 1 then
+    redis.call('HINCRBY', L, '#spans', '1')
   end
 end
 
@@ -111,11 +99,14 @@ local function unindex(members, id)
   for _, m in ipairs(members) do
     redis.call('ZREM', I, m)
   end
-  if redis.call('EXISTS', S) == 0 then return end
+  if redis.call('HEXISTS', L, '#spans') == 0 then return end
   for _, m in ipairs(members) do
     local base = string.sub(m, 1, #m - #id - EXTENT + 1) -- name, NUL, kind
-    if #redis.call('ZRANGEBYLEX', I, '[' .. base, '(' .. base .. '\255', 'LIMIT', '0', '1') == 0 then
-      redis.call('HDEL', S, base)
+    if #redis.call('ZRANGEBYLEX', I, '[' .. base, '(' .. base .. '\255', 'LIMIT', '0', '1') == 0
+      and redis.call('HDEL', L, '#span' .. base) == 1 and redis.call('HINCRBY', L, '#spans', '-1') <= 0
+    then
+      redis.call('HDEL', L, '#spans')
+      return
     end
   end
 end
@@ -156,32 +147,12 @@ local function sweep(now, limit)
   return found
 end
 
--- ending is the score in X of a hold that was released, or a claim given up.
--- It is negative, so that nothing takes it for a live one, rises with the
--- time, and has in its last digit how it came about.
-local HOW = { released = 0, forced = 1, ['given up'] = 2 }
-
-local function ending(at, how)
-  return 4 * at + HOW[how] - 2 ^ 50
-end
-
--- remember notes an ending, and now and then forgets some old ones. With
--- nothing else in it the key goes by itself.
-local function remember(id, how, now, us)
-  redis.call('ZADD', X, text(ending(now, how)), id)
-  if us % 16 == 0 then
-    local old = redis.call('ZRANGEBYSCORE', X, '-inf', text(ending(now - MEMORY, 'given up')), 'LIMIT', '0', '64')
-    if #old > 0 then redis.call('ZREM', X, unpack(old)) end
-  end
-  local last = redis.call('ZREVRANGE', X, '0', '0', 'WITHSCORES')
-  if tonumber(last[2]) < 0 then redis.call('PEXPIRE', X, text(MEMORY)) end
-end
-
 -- recalls reports whether a hold with this score was ended by its holder, or
 -- with the nonce of somebody who needed no token, and not too long ago.
 local function recalls(id, score, nonce, now)
   if nonce then
     score = tonumber(redis.call('ZSCORE', X, '!' .. nonce .. id) or nil)
   end
-  return score and score % 4 == HOW.released and score > ending(now - MEMORY, 'given up')
+  return score and score % 4 == 0 and score > ending(now - MEMORY, 2)
 end
+

@@ -5,7 +5,7 @@
 -- hold was ended, and so is a claim that is given up: one whose answer is not
 -- known, and which may come later than this.
 --
--- KEYS   as in record.lua
+-- KEYS   as in head.lua
 -- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
 --        claim up when there is no hold
 -- Reply  {0, now, {id, ms that were left, record}}, {0} when this one has
@@ -13,7 +13,7 @@
 -- Cost   O(log N) for each part
 
 local id, token, force, giveup = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
-if #KEYS ~= 6 or not giveup then
+if #KEYS ~= 5 or not giveup then
   return redis.error_reply('ERR malformed release')
 end
 
@@ -21,7 +21,7 @@ local now, us = clock()
 local score = tonumber(redis.call('ZSCORE', X, id) or nil)
 if not score and giveup == '1' then
   redis.call('ZREM', X, '') -- as in extend.lua
-  remember(id, 'given up', now, us)
+  remember(id, 2, now, us)
 end
 if score and score < 0 and recalls(id, score, force and token, now) then return { 0 } end
 if not score or score <= now then return { 3 } end
@@ -31,9 +31,9 @@ if not force and (not hold or hold.token ~= token) then return { 3 } end
 redis.call('HDEL', L, id)
 if hold then unindex(hold.members, id) end
 if force then
-  remember(id, 'forced', now, us)
-  remember('!' .. token .. id, 'released', now, us)
+  remember(id, 1, now, us)
+  remember('!' .. token .. id, 0, now, us)
 else
-  remember(id, 'released', now, us)
+  remember(id, 0, now, us)
 end
 return { 0, now, { id, score - now, hold and hold.public or '' } }

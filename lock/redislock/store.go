@@ -19,6 +19,12 @@ import (
 )
 
 var (
+	//go:embed head.lua
+	headLua string
+	//go:embed quick_acquire.lua
+	quickAcquireLua string
+	//go:embed quick_release.lua
+	quickReleaseLua string
 	//go:embed record.lua
 	recordLua string
 	//go:embed acquire.lua
@@ -32,11 +38,11 @@ var (
 	//go:embed sweep.lua
 	sweepLua string
 
-	acquireScript = redis.NewScript(recordLua + acquireLua)
-	extendScript  = redis.NewScript(recordLua + extendLua)
-	releaseScript = redis.NewScript(recordLua + releaseLua)
-	holdsScript   = redis.NewScript(recordLua + holdsLua)
-	sweepScript   = redis.NewScript(recordLua + sweepLua)
+	acquireScript = redis.NewScript(headLua + quickAcquireLua + recordLua + acquireLua)
+	extendScript  = redis.NewScript(headLua + recordLua + extendLua)
+	releaseScript = redis.NewScript(headLua + quickReleaseLua + recordLua + releaseLua)
+	holdsScript   = redis.NewScript(headLua + recordLua + holdsLua)
+	sweepScript   = redis.NewScript(headLua + recordLua + sweepLua)
 )
 
 const (
@@ -83,7 +89,7 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 // Acquire grants all parts of c or none, in one round trip.
 func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	parts := slices.Collect(c.Resource.Parts())
-	args := []any{c.ID, c.Token, millis(c.TTL), millis(c.MaxHold), max(c.Limit, 0), head(c, parts), tail(c)}
+	args := []any{c.ID, c.Token, millis(c.TTL), millis(c.MaxHold), max(c.Limit, 0), head(parts), tail(c)}
 	for i, p := range parts {
 		if err := storable(p); err != nil {
 			return lock.Grant{}, err

@@ -3,14 +3,14 @@
 -- Purpose: forgets the expired holds that have been told, finds more, and
 -- returns those that have not been told.
 --
--- KEYS   as in record.lua
+-- KEYS   as in head.lua
 -- ARGV   1 how many to find and how many to return  2… ids that were told
 -- Reply  {now, {id, ms left (not positive), record}, …}, the oldest first.
 --        Records of a newer version are left for the programs that read them.
 -- Cost   O(log N) for each hold told, found or returned
 
 local limit = tonumber(ARGV[1] or '')
-if #KEYS ~= 6 or not limit then
+if #KEYS ~= 5 or not limit then
   return redis.error_reply('ERR malformed sweep')
 end
 

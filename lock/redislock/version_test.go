@@ -23,10 +23,15 @@ func (r *rig) rewrite(id string, change func(record string) string) {
 	}
 }
 
+// withToken is what a record begins with in the ledger.
+func withToken(c lock.Claim) string {
+	return string(appendField([]byte(version), c.Token)) + head(slices.Collect(c.Resource.Parts()))[1:]
+}
+
 // newer makes a record of the next version: the same head, another body.
 func newer(c lock.Claim) func(string) string {
 	return func(string) string {
-		return "2" + head(c, slices.Collect(c.Resource.Parts()))[1:] + "{whatever comes next}"
+		return "2" + withToken(c)[1:] + "{whatever comes next}"
 	}
 }
 
@@ -78,7 +83,7 @@ func TestAnExpiredRecordOfANewerVersionIsLeftForThoseWhoReadIt(t *testing.T) {
 			r.Error("its record is gone")
 		}
 		r.sweep(c.ID, other.ID)
-		if left := r.keysLeft(); left != "f" {
+		if left := r.keysLeft(); left != "l" {
 			r.Errorf("keys %q left, want only the fence", left)
 		}
 	})
@@ -118,7 +123,7 @@ func TestAnUnreadableRecordBlocksNobodyElse(t *testing.T) {
 func TestARecordOfThisVersionWithABrokenBodyIsOpaque(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c, _ := r.take(lock.Key("a"), time.Minute)
-		r.rewrite(c.ID, func(string) string { return head(c, slices.Collect(c.Resource.Parts())) + "12,oops" })
+		r.rewrite(c.ID, func(string) string { return withToken(c) + "12,oops" })
 		if s := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})[0].Status; s != lock.Missing {
 			t.Errorf("extended: status %d, want missing", s)
 		}
