@@ -59,6 +59,7 @@ type attempt struct {
 	event   Event
 	wish    wish
 	claim   Claim
+	last    []Conflict // that were named
 }
 
 func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, error) {
@@ -95,6 +96,9 @@ func (a *attempt) insist(ctx context.Context) (*Lease, error) {
 		if err := a.wait(ctx, c.grant); err != nil {
 			if ctx.Err() == nil {
 				return nil, unavailable(ctx, "waiting for "+a.claim.Resource.String(), err)
+			}
+			if c.grant.Place > 0 {
+				a.m.undo(a.claim.Ticket) // lest others wait for it
 			}
 			return nil, fmt.Errorf("lock: waiting for %s: %w: %w", a.claim.Resource, ended(ctx), c.ConflictError)
 		}
@@ -200,7 +204,10 @@ func (a *attempt) blocked(ctx context.Context, g Grant) error {
 	slices.SortFunc(g.Conflicts, func(a, b Conflict) int {
 		return cmp.Or(a.Wanted.compare(b.Wanted), a.Hold.Resource.compare(b.Hold.Resource), cmp.Compare(a.Hold.Fence, b.Hold.Fence))
 	})
-	c := &ConflictError{Resource: a.claim.Resource, Conflicts: g.Conflicts, retry: g.Retry}
+	if len(g.Conflicts) > 0 {
+		a.last = g.Conflicts // else it is not free yet only because of those who wait
+	}
+	c := &ConflictError{Resource: a.claim.Resource, Conflicts: a.last, retry: g.Retry}
 	if !a.event.Blocked && a.m.trail.recorder != nil {
 		e := entry("lock.conflict", audit.Denied, c.Resource, a.wish.holder, inTheWay(c.Conflicts), given(a.wish.details))
 		e.Reason = a.wish.reason

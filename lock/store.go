@@ -32,9 +32,11 @@ type Store interface {
 	Acquire(ctx context.Context, c Claim) (Grant, error)
 
 	// Wait returns nil when a claim that was Blocked with g is worth
-	// repeating, and ctx's error when ctx ends first; it then leaves the
-	// queue, if there is one. A store that cannot tell sleeps for a part of
-	// g.Retry.
+	// repeating, and ctx's error when ctx ends first. Claims with Queue are
+	// served in order: one waits for all before it that overlap it, as if
+	// they were holds, until they are granted, are given up by Release, or
+	// have not been tried again for some seconds. Claims without Queue wait
+	// for nobody.
 	Wait(ctx context.Context, c Claim, g Grant) error
 
 	// Extend moves the deadlines of a batch, each on its own. The answers
@@ -83,7 +85,7 @@ type Claim struct {
 	TTL, MaxHold   time.Duration
 	Holder, Reason string
 	Details        map[string]string
-	Queue          bool // when blocked, queue up in the same step, so that no wake-up is lost
+	Queue          bool // wait in turn: when blocked, queue up in the same step, so that no wake-up is lost
 	Limit          int  // how many conflicts to name at most
 }
 
@@ -124,8 +126,8 @@ const (
 type Grant struct {
 	Status    Status
 	Hold      Hold
-	Conflicts []Conflict    // Blocked: holds that overlap a part that does not fit, in any order
-	Retry     time.Duration // Blocked: when the first of the conflicts ends at the latest
+	Conflicts []Conflict    // Blocked: holds that overlap a part that does not fit, in any order; may be none for one who waits in turn
+	Retry     time.Duration // Blocked: when the first of the conflicts ends at the latest, or who is before it in the queue drops out
 	Place     int           // in the queue, from 1; 0 = not queued
 	Expired   []Hold        // some expired holds found on the way, not told yet
 }

@@ -19,6 +19,7 @@ type group struct {
 	expired []*hold                     // and not told, the oldest first
 	ended   map[string]ending           // by id: released, or given up, not long ago
 	endings []string                    // their ids, the oldest first
+	queue   []*waiter                   // in order
 	freed   chan struct{}               // closed, and made anew, by whatever may let a waiter in
 }
 
@@ -33,7 +34,9 @@ func newGroup() *group {
 	}
 }
 
-func (g *group) empty() bool { return len(g.live) == 0 && len(g.expired) == 0 && len(g.ended) == 0 }
+func (g *group) empty() bool {
+	return len(g.live) == 0 && len(g.expired) == 0 && len(g.ended) == 0 && len(g.queue) == 0
+}
 
 // ending is how a hold or a claim came to its end.
 type ending struct {
@@ -45,6 +48,9 @@ type ending struct {
 
 // release ends a hold, or recalls that it did, or gives a claim up.
 func (g *group) release(k lock.Ticket, now time.Time) lock.Grant {
+	if !k.Force {
+		g.leave(k.ID)
+	}
 	h := g.find(k)
 	if e, known := g.ended[k.ID]; h == nil && (known || g.live[k.ID] != nil) {
 		if known && e.held && e.force == k.Force && e.token == k.Token {
@@ -94,6 +100,11 @@ func (g *group) remove(h *hold) {
 			delete(g.byName, p.Name())
 		}
 	}
+	g.free()
+}
+
+// free has those who wait look again.
+func (g *group) free() {
 	close(g.freed)
 	g.freed = make(chan struct{})
 }
@@ -167,10 +178,11 @@ func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
 // obstacle is what keeps a claim from being granted.
 type obstacle struct {
 	conflicts []lock.Conflict
-	retry     time.Duration
+	retry     time.Duration // 0 = there is none
 }
 
-// inTheWay returns who overlaps the parts of the claim that do not fit.
+// inTheWay returns who overlaps the parts of the claim that do not fit, and
+// whether it has to let somebody pass.
 func (g *group) inTheWay(c lock.Claim, now time.Time) (o obstacle) {
 	i := 0
 	for part := range c.Resource.Parts() {
@@ -188,6 +200,9 @@ func (g *group) inTheWay(c lock.Claim, now time.Time) (o obstacle) {
 				o.conflicts = append(o.conflicts, lock.Conflict{Wanted: part, Hold: h.view(now)})
 			}
 		}
+	}
+	if left := g.before(c, now); left > 0 {
+		o.retry = left
 	}
 	return o
 }

@@ -78,9 +78,14 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	if _, ended := g.ended[c.ID]; ended || g.live[c.ID] != nil { // given up, or another's id
 		return lock.Grant{Status: lock.Missing}, nil
 	}
-	if in := g.inTheWay(c, now); len(in.conflicts) > 0 {
-		return lock.Grant{Status: lock.Blocked, Conflicts: in.conflicts, Retry: in.retry, Expired: g.untold(fewExpired, now)}, nil
+	if in := g.inTheWay(c, now); in.retry > 0 {
+		b := lock.Grant{Status: lock.Blocked, Conflicts: in.conflicts, Retry: in.retry, Expired: g.untold(fewExpired, now)}
+		if c.Queue {
+			b.Place = g.enqueue(c, now)
+		}
+		return b, nil
 	}
+	g.leave(c.ID)
 	s.fence = max(s.fence+1, uint64(now.UnixMicro()))
 	ttl := c.TTL
 	if c.MaxHold > 0 {
@@ -103,9 +108,14 @@ func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) error {
 		now := time.Now()
 		g := s.enter(c.Space, c.Group, now)
 		in := g.inTheWay(c, now)
+		if ctx.Err() != nil {
+			g.leave(c.ID)
+		} else {
+			g.stay(c.ID, now, in.retry > 0)
+		}
 		freed := g.freed
 		s.leave(c.Space, c.Group, g)
-		if len(in.conflicts) == 0 {
+		if ctx.Err() != nil || in.retry == 0 {
 			return ctx.Err()
 		}
 		timer := time.NewTimer(in.retry)
@@ -113,8 +123,6 @@ func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) error {
 		case <-freed:
 		case <-timer.C:
 		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
 		}
 		timer.Stop()
 	}

@@ -6,11 +6,14 @@
 -- ARGV   1 id  2 token  3 ttl in ms  4 longest hold in ms, 0 = no limit
 --        5 how many conflicts to name  6 first piece of the record,
 --        which has no token yet, and 7 the last;
---        then for each part: 8 its member without the id  9 its capacity
+--        8 how to wait: "" not at all, "?" not yet but in
+--        turn, or a channel as in queue.lua  9 ms that a place in the queue
+--        lasts; then for each part: 10 its member without the id  11 its
+--        capacity
 -- Reply  {3}: the claim was given up, or its hold released, or
 --        {0, now, expired, {id, ms left, record}}, granted, or granted before
---        {1, now, expired, ms until the first conflict ends,
---          {{part, member, id, ms left, record}, …}}, blocked
+--        {1, now, expired, ms until it is worth another try, place in the
+--          queue, {{part, member, id, ms left, record}, …}}, blocked
 --        expired is {{id, ms left, record}, …}; a record has no token in it
 -- Cost   O(log N) for each part whose capacity is 1, N the members of the
 --        index: their spans are disjoint, the dead ones included, because a
@@ -27,22 +30,17 @@ end
 
 local id, token, head, tail = ARGV[1], ARGV[2], ARGV[6], ARGV[7]
 local ttl, longest, limit = count(ARGV[3]), count(ARGV[4]), count(ARGV[5])
+local way, patience = ARGV[8], count(ARGV[9])
 local parts = {}
-for a = 8, #ARGV, 2 do
-  local member, capacity = ARGV[a], count(ARGV[a + 1])
-  local at = #member - EXTENT + 1 -- where its extent begins
-  if at < 3 or string.byte(member, at - 1) ~= 0 or not capacity then
-    return redis.error_reply('ERR malformed part of a claim')
-  end
-  local p = { member = member, at = at, capacity = capacity, base = string.sub(member, 1, at) }
-  p.from, p.to, p.units = extent(member, at)
+for a = 10, #ARGV, 2 do
+  local p = part(ARGV[a], count(ARGV[a + 1]))
+  if not p then return redis.error_reply('ERR malformed part of a claim') end
   table.insert(parts, p)
 end
-if #KEYS ~= 5 or not (ttl and longest and limit and tail and number(head, 2)) or #parts == 0 then
+if #KEYS ~= 5 or not (ttl and longest and limit and patience and number(head, 2)) or #parts == 0 then
   return redis.error_reply('ERR malformed claim')
 end
 
-local now, us = clock()
 local score = redis.call('ZSCORE', X, id)
 if score and tonumber(score) > now then
   local hold = read(id)
@@ -56,123 +54,15 @@ elseif score then
   retire(id, score, now) -- lest its old members live again with the new hold
 end
 local expired = sweep(now, '64')
+local queued = redis.call('HEXISTS', L, '#queue') == 1
 
--- walk calls see with the members of the index below max and not below min,
--- backwards, until see returns true.
-local function walk(max, min, see)
-  local page = '1'
-  while true do
-    local members = redis.call('ZREVRANGEBYLEX', I, max, min, 'LIMIT', '0', page)
-    if #members == 0 then return end
-    for _, m in ipairs(members) do
-      if see(m) then return end
-    end
-    max, page = '(' .. members[#members], '32'
-  end
-end
-
--- live returns what a member stands for if its hold is live, and removes it
--- if not.
-local function live(p, m)
-  local holder = string.sub(m, p.at + EXTENT)
-  local ends = redis.call('ZSCORE', X, holder)
-  if not ends or tonumber(ends) <= now then
-    redis.call('ZREM', I, m)
-    return nil
-  end
-  local h = { member = m, id = holder, left = tonumber(ends) - now }
-  h.from, h.to, h.units = extent(m, p.at)
-  return h
-end
-
--- others collects the live members of the part's name that are of another
--- kind. They cannot be compared with the part, so each counts as the whole
--- name; they follow one another in the index, before and after its own kind.
-local function others(p)
-  local units, found = 0, {}
-  local name, kind = string.sub(p.base, 1, -2), string.sub(p.base, -1)
-  local function see(m)
-    local h = live(p, m)
-    if h then
-      table.insert(found, h)
-      units = units + h.units
-    end
-    return units + p.units > p.capacity and #found >= limit
-  end
-  if kind ~= '0' then walk('(' .. p.base, '[' .. name, see) end
-  walk('(' .. name .. '\255', '(' .. p.base .. '\255', see)
-  return units, found
-end
-
--- overlapping collects the live members of the part's own kind that overlap
--- it.
-local function overlapping(p)
-  local found = {}
-  walk('(' .. p.base .. string.sub(p.member, p.at + 8, p.at + 14), '[' .. p.base, function(m)
-    local from, to = extent(m, p.at)
-    if to <= p.from then
-      return not p.span or from + p.span <= p.from -- nothing earlier reaches the part
-    end
-    local h = live(p, m)
-    if h then table.insert(found, h) end
-    return not p.span and h and #found >= limit
-  end)
-  return found
-end
-
--- busiest returns how many units of found are taken where most are. Ends come
--- before beginnings, so that spans may touch.
-local function busiest(p, found)
-  local events = {}
-  for _, h in ipairs(found) do
-    table.insert(events, { math.max(h.from, p.from), h.units })
-    table.insert(events, { h.to, -h.units })
-  end
-  table.sort(events, function(a, b)
-    if a[1] ~= b[1] then return a[1] < b[1] end
-    return a[2] < b[2]
-  end)
-  local taken, most = 0, 0
-  for _, e in ipairs(events) do
-    taken = taken + e[2]
-    most = math.max(most, taken)
-  end
-  return most
-end
-
-local blocked, retry, named = false, nil, {}
-
--- block notes the holds in the way of part n that it has not seen.
-local function block(n, holds, seen)
-  blocked = true
-  for _, h in ipairs(holds) do
-    retry = math.min(retry or h.left, h.left)
-    if #named < limit and not seen[h.id] then
-      seen[h.id] = true
-      table.insert(named, { n, h.member, h.id, h.left, public(h.id) })
-    end
-  end
-end
-
-for n, p in ipairs(parts) do
-  local known = redis.call('HGET', L, '#span' .. p.base)
-  p.span = known and tonumber(known)
-  if p.capacity ~= 1 and not p.span then
-    -- Nobody measured the spans that are there: any may reach the part.
-    local any = redis.call('ZRANGEBYLEX', I, '[' .. p.base, '(' .. p.base .. '\255', 'LIMIT', '0', '1')
-    p.span, p.measure = #any > 0 and 2 ^ 53 or 0, true
-  end
-  local taken, foreign = others(p)
-  local own = overlapping(p)
-  if taken + busiest(p, own) + p.units > p.capacity then
-    local seen = {}
-    block(n, own, seen)
-    block(n, foreign, seen)
-  end
-  if blocked and #named >= limit then break end
-end
-if blocked then
-  return { 1, now, expired, retry or 0, named }
+local retry, named = obstacles(parts, limit)
+local first = queued and way ~= '' and ahead(id, parts)
+if retry or first then
+  local place = 0
+  if #way > 1 then place = enqueue(id, way, patience, parts) end
+  if #expired > 0 then wake() end
+  return { 1, now, expired, first or retry, place, named }
 end
 
 local left = longest > 0 and math.min(ttl, longest) or ttl
@@ -187,4 +77,8 @@ for _, p in ipairs(parts) do
   end
 end
 keep(now, left)
+if queued then
+  leave(id)
+  wake() -- those whom this one stood before
+end
 return { 0, now, expired, { id, left, head .. body } }

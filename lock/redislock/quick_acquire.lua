@@ -24,13 +24,13 @@ local function stored(head, token, body)
   return string.sub(head, 1, 1) .. text(#token) .. ':' .. token .. string.sub(head, 2) .. body
 end
 
-if #ARGV == 9 and #KEYS == 5 and ARGV[9] == '1' and string.sub(ARGV[8], -4) == '\0\0\0\1' then
-  local id, head, member, ttl, longest = ARGV[1], ARGV[6], ARGV[8], tonumber(ARGV[3]), tonumber(ARGV[4])
+if #ARGV == 11 and #KEYS == 5 and ARGV[11] == '1' and string.sub(ARGV[10], -4) == '\0\0\0\1' then
+  local id, head, member, ttl, longest = ARGV[1], ARGV[6], ARGV[10], tonumber(ARGV[3]), tonumber(ARGV[4])
   local name = string.sub(member, 1, -EXTENT - 1)
   local now, us = clock()
   local known = redis.call('HMGET', L, '#fence', '#until', '#queue', id, '#span' .. string.sub(member, 1, 1 - EXTENT))
   local first = redis.call('ZRANGEBYSCORE', X, '0', '+inf', 'WITHSCORES', 'LIMIT', '0', '1')
-  if ttl and longest and #name > 1 and string.byte(name, -1) == 0 and string.byte(head) == 49 and not known[3] and not (known[4] or known[5])
+  if ttl and longest and #name > 1 and string.byte(name, -1) == 0 and string.byte(head) == 49 and (ARGV[8] == '' or not known[3]) and not (known[4] or known[5])
     and (not first[2] or tonumber(first[2]) > now)
     and #redis.call('ZRANGEBYLEX', I, '[' .. name, '(' .. name .. '\255', 'LIMIT', '0', '1') == 0
   then

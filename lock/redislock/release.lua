@@ -2,8 +2,9 @@
 --
 -- Purpose: ends a live hold and removes whatever is left of it. An expired
 -- one stays for the sweep to tell. For some seconds it is remembered that the
--- hold was ended, and so is a claim that is given up: one whose answer is not
--- known, and which may come later than this.
+-- hold was ended, and so is a claim that is given up: one that waits, or whose
+-- answer is not known, and which may come later than this. Then those who
+-- wait and can go are woken.
 --
 -- KEYS   as in head.lua
 -- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
@@ -17,11 +18,14 @@ if #KEYS ~= 5 or not giveup then
   return redis.error_reply('ERR malformed release')
 end
 
-local now, us = clock()
 local score = tonumber(redis.call('ZSCORE', X, id) or nil)
 if not score and giveup == '1' then
   redis.call('ZREM', X, '') -- as in extend.lua
   remember(id, 2, now, us)
+  if redis.call('ZSCORE', Q, id) then
+    leave(id)
+    wake()
+  end
 end
 if score and score < 0 and recalls(id, score, force and token, now) then return { 0 } end
 if not score or score <= now then return { 3 } end
@@ -36,4 +40,5 @@ if force then
 else
   remember(id, 0, now, us)
 end
+if redis.call('HEXISTS', L, '#queue') == 1 then wake() end
 return { 0, now, { id, score - now, hold and hold.public or '' } }

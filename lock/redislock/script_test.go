@@ -11,7 +11,7 @@ import (
 )
 
 var scripts = map[string]string{
-	"head.lua": headLua, "quick_acquire.lua": quickAcquireLua, "quick_release.lua": quickReleaseLua, "record.lua": recordLua, "acquire.lua": acquireLua, "extend.lua": extendLua,
+	"head.lua": headLua, "quick_acquire.lua": quickAcquireLua, "quick_release.lua": quickReleaseLua, "record.lua": recordLua, "conflict.lua": conflictLua, "queue.lua": queueLua, "acquire.lua": acquireLua, "extend.lua": extendLua,
 	"release.lua": releaseLua, "holds.lua": holdsLua, "sweep.lua": sweepLua,
 }
 
@@ -25,7 +25,7 @@ func TestScriptsTouchOnlyKeysThatAreDeclared(t *testing.T) {
 	call := regexp.MustCompile(`redis\.call\('([A-Z]+)'(?:, ([^,)]+))?`)
 	for name, script := range scripts {
 		for _, m := range call.FindAllStringSubmatch(script, -1) {
-			if m[1] != "TIME" && !regexp.MustCompile(`^[ILXUQ]$`).MatchString(m[2]) {
+			if m[1] != "TIME" && m[1] != "PUBLISH" && !regexp.MustCompile(`^[ILXUQ]$`).MatchString(m[2]) {
 				t.Errorf("%s: %s of %q, which is no name of a key", name, m[1], m[2])
 			}
 		}
@@ -44,7 +44,7 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	// Names that stand for strings; whatever else is joined or sent must be
 	// a literal or what a function returned.
 	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U Q " +
-		"m max min page limit score holder rec separator nonce text token old to fence tail")
+		"m max min page limit score holder rec separator nonce text token old to fence tail channel")
 	isString := func(operand string) bool {
 		operand = strings.TrimSpace(operand)
 		last := operand[strings.LastIndex(operand, ".")+1:]
@@ -115,7 +115,7 @@ func TestScriptsUseOnlyWhatEveryServerHas(t *testing.T) {
 func TestEachScriptSaysWhatItIs(t *testing.T) {
 	for name, script := range scripts {
 		for _, want := range []string{"-- SPDX-License-Identifier: MIT\n", "-- KEYS ", "-- ARGV ", "-- Reply ", "-- Cost "} {
-			if (name == "record.lua" || name == "head.lua") && !strings.HasPrefix(want, "-- SPDX") && want != "-- KEYS " {
+			if slices.Contains([]string{"head.lua", "record.lua", "conflict.lua", "queue.lua"}, name) && !strings.HasPrefix(want, "-- SPDX") && want != "-- KEYS " {
 				continue
 			}
 			if !strings.Contains(script, want) {
@@ -134,21 +134,21 @@ func TestMalformedArgumentsAreRefusedBeforeAnyWrite(t *testing.T) {
 			keys   []string
 			args   []any
 		}{
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":"}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{"id", "token", "soon", 0, 8, "11,", ":", good, 1}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", good}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", "short", 1}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", good, 1.5}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", good, 1, good, -1}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "no record", ":", good, 1}},
-			{headLua + quickAcquireLua + recordLua + acquireLua, keys[:4], []any{"id", "token", 1, 0, 8, "11,", ":", good, 1}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", "", 0}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "token", "soon", 0, 8, "11,", ":", "", 0, good, 1}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", "", 0, good}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", "", 0, "short", 1}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", "", 0, good, 1.5}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "11,", ":", "", 0, good, 1, good, -1}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "token", 1, 0, 8, "no record", ":", good, 1}},
+			{headLua + quickAcquireLua + commonLua + acquireLua, keys[:4], []any{"id", "token", 1, 0, 8, "11,", ":", "", 0, good, 1}},
 			{headLua + recordLua + extendLua, keys, []any{"id", "token", 1, 0, 0}},
 			{headLua + recordLua + extendLua, keys, []any{"id", "token", "later", 0, 0, ""}},
 			{headLua + recordLua + extendLua, keys[:4], []any{"id", "token", 1, 0, 0, ""}},
-			{headLua + quickReleaseLua + recordLua + releaseLua, keys, []any{"id", "token", 0}},
+			{headLua + quickReleaseLua + commonLua + releaseLua, keys, []any{"id", "token", 0}},
 			{headLua + recordLua + holdsLua, keys, []any{"-", "+", 1}},
-			{headLua + recordLua + sweepLua, keys, []any{}},
+			{headLua + commonLua + sweepLua, keys, []any{}},
 		} {
 			if err := r.client.Eval(r.Context(), try.script, try.keys, try.args...).Err(); err == nil || !strings.HasPrefix(err.Error(), "ERR malformed") {
 				r.Errorf("%v: %v, want malformed", try.args, err)

@@ -27,6 +27,10 @@ var (
 	quickReleaseLua string
 	//go:embed record.lua
 	recordLua string
+	//go:embed conflict.lua
+	conflictLua string
+	//go:embed queue.lua
+	queueLua string
 	//go:embed acquire.lua
 	acquireLua string
 	//go:embed extend.lua
@@ -38,11 +42,12 @@ var (
 	//go:embed sweep.lua
 	sweepLua string
 
-	acquireScript = redis.NewScript(headLua + quickAcquireLua + recordLua + acquireLua)
+	commonLua     = recordLua + conflictLua + queueLua
+	acquireScript = redis.NewScript(headLua + quickAcquireLua + commonLua + acquireLua)
 	extendScript  = redis.NewScript(headLua + recordLua + extendLua)
-	releaseScript = redis.NewScript(headLua + quickReleaseLua + recordLua + releaseLua)
+	releaseScript = redis.NewScript(headLua + quickReleaseLua + commonLua + releaseLua)
 	holdsScript   = redis.NewScript(headLua + recordLua + holdsLua)
-	sweepScript   = redis.NewScript(headLua + recordLua + sweepLua)
+	sweepScript   = redis.NewScript(headLua + commonLua + sweepLua)
 )
 
 const (
@@ -58,6 +63,7 @@ const (
 type Store struct {
 	caller *rediscall.Caller
 	prefix string
+	inbox  *inbox
 }
 
 var _ lock.Store = (*Store)(nil)
@@ -83,13 +89,16 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 	for _, opt := range opts {
 		opt(s)
 	}
+	s.inbox = newInbox(s.caller, s.prefix)
 	return s
 }
 
-// Acquire grants all parts of c or none, in one round trip.
+// Acquire grants all parts of c or none, in one round trip. One that waits
+// queues up in the same step, from its second try on: before the first, it is
+// not known that anybody has to wait, and so there may be no inbox yet.
 func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	parts := slices.Collect(c.Resource.Parts())
-	args := []any{c.ID, c.Token, millis(c.TTL), millis(c.MaxHold), max(c.Limit, 0), head(parts), tail(c)}
+	args := []any{c.ID, c.Token, millis(c.TTL), millis(c.MaxHold), max(c.Limit, 0), head(parts), tail(c), s.inbox.way(c), millis(patience)}
 	for i, p := range parts {
 		if err := storable(p); err != nil {
 			return lock.Grant{}, err
@@ -101,9 +110,21 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 		args = append(args, member(p), min(int64(capacity), lock.MaxBound))
 	}
 	answer, err := s.caller.Run(ctx, acquireScript, s.keys(c.Space, c.Group), args...)
+	var g lock.Grant
+	if err == nil {
+		g, err = granted(answer, c, parts)
+	}
+	if c.Queue && g.Status != lock.Blocked {
+		s.inbox.leave(c.ID)
+	}
 	if err != nil {
 		return lock.Grant{}, fmt.Errorf("redislock: acquire: %w", err)
 	}
+	return g, nil
+}
+
+// granted reads the answer to a claim.
+func granted(answer any, c lock.Claim, parts []lock.Resource) (lock.Grant, error) {
 	r := open(answer)
 	g := lock.Grant{Status: r.status()}
 	if g.Status == lock.Missing {
@@ -118,13 +139,10 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 		g.Hold, _ = one.hold(c.Resource)
 		r.join(one)
 	} else {
-		g.Retry = r.millis()
+		g.Retry, g.Place = r.millis(), int(next[int64](r))
 		g.Conflicts = r.conflicts(parts)
 	}
-	if err := r.err(); err != nil {
-		return lock.Grant{}, fmt.Errorf("redislock: acquire: %w", err)
-	}
-	return g, nil
+	return g, r.err()
 }
 
 // storable refuses what the format cannot hold. A [lock.Manager] never sends
@@ -218,8 +236,9 @@ func extended(answer any, grants []lock.Grant, places []int) error {
 	return r.err()
 }
 
-// Release ends a hold, in one round trip.
+// Release ends a hold, or gives a claim up, in one round trip.
 func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
+	s.inbox.leave(k.ID)
 	answer, err := s.caller.Run(ctx, releaseScript, s.keys(k.Space, k.Group), k.ID, k.Token, k.Force, k.Fence == 0 && !k.Force)
 	if err != nil {
 		return lock.Grant{}, fmt.Errorf("redislock: release: %w", err)

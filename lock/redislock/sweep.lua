@@ -14,13 +14,12 @@ if #KEYS ~= 5 or not limit then
   return redis.error_reply('ERR malformed sweep')
 end
 
-local now = clock()
 for a = 2, #ARGV do
   if redis.call('ZREM', U, ARGV[a]) == 1 then -- not if it lives, or lives again
     redis.call('HDEL', L, ARGV[a])
   end
 end
-sweep(now, text(limit))
+if #sweep(now, text(limit)) > 0 and redis.call('HEXISTS', L, '#queue') == 1 then wake() end
 
 local reply, at = { now }, 0
 while #reply <= limit do

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+
+package locktest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// history plays one random history against the model.
+type history struct {
+	*bench
+	*model
+	rnd   *rand.Rand
+	used  []lock.Claim    // for repeating, extending and releasing
+	spent map[string]bool // ids that were granted
+	log   []string
+}
+
+func randomHistories(b *bench) {
+	const seeds = 4
+	for seed := range uint64(seeds) {
+		h := &history{
+			bench: b, rnd: rand.New(rand.NewPCG(seed, 1)), spent: make(map[string]bool),
+			model: &model{ended: make(map[string]ending), capacity: map[string]int{"a": 1, "b": 1, "double": 3, "hall": 10}},
+		}
+		b.space = fmt.Sprintf("%s-%d", b.space, seed)
+		for range b.steps / seeds {
+			h.step()
+		}
+	}
+}
+
+func (h *history) step() {
+	switch n := h.rnd.IntN(100); {
+	case n < 45:
+		h.tryClaim(h.anyClaim())
+	case n < 50:
+		h.tryClaim(h.anyUsed())
+	case n < 65:
+		h.tryExtend()
+	case n < 82:
+		h.tryRelease()
+	case n < 88:
+		h.trySweep()
+	case n < 93:
+		h.tryHolds()
+	default:
+		h.pass()
+	}
+}
+
+// disagree ends the case, showing the last steps.
+func (h *history) disagree(format string, args ...any) {
+	h.Helper()
+	last := h.log[max(0, len(h.log)-40):]
+	for _, line := range last {
+		h.Log(line)
+	}
+	h.broken("step %d: "+format, append([]any{len(h.log)}, args...)...)
+}
+
+func (h *history) note(format string, args ...any) {
+	h.log = append(h.log, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+}
+
+// now moves the model on.
+func (h *history) now() time.Time {
+	now := time.Now()
+	h.expire(now)
+	return now
+}
+
+// pass lets some time go by. In real time nothing may be about to expire while
+// a step is under way, since nobody could say who is right, so there short
+// TTLs are waited for at once and time does not pass otherwise.
+func (h *history) pass() {
+	if h.virtual {
+		time.Sleep(time.Duration(h.rnd.IntN(4000)) * time.Millisecond)
+	}
+}
+
+func (h *history) anyPart() lock.Resource {
+	name := []string{"a", "b", "double", "hall"}[h.rnd.IntN(4)]
+	from := int64(h.rnd.IntN(30) - 15)
+	to := from + 1 + int64(h.rnd.IntN(6))
+	midnight := time.Date(2026, 12, 12, 0, 0, 0, 0, time.UTC)
+	var r lock.Resource
+	switch h.rnd.IntN(12) {
+	case 0:
+		r = lock.Key(name)
+	case 1, 2:
+		r = lock.Nights(name, midnight.AddDate(0, 0, int(from)), midnight.AddDate(0, 0, int(to)))
+	case 3:
+		r = lock.Between(name, midnight.Add(time.Duration(from)*time.Hour), midnight.Add(time.Duration(to)*time.Hour))
+	case 4:
+		r = lock.Span(name, lock.MinBound+from+15, lock.MaxBound-15+from)
+	default:
+		r = lock.Span(name, from, to)
+	}
+	return r.Units(1 + h.rnd.IntN(h.capacity[name]))
+}
+
+// anyResource is one part, or several that do not overlap.
+func (h *history) anyResource() lock.Resource {
+	parts := []lock.Resource{h.anyPart()}
+	for range max(0, h.rnd.IntN(6)-3) {
+		if p := h.anyPart(); !slices.ContainsFunc(parts, p.Overlaps) {
+			parts = append(parts, p)
+		}
+	}
+	return lock.All(parts...)
+}
+
+func (h *history) anyClaim() lock.Claim {
+	c := h.claim(h.anyResource())
+	c.Capacity = c.Capacity[:0]
+	for p := range c.Resource.Parts() {
+		c.Capacity = append(c.Capacity, h.capacity[p.Name()])
+	}
+	c.Limit = 1000
+	if h.virtual {
+		c.TTL = time.Duration(1+h.rnd.IntN(20_000)) * time.Millisecond
+		c.MaxHold = time.Duration(h.rnd.IntN(2)*h.rnd.IntN(30_000)) * time.Millisecond
+	} else if h.rnd.IntN(50) == 0 {
+		c.TTL = h.short
+	}
+	h.used = append(h.used, c)
+	if len(h.used) > 60 {
+		h.used = h.used[1:]
+	}
+	return c
+}
+
+func (h *history) anyUsed() lock.Claim {
+	if len(h.used) == 0 {
+		return h.anyClaim()
+	}
+	return h.used[h.rnd.IntN(len(h.used))]
+}
+
+func (h *history) tryClaim(c lock.Claim) {
+	h.note("acquire %s %s for %s, at most %s", c.ID, c.Resource, c.TTL, c.MaxHold)
+	now := h.now()
+	if h.spent[c.ID] && h.find(c.Ticket) == nil {
+		return // an ended hold's ticket is never used again
+	}
+	g := h.acquire(c)
+	if mine := h.find(c.Ticket); mine != nil {
+		if g.Status != lock.Granted || g.Hold.Fence != mine.fence {
+			h.disagree("a repeated claim: status %d with fence %d, want fence %d", g.Status, g.Hold.Fence, mine.fence)
+		}
+		return
+	}
+	if h.recall(c.ID, now) != nil {
+		if g.Status != lock.Missing {
+			h.disagree("a claim that was given up: status %d, want Missing", g.Status)
+		}
+		return
+	}
+	want, retry := h.conflicts(c, now)
+	if len(want) > 0 {
+		h.compareConflicts(g, want, retry)
+		return
+	}
+	if g.Status != lock.Granted || g.Hold.Fence <= h.fence {
+		h.disagree("status %d with fence %d after %d, want Granted and more; in the way: %v", g.Status, g.Hold.Fence, h.fence, g.Conflicts)
+	}
+	ttl := c.TTL
+	if c.MaxHold > 0 {
+		ttl = min(ttl, c.MaxHold)
+	}
+	h.fence, h.spent[c.ID] = g.Hold.Fence, true
+	h.live = append(h.live, &modelHold{claim: c, fence: g.Hold.Fence, acquired: now, expires: now.Add(ttl)})
+	if !h.about(g.Hold.Left, ttl) {
+		h.disagree("%s left, want %s", g.Hold.Left, ttl)
+	}
+	if !h.virtual && ttl == h.short {
+		h.outlast(h.short)
+	}
+}
+
+func (h *history) compareConflicts(g lock.Grant, want []string, retry time.Duration) {
+	h.Helper()
+	var got []string
+	for _, c := range g.Conflicts {
+		got = append(got, c.Wanted.String()+" by "+c.Hold.ID)
+	}
+	if g.Status != lock.Blocked || !sameSet(got, want) {
+		h.disagree("status %d, in the way: %q, want Blocked by %q", g.Status, got, want)
+	}
+	if !h.about(g.Retry, retry) {
+		h.disagree("retry in %s, want %s", g.Retry, retry)
+	}
+}
+
+func (h *history) tryExtend() {
+	c := h.anyUsed()
+	ttl := long
+	if h.virtual {
+		ttl = time.Duration(h.rnd.IntN(25_000)) * time.Millisecond
+	}
+	r := lock.Renewal{Ticket: c.Ticket, TTL: ttl, MaxExtensions: 3, Count: h.rnd.IntN(2) == 0, Nonce: fmt.Sprint(h.rnd.IntN(3))}
+	h.note("extend %s by %s, count %t, nonce %s", c.ID, ttl, r.Count, r.Nonce)
+	now := h.now()
+	g := h.extend(r)
+	status, mine := h.model.extend(r, now)
+	if g.Status != status {
+		h.disagree("status %d, want %d", g.Status, status)
+	}
+	if mine != nil && (!h.about(g.Hold.Left, mine.expires.Sub(now)) || g.Hold.Extensions != mine.extensions) {
+		h.disagree("%s left after %d extensions, want %s and %d", g.Hold.Left, g.Hold.Extensions, mine.expires.Sub(now), mine.extensions)
+	}
+}
+
+// about compares times of two clocks, of which neither is ahead for sure.
+func (h *history) about(got, want time.Duration) bool { return (got - want).Abs() <= h.slack }
+
+// extend is the store's, since both embedded types have one.
+func (h *history) extend(r lock.Renewal) lock.Grant { return h.bench.extend(r) }
+
+func (h *history) tryRelease() {
+	t := h.anyUsed().Ticket
+	if t.Force = h.rnd.IntN(8) == 0; t.Force {
+		t.Token = ""
+	}
+	h.note("release %s, force %t", t.ID, t.Force)
+	want := h.model.release(t, h.now())
+	if got := h.bench.release(t); got != want {
+		h.disagree("status %d, want %d", got, want)
+	}
+}
+
+// trySweep tells of some of what the last sweep found.
+func (h *history) trySweep() {
+	limit := 1 + h.rnd.IntN(20)
+	h.note("sweep %d", limit)
+	h.now()
+	h.compareSweep(h.sweep(limit), limit)
+	n := h.rnd.IntN(1 + min(limit, len(h.due)))
+	var told []string
+	for _, d := range h.due[:n] {
+		told = append(told, d.claim.ID)
+	}
+	h.due = h.due[n:]
+	h.compareSweep(h.sweep(limit, told...), limit)
+}
+
+func (h *history) compareSweep(got []lock.Hold, limit int) {
+	h.Helper()
+	want := h.due[:min(limit, len(h.due))]
+	if len(got) != len(want) {
+		h.disagree("%d expired holds, want %d", len(got), len(want))
+	}
+	for i, g := range got {
+		// Holds that expired together may come in any order.
+		if j := slices.IndexFunc(h.due, func(d *modelHold) bool { return d.claim.ID == g.ID }); j < 0 || !h.due[j].expires.Equal(want[i].expires) {
+			h.disagree("expired hold %d is %s, want %s", i, g.ID, want[i].claim.ID)
+		}
+	}
+}
+
+func (h *history) tryHolds() {
+	r := h.anyResource()
+	if h.rnd.IntN(3) == 0 {
+		r = lock.Resource{}
+	}
+	h.note("holds of %s", r)
+	h.now()
+	var want []string
+	for _, m := range h.live {
+		if r.Name() == "" || m.claim.Resource.Overlaps(r) {
+			want = append(want, m.claim.ID)
+		}
+	}
+	if got := ids(h.holds(r)); !sameSet(got, want) {
+		h.disagree("%v are held, want %v", got, want)
+	}
+}
