@@ -26,10 +26,30 @@
 //     for [lock.Memory]. A release that the client repeats later than that
 //     answers that there was nothing to release, and a claim that arrives
 //     later holds until its TTL ends.
-//   - Waiting is polling, every 60 ms on average, in no order.
+//   - TryAcquire waits for nobody, so it may take what somebody in the queue
+//     was about to be granted.
 //
 // A server at its memory limit refuses new holds; extending and releasing go
 // on.
+//
+// # Waiting
+//
+// A claim that waits and is blocked gets a place in the queue in the same
+// script, for three seconds after each try. Whatever frees something wakes
+// those who can go, in order: whom no hold and no earlier waiter is in the way
+// of.
+//
+//	waiter                 server                    holder
+//	  │── acquire ──────────▶│ blocked: place 1         │
+//	  │                      │◀───────────── release ───│
+//	  │◀─── publish: go ─────│ frees, wakes             │
+//	  │── acquire ──────────▶│ granted, wakes others    │
+//
+// All who wait in a store share one subscription. It is opened by the first
+// and closed five seconds after the last; it also ends with the client. A
+// message may get lost, so a waiter tries again when the first hold in its way
+// ends, and once a second, which keeps its place, too. The dead drop out: at
+// once where PUBLISH finds that nobody listens, else with their place.
 //
 // # Keys
 //
@@ -42,7 +62,7 @@
 //	 x  ZSET  │ expiry: id   (score: ms since 1970, < 0 for what was released) │ until when
 //	 l  HASH  │ ledger: id → record, and # → what is known of the group        │ the rest
 //	 u  ZSET  │ untold: id of an expired hold                   (score as in x) │ not recorded yet
-//	 q  ZSET  │ queue                                                           │ who waits
+//	 q  ZSET  │ queue: id of a claim                  (score: in order of arrival) │ who waits
 //	          └────────────────────────────────────────────────────────────────┘
 //
 // The prefix is that of [WithPrefix], the space is lock.Config.Name. In all
@@ -58,8 +78,9 @@
 //
 // Fields of the ledger that begin with # are of the group: #fence is the last
 // one given, #until the time at which i, l and x go by themselves, #span and a
-// name, NUL and kind the longest span of it where capacity was not 1, and
-// #spans how many of those there are.
+// name, NUL and kind the longest span of it where capacity was not 1, #spans how
+// many of those there are, #queue says that the queue is not empty, and #wait
+// and an id what is known of that waiter, as written in queue.lua.
 //
 // The keys live a week longer than the last hold, since an expired hold stays
 // listed until somebody recorded it, up to 1024 of them; and after a week

@@ -242,6 +242,14 @@ func TestEverythingWorksOnACluster(t *testing.T) {
 		t.Errorf("holds %v left", ids(got))
 	}
 	r.sweep()
+
+	held, _ := r.take(lock.Key("room"), time.Hour)
+	done := r.queue(s, r.claim(lock.Key("room"), time.Hour))
+	start := time.Now()
+	r.release(held.Ticket)
+	if err := <-done; err != nil || time.Since(start) > longest {
+		t.Errorf("waited for %s, %v, want to be woken", time.Since(start), err)
+	}
 }
 
 // The figure to know before sizing a server. It depends on the server's
