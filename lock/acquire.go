@@ -30,7 +30,9 @@ func (m *Manager) TryAcquire(ctx context.Context, r Resource, opts ...Option) (*
 	return m.acquire(ctx, r, false, opts)
 }
 
-// Acquire asks for r until it is granted or ctx ends. The error then wraps
+// Acquire asks for r until it is granted or ctx ends. Those who wait for
+// overlapping resources are served in order of arrival, in all processes; only
+// [Manager.TryAcquire] may come between. When ctx ends the error wraps
 // ctx's and a [*ConflictError] that names who was in the way at last. Do not
 // wait while holding another lease of the same group: two who do so may wait
 // for each other. Ask for both with [All].
