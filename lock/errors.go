@@ -62,7 +62,7 @@ func (e *ConfigError) Unwrap() error { return ErrInvalid }
 // how long still; their names are in Conflicts only.
 type ConflictError struct {
 	Resource  Resource   // what was wanted
-	Conflicts []Conflict // up to eight, in the order of the wanted parts
+	Conflicts []Conflict // up to eight, in the order of the wanted parts; none when Acquire only waited for its turn
 	retry     time.Duration
 }
 
