@@ -18,9 +18,11 @@ type Session[T any] struct {
 	// ExpiresAt is when it ends unless it is used, and at the latest.
 	ExpiresAt time.Time
 
-	rev   uint64
-	owner string // Subject as it is stored
-	lease string // set while Exclusive or Converse handles it
+	rev      uint64
+	owner    string    // Subject as it is stored
+	lease    string    // set while Exclusive or Converse handles it
+	created  time.Time // CreatedAt as it is stored
+	deadline time.Time // the absolute one
 }
 
 // Expired is a session that a timeout ended, as [Config.OnExpire] is told of
@@ -42,7 +44,7 @@ type Expired[T any] struct {
 }
 
 func (s *Session[T]) took(rec Record) {
-	s.rev = rec.Rev
+	s.rev, s.created, s.deadline = rec.Rev, rec.CreatedAt, rec.Deadline
 	s.CreatedAt, s.LastActivity, s.ExpiresAt = rec.CreatedAt, rec.LastActivity, rec.ExpiresAt
 }
 

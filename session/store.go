@@ -28,9 +28,10 @@ import (
 type Store interface {
 	// Create inserts w, and takes w.Lease for it if that is set. It never
 	// overwrites a live record: Exists carries what is there, touched and
-	// leased as Load would do, or the answer is Leased. OverLimit means that
-	// the owner has MaxPerOwner live records already. The same nonce as that
-	// of the record found is a retry: Done.
+	// leased as Load would do, or the answer is Leased when w.Lease is set and
+	// somebody else has it. OverLimit means that the owner has MaxPerOwner live
+	// records already. The same nonce as that of the record found is a retry:
+	// Done.
 	Create(ctx context.Context, w Write) (Reply, error)
 
 	// Load returns a live record, moving its idle deadline when l.Touch is
@@ -47,7 +48,9 @@ type Store interface {
 
 	// Move creates w and deletes from, keeping its times (Rotate, Bind). Like
 	// Save it wants from to be live, at revision w.Rev and not leased; like
-	// Create it heeds MaxPerOwner, not counting from itself.
+	// Create it heeds MaxPerOwner, not counting from itself. w.CreatedAt and
+	// w.Deadline repeat from's, or are zero where the caller does not know
+	// them: a store that keeps both records in one place does not need them.
 	Move(ctx context.Context, from Handle, w Write) (Reply, error)
 
 	// Delete removes records without reading their payload and returns how
@@ -98,7 +101,7 @@ type Record struct {
 // Write asks to store a payload.
 type Write struct {
 	Record
-	Nonce       uint64        // the same nonce is a retry of this very write
+	Nonce       uint64        // the same nonce is a retry of this very write; 0 = there are none
 	Idle, Total time.Duration // Idle is always set; Total is used by Create only, 0 = no absolute deadline
 	TouchEvery  time.Duration // Create: as in Load, for a record that exists
 	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record

@@ -97,11 +97,15 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 		return invalid("a session cannot be moved while it is handled exclusively")
 	}
 	id := newID(subjectHash(m.cfg.Name, subject))
+	if subject == "" {
+		id.raw[0] = s.ID.raw[0] // in its partition a store moves it in one step
+	}
 	w, err := m.written(id, subject, Key{}, &s.Data)
 	if err != nil {
 		return err
 	}
 	w.Rev, w.MaxPerOwner, w.WhenFull = s.rev, m.cfg.MaxPerSubject, m.cfg.WhenFull
+	w.CreatedAt, w.Deadline = s.created, s.deadline
 	o.Bytes = len(w.Payload)
 	from := m.handle(s.ID, s.Subject)
 	r, err := m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })

@@ -43,6 +43,9 @@ func (e *entry) lapsed(now time.Time) bool { return !now.Before(e.ExpiresAt) }
 
 func (e *entry) claimed() bool { return e.attempts > 0 }
 
+// wrote reports whether nonce is that of the latest write: then it is a retry.
+func (e *entry) wrote(nonce uint64) bool { return nonce != 0 && e.nonce == nonce }
+
 // leasedTo reports whether the lease is held under that name.
 func (e *entry) leasedTo(name string, now time.Time) bool {
 	return e.lease == name && name != "" && now.Before(e.leaseEnd)

@@ -77,11 +77,10 @@ func (s *Store) Create(ctx context.Context, w session.Write) (session.Reply, err
 	sp.forget(now)
 	e, why := sp.find(w.Hash, w.Quarantine, now)
 	switch {
-	case e != nil && e.leasedToOthers(w.Lease, now):
-		return leased(e, now), nil
-	case e != nil && e.nonce == w.Nonce:
-		e.take(w.Lease, w.LeaseFor, now)
+	case e != nil && e.wrote(w.Nonce):
 		return answer(session.Done, e), nil
+	case e != nil && w.Lease != "" && e.leasedToOthers(w.Lease, now):
+		return leased(e, now), nil
 	case e != nil:
 		e.take(w.Lease, w.LeaseFor, now)
 		touched := sp.touch(e, w.Idle, w.TouchEvery, now)
@@ -172,7 +171,7 @@ func (sp *space) writable(h session.Hash, w session.Write, now time.Time) (*entr
 	switch {
 	case e == nil:
 		return nil, why
-	case e.nonce == w.Nonce:
+	case e.wrote(w.Nonce):
 		return nil, answer(session.Done, e)
 	case w.Lease != "" && !e.leasedTo(w.Lease, now), e.leasedToOthers(w.Lease, now):
 		return nil, leased(e, now)
@@ -191,7 +190,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) 
 	defer s.mu.Unlock()
 	target, why := sp.find(w.Hash, w.Quarantine, now)
 	switch {
-	case target != nil && target.nonce == w.Nonce:
+	case target != nil && target.wrote(w.Nonce):
 		return answer(session.Done, target), nil
 	case target != nil:
 		return answer(session.Exists, target), nil

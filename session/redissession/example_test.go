@@ -31,7 +31,8 @@ func ExampleNew() {
 	rdb, server := connect()
 	defer server.Close()
 	defer rdb.Close()
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 
 	carts, err := session.New(redissession.New(rdb), session.Config[Cart]{Name: "carts", IdleTimeout: 30 * time.Minute})
 	if err != nil {
@@ -58,7 +59,8 @@ func ExampleWithPrefix() {
 	rdb, server := connect()
 	defer server.Close()
 	defer rdb.Close()
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 
 	for _, service := range []string{"shop", "admin"} {
 		m, err := session.New(redissession.New(rdb, redissession.WithPrefix(service)), session.Config[Cart]{Name: "carts"})
@@ -81,12 +83,14 @@ func ExampleWithPartitions() {
 	rdb, server := connect()
 	defer server.Close()
 	defer rdb.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 
 	m, err := session.New(redissession.New(rdb, redissession.WithPartitions(1)), session.Config[Cart]{Name: "carts"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := m.Create(context.Background(), Cart{}); err != nil {
+	if _, err := m.Create(ctx, Cart{}); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(server.Exists("holdfast:carts:session:{0}:x"))
@@ -98,7 +102,8 @@ func ExampleWithQuarantine() {
 	rdb, server := connect()
 	defer server.Close()
 	defer rdb.Close()
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 
 	store := redissession.New(rdb, redissession.WithQuarantine(10, 48*time.Hour))
 	m, err := session.New(store, session.Config[Cart]{Name: "carts", OnCorrupt: session.Quarantine})

@@ -9,7 +9,7 @@ import (
 )
 
 // Load implements [session.Store] in one round trip. It does not wait for a
-// lease: MaxWait is the manager's.
+// lease: that is the manager's.
 func (s *Store) Load(ctx context.Context, l session.Load) (session.Reply, error) {
 	slot, lease := s.slotOf(l.Space, l.Hash), nameLease(l.Lease)
 	a, err := s.ask(ctx, loadScript, []string{slot.expiry(), slot.record(l.Hash)},

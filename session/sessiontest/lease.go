@@ -18,6 +18,7 @@ func leaseCases() []conformanceCase {
 		{"AFreedLeaseIsFreeAtOnce", leaseFreed},
 		{"CreateTakesTheLease", leaseOnCreate},
 		{"RecreatedRecordsCarryNoLease", leaseRecreated},
+		{"CreateWithoutALeaseFindsALeasedRecord", createOverLeased},
 	}
 }
 
@@ -121,4 +122,14 @@ func leaseRecreated(b *bench) {
 	b.remove(session.Removal{Handles: []session.Hash{rec.Hash}})
 	fresh := b.created(rec.Handle, "y")
 	b.want(b.save(fresh, "z"), session.Done, "a new session inherited the lease of the deleted one")
+}
+
+func createOverLeased(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "x")
+	w.Lease, w.LeaseFor = "anna", 8*b.suite.unit()
+	b.want(b.create(w), session.Done, "creating a record under a fresh hash has to work")
+	r := b.create(b.write(w.Handle, "y"))
+	b.want(r, session.Exists, "reading a conversation does not need its lease, whether by Load or by Create")
+	b.wantPayload(r, "x", "Exists carries what is there")
+	b.want(b.take(w.Handle, "ben", 1), session.Leased, "a Create without a lease took somebody's away")
 }

@@ -15,6 +15,7 @@ func writingCases() []conformanceCase {
 		{"RepeatedCreateIsTheSameCreate", repeatedCreate},
 		{"SaveIsCompareAndSwap", saveIsCompareAndSwap},
 		{"RepeatedSaveIsTheSameSave", repeatedSave},
+		{"AWriteWithoutNonceIsNoRetry", writeWithoutNonce},
 		{"SaveNeverBringsBackADeletedRecord", saveNeverResurrects},
 		{"SaveOverARecreatedRecordIsStale", saveOverRecreated},
 		{"DeleteIsIdempotent", deleteIsIdempotent},
@@ -101,6 +102,16 @@ func repeatedSave(b *bench) {
 	if first.Record.Rev != second.Record.Rev {
 		b.Errorf("the repeated Save answers revision %d, the first one %d", second.Record.Rev, first.Record.Rev)
 	}
+}
+
+func writeWithoutNonce(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "0")
+	w.Nonce = 0
+	rec := b.create(w).Record
+	b.want(b.create(w), session.Exists, "without a nonce nobody can tell a retry from somebody else's Create")
+	w.Rev = rec.Rev
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Done, "a Save at the current revision has to work")
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Stale, "without a nonce nobody can tell a retry from somebody else's Save: taking it for one would lose an update")
 }
 
 func saveNeverResurrects(b *bench) {
