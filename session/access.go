@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -67,7 +68,9 @@ func (m *Manager[T]) open(o *operation, key Key, initial *T, lease string) (s *S
 	if err != nil {
 		return nil, false, err
 	}
-	w.Lease, w.LeaseFor = lease, leaseFor
+	if lease != "" {
+		w.Lease, w.LeaseFor, w.TouchEvery = lease, leaseFor, 0
+	}
 	o.Bytes = len(w.Payload)
 	// Each turn but the last ends with an unreadable record taken away. A fault
 	// that spoils what was just written is not ours to fight for ever.
@@ -85,7 +88,7 @@ func (m *Manager[T]) openOnce(o *operation, id ID, w Write) (*Session[T], error)
 	var err error
 	if len(w.Payload) > inlineOpen {
 		l := m.loading(id)
-		l.Lease, l.LeaseFor = w.Lease, w.LeaseFor
+		l.Lease, l.LeaseFor, l.TouchEvery = w.Lease, w.LeaseFor, w.TouchEvery
 		if r, err = m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) }); err != nil {
 			return nil, err
 		}
@@ -241,8 +244,9 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 			return nil, err
 		}
 		s = conflict.Current
-		if err = backOff(ctx, o.Attempts); err != nil {
-			return nil, unanswered(ctx, "update", err)
+		if waited := backOff(ctx, o.Attempts); waited != nil {
+			err = fmt.Errorf("%w: %w", err, waited) // the store is there, only others were quicker until ctx ended
+			return nil, err
 		}
 	}
 }

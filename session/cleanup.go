@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -31,6 +32,7 @@ func (m *Manager[T]) Sweep(ctx context.Context) (r Report, err error) {
 		r.Took = time.Since(o.start)
 		m.swept(r)
 		o.Report = r
+		o.Report.Ended = maps.Clone(r.Ended) // the caller's is the caller's
 		m.finish(o, err)
 	}()
 	drained, claimErr := m.claimAll(ctx, &r)
@@ -55,7 +57,7 @@ func (m *Manager[T]) patient(ctx context.Context) (context.Context, context.Canc
 	if m.cfg.Timeout == 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, storeFactor*m.cfg.Timeout)
+	return context.WithTimeout(ctx, storeFactor*min(m.cfg.Timeout, maxDuration/storeFactor))
 }
 
 // claimAll takes batches until one says that there is no more.

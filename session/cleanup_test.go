@@ -101,6 +101,16 @@ type binaryCodec struct{ session.JSON }
 func (binaryCodec) Encode(any) ([]byte, error) { return []byte{0xff, 0}, nil }
 func (binaryCodec) Decode([]byte, any) error   { return nil }
 
+func TestTheReportIsTheCallersOwn(t *testing.T) {
+	var seen recorder
+	m := newManager(t, memsession.New(), config{Observer: &seen})
+	r := sweep(t, m)
+	r.Ended[session.Idle] = 99
+	if got := seen.of(session.OpCleanup)[0].Report.Ended; len(got) != 0 {
+		t.Errorf("changing the report changed what an observer was told: %v", got)
+	}
+}
+
 func TestSweepLeavesABacklogToTheNextOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, memsession.New(), config{CleanupBatch: 5})

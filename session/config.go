@@ -87,6 +87,7 @@ const (
 	defaultGrace    = time.Hour
 	defaultMaxBytes = 64 << 10
 	defaultTimeout  = 250 * time.Millisecond
+	maxDuration     = 50 * 365 * 24 * time.Hour // sums and multiples of it stay in range
 	maxName         = 128
 )
 
@@ -131,6 +132,14 @@ func (c Config[T]) problems(r Config[T], idle time.Duration) error {
 	tooShort := func(d time.Duration) bool { return d > 0 && d < time.Millisecond }
 	refuse(tooShort(c.IdleTimeout), "IdleTimeout", c.IdleTimeout, "stores count in milliseconds: it must be at least 1ms")
 	refuse(tooShort(c.AbsoluteTimeout), "AbsoluteTimeout", c.AbsoluteTimeout, "stores count in milliseconds: it must be at least 1ms")
+	tooLong := func(field string, d time.Duration) {
+		refuse(d > maxDuration, field, d, "it is longer than 50 years; where a field can be off, that is a negative value")
+	}
+	tooLong("IdleTimeout", c.IdleTimeout)
+	tooLong("AbsoluteTimeout", c.AbsoluteTimeout)
+	tooLong("CleanupInterval", c.CleanupInterval)
+	tooLong("Grace", c.Grace)
+	tooLong("Timeout", c.Timeout)
 	refuse(c.IdleTimeout < 0 && c.AbsoluteTimeout < 0, "AbsoluteTimeout", c.AbsoluteTimeout, "without it and without IdleTimeout sessions would never end")
 	refuse(idle > 0 && r.AbsoluteTimeout > 0 && idle > r.AbsoluteTimeout, "IdleTimeout", idle, "it is longer than AbsoluteTimeout ("+r.AbsoluteTimeout.String()+"), so it would never take effect")
 	refuse(c.TouchEvery > 0 && c.TouchEvery >= r.IdleTimeout, "TouchEvery", c.TouchEvery, "sessions in use would end, because the idle timeout ("+r.IdleTimeout.String()+") passes before activity is recorded")

@@ -44,6 +44,11 @@ func TestNewRefusesContradictions(t *testing.T) {
 		{"an unknown policy for corrupt records", config{Name: "x", OnCorrupt: 9}, "OnCorrupt"},
 		{"an unknown policy for full subjects", config{Name: "x", WhenFull: 9, MaxPerSubject: 1}, "WhenFull"},
 		{"eviction without a limit", config{Name: "x", WhenFull: session.EvictOldest}, "WhenFull"},
+		{"an idle timeout of centuries", config{Name: "x", IdleTimeout: math.MaxInt64, AbsoluteTimeout: -1}, "IdleTimeout"},
+		{"an absolute timeout of centuries", config{Name: "x", AbsoluteTimeout: math.MaxInt64}, "AbsoluteTimeout"},
+		{"an interval that would overflow with its jitter", config{Name: "x", CleanupInterval: math.MaxInt64}, "CleanupInterval"},
+		{"a grace of centuries", config{Name: "x", Grace: math.MaxInt64}, "Grace"},
+		{"a timeout that would overflow", config{Name: "x", Timeout: math.MaxInt64}, "Timeout"},
 		{"a timeout of nothing", config{Name: "x", Timeout: time.Microsecond}, "Timeout"},
 	} {
 		_, err := session.New(memsession.New(), c.cfg)

@@ -13,7 +13,7 @@ import (
 
 const (
 	leaseFor   = 10 * time.Second // a conversation waits so long at most for a process that died
-	renewEvery = leaseFor / 3
+	renewEvery = leaseFor / 3     // or a third of IdleTimeout, if that is shorter
 	pollAtMost = 50 * time.Millisecond
 )
 
@@ -40,7 +40,7 @@ func (m *Manager[T]) Exclusive(ctx context.Context, id ID, fn func(context.Conte
 	}
 	return m.exclusive(ctx, id, fn, func(o *operation, lease string) (*Session[T], error) {
 		l := m.loading(id)
-		l.Lease, l.LeaseFor = lease, leaseFor
+		l.Lease, l.LeaseFor, l.TouchEvery = lease, leaseFor, 0
 		r, err := m.loaded(o, id, l)
 		if err != nil {
 			return nil, err
@@ -84,7 +84,7 @@ func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Conte
 		return err
 	}
 	defer m.turns.leave(h)
-	s, held, err := m.takeLease(o, take)
+	s, held, err := m.takeLease(o, id, take)
 	o.Waited = time.Since(o.start)
 	if err != nil {
 		return err
@@ -98,8 +98,9 @@ func gaveUp(err error) error { return fmt.Errorf("%w: waiting for its turn: %w",
 
 // takeLease polls until the lease is there. held is when it was taken at the
 // earliest, on this process's clock. After an error nobody knows whether it was
-// taken; it ends by itself then.
-func (m *Manager[T]) takeLease(o *operation, take func(*operation, string) (*Session[T], error)) (s *Session[T], held time.Time, err error) {
+// taken: when the caller has gone, it is given back for those who come next,
+// otherwise it ends by itself.
+func (m *Manager[T]) takeLease(o *operation, id ID, take func(*operation, string) (*Session[T], error)) (s *Session[T], held time.Time, err error) {
 	lease := rand.Text()
 	for {
 		o.Attempts++
@@ -110,6 +111,9 @@ func (m *Manager[T]) takeLease(o *operation, take func(*operation, string) (*Ses
 			return s, held, nil
 		}
 		if !errors.Is(err, ErrBusy) {
+			if o.ctx.Err() == context.Canceled {
+				m.freeLease(o.ctx, id, lease)
+			}
 			return nil, held, err
 		}
 		if err := sleep(o.ctx, pollAtMost/10+mathrand.N(pollAtMost*9/10)); err != nil {
@@ -165,27 +169,28 @@ func (m *Manager[T]) underLease(ctx context.Context, s *Session[T], held time.Ti
 
 // keepLease renews the lease until ctx ends, or ends it when the lease is lost:
 // because the store says so, or because it has not answered for so long that
-// the lease may have passed. Renewing is activity: a session being handled does
-// not go idle.
+// the lease may have passed. Taking and renewing are activity, unthrottled: a
+// session being handled does not go idle, however short its timeout is.
 func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc, id ID, lease string, held time.Time) {
 	l := m.loading(id)
-	l.Lease, l.LeaseFor, l.Held, l.Bare = lease, leaseFor, true, true
-	wait := renewEvery
+	l.Lease, l.LeaseFor, l.Held, l.Bare, l.TouchEvery = lease, leaseFor, true, true, 0
+	every := max(min(renewEvery, m.cfg.IdleTimeout/3), time.Millisecond)
+	wait := every
 	for sleep(ctx, wait) == nil {
 		start, lastChance := time.Now(), held.Add(leaseFor)
-		limited, cancel := context.WithTimeout(ctx, min(renewEvery/2, time.Until(lastChance))) // one lost request is not the lease's end
+		limited, cancel := context.WithTimeout(ctx, min(every/2, time.Until(lastChance))) // one lost request is not the lease's end
 		r, err := m.ask(limited, OpExclusive, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil && r.Status == Done:
-			held, wait = start, renewEvery
+			held, wait = start, every
 		case err == nil || !time.Now().Before(lastChance):
 			end(fmt.Errorf("%w: it could not be renewed", ErrLeaseLost))
 			return
 		default: // no answer: soon again, as long as there is time
-			wait = min(renewEvery/10, time.Until(lastChance))
+			wait = min(every/10, time.Until(lastChance))
 		}
 	}
 }

@@ -323,3 +323,62 @@ func TestAHandlerMustLeaveTheSessionInItsPlace(t *testing.T) {
 		t.Errorf("a replaced session: %v, want ErrInvalid", err)
 	}
 }
+
+func TestACallerWhoLeavesWhileTheLeaseIsTakenBlocksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStage()
+		m := newManager(t, store, config{})
+		s := create(t, m, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		store.on(func(ctx context.Context, call string) error {
+			store.on(nil)
+			if _, err := store.Store.Load(ctx, store.loads[0]); err != nil { // it arrives, but its answer does not
+				t.Error(err)
+			}
+			cancel()
+			return ctx.Err()
+		})
+		nothing := func(context.Context, *session.Session[cart]) error { return nil }
+		if err := m.Exclusive(ctx, s.ID, nothing); !errors.Is(err, context.Canceled) {
+			t.Errorf("Exclusive of a caller who left: %v", err)
+		}
+		start := time.Now()
+		if err := m.Exclusive(t.Context(), s.ID, nothing); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the next one waited %v for a lease that nobody uses", took)
+		}
+	})
+}
+
+func TestASessionBeingHandledDoesNotGoIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{IdleTimeout: 2 * time.Second, TouchEvery: 1900 * time.Millisecond})
+		s, _, err := m.Open(t.Context(), chatKey, cart{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handle := func(ctx context.Context, s *session.Session[cart]) error {
+			s.Data.Items++
+			time.Sleep(5 * time.Second)
+			return ctx.Err()
+		}
+		time.Sleep(1800 * time.Millisecond)
+		if err := m.Exclusive(t.Context(), s.ID, handle); err != nil {
+			t.Errorf("Exclusive for longer than the idle timeout: %v", err)
+		}
+		time.Sleep(1800 * time.Millisecond)
+		if err := m.Converse(t.Context(), chatKey, cart{}, handle); err != nil {
+			t.Errorf("Converse for longer than the idle timeout: %v", err)
+		}
+		time.Sleep(1800 * time.Millisecond)
+		large := cart{Notes: map[string]string{"x": strings.Repeat("x", 1000)}}
+		if err := m.Converse(t.Context(), chatKey, large, handle); err != nil {
+			t.Errorf("Converse with much data for longer than the idle timeout: %v", err)
+		}
+		if s, err := m.Peek(t.Context(), chatKey.ID()); err != nil || s.Data.Items != 3 {
+			t.Errorf("it has %+v, %v, want the work of all three", s, err)
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/memsession"
@@ -123,6 +124,22 @@ func TestUpdateStopsWaitingWithItsCaller(t *testing.T) {
 		})
 		if !errors.Is(err, context.Canceled) || errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("an Update whose caller has gone: %v, want its cancellation", err)
+		}
+	})
+}
+
+func TestAnUpdateThatRunsOutOfTimeIsAConflictNotAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		s := create(t, m, 0)
+		_, err := m.Update(ctx, s.ID, func(*cart) error {
+			_, err := m.Update(t.Context(), s.ID, func(c *cart) error { c.Items++; return nil })
+			return err
+		})
+		if !errors.Is(err, session.ErrConflict) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("an Update that others kept from its end: %v, want ErrConflict and the deadline", err)
 		}
 	})
 }
