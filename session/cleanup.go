@@ -70,6 +70,9 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 		c.Max = min(c.Max, callbackBatch)
 	}
 	for range maxClaims {
+		if err := m.unstuck(); err != nil {
+			return false, err
+		}
 		limited, cancel := m.patient(ctx)
 		got, err := m.store.Claim(limited, c)
 		cancel()

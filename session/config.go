@@ -43,10 +43,11 @@ type Config[T any] struct {
 	CleanupBatch int
 	// OnExpire is told of each session that a timeout ended, with its data:
 	// see [Expired] for what is promised. Up to 8 calls run at once. It has
-	// 30 s, and must return when ctx ends. After an error or a panic the
-	// session is handed out again in a later cycle; after the fifth attempt
-	// that fails it is dropped, or quarantined if OnCorrupt says so, and
-	// counted in Report.Dead.
+	// 30 s, and must return when ctx ends: a call that has not 5 s later is
+	// left behind as failed, and while 8 of them are left, cleanup cycles call
+	// no more and fail. After an error or a panic the session is handed out
+	// again in a later cycle; after the fifth attempt that fails it is dropped,
+	// or quarantined if OnCorrupt says so, and counted in Report.Dead.
 	OnExpire func(ctx context.Context, e Expired[T]) error
 	// Grace is how long the record of an expired session waits for the
 	// cleanup, should nobody clean up; default 1 h, at least 3 times

@@ -5,19 +5,22 @@ package session
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // A claim outlasts the calls of its batch: 32 sessions by 8 workers are 4
-// rounds of at most 30 s each, and claimFor is 5 of them. So nobody else is
-// given a session while OnExpire is at work on it, as long as it heeds its
-// context.
+// rounds of at most 30 s and the patience each, and claimFor is 5 times 30 s.
+// So nobody else is given a session while OnExpire is at work on it, as long as
+// it heeds its context.
 const (
 	callbackWorkers = 8
 	callbackBatch   = 4 * callbackWorkers
 	callbackFor     = 30 * time.Second
+	patience        = 5 * time.Second // with a call whose context has ended
 	maxAttempts     = 5
 	retryAfter      = time.Second // doubled with each attempt, up to CleanupInterval
 )
@@ -118,14 +121,48 @@ func (m *Manager[T]) retry(d Due) Settlement {
 }
 
 // onExpire calls the user's function and reports whether it succeeded. A panic
-// is a failure.
-func (m *Manager[T]) onExpire(ctx context.Context, e Expired[T]) (ok bool) {
+// is a failure, and so is a call that does not heed the end of its context: it
+// is left behind, so that it keeps neither the cleanup nor Stop waiting.
+func (m *Manager[T]) onExpire(ctx context.Context, e Expired[T]) bool {
 	ctx, cancel := context.WithTimeout(ctx, callbackFor)
 	defer cancel()
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
+	done := make(chan bool, 1)
+	var over atomic.Bool // set by the one of caller and callee who is first to go
+	go func() {
+		ok := false
+		defer func() {
+			_ = recover()
+			done <- ok
+			if over.Swap(true) {
+				m.stuck.Add(-1)
+			}
+		}()
+		ok = m.cfg.OnExpire(ctx, e) == nil
 	}()
-	return m.cfg.OnExpire(ctx, e) == nil
+	select {
+	case ok := <-done:
+		return ok
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case ok := <-done:
+		return ok
+	case <-late.C:
+	}
+	m.stuck.Add(1)
+	if over.Swap(true) {
+		m.stuck.Add(-1)
+	}
+	return false
+}
+
+// unstuck refuses to call OnExpire while as many calls as may run at once have
+// been left behind: each further one would be one more goroutine.
+func (m *Manager[T]) unstuck() error {
+	if n := m.stuck.Load(); m.cfg.OnExpire != nil && n >= callbackWorkers {
+		return fmt.Errorf("session: cleanup: %d calls of OnExpire have not returned, though their contexts have ended", n)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,6 +107,51 @@ func TestOneFailingCallbackKeepsNobodyElseWaiting(t *testing.T) {
 		}
 		if r.Took > 31*time.Second {
 			t.Errorf("the cycle took %v, want as long as the slowest callback", r.Took)
+		}
+	})
+}
+
+func TestCallbacksThatNeverReturnStopNeitherCleanupNorStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var done atomic.Int32
+		m := newManager(t, memsession.New(), config{OnExpire: func(_ context.Context, e expired) error {
+			if e.Data.Items < 0 {
+				<-release // whatever its context says
+			}
+			done.Add(1)
+			return nil
+		}})
+		for i := range 100 {
+			create(t, m, i)
+		}
+		create(t, m, -1)
+		time.Sleep(11 * time.Minute)
+		if r := sweep(t, m); r.Ended[session.Idle] != 100 || r.CallbackErrors != 1 || r.Took > 36*time.Second {
+			t.Errorf("beside a callback that never returns: %+v", r)
+		}
+		for range 20 {
+			create(t, m, -1)
+		}
+		time.Sleep(11 * time.Minute)
+		sweep(t, m)
+		time.Sleep(11 * time.Minute)
+		create(t, m, 1)
+		if _, err := m.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "OnExpire") {
+			t.Errorf("with 21 callbacks left behind Sweep says %v", err)
+		}
+		if err := m.Start(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if err := m.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		close(release)
+		synctest.Wait()
+		time.Sleep(11 * time.Minute)
+		if r := sweep(t, m); r.Ended[session.Idle] != 22 || !r.Complete {
+			t.Errorf("after they returned: %+v, want all of them told again, and done", r)
 		}
 	})
 }

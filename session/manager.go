@@ -22,6 +22,7 @@ type Manager[T any] struct {
 	turns  turnstile
 	loop   loop
 	panics atomic.Uint64
+	stuck  atomic.Int64 // calls of OnExpire that were left behind
 
 	mu    sync.Mutex
 	stats Stats // Interval, MaxSessions, Active, LastCycle, LastComplete
