@@ -35,7 +35,7 @@ var statuses = func() map[string]session.Status {
 func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
 	reply, err := s.caller.Run(ctx, script, keys, args...)
 	if err != nil {
-		return answer{}, err
+		return answer{}, failed(err)
 	}
 	list, _ := reply.([]any)
 	if len(list) < 4 {

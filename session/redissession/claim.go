@@ -27,7 +27,7 @@ import (
 func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
 	order, err := s.oldestFirst(ctx, c.Space)
 	if err != nil {
-		return session.Claimed{}, err
+		return session.Claimed{}, failed(err)
 	}
 	var got session.Claimed
 	for _, partition := range order {
@@ -96,7 +96,7 @@ func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Clai
 	reply, err := s.caller.Run(ctx, claimScript, []string{slot.expiry(), slot.claims(), slot.backlog()},
 		most, millis(c.For), flag(c.Payload), s.aside(c.Quarantine), s.quarantineMost)
 	if err != nil {
-		return 0, err
+		return 0, failed(err)
 	}
 	list, _ := reply.([]any)
 	if len(list) < 2 {
@@ -185,5 +185,5 @@ func (s *Store) Settle(ctx context.Context, space string, list []session.Settlem
 		return nil
 	}
 	_, err := s.caller.RunAll(ctx, settleScript, calls)
-	return err
+	return failed(err)
 }

@@ -45,6 +45,7 @@ local function settled(id)
   redis.call('ZREM', KEYS[3], id)
 end
 
+unrefused()
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', 0, num(most))) do
   reply[1] = reply[1] + 1
   local key, hash = base .. 'e' .. id, at(id, 0, 16)

@@ -24,7 +24,7 @@ func (s *Store) Count(ctx context.Context, space string) (session.Counted, error
 	}
 	replies, err := s.caller.RunAll(ctx, countScript, calls)
 	if err != nil {
-		return session.Counted{}, err
+		return session.Counted{}, failed(err)
 	}
 	var c session.Counted
 	for _, r := range replies {

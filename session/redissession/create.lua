@@ -30,10 +30,13 @@ if raw ~= '' then
   last = int(raw, REV, 8)
 end
 
+-- Fails when memory is full, before anything has changed.
+if raw ~= '' then redis.call('SETRANGE', KEYS[2], 0, '') end
 local evicted = {}
 if KEYS[3] then evicted = room(KEYS[3], tonumber(ARGV[5]), ARGV[6], hash) end
 if not evicted then return {'over_limit', '', 0, 0, {}} end
 if raw ~= '' then aside(KEYS[2], hash, raw, deadline(raw)) end
 local head = stamp(template, last)
 put(KEYS[2], hash, head, ARGV[3])
+if KEYS[3] then trim(KEYS[3]) end
 return {'done', head, 0, 0, evicted}

@@ -25,7 +25,7 @@ func (s *Store) Delete(ctx context.Context, d session.Removal) (int, error) {
 	}
 	replies, err := s.caller.RunAll(ctx, script, calls)
 	if err != nil {
-		return 0, err
+		return 0, failed(err)
 	}
 	var n int64
 	for _, r := range replies {

@@ -25,7 +25,7 @@ func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter
 			return s.caller.Client().ZRange(ctx, slot.owner(owner), 0, -1).Result()
 		})
 		if err != nil {
-			yield(session.Record{}, err)
+			yield(session.Record{}, failed(err))
 			return
 		}
 		for batch := range slices.Chunk(hashes, listBatch) {
@@ -53,7 +53,7 @@ func (s *Store) listSome(ctx context.Context, space string, owner session.Hash, 
 	}
 	reply, err := s.caller.Run(ctx, listScript, keys)
 	if err != nil {
-		return nil, err
+		return nil, failed(err)
 	}
 	found, _ := reply.([]any)
 	if len(found) != len(batch) {

@@ -16,8 +16,9 @@ const moveNoted = time.Minute
 // partitions it creates the new record, then deletes the old one at its
 // revision, and takes the new one back when that is refused. So a failure in
 // between leaves the old record as it was, and a new one that nobody knows and
-// that lapses by itself. It takes two round trips when w repeats CreatedAt and
-// Deadline of from, otherwise three.
+// that lapses by itself; what made room for the copy stays evicted. It takes
+// two round trips when w repeats CreatedAt and Deadline of from, otherwise
+// three.
 func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
 	if err := s.placed(w.Handle); err != nil {
 		return session.Reply{}, err
@@ -73,6 +74,7 @@ func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.W
 		return created, err
 	}
 	_, err = s.Delete(ctx, session.Removal{Space: w.Space, Handles: []session.Hash{w.Hash}, Rev: created.Record.Rev})
+	gone.Evicted = created.Evicted
 	return gone, err
 }
 

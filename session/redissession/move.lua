@@ -36,6 +36,7 @@ template = at(template, 0, CREATED) .. at(old, CREATED, 12) .. at(template, IDLE
   .. NONE16 .. at(template, OWNER, 16)
 local head = stamp(template, int(old, REV, 8))
 put(KEYS[2], ARGV[1], head, ARGV[3])
+if KEYS[4] then trim(KEYS[4]) end
 unindex(ARGV[4], old)
 redis.call('DEL', KEYS[3])
 return {'done', head, 0, 0, evicted}

@@ -107,6 +107,11 @@ local function unindex(hash, head)
   if u then redis.call('ZREM', u, hash) end
 end
 
+-- When memory is full, Redis refuses the first write of a script if that could
+-- need some, and lets the later ones pass. So scripts that free memory, or only
+-- change what is there, begin with a write that needs none.
+local function unrefused() redis.call('ZREM', KEYS[1], '') end
+
 -- put writes first and indexes then: when memory is short the first command
 -- fails and nothing has changed.
 local function put(key, hash, head, payload)
@@ -155,17 +160,19 @@ end
 -- renew only), then touch it when that is due. It returns the reply.
 local function use(key, hash, raw, idle, every, who, lasting, held)
   local ends = int(raw, LEASE_END, 6)
-  local mine = ends > now and at(raw, LEASE, 8) == who
+  local mine = who ~= NONE8 and ends > now and at(raw, LEASE, 8) == who
+  if mine then unrefused() end
   if who ~= NONE8 and lasting > 0 then
     if not mine and (ends > now or held) then
       return {'leased', '', 0, math.max(ends - now, 0)}
     end
     raw = patch(key, raw, LEASE, who .. bytes(now + lasting, 6))
-  elseif who ~= NONE8 and mine then
+  elseif mine then
     raw = patch(key, raw, LEASE, at(NONE16, 0, 14))
   end
   local touched = 0
   if idle > 0 and now - int(raw, LAST, 6) >= every then
+    unrefused()
     raw = patch(key, raw, IDLE, bytes(idle, 6) .. bytes(now, 6))
     redis.call('PEXPIREAT', key, num(expiry(raw)))
     index(hash, raw)

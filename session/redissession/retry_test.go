@@ -178,6 +178,24 @@ func TestARefusedMoveBetweenPartitionsLeavesNothingBehind(t *testing.T) {
 	})
 }
 
+func TestARefusedMoveTellsWhomItEvictedAllTheSame(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s, owner := New(client), newHash(3)
+		there := done(t)(s.Create(t.Context(), of(newWrite("x"), owner)))
+		from := done(t)(s.Create(t.Context(), newWrite("guest"))).Record
+		done(t)(s.Save(t.Context(), next(session.Reply{Record: from}, "newer")))
+		w := of(newWrite("user"), owner)
+		w.MaxPerOwner, w.WhenFull, w.Rev = 1, session.EvictOldest, from.Rev
+		w.CreatedAt, w.Deadline = from.CreatedAt, from.Deadline
+		r := answered(t)(s.Move(t.Context(), from.Handle, w))
+		wantStatus(t, r, session.Stale)
+		gone := peek(t, s, there.Record.Handle).Status == session.Missing
+		if told := len(r.Evicted) == 1 && r.Evicted[0].Hash == there.Record.Hash; told != gone {
+			t.Errorf("evicted %v, told %v", gone, r.Evicted)
+		}
+	})
+}
+
 func TestAWriteWithoutNonceIsNoRetry(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		s := New(client)

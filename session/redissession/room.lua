@@ -20,12 +20,16 @@ local function stamp(template, last)
     .. at(template, KEEP, 8) .. lease .. bytes(ends, 6) .. string.sub(template, LEASE_END + 7)
 end
 
+-- trim takes what has lapsed out of an owner's index. It comes after the insert:
+-- a script whose first write is this one would not be refused when memory is
+-- full.
+local function trim(u) redis.call('ZREMRANGEBYSCORE', u, '-inf', num(now)) end
+
 -- room makes room among the records of an owner and returns who had to go, or
 -- nothing when there is none to be had. except is not counted. Cost: O(log n),
 -- and O(n) for an owner who is at the limit, whose headers are then read.
 local function room(u, limit, policy, except)
-  redis.call('ZREMRANGEBYSCORE', u, '-inf', num(now))
-  if limit == 0 or redis.call('ZCARD', u) < limit then return {} end
+  if limit == 0 or redis.call('ZCOUNT', u, '(' .. num(now), '+inf') < limit then return {} end
   local live = {}
   for _, hash in ipairs(redis.call('ZRANGE', u, 0, -1)) do
     local head = read(base .. 'd' .. hash, HEADER - 1)

@@ -9,6 +9,7 @@
 -- Cost   O(log n) each. The keys of records are derived from ARGV: same slot, see
 --        claim.lua. A retry finds nothing more to do.
 
+unrefused()
 local settled = 0
 for i = 2, #ARGV, 3 do
   local id, retry = ARGV[i], tonumber(ARGV[i + 1])

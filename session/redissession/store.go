@@ -3,6 +3,7 @@
 package redissession
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,6 +52,14 @@ func (s *Store) placed(h session.Handle) error {
 		return fmt.Errorf("the hash of an owned record begins with %#x, want its owner's first byte %#x", h.Hash[0], h.Owner[0])
 	}
 	return nil
+}
+
+// failed is the error of a call that was not answered.
+func failed(err error) error {
+	if errors.Is(err, redis.ErrClosed) {
+		return fmt.Errorf("%w: %w", session.ErrClosed, err)
+	}
+	return err
 }
 
 // aside is the quarantine time that scripts are told: 0 = delete.

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// A server that evicts nothing refuses what needs memory once that is full.
+// Then nobody can log in, but those who are in stay in, and the cleanup, which
+// frees memory, has to work.
+func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
+	client := redistest.Real(t, "--maxmemory-policy", "noeviction").Client(t)
+	s, ctx, owner := New(client), t.Context(), newHash(7)
+	live := done(t)(s.Create(ctx, of(newWrite("live"), owner)))
+	lease := session.Load{Handle: live.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute, Bare: true}
+	lapsing := func(keep string) session.Write {
+		w := newWrite(keep)
+		w.Idle, w.Total = 20*time.Millisecond, 20*time.Millisecond
+		done(t)(s.Create(ctx, w))
+		return w
+	}
+	lapsing("retried")
+	time.Sleep(25 * time.Millisecond) // a real server's clock
+	due := claim(t, s, session.Claim{Payload: true, For: time.Millisecond}).Due
+	lapsing("new")
+	reopened := lapsing("reopened")
+	time.Sleep(25 * time.Millisecond) // the same; the claim has run out, too
+	done(t)(s.Load(ctx, lease))
+
+	if err := client.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	before := client.DBSize(ctx).Val()
+	again := newWrite("again")
+	again.Handle = reopened.Handle
+	for what, w := range map[string]session.Write{"a new record": newWrite("x"), "one of an owner": of(newWrite("x"), owner), "one in place of a lapsed one": again} {
+		if r, err := s.Create(ctx, w); err == nil || !redis.HasErrorPrefix(err, "OOM") {
+			t.Errorf("Create of %s at full memory: %v, %v, want it refused", what, r.Status, err)
+		}
+	}
+	if r, err := s.Save(ctx, next(live, "longer")); err == nil && r.Status == session.Done {
+		t.Error("Save at full memory went through")
+	}
+	if after := client.DBSize(ctx).Val(); after != before {
+		t.Errorf("refused calls left %d keys of %d", after, before)
+	}
+
+	if r := done(t)(s.Load(ctx, session.Load{Handle: live.Record.Handle, Touch: time.Minute})); !r.Touched {
+		t.Error("a touch, which needs no memory, was not written")
+	}
+	done(t)(s.Load(ctx, lease)) // renew
+	lease.LeaseFor = 0
+	done(t)(s.Load(ctx, lease)) // give back
+	lease.LeaseFor = time.Minute
+	if r, err := s.Load(ctx, lease); err == nil {
+		t.Errorf("a lease was given (%v) to a handler who could not save", r.Status)
+	}
+	if err := s.Settle(ctx, space, []session.Settlement{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: time.Millisecond}}); err != nil {
+		t.Errorf("Settle for a retry: %v", err)
+	}
+	time.Sleep(5 * time.Millisecond) // the retry is due
+	told := map[string]bool{}
+	for _, d := range claim(t, s, session.Claim{Payload: true}).Due {
+		told[string(d.Payload)] = true
+		if err := s.Settle(ctx, space, []session.Settlement{{Handle: d.Handle, Rev: d.Rev}}); err != nil {
+			t.Errorf("Settle: %v", err)
+		}
+	}
+	if len(told) != 3 {
+		t.Errorf("told of %v at full memory, want retried, new and reopened", told)
+	}
+	if n, err := s.Delete(ctx, session.Removal{Space: space, Owner: owner, Quarantine: true}); n != 1 || err != nil {
+		t.Errorf("Delete at full memory: %d, %v", n, err)
+	}
+}
+
+func TestAClosedClientIsToldAsSuch(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0", ContextTimeoutEnabled: true})
+	_ = client.Close()
+	for name, err := range everyCall(t.Context(), New(client)) {
+		if !errors.Is(err, session.ErrClosed) {
+			t.Errorf("%s: %v, want ErrClosed", name, err)
+		}
+	}
+	m := newManager(t, client, session.Config[note]{})
+	if _, err := m.Create(context.Background(), note{"secret"}); !errors.Is(err, session.ErrClosed) || !errors.Is(err, session.ErrUnavailable) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a manager says %v, want ErrClosed and ErrUnavailable", err)
+	}
+}
