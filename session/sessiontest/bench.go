@@ -21,10 +21,17 @@ type bench struct {
 	space string
 	idle  time.Duration
 	total time.Duration
+
+	began  time.Time
+	passed time.Duration // what the case has waited for since
+	late   time.Duration // how far the clock was ahead of that at most
 }
 
 func newBench(t testing.TB, s *suite, store session.Store) *bench {
-	return &bench{TB: t, suite: s, store: store, space: fmt.Sprintf("case%x", rand.Uint64()), idle: 10 * s.unit(), total: 30 * s.unit()}
+	return &bench{
+		TB: t, suite: s, store: store, space: fmt.Sprintf("case%x", rand.Uint64()),
+		idle: 10 * s.unit(), total: 30 * s.unit(), began: time.Now(),
+	}
 }
 
 // ctx bounds one call, so that a store that hangs fails its case.
@@ -36,7 +43,23 @@ func (b *bench) ctx() context.Context {
 
 // pass lets n units of time go by. Real stores have clocks of their own:
 // there is nothing to wait for but time.
-func (b *bench) pass(n float64) { time.Sleep(time.Duration(n * float64(b.suite.unit()))) }
+func (b *bench) pass(n float64) {
+	b.look()
+	d := time.Duration(n * float64(b.suite.unit()))
+	time.Sleep(d)
+	b.passed += d
+}
+
+// look notes how late it is.
+func (b *bench) look() { b.late = max(b.late, time.Since(b.began)-b.passed) }
+
+// slipped reports whether the case has been so late that a deadline may have
+// passed before its time. A little less than half a unit is enough for that:
+// stores round.
+func (b *bench) slipped() bool {
+	b.look()
+	return b.late > 2*b.suite.unit()/5
+}
 
 // handle returns a fresh handle whose hash begins with the owner's partition.
 func (b *bench) handle(owner session.Hash) session.Handle {

@@ -44,7 +44,7 @@ func modelAgrees(b *bench) {
 	for range 5 {
 		p.handles = append(p.handles, b.handle(session.Hash{}))
 	}
-	p.start = time.Now()
+	p.began = time.Now()
 	b.idle, b.total = 7*b.suite.unit()/2, 15*b.suite.unit()/2 // 3.5 and 7.5 units
 	steps := 400
 	if !b.suite.virtual {
@@ -68,15 +68,16 @@ type player struct {
 	random  *rand.Rand
 	model   model
 	handles []session.Handle
-	start   time.Time
 	step    int
 	now     int // in half units; always even
 }
 
 // tick waits for the next whole unit.
 func (p *player) tick() {
+	p.look()
 	p.now += 2
-	time.Sleep(time.Until(p.start.Add(time.Duration(p.now) * p.suite.unit() / 2)))
+	p.passed = time.Duration(p.now) * p.suite.unit() / 2
+	time.Sleep(time.Until(p.began.Add(p.passed)))
 	for _, r := range p.model.live {
 		if r.end() < p.now {
 			p.model.due[r.payload] = true

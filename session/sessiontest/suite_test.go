@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -246,3 +247,42 @@ var nonces uint64
 // nextNonce never returns the same twice. The cases of a fault run one after
 // another, but those with several goroutines do not write.
 func nextNonce() uint64 { nonces += 2; return nonces }
+
+// slow is a store behind a machine that stops for a while, now and then.
+type slow struct {
+	session.Store
+	stops atomic.Int32
+}
+
+func (s *slow) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+	if s.stops.Add(-1) >= 0 {
+		time.Sleep(300 * time.Millisecond) // real time is what this is about
+	}
+	return s.Store.Load(ctx, l)
+}
+
+func TestALoadedMachineFailsNoCase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []conformanceCase{{"touches", touchesAreThrottled}, {"renewal", leaseRenewal}, {"model", modelAgrees}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			store := &slow{Store: memsession.New()}
+			store.stops.Store(3)
+			a := &attempt{TB: t}
+			(&suite{stretch: 1}).playReal(a, c, store)
+			if a.Failed() {
+				t.Errorf("a machine that stood still for 300 ms at times fails the store: %q", a.found)
+			}
+		})
+	}
+}
+
+func TestAWrongStoreFailsInRealTimeToo(t *testing.T) {
+	t.Parallel()
+	a := &attempt{TB: t}
+	wrong := &fault{Store: memsession.New(), load: func(l session.Load) session.Load { l.Held = false; return l }}
+	(&suite{stretch: 1}).playReal(a, conformanceCase{"renewal", leaseRenewal}, wrong)
+	if !a.Failed() {
+		t.Error("a store that gives away lost leases passes in real time")
+	}
+}
