@@ -8,6 +8,7 @@ import (
 	"context"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -61,6 +62,9 @@ func Real(t testing.TB, args ...string) *Server {
 	t.Helper()
 	path := testproc.Find(t, "redis", "redis-server")
 	port := testproc.FreePort(t)
+	if slices.Contains(args, "--cluster-enabled") && !slices.Contains(args, "--cluster-port") {
+		args = append(args, "--cluster-port", strconv.Itoa(testproc.FreePort(t))) // by default 10 000 above the port, which may be too high
+	}
 	args = append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1",
 		"--save", "", "--appendonly", "no", "--dir", t.TempDir(),

@@ -55,3 +55,21 @@ func TestARealServerTakesArgumentsAndDiesWithTheTest(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+func TestAClusterSpreadsItsSlotsOverItsNodes(t *testing.T) {
+	nodes := Cluster(t, 3)
+	client := ClusterClient(t, nodes)
+	for i := range 50 {
+		if err := client.Set(t.Context(), string(rune('a'+i)), i, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, node := range nodes {
+		if n := node.Client(t).DBSize(t.Context()).Val(); n == 0 || n == 50 {
+			t.Errorf("a node of three has %d of 50 keys", n)
+		}
+	}
+	if err := client.Eval(t.Context(), "return redis.call('GET', KEYS[1]..'{2}')", []string{"{1}"}).Err(); err == nil {
+		t.Error("it does not mind keys in several slots")
+	}
+}
