@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+//go:build unix
+
+package redissession
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// A client without ContextTimeoutEnabled, the default of go-redis, would wait
+// for its own 3 s, several times over.
+func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
+	t.Parallel()
+	for name, obedient := range map[string]bool{"a client that heeds contexts": true, "a client that does not": false} {
+		t.Run(name, func(t *testing.T) {
+			server := redistest.Real(t)
+			client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: obedient})
+			t.Cleanup(func() { _ = client.Close() })
+			m := newManager(t, client, session.Config[note]{Timeout: 100 * time.Millisecond})
+			patient := newManager(t, client, session.Config[note]{})
+			s, err := patient.Create(t.Context(), note{"secret"}, session.ForSubject("ann"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop := func() {
+				if err := server.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			goOn := func() { _ = server.Process.Signal(syscall.SIGCONT) }
+			t.Cleanup(goOn) // lets the client's goroutines end
+			stop()
+			for what, call := range calls(m, s) {
+				start := time.Now()
+				err := call(t.Context())
+				if took := time.Since(start); !errors.Is(err, session.ErrUnavailable) || took > time.Second {
+					t.Errorf("%s without a deadline: %v after %v, want ErrUnavailable after Config.Timeout", what, err, took)
+				}
+			}
+			for what, call := range calls(patient, s) {
+				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				start := time.Now()
+				err := call(ctx)
+				cancel()
+				if took := time.Since(start); !errors.Is(err, session.ErrUnavailable) || took > time.Second {
+					t.Errorf("%s: %v after %v, want ErrUnavailable after the deadline of 50 ms", what, err, took)
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			if _, err := patient.Sweep(ctx); !errors.Is(err, session.ErrUnavailable) || time.Until(deadline(ctx)) < -time.Second {
+				t.Errorf("Sweep: %v", err)
+			}
+			goOn()
+			if _, err := patient.Create(t.Context(), note{}); err != nil { // what was sent may have been done: s may be another one by now
+				t.Errorf("after it went on: %v", err)
+			}
+		})
+	}
+}
+
+func deadline(ctx context.Context) time.Time {
+	d, _ := ctx.Deadline()
+	return d
+}
+
+// calls are the operations of a manager on s, which they leave alone when the
+// store does not answer.
+func calls(m *session.Manager[note], s *session.Session[note]) map[string]func(context.Context) error {
+	key := session.Key{Channel: "sms", Peer: "1"}
+	handle := func(context.Context, *session.Session[note]) error { return errors.New("it ran without a lease") }
+	return map[string]func(context.Context) error{
+		"Create": func(ctx context.Context) error { _, err := m.Create(ctx, note{}); return err },
+		"Get":    func(ctx context.Context) error { _, err := m.Get(ctx, s.ID); return err },
+		"Touch":  func(ctx context.Context) error { _, err := m.Touch(ctx, s.ID); return err },
+		"Save":   func(ctx context.Context) error { return m.Save(ctx, s) },
+		"Update": func(ctx context.Context) error {
+			_, err := m.Update(ctx, s.ID, func(*note) error { return nil })
+			return err
+		},
+		"Open":      func(ctx context.Context) error { _, _, err := m.Open(ctx, key, note{}); return err },
+		"Exclusive": func(ctx context.Context) error { return m.Exclusive(ctx, s.ID, handle) },
+		"Converse":  func(ctx context.Context) error { return m.Converse(ctx, key, note{}, handle) },
+		"Rotate":    func(ctx context.Context) error { return m.Rotate(ctx, s) },
+		"Count":     func(ctx context.Context) error { _, err := m.Count(ctx); return err },
+		"BySubject": func(ctx context.Context) error {
+			for _, err := range m.BySubject(ctx, "ann") {
+				return err
+			}
+			return nil
+		},
+	}
+}
