@@ -24,7 +24,7 @@ func newStore(testing.TB) session.Store { return memsession.New() }
 func damage(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
 
 func TestStoreConformsInVirtualTime(t *testing.T) {
-	sessiontest.Run(t, newStore, sessiontest.Virtual(), sessiontest.Corrupt(damage))
+	sessiontest.Run(t, newStore, sessiontest.Virtual(), sessiontest.Corrupt(damage), sessiontest.Schedules(10_000))
 }
 
 func TestStoreConformsInRealTime(t *testing.T) {

@@ -46,5 +46,10 @@ func TestStoreConformsOnARealServer(t *testing.T) {
 	server := redistest.Real(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true, PoolSize: 64})
 	t.Cleanup(func() { _ = client.Close() })
-	sessiontest.Run(t, func(testing.TB) session.Store { return New(client) }, sessiontest.Corrupt(damageHeader), sessiontest.Vanish(vanish))
+	schedules := 200
+	if long() {
+		schedules = 10_000
+	}
+	sessiontest.Run(t, func(testing.TB) session.Store { return New(client) },
+		sessiontest.Corrupt(damageHeader), sessiontest.Vanish(vanish), sessiontest.Schedules(schedules))
 }

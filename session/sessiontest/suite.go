@@ -41,6 +41,7 @@ type suite struct {
 	virtual         bool
 	corrupt, vanish func(testing.TB, session.Store, session.Handle)
 	seed            uint64
+	schedules       int
 	stretch         time.Duration // of the unit in real time
 }
 
@@ -60,7 +61,7 @@ func (s *suite) unit() time.Duration {
 // space of its own. Without [Virtual] most of a case is waiting, so all of them
 // run at once, in about ten seconds; newStore is then called concurrently.
 func Run(t *testing.T, newStore func(t testing.TB) session.Store, opts ...Option) {
-	s := &suite{stretch: 1}
+	s := &suite{stretch: 1, schedules: 200}
 	for _, o := range opts {
 		o(s)
 	}
@@ -84,7 +85,7 @@ type conformanceCase struct {
 
 func (s *suite) cases() []conformanceCase {
 	var all []conformanceCase
-	for _, group := range [][]conformanceCase{writingCases(), lifetimeCases(), leaseCases(), ownerCases(), moveCases(), cleanupCases(), damageCases(s), modelCases()} {
+	for _, group := range [][]conformanceCase{writingCases(), lifetimeCases(), leaseCases(), ownerCases(), moveCases(), cleanupCases(), damageCases(s), scheduleCases(), modelCases()} {
 		all = append(all, group...)
 	}
 	return all

@@ -124,7 +124,7 @@ func failures(t *testing.T, newStore func() session.Store) []string {
 		}
 		s.(*memsession.Store).Damage(h)
 	}
-	s := &suite{virtual: true, corrupt: corrupt, seed: 7}
+	s := &suite{virtual: true, corrupt: corrupt, seed: 7, schedules: 20}
 	var failed []string
 	for _, c := range s.cases() {
 		synctest.Test(t, func(t *testing.T) {
@@ -224,6 +224,16 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		{"expired ones are counted as active", func() *fault {
 			return &fault{count: func(c session.Counted) session.Counted { c.Active += c.Backlog; return c }}
 		}, "CountTellsActiveAndBacklog"},
+		{"a late save inserts", func() *fault {
+			f := &fault{}
+			f.save = func(w session.Write) session.Write {
+				again := w
+				again.Total = time.Hour
+				f.Store.Create(context.Background(), again)
+				return w
+			}
+			return f
+		}, "NoScheduleBringsBackADeletedRecord"},
 		{"payloads are text", func() *fault {
 			return &fault{reply: func(r session.Reply) session.Reply {
 				r.Record.Payload = bytes.ToValidUTF8(r.Record.Payload, nil)
