@@ -61,18 +61,28 @@ func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, er
 func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
 	return rediscall.Bounded(ctx, s.caller, func(ctx context.Context) ([]int, error) {
 		pipe := s.caller.Client().Pipeline()
-		var heads []*redis.ZSliceCmd
-		for p := range s.partitions {
+		type head struct {
+			expiry, claims  *redis.ZSliceCmd
+			claimed, behind *redis.IntCmd
+		}
+		heads := make([]head, s.partitions)
+		for p := range heads {
 			slot := s.slot(space, p)
-			heads = append(heads, pipe.ZRangeWithScores(ctx, slot.expiry(), 0, 0), pipe.ZRangeWithScores(ctx, slot.claims(), 0, 0))
+			heads[p] = head{
+				pipe.ZRangeWithScores(ctx, slot.expiry(), 0, 0), pipe.ZRangeWithScores(ctx, slot.claims(), 0, 0),
+				pipe.ZCard(ctx, slot.claims()), pipe.ZCard(ctx, slot.backlog()),
+			}
 		}
 		if _, err := pipe.Exec(ctx); err != nil {
 			return nil, err
 		}
 		oldest := make([]float64, s.partitions)
 		var order []int
-		for p := range oldest {
-			oldest[p] = min(headScore(heads[2*p]), headScore(heads[2*p+1]))
+		for p, h := range heads {
+			oldest[p] = min(headScore(h.expiry), headScore(h.claims))
+			if h.claimed.Val() < h.behind.Val() { // an eviction, which claim.lua mends
+				oldest[p] = 0
+			}
 			if !math.IsInf(oldest[p], 1) {
 				order = append(order, p)
 			}

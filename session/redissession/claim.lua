@@ -24,11 +24,13 @@ local function cause(head)
   return deadline(head) == int(head, ABSOLUTE, 6) and 'absolute' or 'idle'
 end
 
--- hand gives out a record that has been set aside.
+-- hand gives out a record that has been set aside. It enters it in the backlog
+-- again, from which an eviction may have taken it.
 local function hand(id, raw)
   local key, attempt = base .. 'e' .. id, int(raw, ATTEMPTS, 2) + 1
   raw = patch(key, raw, ATTEMPTS, bytes(attempt, 2))
   redis.call('ZADD', KEYS[2], num(now + lasting), id)
+  redis.call('ZADD', KEYS[3], num(deadline(raw)), id)
   outlive(key, now + lasting + int(raw, KEEP, 4) * 1000)
   tell(cause(raw), at(id, 0, 16), attempt, raw)
 end
@@ -46,6 +48,13 @@ local function settled(id)
 end
 
 unrefused()
+-- Whatever is in the backlog has a claim. When Redis evicted the claims, the
+-- oldest of the backlog are those that were lost: they are due now.
+if redis.call('ZCARD', KEYS[2]) < redis.call('ZCARD', KEYS[3]) then
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, num(most - 1))) do
+    redis.call('ZADD', KEYS[2], 'NX', num(now), id)
+  end
+end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', 0, num(most))) do
   reply[1] = reply[1] + 1
   local key, hash = base .. 'e' .. id, at(id, 0, 16)
