@@ -41,18 +41,25 @@
 //
 // # Round trips
 //
-//	Create, Get, Peek, Touch, Save, Delete, DeleteSubject   1
-//	Open                                                    1; 2 when it creates one over 512 bytes
-//	Update                                                  2, and 1 for each conflict
-//	Exclusive, Converse                                     2 when nobody else is there, and 1 for each renewal
-//	Rotate, Bind                                            1; a store may need 2
-//	Count, BySubject                                        1
-//	Sweep                                                   1 for each batch, 1 more with OnExpire, and Count
+//	                            calls of the store         in Redis    atomic for
+//	Get, Peek, Touch, Save      1                          1           the session and its places in the indexes
+//	Create                      1                          1           the same, its subject's limit and who is evicted for it
+//	Delete                      1                          1           the session and its places in the indexes
+//	DeleteSubject               1                          1           all sessions of the subject
+//	Open                        1; 2 when it creates       the same    each call, as Create and Get
+//	                            one over 512 bytes
+//	Update                      2, +1 for each conflict    the same    the save: it fails if anything was saved in between
+//	Exclusive, Converse         2 when nobody else is      the same    all between the two, as far as saving goes
+//	                            there, +1 for each renewal
+//	Rotate                      1                          1           both ids, and the data
+//	Bind                        1                          2, or 1     the old id with its data, and the new one with its limit:
+//	                                                                   if the second trip is lost, the old one stays
+//	BySubject                   1                          1 + 1 / 64  64 sessions
+//	Count                       1                          1 pipeline  a partition
+//	Sweep                       1 for each batch, 1 more   1 to 2 for  a partition's share of a batch
+//	                            with OnExpire, and Count   each partition with work
 //
-// Each trip is atomic for the session it is about, its place in the index of
-// expiries, and its subject's list. Where a trip is told as one, a store may
-// need several for DeleteSubject, BySubject and Count when its data is spread
-// over many places.
+// An unreadable payload costs one trip more, to take it away.
 //
 // # Guaranteed
 //

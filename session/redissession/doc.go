@@ -115,7 +115,11 @@
 //     writes in a failover, and maxmemory policies that evict take sessions as
 //     they take anything. An index entry without its session is told as
 //     [session.Vanished]; a session without its index entries gets them back
-//     with its next touch or Save.
+//     with its next touch or Save, and is neither counted nor told until then;
+//     a backlog without its claims is found by the next Claim.
+//   - New sessions at full memory under the policy noeviction: Create, Save and
+//     new leases fail, with nothing changed. Touches, renewals, Delete, Claim
+//     and Settle work, so those who are in stay in and the cleanup frees memory.
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
 //   - That a changed header is noticed: the checksum is the payload's.
