@@ -39,7 +39,7 @@ type Config[T any] struct {
 	// Negative = none.
 	CleanupJitter float64
 	// CleanupBatch is how many sessions one call of the store takes at most;
-	// default 128. With OnExpire it is at most 32.
+	// default 200. With OnExpire it is at most 32.
 	CleanupBatch int
 	// OnExpire is told of each session that a timeout ended, with its data:
 	// see [Expired] for what is promised. Up to 8 calls run at once. It has
@@ -83,7 +83,7 @@ const (
 	defaultAbsolute = 24 * time.Hour
 	defaultInterval = 10 * time.Minute
 	defaultJitter   = 0.1
-	defaultBatch    = 128
+	defaultBatch    = 200
 	maxBatch        = 10_000
 	defaultGrace    = time.Hour
 	defaultMaxBytes = 64 << 10
