@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/memsession"
@@ -91,6 +92,45 @@ func TestAPanickingObserverIsContainedAndCounted(t *testing.T) {
 		t.Errorf("%d panics counted, %d and %d told; want 2 each", got, first.told, len(second.events))
 	}
 }
+
+func TestAnObserverMayUseTheManager(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m *manager
+		var inside bool
+		calls := 0
+		m = newManager(t, memsession.New(), config{Observer: observerFunc(func(ctx context.Context, e session.Event) {
+			if inside || e.Op == session.OpCreated {
+				return
+			}
+			inside = true
+			defer func() { inside = false }()
+			calls++
+			e.Source.Stats()
+			nothing := func(context.Context, *session.Session[cart]) error { return nil }
+			if err := m.Converse(ctx, chatKey, cart{}, nothing); err != nil {
+				t.Errorf("Converse inside %v: %v", e.Op, err)
+			}
+			if _, err := m.Sweep(ctx); err != nil {
+				t.Errorf("Sweep inside %v: %v", e.Op, err)
+			}
+		})})
+		s := create(t, m, 1)
+		if err := m.Converse(t.Context(), chatKey, cart{}, func(context.Context, *session.Session[cart]) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		if err := m.Rotate(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+		sweep(t, m)
+		if calls < 4 {
+			t.Errorf("told of %d events", calls)
+		}
+	})
+}
+
+type observerFunc func(context.Context, session.Event)
+
+func (f observerFunc) ObserveSession(ctx context.Context, e session.Event) { f(ctx, e) }
 
 func TestOutcomesHaveTheirResult(t *testing.T) {
 	seen := &recorder{}
