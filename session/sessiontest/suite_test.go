@@ -252,11 +252,10 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 	}
 }
 
-var nonces uint64
+var nonces atomic.Uint64
 
-// nextNonce never returns the same twice. The cases of a fault run one after
-// another, but those with several goroutines do not write.
-func nextNonce() uint64 { nonces += 2; return nonces }
+// nextNonce never returns the same twice.
+func nextNonce() uint64 { return nonces.Add(2) }
 
 // slow is a store behind a machine that stops for a while, now and then.
 type slow struct {
