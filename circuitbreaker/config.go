@@ -189,12 +189,14 @@ func (p *problems) checkWindow(w *Window) {
 	if w.Buckets == 0 {
 		w.Buckets = defaultBuckets
 	}
+	badBuckets := w.Buckets < 0 || w.Buckets > maxBuckets
+	if badBuckets {
+		p.add("Window.Buckets", w.Buckets, "must be between 1 and 4096")
+	}
 	switch {
 	case w.Duration < 0:
 		p.add("Window.Duration", w.Duration, "must be positive")
-	case w.Buckets < 0 || w.Buckets > maxBuckets:
-		p.add("Window.Buckets", w.Buckets, "must be between 1 and 4096")
-	case w.Duration/time.Duration(w.Buckets) < minBucket:
+	case !badBuckets && w.Duration/time.Duration(w.Buckets) < minBucket:
 		p.add("Window.Duration", w.Duration, "is too small for its buckets: each must be at least 1ms long")
 	}
 }

@@ -69,6 +69,15 @@ func TestAllContradictionsAreReportedTogether(t *testing.T) {
 	}
 }
 
+func TestBothHalvesOfAWindowAreChecked(t *testing.T) {
+	_, err := New(Config{Name: "pms", Window: Window{Duration: -1, Buckets: -1}})
+	for _, field := range []string{"Window.Duration", "Window.Buckets"} {
+		if err == nil || !strings.Contains(err.Error(), field+" ") {
+			t.Errorf("%s is not named in: %v", field, err)
+		}
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	p, _ := complete(Config{Name: "pms"})
 	if p.ConsecutiveFailures != 5 || p.FailureRate != 0.5 || p.MinCalls != 20 || p.SlowRate != 0 ||

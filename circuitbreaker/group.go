@@ -72,7 +72,10 @@ func NewGroup(cfg GroupConfig) (*Group, error) {
 
 // Get returns the breaker for key, never nil. For a key that has one it is a
 // lookup without a lock. Ask for it at each call rather than keeping it: a
-// breaker that lost its place still works, but its group has forgotten it.
+// breaker that lost its place still works, but its group has forgotten it, and
+// tells nobody. Calls in flight do not keep its place: at the cap, new keys may
+// come so fast that what a long first call meets is forgotten. Choose a Max
+// above the number of keys in use.
 func (g *Group) Get(key string) *Breaker {
 	if found, ok := g.members.Load(key); ok {
 		m := found.(*member)

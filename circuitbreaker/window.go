@@ -37,7 +37,8 @@ func (p *policy) newWindow() window {
 // So a bucket needs no clearing: a word of an older tick is overwritten by the
 // first count of a newer one, and readers skip words whose tick has left the
 // window. The halves are sized by the width: ticks last for 36 years, and a
-// count overflows only beyond four calls per nanosecond.
+// count overflows only beyond four calls per nanosecond. The ticks keep two
+// bits even where a bucket is nearly that long.
 type ring struct {
 	width time.Duration
 	n     uint32
@@ -46,7 +47,7 @@ type ring struct {
 
 func newRing(w Window) ring {
 	width := w.Duration / time.Duration(w.Buckets)
-	return ring{width: width, n: uint32(w.Buckets), shift: uint8(bits.Len64(uint64(width)) + 3)}
+	return ring{width: width, n: uint32(w.Buckets), shift: uint8(min(bits.Len64(uint64(width))+3, 62))}
 }
 
 // tick numbers the bucket that t falls into. Ticks begin at 1: a word that was

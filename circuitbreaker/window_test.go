@@ -3,6 +3,7 @@
 package circuitbreaker
 
 import (
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,21 @@ func TestTicksAndCountsHaveRoom(t *testing.T) {
 	}
 }
 
+func TestABucketMayBeAsLongAsADurationGoes(t *testing.T) {
+	for buckets := 1; buckets <= 12; buckets++ {
+		for _, d := range []time.Duration{math.MaxInt64, forever + 1, forever} {
+			w := newTimeWindow(new(newRing(Window{Duration: d, Buckets: buckets})))
+			for _, at := range []time.Duration{0, time.Second} {
+				w.add(at, Success, false)
+				w.add(at, Failure, false)
+			}
+			if got := w.counts(time.Hour); got.Success != 2 || got.Failure != 2 {
+				t.Errorf("%v in %d buckets holds %+v, want two of each", d, buckets, got)
+			}
+		}
+	}
+}
+
 func TestALateCallNeverOverwritesANewerOne(t *testing.T) {
 	w := newCallWindow(2)
 	times(4, func() { w.add(0, Failure, true) })
@@ -109,6 +125,54 @@ func TestCountsAreExactWhileTheySpread(t *testing.T) {
 	wg.Wait()
 	if want := uint64(goroutines * per); w.counts(20*time.Minute).Success != want || c.sum() != want {
 		t.Errorf("window %d, total %d, want %d", w.counts(20*time.Minute).Success, c.sum(), want)
+	}
+}
+
+// Calls go on while the window turns and spreads. Whenever they pause, it holds
+// exactly those of its ticks.
+func TestAWindowIsExactOverConcurrentRotations(t *testing.T) {
+	const goroutines, rounds, calls = 8, 25, 100 // calls between two ticks
+	per := long(800, 63)                         // 10^7 calls a window in full
+	for buckets := int64(1); buckets <= 3; buckets++ {
+		w := newTimeWindow(new(newRing(Window{Duration: time.Duration(buckets) * time.Second, Buckets: int(buckets)})))
+		var clock atomic.Int64 // in ticks
+		made := make([]map[int64]Counts, goroutines)
+		for round := range rounds {
+			var wg sync.WaitGroup
+			for g := range goroutines {
+				made[g] = make(map[int64]Counts)
+				wg.Go(func() {
+					for i := range per {
+						tick := clock.Load()
+						o, slow := Outcome(i%2), i%3 == 0
+						w.add(time.Duration(tick)*time.Second, o, slow)
+						c := made[g][tick]
+						add(&c, o, slow)
+						made[g][tick] = c
+						if g == 0 && i%calls == 0 {
+							clock.Add(1)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			now := clock.Load()
+			var want Counts
+			for _, m := range made {
+				for tick := now - buckets + 1; tick <= now; tick++ {
+					want.Success += m[tick].Success
+					want.Failure += m[tick].Failure
+					want.Slow += m[tick].Slow
+				}
+			}
+			if got := w.counts(time.Duration(now) * time.Second); got != want {
+				t.Fatalf("%d buckets, round %d: holds %+v, want %+v", buckets, round, got, want)
+			}
+			clock.Add(buckets) // the next round begins with an empty window
+			if round == rounds/2 {
+				w.spread()
+			}
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ func run(t *testing.T, name string) string {
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestFaults$", "-test.timeout=0")
 	cmd.Env = append(os.Environ(), role+"="+name)
 	out, err := cmd.CombinedOutput()
-	if _, said, ok := bytes.Cut(out, []byte(verdict)); ok {
+	if _, said, ok := bytes.Cut(out, []byte(verdict)); ok && err == nil { // the bubble, too, ended as it should
 		line, _, _ := bytes.Cut(said, []byte("\n"))
 		return string(line)
 	}
