@@ -27,8 +27,8 @@ type GroupConfig struct {
 // it when the key is first asked for. The number of breakers is bounded,
 // whatever keys come in: at the cap, a new key takes the place of an idle one
 // that has nothing to lose (closed, no failures to remember, not asked for
-// lately). While there is none, new keys share the overflow breaker, so that
-// the others keep what they know.
+// since [Probes.Timeout]). While there is none, new keys share the overflow
+// breaker, so that the others keep what they know.
 //
 // All methods may be called from any number of goroutines.
 type Group struct {
@@ -46,7 +46,8 @@ type Group struct {
 type member struct {
 	key     string
 	breaker *Breaker
-	used    atomic.Bool // since the hand last passed
+	used    atomic.Bool   // since the hand last passed
+	quiet   time.Duration // after Breaker.born: not asked for since then, as far as the hand knows
 }
 
 // scan bounds the work that a new key at the cap may cause.
@@ -73,9 +74,8 @@ func NewGroup(cfg GroupConfig) (*Group, error) {
 // Get returns the breaker for key, never nil. For a key that has one it is a
 // lookup without a lock. Ask for it at each call rather than keeping it: a
 // breaker that lost its place still works, but its group has forgotten it, and
-// tells nobody. Calls in flight do not keep its place: at the cap, new keys may
-// come so fast that what a long first call meets is forgotten. Choose a Max
-// above the number of keys in use.
+// tells nobody. A call keeps the place for Probes.Timeout; what a longer one
+// meets may be forgotten. Choose a Max above the number of keys in use.
 func (g *Group) Get(key string) *Breaker {
 	if found, ok := g.members.Load(key); ok {
 		m := found.(*member)
@@ -126,18 +126,27 @@ func (g *Group) add(key string) (b, evicted *Breaker) {
 	return m.breaker, evicted
 }
 
-// evict frees a place in the ring and returns it, or -1. A member that was used
-// since the hand last passed gets another round.
+// evict frees a place in the ring and returns it, or -1. A member keeps its
+// place until the hand has seen it unused for Probes.Timeout: by then a call
+// that asked for it has ended, or has hung for as long as a probe may.
 func (g *Group) evict() (place int) {
 	for range min(scan, len(g.ring)) {
 		place, g.hand = g.hand, (g.hand+1)%len(g.ring)
-		m := g.ring[place]
-		if !m.used.Swap(false) && m.breaker.retire() {
-			g.members.Delete(m.key)
+		if g.ring[place].idle(g.policy.probes.Timeout) && g.ring[place].breaker.retire() {
+			g.members.Delete(g.ring[place].key)
 			return place
 		}
 	}
 	return -1
+}
+
+// idle reports whether the member was not used for that long. Group.mu is held.
+func (m *member) idle(long time.Duration) bool {
+	now := m.breaker.elapsed()
+	if m.used.Swap(false) {
+		m.quiet = now
+	}
+	return now-m.quiet >= long
 }
 
 func (g *Group) overflowed() *Breaker {

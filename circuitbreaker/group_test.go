@@ -75,7 +75,7 @@ func TestAtTheCapOnlyIdleBlankBreakersGo(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				seen := new(events)
 				cfg := steady()
-				cfg.FailureRate, cfg.Observer = rate, seen
+				cfg.FailureRate, cfg.Observer, cfg.Probes.Timeout = rate, seen, 20*time.Second
 				g := mustGroup(t, 4, cfg)
 				call(g.Get("idle"), nil)
 				call(g.Get("failing"), errDown)
@@ -115,7 +115,8 @@ func TestAtTheCapNewKeysShareTheOverflowBreaker(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		g.Get("a").Reset()
-		g.Get("c") // the hand passes a once,
+		g.Get("c") // the hand sees that a was used,
+		time.Sleep(30 * time.Second)
 		if c := g.Get("c"); c == over {
 			t.Error("a is idle and blank, but c found no place")
 		}
@@ -131,7 +132,26 @@ func TestABusyBreakerKeepsItsPlace(t *testing.T) {
 				t.Fatal("a breaker in use was evicted")
 			}
 			g.Get(fmt.Sprint("guest", i))
+			time.Sleep(10 * time.Second)
 		}
+	})
+}
+
+func TestACallInFlightKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := mustGroup(t, 2, steady())
+		for range 3 {
+			permit, err := g.Get("slow").Allow()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 29 {
+				g.Get(fmt.Sprint("guest", i))
+				time.Sleep(time.Second)
+			}
+			permit.Failure()
+		}
+		wantState(t, g.Get("slow"), Open)
 	})
 }
 
@@ -142,8 +162,8 @@ func TestABreakerThatLostItsPlaceStillWorksInSilence(t *testing.T) {
 		cfg.Observer = seen
 		g := mustGroup(t, 1, cfg)
 		old := g.Get("a")
-		for g.Get("b") == g.overflow {
-		}
+		time.Sleep(30 * time.Second)
+		g.Get("b")
 		times(3, func() { call(old, errDown) })
 		wantState(t, old, Open)
 		for _, e := range seen.all() {
@@ -184,18 +204,21 @@ func TestAGroupIsBoundedWhateverKeysComeIn(t *testing.T) {
 }
 
 func TestAWindowOfCallsDoesNotKeepAnIdleBreaker(t *testing.T) {
-	g := mustGroup(t, 1, Config{FailureRate: 1, Window: Window{Calls: 10}})
-	call(g.Get("a"), nil)
-	g.Get("b")
-	if b := g.Get("b"); b == g.overflow {
-		t.Error("a window of successes kept its place")
-	}
-	call(g.Get("b"), errDown)
-	call(g.Get("b"), nil)
-	g.Get("c")
-	if c := g.Get("c"); c != g.overflow {
-		t.Error("a failure in the window was forgotten")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		g := mustGroup(t, 1, Config{FailureRate: 1, Window: Window{Calls: 10}})
+		call(g.Get("a"), nil)
+		time.Sleep(30 * time.Second)
+		b := g.Get("b")
+		if b == g.overflow {
+			t.Error("a window of successes kept its place")
+		}
+		call(b, errDown)
+		call(b, nil)
+		time.Sleep(30 * time.Second)
+		if c := g.Get("c"); c != g.overflow {
+			t.Error("a failure in the window was forgotten")
+		}
+	})
 }
 
 func TestGroupConfig(t *testing.T) {
