@@ -53,6 +53,7 @@ func VirtualClient(t testing.TB, m *miniredis.Miniredis) *redis.Client {
 type Server struct {
 	*testproc.Child
 	Addr string
+	args []string
 }
 
 // Real starts a redis-server without persistence on a free port, with further
@@ -68,10 +69,20 @@ func Real(t testing.TB, args ...string) *Server {
 	args = append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1",
 		"--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+		"--repl-diskless-sync-delay", "0", // replicas need not wait for more of them
 	}, args...)
-	s := &Server{testproc.Start(t, exec.Command(path, args...)), testproc.Addr(port)}
-	testproc.Listening(t, s.Addr)
+	s := &Server{Addr: testproc.Addr(port), args: append([]string{path}, args...)}
+	s.Start(t)
 	return s
+}
+
+// Start starts the server again after a Kill, at its address and with its
+// arguments and its folder. Whether anything is still there is a matter of
+// the arguments.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	s.Child = testproc.Start(t, exec.Command(s.args[0], s.args[1:]...))
+	testproc.Listening(t, s.Addr)
 }
 
 // Client returns a new client of the server, closed with the test.
