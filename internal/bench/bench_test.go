@@ -117,6 +117,7 @@ func TestASuiteThatMakesNoSenseIsNotMeasured(t *testing.T) {
 		"unknown case":  {Cases: cases, Bars: []Bar{{Slow: "a", Fast: "c", AtLeast: 1}}},
 		"no bound":      {Cases: cases, Bars: []Bar{{Slow: "a", Fast: "b"}}},
 		"two bounds":    {Cases: cases, Bars: []Bar{{Slow: "a", Fast: "b", AtLeast: 1, AtMost: 2}}},
+		"no measure":    {Figures: []Figure{{Name: "bytes"}}},
 	} {
 		if _, err := Measure(s, Options{}); err == nil {
 			t.Errorf("%s: no error", name)

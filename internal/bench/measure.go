@@ -23,6 +23,7 @@ type Result struct {
 	Rounds int
 	ns     map[string][]float64 // per operation, by case and round
 	allocs map[string]float64   // per operation: the round with the fewest
+	taken  map[string]taken     // by figure
 }
 
 // sample is one case's part of one round.
@@ -30,7 +31,7 @@ type sample struct {
 	ns, allocs float64 // per operation
 }
 
-// Measure runs the rounds.
+// Measure runs the rounds and then takes the figures.
 func Measure(s Suite, o Options) (*Result, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -39,7 +40,8 @@ func Measure(s Suite, o Options) (*Result, error) {
 	if o.Sample <= 0 {
 		o.Sample = 20 * time.Millisecond
 	}
-	r := &Result{Suite: s, Rounds: o.Rounds, ns: make(map[string][]float64), allocs: make(map[string]float64)}
+	o.Sample = max(o.Sample, s.Sample)
+	r := &Result{Suite: s, Rounds: o.Rounds, ns: make(map[string][]float64), allocs: make(map[string]float64), taken: make(map[string]taken)}
 	counts := make(map[string]int)
 	for _, c := range s.Cases {
 		counts[c.Name] = c.calibrate(o.Sample)
@@ -54,6 +56,12 @@ func Measure(s Suite, o Options) (*Result, error) {
 			if fewest := r.allocs[c.Name]; round == 0 || got.allocs < fewest {
 				r.allocs[c.Name] = got.allocs
 			}
+		}
+	}
+	for _, f := range s.Figures {
+		var err error
+		if r.taken[f.Name], err = f.take(); err != nil {
+			return nil, err
 		}
 	}
 	return r, nil
@@ -72,6 +80,12 @@ func (s Suite) check() error {
 		if !known[b.Slow] || !known[b.Fast] || (b.AtLeast > 0) == (b.AtMost > 0) {
 			return fmt.Errorf("bench: suite %s has a bar without its cases or its one bound: %+v", s.Name, b)
 		}
+	}
+	for _, f := range s.Figures {
+		if known[f.Name] || f.Measure == nil || f.AtLeast > 0 && f.AtMost > 0 {
+			return fmt.Errorf("bench: suite %s has two of the name %q, or a figure without a measure or with two bounds", s.Name, f.Name)
+		}
+		known[f.Name] = true
 	}
 	return nil
 }

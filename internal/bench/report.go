@@ -25,6 +25,11 @@ func (r *Result) Missed() (missed []string) {
 			missed = append(missed, fmt.Sprintf("%s: %s allocates %g times an operation, want 0", r.Suite.Name, c.Name, n))
 		}
 	}
+	for _, f := range r.Suite.Figures {
+		if t := r.taken[f.Name]; !f.met(t) {
+			missed = append(missed, fmt.Sprintf("%s: %s: %.4g %s (runs: %s), want %s", r.Suite.Name, f.Name, median(slices.Clone(t)), f.Unit, t.span(), f.bound()))
+		}
+	}
 	return missed
 }
 
@@ -41,15 +46,32 @@ func (r *Result) Table() string {
 	for _, c := range r.Suite.Cases {
 		fmt.Fprintf(&t, "| %s | %.1f | %g |\n", c.Name, median(slices.Clone(r.ns[c.Name])), r.perOp(c))
 	}
+	if len(r.Suite.Bars) > 0 {
+		r.bars(&t)
+	}
+	if len(r.Suite.Figures) > 0 {
+		r.figures(&t)
+	}
+	return t.String()
+}
+
+func (r *Result) bars(t *strings.Builder) {
 	t.WriteString("\n| takes | times as long as | ratio | 95 % interval | bar | |\n|---|---|--:|--:|--:|---|\n")
 	for _, b := range r.Suite.Bars {
 		got, verdict := r.Ratio(b.Slow, b.Fast), "met"
 		if !b.met(got) {
 			verdict = "**missed**"
 		}
-		fmt.Fprintf(&t, "| %s | %s | %.2f | %.2f to %.2f | %s | %s |\n", b.Slow, b.Fast, got.Median, got.Low, got.High, b, verdict)
+		fmt.Fprintf(t, "| %s | %s | %.2f | %.2f to %.2f | %s | %s |\n", b.Slow, b.Fast, got.Median, got.Low, got.High, b, verdict)
 	}
-	return t.String()
+}
+
+func (r *Result) figures(t *strings.Builder) {
+	t.WriteString("\n| figure | median | runs | bar | |\n|---|--:|--:|--:|---|\n")
+	for _, f := range r.Suite.Figures {
+		runs := r.taken[f.Name]
+		fmt.Fprintf(t, "| %s | %.4g %s | %s | %s | %s |\n", f.Name, median(slices.Clone(runs)), f.Unit, runs.span(), f.bound(), f.verdict(runs))
+	}
 }
 
 // Write replaces the suite's section of a document, which lies between two

@@ -2,14 +2,22 @@
 
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Suite is what is compared for one package.
 type Suite struct {
-	Name  string   // such as "circuitbreaker": the section in docs/benchmarks.md
-	Peers []string // module paths whose versions the section names
-	Cases []Case
-	Bars  []Bar
+	Name    string   // such as "circuitbreaker": the section in docs/benchmarks.md
+	Peers   []string // module paths whose versions the section names
+	Cases   []Case
+	Bars    []Bar
+	Figures []Figure // taken after the rounds
+
+	// Sample is the least length of a case's part of a round, for cases that
+	// wait for a server and so come in bursts.
+	Sample time.Duration
 }
 
 // Case is one thing to measure.
@@ -21,7 +29,7 @@ type Case struct {
 	// compiler sees it as a user's.
 	Make func() (op func(n int))
 
-	Goroutines int  // that run op at the same time, n times each; default 1
+	Goroutines int  // that each call op once, at the same time; default 1
 	NoAllocs   bool // allocations are a missed bar
 }
 

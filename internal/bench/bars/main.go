@@ -8,15 +8,19 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"testing"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/bench"
 	"github.com/holdfast-go/holdfast/internal/bench/breakerbench"
 )
 
-// suites are all there are.
-var suites = []func() bench.Suite{
-	breakerbench.Suite,
+// suites are all there are, by the name of what they compare.
+var suites = []struct {
+	name string
+	make func(testing.TB) bench.Suite
+}{
+	{"circuitbreaker", breakerbench.Suite},
 }
 
 func main() {
@@ -42,16 +46,15 @@ func main() {
 func run(only, document string, o bench.Options) (missed []string, err error) {
 	measured := 0
 	for _, s := range suites {
-		suite := s()
-		if only != "" && only != suite.Name {
+		if only != "" && only != s.name {
 			continue
 		}
 		measured++
-		r, err := bench.Measure(suite, o)
+		r, err := bench.Run(s.make, o)
 		if err != nil {
 			return nil, err
 		}
-		fmt.Printf("%s: %s\n", suite.Name, r.Table())
+		fmt.Printf("%s: %s\n", s.name, r.Table())
 		if document != "" {
 			if err := r.Write(document); err != nil {
 				return nil, err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -22,7 +23,7 @@ const many = 16
 
 // Suite is the comparison. All breakers that count in a window have one of 10 s
 // in 10 buckets.
-func Suite() bench.Suite {
+func Suite(testing.TB) bench.Suite {
 	return bench.Suite{
 		Name:  "circuitbreaker",
 		Peers: []string{"github.com/sony/gobreaker/v2", "github.com/failsafe-go/failsafe-go"},

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // Speed is .ci/bars' to judge: it needs a quiet machine. That nothing is
 // allocated holds on any.
 func TestTheSuiteRunsAndAllocatesNothing(t *testing.T) {
-	s := Suite()
+	s := Suite(t)
 	s.Bars = nil
 	r, err := bench.Measure(s, bench.Options{Sample: 5 * time.Millisecond})
 	if err != nil {
