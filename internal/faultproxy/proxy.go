@@ -35,16 +35,16 @@ const (
 	Both     = Requests | Replies
 )
 
-// Proxy forwards every connection to one server. It is safe for concurrent
+// Proxy forwards every connection to its server. It is safe for concurrent
 // use.
 type Proxy struct {
 	Addr string // where clients connect
 
-	target   string
 	listener net.Listener
 	pumps    sync.WaitGroup
 
 	mu     sync.Mutex
+	target string
 	state  fault
 	losses []loss
 	lost   int
@@ -71,7 +71,7 @@ func Start(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, state: newFault()}
+	p := &Proxy{Addr: l.Addr().String(), listener: l, target: target, state: newFault()}
 	p.pumps.Go(p.accept)
 	t.Cleanup(func() {
 		p.mu.Lock()
@@ -122,6 +122,15 @@ func (p *Proxy) Cut() {
 	}
 }
 
+// Redirect resets every open connection and has new ones go to another
+// server, as an address does that moves with the master.
+func (p *Proxy) Redirect(target string) {
+	p.mu.Lock()
+	p.target = target
+	p.mu.Unlock()
+	p.Cut()
+}
+
 // Lose has the next n requests that contain the given bytes go through, and
 // cuts the connection when the reply to one begins to come: the request was
 // carried out and the client cannot know. It relies on clients that send
@@ -159,17 +168,22 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) serve(client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		_ = client.Close() // as if nobody listened
 		return
 	}
 	c := &Conn{p: p, client: client.(*net.TCPConn), server: server.(*net.TCPConn), gone: make(chan struct{}), state: newFault()}
 	p.mu.Lock()
-	if p.conns = append(p.conns, c); p.closed {
-		defer c.Cut()
-	}
+	p.conns = append(p.conns, c)
+	late := p.closed || p.target != target // to be cut with the others
 	p.mu.Unlock()
+	if late {
+		c.Cut()
+	}
 	p.pumps.Go(func() { c.pump(Replies, c.server, c.client) })
 	c.pump(Requests, c.client, c.server)
 }

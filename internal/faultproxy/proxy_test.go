@@ -245,3 +245,19 @@ func TestADeadServerIsADeadConnection(t *testing.T) {
 	_ = l.Close()
 	dial(t, Start(t, l.Addr().String())).ended()
 }
+
+func TestARedirectedProxyLeadsElsewhere(t *testing.T) {
+	p, first := echo(t)
+	other, second := echo(t)
+	g := dial(t, p)
+	g.send("one")
+	g.answer("one")
+	p.Redirect(other.Addr)
+	g.ended()
+	g = dial(t, p)
+	g.send("two")
+	g.answer("two")
+	if first.all() != "one" || second.all() != "two" {
+		t.Errorf("the servers got %q and %q", first.all(), second.all())
+	}
+}
