@@ -56,6 +56,12 @@ func TestTheScriptHasItsGoldenAnswerOnRealServers(t *testing.T) {
 	}
 }
 
+// stormTally is what a storm prints.
+type stormTally struct {
+	Guests, Booked, Conflicts, Fallbacks, Errors int
+	DoubleBookings                               *int `json:"double_bookings"`
+}
+
 func TestAStormOnRealServersBooksNoRoomTwice(t *testing.T) {
 	cmd := exec.Command(buildBot(t), append(realParts(t), "-storm", "1000", "-rooms", "20")...)
 	var errs bytes.Buffer
@@ -64,10 +70,7 @@ func TestAStormOnRealServersBooksNoRoomTwice(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s%s", err, out, errs.String())
 	}
-	var tally struct {
-		Guests, Booked, Conflicts, Fallbacks, Errors int
-		DoubleBookings                               *int `json:"double_bookings"`
-	}
+	var tally stormTally
 	if err := json.Unmarshal(out, &tally); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
