@@ -3,11 +3,10 @@
 -- Purpose: grants every part of a claim or none.
 --
 -- KEYS   as in head.lua
--- ARGV   1 id  2 token  3 ttl in ms  4 longest hold in ms, 0 = no limit
---        5 how many conflicts to name  6 first piece of the record,
---        which has no token yet, and 7 the last;
---        8 how to wait: "" not at all, "?" not yet but in
---        turn, or a channel as in queue.lua  9 ms that a place in the queue
+-- ARGV   1 id  2 token  3 ttl in ms, no more than  4 longest hold in ms,
+--        0 = no limit  5 how many conflicts to name  6 first piece of the
+--        record and 7 the last  8 how to wait: "" not at all, "?" not yet but
+--        in turn, or a channel as in queue.lua  9 ms that a place in the queue
 --        lasts; then for each part: 10 its member without the id  11 its
 --        capacity
 -- Reply  {3}: the claim was given up, or its hold released, or
@@ -37,7 +36,7 @@ for a = 10, #ARGV, 2 do
   if not p then return redis.error_reply('ERR malformed part of a claim') end
   table.insert(parts, p)
 end
-if #KEYS ~= 5 or not (ttl and longest and limit and patience and number(head, 2)) or #parts == 0 then
+if #KEYS ~= 5 or not (ttl and longest and limit and patience and field(head, 2)) or #parts == 0 then
   return redis.error_reply('ERR malformed claim')
 end
 
@@ -65,20 +64,27 @@ if retry or first then
   return { 1, now, expired, first or retry, place, named }
 end
 
-local left = longest > 0 and math.min(ttl, longest) or ttl
-local fence, body = grant(redis.call('HGET', L, '#fence'), now, us, longest, tail)
-redis.call('ZADD', X, text(now + left), id)
+local last = tonumber(redis.call('HGET', L, '#fence') or '0') or 0
+local fence = math.max(last + 1, us)
+local lag = math.max(math.floor(fence / 1000) - now, 0)
+local body = text(fence) .. ',' .. nonzero(lag) .. ',' .. nonzero(longest > 0 and now + longest or 0) .. ',,:' .. tail
+redis.call('ZADD', X, text(now + ttl), id)
 redis.call('ZREM', U, id)
-redis.call('HSET', L, id, stored(head, token, body), '#fence', fence)
+redis.call('HSET', L, id, head .. body, '#fence', text(fence))
 for _, p in ipairs(parts) do
-  redis.call('ZADD', I, '0', p.member .. id)
+  if p.key then
+    redis.call('HSET', L, p.key, id)
+  else
+    redis.call('ZADD', I, '0', p.member .. id)
+  end
   if p.span and (p.measure or p.to - p.from > p.span) then
     measure(p.base, math.max(p.span, p.to - p.from))
   end
 end
-keep(now, left)
+keep(now, ttl)
+bound()
 if queued then
   leave(id)
   wake() -- those whom this one stood before
 end
-return { 0, now, expired, { id, left, head .. body } }
+return { 0, now, expired, { id, ttl, public(id) } }

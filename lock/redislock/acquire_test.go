@@ -147,9 +147,9 @@ func TestMembersOutsideTheLedgerAreDead(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		index := r.keys("rooms", "hotel")[0]
 		for from := int64(0); from < 40; from++ { // disjoint, as grants leave them
-			r.client.ZAdd(r.Context(), index, z(member(lock.Span("room", from, from+1))+"ghost"))
+			r.client.ZAdd(r.Context(), index, z(member('1', lock.Span("room", from, from+1))+"ghost"))
 		}
-		r.client.ZAdd(r.Context(), index, z("room\x001\x10"), z(member(lock.Key("room"))+"ghost"))
+		r.client.ZAdd(r.Context(), index, z("room\x001\x10"), z(member('0', lock.Key("room"))+"ghost"))
 		r.take(lock.Span("room", 0, 50), time.Hour)
 		if n := r.client.ZCard(r.Context(), index).Val(); n != 1 {
 			r.Errorf("%d members, want 1: the dead ones in the way go", n)

@@ -13,6 +13,7 @@ local function part(member, capacity)
   local p = { member = member, at = at, capacity = capacity, base = string.sub(member, 1, at) }
   p.name = string.sub(member, 1, at - 1) -- and the NUL
   p.from, p.to, p.units = extent(member, at)
+  p.key = string.byte(member, at) == KEY and slot(string.sub(member, 1, at - 2))
   return p
 end
 
@@ -44,11 +45,27 @@ local function live(p, m)
   return h
 end
 
+-- keyholder returns who holds the part's name as a key, and empties the slot
+-- of one who is dead.
+local function keyholder(p)
+  local name = string.sub(p.name, 1, -2)
+  local id = redis.call('HGET', L, slot(name))
+  if not id then return nil end
+  local ends = redis.call('ZSCORE', X, id)
+  if not ends or tonumber(ends) <= now then
+    redis.call('HDEL', L, slot(name))
+    return nil
+  end
+  return { member = p.name .. WHOLE .. id, id = id, left = tonumber(ends) - now, units = 1 }
+end
+
 -- others collects the live members of the part's name that are of another
--- kind. They cannot be compared with the part, so each counts as the whole
+-- kind, the key's among them. They cannot be compared with the part, so each counts as the whole
 -- name; they follow one another in the index, before and after its own kind.
 local function others(p, limit)
   local units, found = 0, {}
+  local key = keyholder(p)
+  if key then units, found = 1, { key } end
   local name, kind = string.sub(p.base, 1, -2), string.sub(p.base, -1)
   local function see(m)
     local h = live(p, m)

@@ -68,7 +68,6 @@ func ExampleWithPrefix() {
 	keys := client.Keys(ctx, "*").Val()
 	fmt.Println(strings.Join(keys, "\n"))
 	// Unordered output:
-	// booking:rooms:lock:{hotel 1}:i
 	// booking:rooms:lock:{hotel 1}:l
 	// booking:rooms:lock:{hotel 1}:x
 }

@@ -156,7 +156,7 @@ func TestForceNeedsNoTokenAndReturnsTheHold(t *testing.T) {
 func TestReleaseRemovesWhateverIsLeft(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		c, _ := r.take(lock.All(lock.Key("a"), lock.Span("b", 1, 2), lock.Key("c")), time.Hour)
-		r.client.ZRem(r.Context(), r.keys("rooms", "hotel")[0], member(lock.Span("b", 1, 2))+c.ID)
+		r.client.ZRem(r.Context(), r.keys("rooms", "hotel")[0], member('1', lock.Span("b", 1, 2))+c.ID)
 		if s := r.release(c.Ticket); s != lock.Granted {
 			r.Errorf("status %d, want granted", s)
 		}

@@ -17,8 +17,9 @@ import (
 // fence; q.Limit of them at most, if that is positive.
 //
 // It takes a round trip for each 256 parts held of the names asked for. All
-// of a group is listed as it comes in and stops with the loop; what overlaps
-// a resource is sorted first. It is no snapshot: a hold that comes or goes
+// of a group is listed as it comes in and stops with the loop, except that its
+// keys, which Redis has in no order, are read first, in a round trip for each
+// 256 fields of the ledger; what overlaps a resource is sorted first. It is no snapshot: a hold that comes or goes
 // meanwhile may be in it or not. An error ends it.
 func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
 	return func(yield func(lock.Hold, error) bool) {
@@ -27,12 +28,12 @@ func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, er
 			all: q.Resource.Name() == "", seen: make(map[string]struct{}),
 		}
 		if l.all {
-			_ = l.walk(ctx, "-", "+", "") && l.flush()
+			_ = l.walk(ctx, "0", "+", "", "") && l.flush() && l.send(l.sole)
 			return
 		}
 		for p := range q.Resource.Parts() {
 			name := p.Name() + "\x00"
-			if !l.walk(ctx, "["+name, "("+name+"\xff", string(appendExtent(nil, p))) {
+			if !l.walk(ctx, "["+name, "("+name+"\xff", string(appendExtent(nil, digit(p), p)), p.Name()) {
 				return
 			}
 		}
@@ -49,21 +50,28 @@ type listing struct {
 	all     bool                // of the group
 	seen    map[string]struct{} // holds that may be met again
 	waiting []lock.Hold         // to be sorted
+	sole    []lock.Hold         // keys of all names, sorted, not yielded yet
 }
 
-// walk collects the holds between two places of the index.
-func (l *listing) walk(ctx context.Context, from, to, wanted string) bool {
+// walk collects the holds between two places of the index, and before them
+// the key of a name, or of all names, when from is a cursor.
+func (l *listing) walk(ctx context.Context, from, to, wanted, name string) bool {
 	for from != "" {
-		answer, err := l.store.caller.Run(ctx, holdsScript, l.keys, from, to, pageSize, wanted)
+		answer, err := l.store.caller.Run(ctx, holdsScript, l.keys, from, to, pageSize, wanted, name)
 		if err != nil {
 			return l.fail(err)
 		}
 		r := open(answer)
 		r.clock()
-		from = next[string](r)
-		if from != "" {
-			from = "(" + from
+		at := next[string](r)
+		keys := from[0] >= '0' && from[0] <= '9'
+		switch {
+		case !keys && at != "":
+			at = "(" + at
+		case keys && at == "0":
+			at = "-" // that was the last of them
 		}
+		from, name = at, ""
 		for r.more() {
 			one := r.list()
 			place, _, err := splitMember(next[string](one))
@@ -72,9 +80,15 @@ func (l *listing) walk(ctx context.Context, from, to, wanted string) bool {
 			}
 			hold, readable := one.hold(place)
 			r.join(one)
-			if !l.add(hold, readable) {
+			if _, again := l.seen[hold.ID]; keys && !again {
+				l.seen[hold.ID] = struct{}{} // a cursor may meet it again
+				l.sole = append(l.sole, hold)
+			} else if !keys && !l.add(hold, readable) {
 				return false
 			}
+		}
+		if keys && from == "-" {
+			slices.SortFunc(l.sole, compareHolds)
 		}
 		if err := r.err(); err != nil {
 			return l.fail(err)
@@ -107,19 +121,34 @@ func single(r lock.Resource) bool {
 	return n == 1
 }
 
-// flush yields what waits, sorted.
+// flush yields what waits, sorted, and the keys that come before it.
 func (l *listing) flush() bool {
-	slices.SortFunc(l.waiting, func(a, b lock.Hold) int {
-		return cmp.Or(comparePlace(a.Resource, b.Resource), cmp.Compare(a.Fence, b.Fence))
-	})
-	for _, h := range l.waiting {
+	slices.SortFunc(l.waiting, compareHolds)
+	if len(l.waiting) > 0 {
+		n, _ := slices.BinarySearchFunc(l.sole, l.waiting[0], compareHolds)
+		before := l.sole[:n]
+		l.sole = l.sole[n:]
+		if !l.send(before) {
+			return false
+		}
+	}
+	waiting := l.waiting
+	l.waiting = l.waiting[:0]
+	return l.send(waiting)
+}
+
+func (l *listing) send(holds []lock.Hold) bool {
+	for _, h := range holds {
 		l.left--
 		if !l.yield(h, nil) || l.left == 0 {
 			return false
 		}
 	}
-	l.waiting = l.waiting[:0]
 	return true
+}
+
+func compareHolds(a, b lock.Hold) int {
+	return cmp.Or(comparePlace(a.Resource, b.Resource), cmp.Compare(a.Fence, b.Fence))
 }
 
 func (l *listing) fail(err error) bool {

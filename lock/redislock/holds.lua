@@ -1,28 +1,49 @@
 -- SPDX-License-Identifier: MIT
 --
--- Purpose: one page of the live holds of a group, in the order of the index.
--- It changes nothing.
+-- Purpose: one page of the live holds of a group. It changes nothing.
 --
 -- KEYS   as in head.lua
--- ARGV   1 where to begin and 2 where to end, as ZRANGEBYLEX has it
---        3 how many members to look at  4 an extent to overlap, or ""; members
---        of another kind overlap it, too
--- Reply  {now, last member looked at or "", {member, id, ms left, record}, …},
---        each hold once
+-- ARGV   1 where to begin: a cursor for the keys, in no order, or for all else
+--        a bound as ZRANGEBYLEX has it, in the order of the index
+--        2 where to end, likewise  3 how many members to look at  4 an extent
+--        to overlap, or ""; members of another kind overlap it, too  5 a name
+--        whose key is to be added, or ""
+-- Reply  {now, next cursor or last member looked at or "", {member, id,
+--        ms left, record}, …}
 -- Cost   O(log N + members looked at)
 
-local min, max, page, wanted = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if #KEYS ~= 5 or not wanted then
+local min, max, page, wanted, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if #KEYS ~= 5 or not name then
   return redis.error_reply('ERR malformed query')
 end
 
 local now = clock()
+local reply = { now, '' }
+
+local function add(m, id)
+  local score = redis.call('ZSCORE', X, id)
+  if score and tonumber(score) > now then
+    table.insert(reply, { m, id, tonumber(score) - now, public(id) })
+  end
+end
+
+if tonumber(min) then
+  local found = redis.call('HSCAN', L, min, 'MATCH', '=*', 'COUNT', page)
+  reply[2] = found[1]
+  for k = 1, #found[2], 2 do
+    add(string.sub(found[2][k], 2) .. '\0' .. WHOLE, found[2][k + 1])
+  end
+  return reply
+end
+
+local key = name ~= '' and redis.call('HGET', L, slot(name))
+if key then add(name .. '\0' .. WHOLE, key) end
 local kind, from, to = string.sub(wanted, 1, 1)
 if wanted ~= '' then
   from, to = extent(wanted, 1)
 end
 local members = redis.call('ZRANGEBYLEX', I, min, max, 'LIMIT', '0', page)
-local reply, seen = { now, members[#members] or '' }, {}
+reply[2] = members[#members] or ''
 for _, m in ipairs(members) do
   local at = (string.find(m, '\0', 1, true) or 0) + 1
   local overlaps = true
@@ -30,11 +51,6 @@ for _, m in ipairs(members) do
     local f, t = extent(m, at)
     overlaps = f < to and from < t
   end
-  local id = string.sub(m, at + EXTENT)
-  local score = overlaps and not seen[id] and redis.call('ZSCORE', X, id)
-  if score and tonumber(score) > now then
-    seen[id] = true
-    table.insert(reply, { m, id, tonumber(score) - now, public(id) })
-  end
+  if overlaps then add(m, string.sub(m, at + EXTENT)) end
 end
 return reply

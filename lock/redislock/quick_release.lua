@@ -1,29 +1,39 @@
 -- SPDX-License-Identifier: MIT
 --
--- Purpose: releases the most frequent hold, of one part and by its token, in
--- seven calls. Whatever else there may be to do, release.lua does, which
--- follows this.
+-- Purpose: releases the most frequent hold, of one part and by its token.
+-- Whatever else there may be to do, release.lua does, which follows this, and
+-- now and then this too, to clean up.
 --
 -- KEYS   as in head.lua
 -- ARGV   as in release.lua
--- Reply  as in release.lua
--- Cost   O(log N)
+-- Reply  0, released; or as in release.lua
+-- Cost   O(log N), in six calls for a key
 
 if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
-  local id, token = ARGV[1], ARGV[2]
-  local known = redis.call('HMGET', L, id, '#spans', '#queue')
-  local record, begin = known[1], '1' .. text(#token) .. ':' .. token .. '1,'
-  if record and string.sub(record, 1, #begin) == begin and not known[2] and not known[3] then
-    local now, us = clock()
+  local id, begin = ARGV[1], '1' .. #ARGV[2] .. ':' .. ARGV[2] .. '1,'
+  local known = redis.call('HMGET', L, id, '#queue', '#spans')
+  local record = known[1]
+  if record and not known[2] and not known[3] and string.sub(record, 1, #begin) == begin then
+    local t = redis.call('TIME')
+    local now = math.floor(t[1] * 1000 + t[2] / 1000)
     local score = redis.call('ZSCORE', X, id)
     local colon = string.find(record, ':', #begin, true)
     local length = colon and tonumber(string.sub(record, #begin + 1, colon - 1))
-    if length and score and tonumber(score) > now then
+    if length and score and tonumber(score) > now and t[2] % 32 > 0 then
       local name = string.sub(record, colon + 1, colon + length)
-      redis.call('HDEL', L, id)
-      redis.call('ZREM', I, name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id)
-      remember(id, 0, now, us)
-      return { 0 }
+      local extent = string.sub(record, colon + length + 1, colon + length + EXTENT)
+      if string.byte(extent) == KEY then
+        redis.call('HDEL', L, id, '=' .. name)
+      else
+        redis.call('HDEL', L, id)
+        redis.call('ZREM', I, name .. '\0' .. extent .. id)
+      end
+      redis.call('ZADD', X, string.format('%.0f', 4 * now - 2 ^ 50), id) -- as in remember
+      if redis.call('ZCOUNT', X, '0', '+inf') == 0 then
+        redis.call('PEXPIRE', X, '5000')
+        redis.call('HDEL', L, '#until')
+      end
+      return 0
     end
   end
 end

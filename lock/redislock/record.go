@@ -21,13 +21,17 @@ const (
 	version = "1"
 	offset  = 1 << 52         // makes bounds positive, so that their bytes sort as they do
 	bound   = 7               // bytes of a bound
+	sole    = '='             // the kind of a key that has its name for itself
 	extent  = 1 + 2*bound + 4 // bytes of kind, from, to, units
 )
 
+// digit is how the format writes the kind of a part, unless it is a lone key.
+func digit(r lock.Resource) byte { return '0' + byte(r.Kind()) }
+
 // appendExtent appends the kind, bounds and units of a single part.
-func appendExtent(b []byte, r lock.Resource) []byte {
+func appendExtent(b []byte, kind byte, r lock.Resource) []byte {
 	from, to := r.Bounds()
-	b = append(b, '0'+byte(r.Kind()))
+	b = append(b, kind)
 	b = appendBound(b, from)
 	b = appendBound(b, to)
 	return binary.BigEndian.AppendUint32(b, uint32(r.Size()))
@@ -40,11 +44,11 @@ func appendBound(b []byte, n int64) []byte {
 }
 
 // member is a part's place in the index, without the id of its hold.
-func member(r lock.Resource) string {
+func member(kind byte, r lock.Resource) string {
 	b := make([]byte, 0, len(r.Name())+1+extent)
 	b = append(b, r.Name()...)
 	b = append(b, 0)
-	return string(appendExtent(b, r))
+	return string(appendExtent(b, kind, r))
 }
 
 // splitMember takes a member with its id apart. Names have no NUL.
@@ -60,6 +64,9 @@ func splitMember(m string) (r lock.Resource, id string, err error) {
 // resource is a part from its name and extent.
 func resource(name, ext string) (lock.Resource, error) {
 	kind := ext[0] - '0'
+	if ext[0] == sole {
+		kind = byte(lock.Whole)
+	}
 	from, to := readBound(ext[1:1+bound]), readBound(ext[1+bound:1+2*bound])
 	units := binary.BigEndian.Uint32([]byte(ext[1+2*bound:]))
 	if kind > 9 || units > math.MaxInt32 {
@@ -77,18 +84,25 @@ func readBound(b string) int64 {
 }
 
 // head is the first piece of a claim's record, tail the last; acquire.lua
-// puts the token into it and between them what only the server knows.
-func head(parts []lock.Resource) string {
-	b := appendNumber([]byte(version), len(parts))
-	for _, p := range parts {
+// puts between them what only the server knows. kind is that of the first
+// part.
+func head(token string, kind byte, parts []lock.Resource) string {
+	b := make([]byte, 0, 2*len(token)+len(parts)*(extent+24))
+	b = appendField(append(b, version...), token)
+	b = appendNumber(b, len(parts))
+	for i, p := range parts {
+		if i > 0 {
+			kind = digit(p)
+		}
 		b = appendField(b, p.Name())
-		b = appendExtent(b, p)
+		b = appendExtent(b, kind, p)
 	}
 	return string(b)
 }
 
 func tail(c lock.Claim) string {
-	b := appendField(nil, c.Holder)
+	b := make([]byte, 0, len(c.Holder)+len(c.Reason)+8)
+	b = appendField(b, c.Holder)
 	b = appendField(b, c.Reason)
 	b = appendNumber(b, len(c.Details))
 	for _, k := range slices.Sorted(maps.Keys(c.Details)) {
@@ -126,9 +140,9 @@ func decode(record string) (lock.Hold, error) {
 			break
 		}
 	}
-	h := lock.Hold{Fence: uint64(r.number())}
-	lag, _ := r.number(), r.number() // the second is the latest end, which only the scripts need
-	h.AcquiredAt = time.UnixMilli(int64(h.Fence/1000) - lag).UTC()
+	var h lock.Hold
+	r.stamp(&h)
+	r.number() // the latest end, which only the scripts need
 	h.Extensions = int(min(r.number(), math.MaxInt32))
 	r.field() // the last batch that extended it
 	h.Holder, h.Reason = r.field(), r.field()
@@ -190,6 +204,13 @@ func (r *reader) take(n int64) string {
 	taken := r.rest[:n]
 	r.rest = r.rest[n:]
 	return taken
+}
+
+// stamp is what the server adds to a hold: its fence, and how far that is
+// ahead of the time.
+func (r *reader) stamp(h *lock.Hold) {
+	h.Fence = uint64(r.number())
+	h.AcquiredAt = time.UnixMilli(int64(h.Fence/1000) - r.number()).UTC()
 }
 
 func (r *reader) field() string { return r.take(r.prefix(":")) }

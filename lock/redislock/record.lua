@@ -7,6 +7,46 @@
 
 local UNTOLD = 1024 -- how many untold holds a group keeps
 
+-- WHOLE is the extent of a key: from -2^52 to 2^52, one unit.
+local WHOLE = '=' .. string.rep('\0', 7) .. '\32' .. string.rep('\0', 9) .. '\1'
+
+-- text is the only way from a number to a string: Lua's own has 14 digits.
+local function text(n)
+  return string.format('%.0f', n)
+end
+
+-- clock returns the server's time in milliseconds and in microseconds.
+local function clock()
+  local t = redis.call('TIME')
+  local us = tonumber(t[1]) * 1000000 + tonumber(t[2])
+  return math.floor(us / 1000), us
+end
+
+-- ending is the score in X of a hold that was released (how is 0), or so
+-- without its token (1), or a claim given up (2). It is negative, so that
+-- nothing takes it for a live one, and rises with the time.
+local function ending(at, how)
+  return 4 * at + how - 2 ^ 50
+end
+
+-- rest lets an idle group go: when nothing in X is to expire any more, it
+-- needs to live no longer than what else is in it, and the next grant has to
+-- see to that again.
+local function rest()
+  if redis.call('ZCOUNT', X, '0', '+inf') > 0 then return end
+  redis.call('PEXPIRE', X, text(MEMORY))
+  redis.call('HDEL', L, '#until')
+end
+
+-- remember notes an ending, and forgets some old ones. With nothing else in it
+-- the key goes by itself.
+local function remember(id, how, now)
+  redis.call('ZADD', X, text(ending(now, how)), id)
+  local old = redis.call('ZRANGEBYSCORE', X, '-inf', text(ending(now - MEMORY, 2)), 'LIMIT', '0', '256')
+  if #old > 0 then redis.call('ZREM', X, unpack(old)) end
+  rest()
+end
+
 -- extent reads an extent that begins at byte p of s. Its numbers are big
 -- endian and at most 2^53, so a double keeps them exactly. A member cut short
 -- by somebody else reads as far too long, and so is met and removed.
@@ -78,12 +118,25 @@ end
 -- keep lets the keys live until a hold that has left ms to go has ended and
 -- its end has been told, which may take a week. Slack saves most of the calls.
 local function keep(now, left)
-  if math.min(redis.call('PTTL', X), redis.call('PTTL', I)) >= left + WEEK then return end
+  local index = redis.call('PTTL', I)
+  if redis.call('HEXISTS', L, '#until') == 1 and redis.call('PTTL', X) >= left + WEEK
+    and (index == -2 or index >= left + WEEK) -- there may be none
+  then
+    return
+  end
   local to = text(math.max(now + left + WEEK + HOUR, tonumber(redis.call('HGET', L, '#until') or '0') or 0))
   redis.call('HSET', L, '#until', to)
   redis.call('PEXPIREAT', I, to)
   redis.call('PEXPIREAT', L, to)
   redis.call('PEXPIREAT', X, to)
+end
+
+-- bound notes a time before which no hold expires. It need not be exact: it
+-- may lag behind, but never be ahead, so that who sees it in the future knows
+-- that there is nothing to sweep. Extending moves deadlines on only.
+local function bound()
+  local first = redis.call('ZRANGEBYSCORE', X, '0', '+inf', 'WITHSCORES', 'LIMIT', '0', '1')
+  if first[2] then redis.call('HSET', L, '#due', first[2]) end
 end
 
 -- measure notes the longest span of a name and kind.
@@ -93,11 +146,22 @@ local function measure(base, span)
   end
 end
 
--- unindex takes members out of the index, those that are still there, and
--- forgets the longest span of what nobody uses any more.
+-- slot is the field of the ledger for who holds a name as a key.
+local function slot(name)
+  return '=' .. name
+end
+
+-- unindex takes members out of the index, or of their slots, those that are
+-- still there, and forgets the longest span of what nobody uses any more.
 local function unindex(members, id)
   for _, m in ipairs(members) do
-    redis.call('ZREM', I, m)
+    local at = #m - #id - EXTENT + 1
+    local field = string.byte(m, at) == KEY and slot(string.sub(m, 1, at - 2))
+    if not field then
+      redis.call('ZREM', I, m)
+    elseif redis.call('HGET', L, field) == id then
+      redis.call('HDEL', L, field)
+    end
   end
   if redis.call('HEXISTS', L, '#spans') == 0 then return end
   for _, m in ipairs(members) do
@@ -144,6 +208,7 @@ local function sweep(now, limit)
     redis.call('ZREM', U, id)
     redis.call('HDEL', L, id)
   end
+  rest()
   return found
 end
 

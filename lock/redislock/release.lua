@@ -21,7 +21,7 @@ end
 local score = tonumber(redis.call('ZSCORE', X, id) or nil)
 if not score and giveup == '1' then
   redis.call('ZREM', X, '') -- as in extend.lua
-  remember(id, 2, now, us)
+  remember(id, 2, now)
   if redis.call('ZSCORE', Q, id) then
     leave(id)
     wake()
@@ -35,10 +35,10 @@ if not force and (not hold or hold.token ~= token) then return { 3 } end
 redis.call('HDEL', L, id)
 if hold then unindex(hold.members, id) end
 if force then
-  remember(id, 1, now, us)
-  remember('!' .. token .. id, 0, now, us)
+  remember(id, 1, now)
+  remember('!' .. token .. id, 0, now)
 else
-  remember(id, 0, now, us)
+  remember(id, 0, now)
 end
 if redis.call('HEXISTS', L, '#queue') == 1 then wake() end
 return { 0, now, { id, score - now, hold and hold.public or '' } }

@@ -5,6 +5,7 @@ package redislock
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,7 +74,9 @@ func TestAReplicaAnswersErrorsAndWritesNothing(t *testing.T) {
 func (r *rig) dump() string {
 	r.Helper()
 	var b strings.Builder
-	for _, k := range r.keys("rooms", "hotel") {
+	keys := r.keys("rooms", "hotel")
+	fmt.Fprintf(&b, "%q\n", r.client.HGetAll(r.Context(), keys[1]).Val()) // in order of the fields
+	for _, k := range slices.Delete(keys, 1, 2) {
 		fmt.Fprintf(&b, "%s %q\n", k, r.client.Dump(r.Context(), k).Val())
 	}
 	return b.String()

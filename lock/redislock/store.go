@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -98,16 +99,26 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 // not known that anybody has to wait, and so there may be no inbox yet.
 func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	parts := slices.Collect(c.Resource.Parts())
-	args := []any{c.ID, c.Token, millis(c.TTL), millis(c.MaxHold), max(c.Limit, 0), head(parts), tail(c), s.inbox.way(c), millis(patience)}
-	for i, p := range parts {
+	for _, p := range parts {
 		if err := storable(p); err != nil {
 			return lock.Grant{}, err
 		}
-		capacity := 1
-		if i < len(c.Capacity) {
-			capacity = max(c.Capacity[i], 0)
+	}
+	kind := digit(parts[0])
+	if len(parts) == 1 && parts[0].Kind() == lock.Whole && parts[0].Size() == 1 && capacity(c, 0) == 1 {
+		kind = sole
+	}
+	ttl, longest := millis(c.TTL), millis(c.MaxHold)
+	if longest > 0 {
+		ttl = min(ttl, longest)
+	}
+	args := make([]any, 0, 9+2*len(parts))
+	args = append(args, c.ID, c.Token, ttl, longest, max(c.Limit, 0), head(c.Token, kind, parts), tail(c), s.inbox.way(c), millis(patience))
+	for i, p := range parts {
+		if i > 0 {
+			kind = digit(p)
 		}
-		args = append(args, member(p), min(int64(capacity), lock.MaxBound))
+		args = append(args, member(kind, p), min(int64(capacity(c, i)), lock.MaxBound))
 	}
 	answer, err := s.caller.Run(ctx, acquireScript, s.keys(c.Space, c.Group), args...)
 	var g lock.Grant
@@ -123,8 +134,19 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	return g, nil
 }
 
+// capacity is that of the name of a claim's part.
+func capacity(c lock.Claim, part int) int {
+	if part >= len(c.Capacity) {
+		return 1
+	}
+	return max(c.Capacity[part], 0)
+}
+
 // granted reads the answer to a claim.
 func granted(answer any, c lock.Claim, parts []lock.Resource) (lock.Grant, error) {
+	if stamp, quick := answer.(string); quick {
+		return stamped(stamp, c)
+	}
 	r := open(answer)
 	g := lock.Grant{Status: r.status()}
 	if g.Status == lock.Missing {
@@ -143,6 +165,23 @@ func granted(answer any, c lock.Claim, parts []lock.Resource) (lock.Grant, error
 		g.Conflicts = r.conflicts(parts)
 	}
 	return g, r.err()
+}
+
+// stamped is the grant of the quick path, whose answer has only what the
+// server decided.
+func stamped(stamp string, c lock.Claim) (lock.Grant, error) {
+	r := reader{rest: stamp}
+	h := lock.Hold{ID: c.ID, Holder: c.Holder, Reason: c.Reason, Resource: c.Resource, Details: maps.Clone(c.Details)}
+	r.stamp(&h)
+	if r.bad || r.rest != "" {
+		return lock.Grant{}, errMalformed
+	}
+	h.Left = time.Duration(millis(c.TTL)) * time.Millisecond
+	if c.MaxHold > 0 {
+		h.Left = min(h.Left, time.Duration(millis(c.MaxHold))*time.Millisecond)
+	}
+	h.ExpiresAt = h.AcquiredAt.Add(h.Left)
+	return lock.Grant{Hold: h}, nil
 }
 
 // storable refuses what the format cannot hold. A [lock.Manager] never sends
@@ -242,6 +281,9 @@ func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) 
 	answer, err := s.caller.Run(ctx, releaseScript, s.keys(k.Space, k.Group), k.ID, k.Token, k.Force, k.Fence == 0 && !k.Force)
 	if err != nil {
 		return lock.Grant{}, fmt.Errorf("redislock: release: %w", err)
+	}
+	if answer == int64(lock.Granted) {
+		return lock.Grant{}, nil
 	}
 	r := open(answer)
 	g := lock.Grant{Status: r.status()}

@@ -25,7 +25,11 @@ func (r *rig) rewrite(id string, change func(record string) string) {
 
 // withToken is what a record begins with in the ledger.
 func withToken(c lock.Claim) string {
-	return string(appendField([]byte(version), c.Token)) + head(slices.Collect(c.Resource.Parts()))[1:]
+	kind := digit(c.Resource)
+	if c.Resource.Kind() == lock.Whole {
+		kind = sole
+	}
+	return head(c.Token, kind, slices.Collect(c.Resource.Parts()))
 }
 
 // newer makes a record of the next version: the same head, another body.
