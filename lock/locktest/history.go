@@ -26,7 +26,7 @@ func randomHistories(b *bench) {
 	for seed := range uint64(seeds) {
 		h := &history{
 			bench: b, rnd: rand.New(rand.NewPCG(seed, 1)), spent: make(map[string]bool),
-			model: &model{ended: make(map[string]ending), capacity: map[string]int{"a": 1, "b": 1, "double": 3, "hall": 10}},
+			model: &model{ended: make(map[string]ending), capacity: map[string]int{"a": 1, "b": 1, "c": 1, "double": 3, "hall": 10}},
 		}
 		b.space = fmt.Sprintf("%s-%d", b.space, seed)
 		for range b.steps / seeds {
@@ -85,13 +85,13 @@ func (h *history) pass() {
 }
 
 func (h *history) anyPart() lock.Resource {
-	name := []string{"a", "b", "double", "hall"}[h.rnd.IntN(4)]
+	name := []string{"a", "b", "c", "double", "hall"}[h.rnd.IntN(5)]
 	from := int64(h.rnd.IntN(30) - 15)
 	to := from + 1 + int64(h.rnd.IntN(6))
 	midnight := time.Date(2026, 12, 12, 0, 0, 0, 0, time.UTC)
 	var r lock.Resource
-	switch h.rnd.IntN(12) {
-	case 0:
+	switch h.rnd.IntN(14) {
+	case 0, 12, 13:
 		r = lock.Key(name)
 	case 1, 2:
 		r = lock.Nights(name, midnight.AddDate(0, 0, int(from)), midnight.AddDate(0, 0, int(to)))

@@ -3,12 +3,11 @@
 -- Purpose: grants every part of a claim or none.
 --
 -- KEYS   as in head.lua
--- ARGV   1 id  2 token  3 ttl in ms, no more than  4 longest hold in ms,
---        0 = no limit  5 how many conflicts to name  6 first piece of the
---        record and 7 the last  8 how to wait: "" not at all, "?" not yet but
---        in turn, or a channel as in queue.lua  9 ms that a place in the queue
---        lasts; then for each part: 10 its member without the id  11 its
---        capacity
+-- ARGV   1 id  2 ttl in ms, no more than  3 longest hold in ms, 0 = no limit
+--        4 how many conflicts to name  5 first piece of the record and 6 the
+--        last  7 how to wait: "" not at all, "?" not yet but in turn, or a
+--        channel as in queue.lua; then for each part: 8 its member without the
+--        id  9 its capacity
 -- Reply  {3}: the claim was given up, or its hold released, or
 --        {0, now, expired, {id, ms left, record}}, granted, or granted before
 --        {1, now, expired, ms until it is worth another try, place in the
@@ -27,16 +26,16 @@ local function count(s)
   return n and n >= 0 and n == math.floor(n) and n or nil
 end
 
-local id, token, head, tail = ARGV[1], ARGV[2], ARGV[6], ARGV[7]
-local ttl, longest, limit = count(ARGV[3]), count(ARGV[4]), count(ARGV[5])
-local way, patience = ARGV[8], count(ARGV[9])
+local id, head, tail, way = ARGV[1], ARGV[5], ARGV[6], ARGV[7]
+local ttl, longest, limit = count(ARGV[2]), count(ARGV[3]), count(ARGV[4])
+local token = head and field(head, 2)
 local parts = {}
-for a = 10, #ARGV, 2 do
+for a = 8, #ARGV, 2 do
   local p = part(ARGV[a], count(ARGV[a + 1]))
   if not p then return redis.error_reply('ERR malformed part of a claim') end
   table.insert(parts, p)
 end
-if #KEYS ~= 5 or not (ttl and longest and limit and patience and field(head, 2)) or #parts == 0 then
+if #KEYS ~= 5 or not (ttl and longest and limit and token) or #parts == 0 then
   return redis.error_reply('ERR malformed claim')
 end
 
@@ -59,7 +58,7 @@ local retry, named = obstacles(parts, limit)
 local first = queued and way ~= '' and ahead(id, parts)
 if retry or first then
   local place = 0
-  if #way > 1 then place = enqueue(id, way, patience, parts) end
+  if #way > 1 then place = enqueue(id, way, parts) end
   if #expired > 0 then wake() end
   return { 1, now, expired, first or retry, place, named }
 end

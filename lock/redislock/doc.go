@@ -60,7 +60,7 @@
 //	          ┌────────────────────────────────────────────────────────────────┐
 //	 i  ZSET  │ index: name NUL kind from to units id                 (score 0) │ who holds what
 //	 x  ZSET  │ expiry: id   (score: ms since 1970, < 0 for what was released) │ until when
-//	 l  HASH  │ ledger: id → record, and # → what is known of the group        │ the rest
+//	 l  HASH  │ ledger: id → record, =name → id, # → what is known of the group │ the rest
 //	 u  ZSET  │ untold: id of an expired hold                   (score as in x) │ not recorded yet
 //	 q  ZSET  │ queue: id of a claim                  (score: in order of arrival) │ who waits
 //	          └────────────────────────────────────────────────────────────────┘
@@ -69,16 +69,20 @@
 // three "{", "}" and "%" are written as %7B, %7D and %25, and the empty group
 // as %.
 //
-// A hold has one member in the index for each part. Names have no NUL, and
+// A key alone in its claim, of a name with a capacity of one, has the name for
+// itself: its id is in the ledger under "=" and the name. That is its slot. Any
+// other hold has one member in the index for each part. A claim looks at both,
+// so keys and spans of a name exclude each other. Names have no NUL, and
 // what follows has a fixed length up to the id: kind is a digit (see
 // [lock.Kind]), from and to are 7 bytes each, big endian, 2^52 added, units
 // are 4 bytes. So the order of the bytes, by which Redis sorts, is that of
-// names, kinds and bounds. A member counts only while x has its id with a
-// score in the future: the index may lag behind, never the answer.
+// names, kinds and bounds. A member, or a slot, counts only while x has its
+// id with a score in the future: they may lag behind, never the answer.
 //
 // Fields of the ledger that begin with # are of the group: #fence is the last
-// one given, #until the time at which i, l and x go by themselves, #span and a
-// name, NUL and kind the longest span of it where capacity was not 1, #spans how
+// one given, #until the time at which i, l and x go by themselves, or absent
+// when nothing is to expire, #due a time before which nothing expires, #span and
+// a name, NUL and kind the longest span of it where capacity was not 1, #spans how
 // many of those there are, #queue says that the queue is not empty, and #wait
 // and an id what is known of that waiter, as written in queue.lua.
 //
@@ -97,9 +101,9 @@
 //	body    = fence lag ends extensions nonce holder reason count (key value)…
 //
 // Version is one character, "1" for this one. Kind, from, to and units are as
-// in the index. Other numbers are decimal digits and a comma, texts their
-// length, a colon and their bytes; nothing in front of the comma or colon
-// means 0. Lag is how many milliseconds the hold was acquired before the time
+// in the index, but for the kind of a key with a slot, which is "=". Other
+// numbers are decimal digits and a comma, texts their length, a colon and their
+// bytes; nothing in front of the comma or colon means 0. Lag is how many milliseconds the hold was acquired before the time
 // of its fence, which is in microseconds; ends is when MaxHold is used up, in
 // milliseconds, 0 = never; nonce is that of the last counted extension. The
 // token never leaves the server.

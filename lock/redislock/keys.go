@@ -25,12 +25,23 @@ func tag(group string) string {
 	return unbraced.Replace(group)
 }
 
-// keys returns all keys of a group.
+// groupKeys are the keys of one group.
+type groupKeys struct {
+	space, group string
+	keys         []string
+}
+
+// keys returns all keys of a group. They must not be changed. Those of the
+// group asked for last are kept: most programs have one.
 func (s *Store) keys(space, group string) []string {
+	if last := s.last.Load(); last != nil && last.group == group && last.space == space {
+		return last.keys
+	}
 	base := s.prefix + ":" + unbraced.Replace(space) + ":lock:{" + tag(group) + "}:"
 	keys := make([]string, len(letters))
 	for i, letter := range letters {
 		keys[i] = base + letter
 	}
+	s.last.Store(&groupKeys{space, group, keys})
 	return keys
 }

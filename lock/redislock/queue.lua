@@ -10,6 +10,8 @@
 --
 -- KEYS  as in head.lua
 
+local PATIENCE = 3000 -- how long a place lasts, in ms
+
 local function leave(id)
   if redis.call('ZREM', Q, id) == 1 then
     redis.call('HDEL', L, '#wait' .. id)
@@ -18,10 +20,10 @@ local function leave(id)
 end
 
 -- enqueue gives a waiter its place, or keeps it, and returns it.
-local function enqueue(id, channel, patience, parts)
+local function enqueue(id, channel, parts)
   local last = redis.call('ZREVRANGE', Q, '0', '0', 'WITHSCORES')
   redis.call('ZADD', Q, 'NX', text(math.max(us, (tonumber(last[2] or '0') or 0) + 1)), id)
-  local record = { text(now + patience) .. ',' .. text(#channel) .. ':' .. channel }
+  local record = { text(now + PATIENCE) .. ',' .. text(#channel) .. ':' .. channel }
   for _, p in ipairs(parts) do
     table.insert(record, text(#p.member) .. ':' .. p.member .. text(p.capacity) .. ',')
   end

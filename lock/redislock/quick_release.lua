@@ -29,8 +29,8 @@ if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
         redis.call('ZREM', I, name .. '\0' .. extent .. id)
       end
       redis.call('ZADD', X, string.format('%.0f', 4 * now - 2 ^ 50), id) -- as in remember
-      if redis.call('ZCOUNT', X, '0', '+inf') == 0 then
-        redis.call('PEXPIRE', X, '5000')
+      if redis.call('HLEN', L) <= 3 and redis.call('ZCOUNT', X, '0', '+inf') == 0 then
+        redis.call('PEXPIRE', X, '5000') -- as in rest: no records, so this may have been the last
         redis.call('HDEL', L, '#until')
       end
       return 0

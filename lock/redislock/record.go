@@ -105,6 +105,9 @@ func tail(c lock.Claim) string {
 	b = appendField(b, c.Holder)
 	b = appendField(b, c.Reason)
 	b = appendNumber(b, len(c.Details))
+	if len(c.Details) == 0 {
+		return string(b)
+	}
 	for _, k := range slices.Sorted(maps.Keys(c.Details)) {
 		b = appendField(b, k)
 		b = appendField(b, c.Details[k])

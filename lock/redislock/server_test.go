@@ -74,7 +74,7 @@ func TestAReplicaAnswersErrorsAndWritesNothing(t *testing.T) {
 func (r *rig) dump() string {
 	r.Helper()
 	var b strings.Builder
-	keys := r.keys("rooms", "hotel")
+	keys := slices.Clone(r.keys("rooms", "hotel"))
 	fmt.Fprintf(&b, "%q\n", r.client.HGetAll(r.Context(), keys[1]).Val()) // in order of the fields
 	for _, k := range slices.Delete(keys, 1, 2) {
 		fmt.Fprintf(&b, "%s %q\n", k, r.client.Dump(r.Context(), k).Val())

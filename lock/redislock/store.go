@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -65,6 +66,7 @@ type Store struct {
 	caller *rediscall.Caller
 	prefix string
 	inbox  *inbox
+	last   atomic.Pointer[groupKeys]
 }
 
 var _ lock.Store = (*Store)(nil)
@@ -112,8 +114,8 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	if longest > 0 {
 		ttl = min(ttl, longest)
 	}
-	args := make([]any, 0, 9+2*len(parts))
-	args = append(args, c.ID, c.Token, ttl, longest, max(c.Limit, 0), head(c.Token, kind, parts), tail(c), s.inbox.way(c), millis(patience))
+	args := make([]any, 0, 7+2*len(parts))
+	args = append(args, c.ID, ttl, longest, max(c.Limit, 0), head(c.Token, kind, parts), tail(c), s.inbox.way(c))
 	for i, p := range parts {
 		if i > 0 {
 			kind = digit(p)

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	patience = 3 * time.Second        // a place in the queue lasts so long after the last try
+	patience = 3 * time.Second        // a place in the queue lasts so long after the last try: PATIENCE in queue.lua
 	longest  = patience / 3           // between two tries, whatever happens
 	without  = 100 * time.Millisecond // between two tries, without an inbox
 )
