@@ -25,6 +25,9 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	defer func() { m.finish(o, err) }()
 	var want createOptions
 	for _, opt := range opts {
+		if opt == nil {
+			return nil, invalid("a nil CreateOption")
+		}
 		opt(&want)
 	}
 	if err := checkSubject(want.subject); err != nil {

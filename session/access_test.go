@@ -269,6 +269,7 @@ func TestArgumentsThatMakeNoSenseReachNoStore(t *testing.T) {
 		"Open with a NUL":              func() error { _, _, err := m.Open(ctx, session.Key{Channel: "a", Peer: "b\x00c"}, cart{}); return err },
 		"Converse without a key":       func() error { return m.Converse(ctx, session.Key{}, cart{}, nothing) },
 		"a subject too long":           func() error { _, err := m.Create(ctx, cart{}, session.ForSubject(long)); return err },
+		"a nil option":                 func() error { _, err := m.Create(ctx, cart{}, nil); return err },
 		"an empty subject":             func() error { _, err := m.DeleteSubject(ctx, ""); return err },
 		"Bind to nobody":               func() error { return m.Bind(ctx, s, "") },
 		"Bind of nothing":              func() error { return m.Bind(ctx, nil, "ann") },

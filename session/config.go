@@ -150,7 +150,7 @@ func (c Config[T]) problems(r Config[T], idle time.Duration) error {
 	refuse(c.Grace < 0 || (c.Grace > 0 && c.Grace < r.CleanupInterval), "Grace", c.Grace, "it must be at least CleanupInterval ("+r.CleanupInterval.String()+"), or expired sessions are lost before the cleanup comes")
 	refuse(c.OnCorrupt > Quarantine, "OnCorrupt", uint8(c.OnCorrupt), "there is no such policy")
 	refuse(c.WhenFull > EvictIdlest, "WhenFull", uint8(c.WhenFull), "there is no such policy")
-	refuse(c.WhenFull != Reject && c.MaxPerSubject <= 0, "WhenFull", c.WhenFull, "it needs MaxPerSubject: without a limit nothing is ever full")
+	refuse(c.WhenFull > Reject && c.WhenFull <= EvictIdlest && c.MaxPerSubject <= 0, "WhenFull", c.WhenFull, "it needs MaxPerSubject: without a limit nothing is ever full")
 	refuse(tooShort(c.Timeout), "Timeout", c.Timeout, "no store answers in less than 1ms; negative means none")
 	return errors.Join(all...)
 }

@@ -76,6 +76,21 @@ func TestNewReportsAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
+// One mistake is one problem, and a name is quoted: it may hold anything.
+func TestAProblemIsToldOnceAndItsTextQuoted(t *testing.T) {
+	for _, c := range []struct {
+		cfg  config
+		want string
+	}{
+		{config{Name: "x", WhenFull: 9}, "session: Config.WhenFull = 9: there is no such policy"},
+		{config{Name: "a\x1b[31m\nb"}, `session: Config.Name = "a\x1b[31m\nb": it contains spaces, control characters or braces`},
+	} {
+		if _, err := session.New(memsession.New(), c.cfg); err == nil || err.Error() != c.want {
+			t.Errorf("%v\nwant %s", err, c.want)
+		}
+	}
+}
+
 func TestNewNeedsAStore(t *testing.T) {
 	if _, err := session.New(nil, config{Name: "x"}); !errors.Is(err, session.ErrInvalid) {
 		t.Errorf("without a store: %v, want ErrInvalid", err)

@@ -78,7 +78,11 @@ type ConfigError struct {
 }
 
 func (e *ConfigError) Error() string {
-	return fmt.Sprintf("session: Config.%s = %v: %s", e.Field, e.Value, e.Why)
+	format := "session: Config.%s = %v: %s"
+	if _, text := e.Value.(string); text {
+		format = "session: Config.%s = %q: %s"
+	}
+	return fmt.Sprintf(format, e.Field, e.Value, e.Why)
 }
 
 // Unwrap returns [ErrInvalid].

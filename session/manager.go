@@ -39,6 +39,11 @@ func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
 	if store == nil {
 		return nil, invalid("New needs a store")
 	}
+	if v, ok := store.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
 	m := &Manager[T]{store: store, cfg: r}
 	m.stats = Stats{Interval: r.CleanupInterval, MaxSessions: r.MaxSessions}
 	m.emit(context.Background(), Event{Op: OpCreated})

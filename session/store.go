@@ -25,6 +25,8 @@ import (
 //
 // Requests and answers grow by fields. Implementations must be safe for
 // concurrent use and must not keep or hand out memory that the caller changes.
+// One that was made without what it needs may have a method Validate() error,
+// which [New] asks, so that the mistake is found there.
 type Store interface {
 	// Create inserts w, and takes w.Lease for it if that is set. It never
 	// overwrites a live record: Exists carries what is there, touched and

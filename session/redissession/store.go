@@ -30,7 +30,8 @@ type Store struct {
 var _ session.Store = (*Store)(nil)
 
 // New returns a store on client, which may be of a single server, Sentinel or
-// a Cluster, and stays the caller's. It does no I/O.
+// a Cluster, and stays the caller's. It does no I/O. Nil options are skipped; a
+// nil client is reported by [session.New].
 func New(client redis.UniversalClient, opts ...Option) *Store {
 	s := &Store{
 		caller:         rediscall.New(client),
@@ -40,9 +41,19 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 		quarantineKeep: 7 * 24 * time.Hour,
 	}
 	for _, o := range opts {
-		o(s)
+		if o != nil {
+			o(s)
+		}
 	}
 	return s
+}
+
+// Validate reports a store that was made without a client. [session.New] asks.
+func (s *Store) Validate() error {
+	if s == nil || s.caller.Client() == nil {
+		return errors.New("redissession: New needs a client")
+	}
+	return nil
 }
 
 // placed refuses a handle whose record and owner index would be in different
