@@ -81,14 +81,11 @@ func (b *bot) wire(ctx context.Context) error {
 	b.chats, err = session.New(redissession.New(rdb), session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
 		MaxSessions: 5000, Timeout: 5 * time.Second, Observer: watch,
+		OnExpire: func(ctx context.Context, e session.Expired[desk.Chat]) error { return b.desk.FollowUp(ctx, e) },
 	})
 	if err != nil {
 		return err
 	}
-	if err := b.chats.Start(); err != nil {
-		return err
-	}
-	b.closing("sessions", b.chats.Stop)
 	b.breaker, err = circuitbreaker.New(circuitbreaker.Config{
 		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: watch,
 		OpenFor: circuitbreaker.Backoff{Base: 2 * time.Second, Max: time.Minute},
@@ -106,6 +103,10 @@ func (b *bot) wire(ctx context.Context) error {
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}
+	if err := b.chats.Start(); err != nil { // from here on the desk follows up what expires
+		return err
+	}
+	b.closing("sessions", b.chats.Stop)
 	return nil
 }
 

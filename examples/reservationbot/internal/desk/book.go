@@ -202,13 +202,17 @@ const recording = 100 * time.Millisecond
 func (t *turn) record(ctx context.Context, what string, o audit.Outcome, reason string, s hotel.Stay) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
 	defer cancel()
-	_ = t.Audit.Record(ctx, audit.Event{
+	_ = t.Audit.Record(ctx, happened(what, t.guest, o, reason, s))
+}
+
+func happened(what, guest string, o audit.Outcome, reason string, s hotel.Stay) audit.Event {
+	return audit.Event{
 		Type:     what,
 		Outcome:  o,
 		Reason:   reason,
-		Actor:    audit.Entity{Type: "guest", ID: t.guest},
+		Actor:    audit.Entity{Type: "guest", ID: guest},
 		Resource: audit.Entity{Type: "room", ID: hotel.RoomName(s.Room), Name: s.Resource().String()},
-	})
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

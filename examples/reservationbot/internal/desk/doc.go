@@ -11,5 +11,6 @@
 // A booking holds its nights first, asks the PMS whether they are free, books
 // with the fence of the hold, and lets go. When the PMS does not answer, or
 // the breaker says that it will not, the guest is told so and keeps the hold:
-// "book" a little later finishes what was begun.
+// "book" a little later finishes what was begun. Who never comes back is
+// followed up when the conversation expires: see [Desk.FollowUp].
 package desk
