@@ -139,7 +139,7 @@ func table(t *testing.T, verdicts map[string]string) string {
 	var text strings.Builder
 	text.WriteString("| fault |")
 	for _, b := range breakers {
-		fmt.Fprintf(&text, " %s |", strings.TrimSpace(b.name+" "+ask(t, b.module, "{{.Version}}")))
+		fmt.Fprintf(&text, " %s |", strings.TrimSpace(b.name+" "+bench.Ask(t, b.module, "{{.Version}}")))
 	}
 	text.WriteString("\n|---|" + strings.Repeat("---|", len(breakers)) + "\n")
 	for _, f := range faults {
@@ -150,16 +150,4 @@ func table(t *testing.T, verdicts map[string]string) string {
 		text.WriteString("\n")
 	}
 	return text.String()
-}
-
-// ask returns what the go command knows of a peer.
-func ask(t *testing.T, module, format string) string {
-	if module == "" {
-		return ""
-	}
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", format, module).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(out))
 }
