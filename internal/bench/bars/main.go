@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/internal/bench"
 	"github.com/holdfast-go/holdfast/internal/bench/breakerbench"
+	"github.com/holdfast-go/holdfast/internal/bench/sessionbench"
 )
 
 // suites are all there are, by the name of what they compare.
@@ -21,6 +22,7 @@ var suites = []struct {
 	make func(testing.TB) bench.Suite
 }{
 	{"circuitbreaker", breakerbench.Suite},
+	{"session", sessionbench.Suite},
 }
 
 func main() {

@@ -105,7 +105,7 @@ func logoutDuringARequest(s *scene) string {
 // schedules plays every order that a seed gives to the steps of three requests
 // of one user, one of which logs out.
 func schedules(s *scene) string {
-	rounds := 1000
+	rounds := 400
 	if long {
 		rounds = 10_000
 	}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+// Package sessionbench compares sessions with those of scs, both in Redis, and
+// with themselves at another size. It starts the servers that it needs.
+package sessionbench
+
+import (
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/bench"
+	"github.com/holdfast-go/holdfast/internal/redistest"
+)
+
+// Sizes are how many sessions the figures are taken with.
+type sizes struct{ large, middle, small, weighed int }
+
+// Suite is the comparison. Its mix is a web application's: of 20 requests 19
+// only read, sessions end when idle, and the data has 1 KiB. One of 30 requests
+// finds that the activity has to be recorded, as when a session is used once a
+// second and TouchEvery is its default of 30 s.
+func Suite(t testing.TB) bench.Suite {
+	return suite(t, sizes{large: 1_000_000, middle: 10_000, small: 1000, weighed: 20_000})
+}
+
+func suite(t testing.TB, n sizes) bench.Suite {
+	client := redistest.Real(t).Client(t)
+	ours, theirs := newHoldfast(t, client, users), newSCS(t, client, users)
+	crowd := newCrowd(t, n)
+	return bench.Suite{
+		Name:   "session",
+		Peers:  []string{"github.com/alexedwards/scs/v2", "github.com/alexedwards/scs/goredisstore", "github.com/redis/go-redis/v9"},
+		Sample: 300 * time.Millisecond,
+		Cases: []bench.Case{
+			{Name: "holdfast, 95/5 mix, 16 goroutines", Make: ours.mix, Goroutines: 16},
+			{Name: "scs, 95/5 mix, 16 goroutines", Make: theirs.mix, Goroutines: 16},
+			{Name: "holdfast, 95/5 mix", Make: ours.mix},
+			{Name: "scs, 95/5 mix", Make: theirs.mix},
+		},
+		Bars: []bench.Bar{
+			{Slow: "scs, 95/5 mix, 16 goroutines", Fast: "holdfast, 95/5 mix, 16 goroutines", AtLeast: 2},
+		},
+		Figures: []bench.Figure{
+			{Name: "bytes appended to the AOF by the mix, of those that scs has appended", Unit: "share", AtMost: 0.15, Measure: func() (float64, error) { return appended(t) }},
+			{Name: "memory of a session of 1 KiB, of a bare key of scs", Unit: "times", AtMost: 1.35, Measure: func() (float64, error) { return weight(t, n.weighed) }},
+			{Name: "script calls of a cleanup cycle, 1 % of 10^6 sessions expired", Unit: "calls", AtMost: 100, Measure: crowd.cycleCalls},
+			{Name: "SCAN and KEYS in that cycle", Unit: "calls", AtMost: 0.5, Measure: crowd.cycleScans},
+			{Name: "its slowest script, of that at 10^4 sessions", Unit: "times", AtMost: 2, Runs: 3, Measure: crowd.cycleGrowth},
+			{Name: "server time of Count at 10^6 sessions, of that at 10^3", Unit: "times", AtMost: 3, Runs: 3, Measure: crowd.countGrowth},
+		},
+	}
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+
+package sessionbench
+
+import (
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/bench"
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// Time is .ci/bars' to judge: it needs a quiet machine. What is counted holds
+// on any.
+func TestTheSuiteRunsAndItsQuantitiesHold(t *testing.T) {
+	s := suite(t, sizes{large: 20_000, middle: 2000, small: 200, weighed: 2000})
+	s.Bars, s.Sample, s.Cases = nil, 0, s.Cases[:2]
+	for i := range s.Figures {
+		if s.Figures[i].Unit == "times" && s.Figures[i].Runs > 1 { // of server time
+			s.Figures[i].AtMost, s.Figures[i].Runs = 0, 1
+		}
+	}
+	r, err := bench.Measure(s, bench.Options{Sample: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range r.Missed() {
+		t.Error(m)
+	}
+	t.Logf("\n%s", r.Table())
+}
