@@ -13,7 +13,7 @@ import (
 )
 
 // answer is what a script said about one record: {status, record or its
-// header, touched, retry ms, evicted hashes}.
+// header, touched, retry ms, evicted hashes}, or only a record, which is Done.
 type answer struct {
 	status  session.Status
 	raw     string
@@ -36,6 +36,9 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 	reply, err := s.caller.Run(ctx, script, keys, args...)
 	if err != nil {
 		return answer{}, failed(err)
+	}
+	if raw, plain := reply.(string); plain && raw != "" {
+		return answer{status: session.Done, raw: raw}, nil
 	}
 	list, _ := reply.([]any)
 	if len(list) < 4 {
@@ -87,10 +90,10 @@ func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, qu
 	if !whole {
 		return r, nil
 	}
-	if checksum(payload) != head.crc {
+	r.Record.Payload = []byte(payload)
+	if checksum(r.Record.Payload) != head.crc {
 		return s.corrupted(ctx, h, head.rev, quarantine)
 	}
-	r.Record.Payload = []byte(payload)
 	return r, nil
 }
 

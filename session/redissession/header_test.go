@@ -184,9 +184,8 @@ func TestALaterVersionWorksOnRecordsOfThisOne(t *testing.T) {
 		created := done(t)(store.Create(t.Context(), w))
 		slot := store.slotOf(w.Space, w.Hash)
 		load := redis.NewScript(later.Replace(source("record", "load")))
-		none := leaseName{}
 		got, err := load.Run(t.Context(), client, []string{slot.expiry(), slot.record(w.Hash)},
-			w.Hash[:], 60000, 0, none[:], 0, "0", "0", 0, 1).Slice()
+			w.Hash[:], 60000, 0, "0", 0, 1).Slice()
 		if err != nil || got[0] != "done" {
 			t.Fatalf("the later load answers %q, %v", got, err)
 		}

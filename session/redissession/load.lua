@@ -4,20 +4,20 @@
 -- its lease. Neither payload nor revision are written.
 --
 -- KEYS   1 expiry index x, 2 record d
--- ARGV   1 hash, 2 idle ms (0 = do not touch), 3 touch every ms, 4 lease (8 bytes,
---        zero = none), 5 lease ms (0 = free it), 6 held ('1' = renew only),
---        7 bare ('1' = header only), 8 quarantine ms (0 = delete), 9 quarantine at most
+-- ARGV   1 hash, 2 idle ms (0 = do not touch), 3 touch every ms, 4 bare ('1' = header
+--        only), 5 quarantine ms (0 = delete), 6 quarantine at most; for a lease also
+--        7 its name (8 bytes), 8 for how many ms (0 = free it), 9 held ('1' = renew only)
 -- Reply  {status, record, touched, retry ms}; status is done, missing, lapsed,
---        leased or broken
+--        leased or broken. A record alone stands for {done, record, 0, 0}
 -- Cost   O(1) and the payload; a touch adds O(log n). A load that changes nothing
 --        replicates nothing. Taking a lease again under its name renews it.
 
-local raw = read(KEYS[2], ARGV[7] == '1' and HEADER - 1 or -1)
+local raw = read(KEYS[2], ARGV[4] == '1' and HEADER - 1 or -1)
 if raw == '' then return {'missing', '', 0, 0} end
 if not valid(raw) then
   unindex(ARGV[1], raw)
-  discard(KEYS[2], ARGV[1], tonumber(ARGV[8]), tonumber(ARGV[9]))
+  discard(KEYS[2], ARGV[1], tonumber(ARGV[5]), tonumber(ARGV[6]))
   return {'broken', '', 0, 0}
 end
 if deadline(raw) <= now then return {'lapsed', '', 0, 0} end
-return use(KEYS[2], ARGV[1], raw, tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1')
+return use(KEYS[2], ARGV[1], raw, tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[7] or NONE8, tonumber(ARGV[8] or 0), ARGV[9] == '1')

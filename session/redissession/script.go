@@ -24,13 +24,14 @@ func source(names ...string) string {
 	return text
 }
 
+// script is a script with the prelude before it.
 func script(names ...string) *redis.Script {
 	return redis.NewScript(source(append([]string{"record"}, names...)...))
 }
 
 var (
 	createScript      = script("room", "create")
-	loadScript        = script("load")
+	loadScript        = redis.NewScript(source("glance", "record", "load"))
 	saveScript        = script("save")
 	moveScript        = script("room", "move")
 	retireScript      = script("retire")

@@ -174,8 +174,9 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 		recordKeys := func(w session.Write) []string { return []string{slot.expiry(), slot.record(w.Hash)} }
 		ownerKeys := append(recordKeys(other), slot.owner(owner))
 		claimKeys := []string{slot.expiry(), slot.claims(), slot.backlog()}
-		load := func(lease leaseName, forMS int, held, bare string) []any {
-			return []any{one.Hash[:], 60000, 0, lease[:], forMS, held, bare, 0, 1}
+		load := func(every int, bare string) []any { return []any{one.Hash[:], 60000, every, bare, 0, 1} }
+		lease := func(who leaseName, forMS int, held string) []any {
+			return append(load(0, "1"), who[:], forMS, held)
 		}
 		steps := []struct {
 			name   string
@@ -185,7 +186,7 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			want   string
 		}{
 			{"count nothing", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[0 0 0 0]`},
-			{"load nothing", loadScript, recordKeys(one), func() []any { return load(none, 0, "0", "0") }, `["missing" "" 0 0]`},
+			{"load nothing", loadScript, recordKeys(one), func() []any { return load(0, "0") }, `["missing" "" 0 0]`},
 			{"save nothing", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "x", "0", 0, 1} }, `["missing" "" 0 0]`},
 			{"create", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
 			{"create again", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
@@ -196,12 +197,15 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			{"create over the limit", createScript, []string{slot.expiry(), slot.record(newHash(7)), slot.owner(owner)}, func() []any {
 				return []any{string(make([]byte, 16)), head(other, nil), "third", 0, 1, "reject", 0, 1}
 			}, `["over_limit" "" 0 0 []]`},
-			{"load and touch", loadScript, recordKeys(one), func() []any { return load(none, 0, "0", "0") }, `["done" record+5 1 0]`},
-			{"take the lease", loadScript, recordKeys(one), func() []any { return load(anna, 60000, "0", "1") }, `["done" record+0 1 0]`},
-			{"leased", loadScript, recordKeys(one), func() []any { return load(ben, 60000, "0", "1") }, `["leased" "" 0 ms]`},
+			{"load and touch", loadScript, recordKeys(one), func() []any { return load(0, "0") }, `["done" record+5 1 0]`},
+			{"load and touch, bare", loadScript, recordKeys(one), func() []any { return load(0, "1") }, `["done" record+0 1 0]`},
+			{"load unchanged", loadScript, recordKeys(one), func() []any { return load(50000, "0") }, `record+5`},
+			{"load unchanged, bare", loadScript, recordKeys(one), func() []any { return load(50000, "1") }, `["done" record+0 0 0]`},
+			{"take the lease", loadScript, recordKeys(one), func() []any { return lease(anna, 60000, "0") }, `["done" record+0 1 0]`},
+			{"leased", loadScript, recordKeys(one), func() []any { return lease(ben, 60000, "0") }, `["leased" "" 0 ms]`},
 			{"save leased", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "x", "0", 0, 1} }, `["leased" "" 0 ms]`},
-			{"free the lease", loadScript, recordKeys(one), func() []any { return load(anna, 0, "0", "1") }, `["done" record+0 1 0]`},
-			{"renew a freed lease", loadScript, recordKeys(one), func() []any { return load(anna, 60000, "1", "1") }, `["leased" "" 0 0]`},
+			{"free the lease", loadScript, recordKeys(one), func() []any { return lease(anna, 0, "0") }, `["done" record+0 1 0]`},
+			{"renew a freed lease", loadScript, recordKeys(one), func() []any { return lease(anna, 60000, "1") }, `["leased" "" 0 0]`},
 			{"save stale", saveScript, recordKeys(one), func() []any {
 				return []any{one.Hash[:], head(one, func(h *header) { h.nonce = 6 }), "x", "0", 0, 1}
 			}, `["stale" record+5 0 0]`},
