@@ -120,6 +120,12 @@
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail, with nothing changed. Touches, renewals, Delete, Claim
 //     and Settle work, so those who are in stay in and the cleanup frees memory.
+//   - That a repeated write is recognised for ever: a record remembers the nonce
+//     of its last write. When a reply was lost, and somebody else saves before
+//     the client asks again, the repetition is a conflict, or a lost lease,
+//     although the first one was carried out; an Update then applies its
+//     function once more. Clients with MaxRetries -1 answer
+//     [session.ErrUnavailable] instead.
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
 //   - That a changed header is noticed: the checksum is the payload's.

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/faultproxy"
+	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Requests and replies get lost and the server forgets its scripts, all the
+// time. What was confirmed is there. Beyond that there may be what nobody was
+// told of, and one more for a lost reply after which somebody else saved.
+func TestABadNetworkLosesNoConfirmedUpdate(t *testing.T) {
+	t.Parallel()
+	each := 40
+	if long() {
+		each = 2000
+	}
+	server := redistest.Real(t)
+	proxy := faultproxy.Start(t, server.Addr)
+	direct := server.Client(t)
+	newClient := func() *redis.Client {
+		c := redis.NewClient(&redis.Options{Addr: proxy.Addr, ContextTimeoutEnabled: true, MaxRetries: 5, PoolSize: 8})
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	managers := []*session.Manager[int]{}
+	for range 2 {
+		m, err := session.New(New(newClient()), session.Config[int]{Name: space, Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		managers = append(managers, m)
+	}
+	s, err := managers[0].Create(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	var gremlin, workers sync.WaitGroup
+	gremlin.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				return
+			case <-time.After(20 * time.Millisecond): // a few requests get through in between
+			}
+			switch i % 4 {
+			case 0, 2:
+				proxy.Lose("evalsha", 1)
+			case 1:
+				proxy.Cut() // some before the server has seen the request
+			case 3:
+				direct.ScriptFlush(t.Context())
+			}
+		}
+	})
+	var told, unknown atomic.Int64
+	add := func(n *int) error { *n++; return nil }
+	for w := range 6 {
+		workers.Go(func() {
+			for i := range each {
+				m := managers[(w+i)%len(managers)]
+				var err error
+				if w == 0 {
+					err = m.Exclusive(t.Context(), s.ID, func(_ context.Context, s *session.Session[int]) error { return add(&s.Data) })
+				} else {
+					_, err = m.Update(t.Context(), s.ID, add)
+				}
+				switch {
+				case err == nil:
+					told.Add(1)
+				case errors.Is(err, session.ErrUnavailable), errors.Is(err, session.ErrLeaseLost):
+					unknown.Add(1)
+				case errors.Is(err, session.ErrBusy), errors.Is(err, session.ErrConflict): // not carried out, and said so
+				default:
+					t.Error(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	close(over)
+	gremlin.Wait()
+	got, err := session.New(New(direct), session.Config[int]{Name: space})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, err := got.Peek(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := int64(end.Data); n < told.Load() || n > told.Load()+unknown.Load()+int64(proxy.Lost()) {
+		t.Errorf("the value is %d after %d confirmed increments and %d unknown ones, with %d replies lost", n, told.Load(), unknown.Load(), proxy.Lost())
+	}
+	if proxy.Lost() == 0 || told.Load() == 0 {
+		t.Errorf("%d replies were lost and %d increments confirmed: nothing was tried", proxy.Lost(), told.Load())
+	}
+	t.Logf("%d confirmed, %d unknown, value %d; %d replies were lost", told.Load(), unknown.Load(), end.Data, proxy.Lost())
+}
