@@ -56,7 +56,7 @@ func ExampleNew() {
 	_, err := session.New(memsession.New(), session.Config[Cart]{IdleTimeout: 2 * time.Hour, AbsoluteTimeout: time.Hour})
 	fmt.Println(err)
 	// Output:
-	// session: Config.Name = : it must be set: stores and metrics tell managers apart by it
+	// session: Config.Name = "": it must be set: stores and metrics tell managers apart by it
 	// session: Config.IdleTimeout = 2h0m0s: it is longer than AbsoluteTimeout (1h0m0s), so it would never take effect
 }
 

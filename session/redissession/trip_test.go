@@ -29,7 +29,9 @@ func (n *trips) DialHook(next redis.DialHook) redis.DialHook {
 
 func (n *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		n.commands++
+		if !greeting(cmd) {
+			n.commands++
+		}
 		n.look(cmd)
 		return next(ctx, cmd)
 	}
@@ -37,7 +39,7 @@ func (n *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (n *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if !strings.HasPrefix(cmds[0].Name(), "hello") && cmds[0].Name() != "client" { // greetings of a new connection
+		if !greeting(cmds[0]) {
 			n.pipelines++
 			for _, cmd := range cmds {
 				n.look(cmd)
@@ -46,6 +48,9 @@ func (n *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 		return next(ctx, cmds)
 	}
 }
+
+// greeting tells what a client sends when it opens a connection.
+func greeting(cmd redis.Cmder) bool { return cmd.Name() == "hello" || cmd.Name() == "client" }
 
 func (n *trips) look(cmd redis.Cmder) {
 	if name := cmd.Name(); name == "scan" || name == "keys" {
