@@ -166,17 +166,17 @@ func increments(s *scene) string {
 func afterTheDeadline(s *scene) string {
 	token := s.user()
 	for range 3*24 - 1 {
-		time.Sleep(20 * time.Minute)
+		time.Sleep(20 * time.Minute) // in the bubble
 		r := s.request(token)
 		r.set(1)
 		s.must(r.finish())
 	}
-	time.Sleep(20*time.Minute - time.Second)
+	time.Sleep(20*time.Minute - time.Second) // in the bubble
 	r := s.request(token)
 	r.set(2)
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // in the bubble
 	_ = r.finish()
-	time.Sleep(365 * 24 * time.Hour)
+	time.Sleep(365 * 24 * time.Hour) // in the bubble
 	if s.request(token).found() {
 		return "makes the session immortal"
 	}

@@ -82,5 +82,5 @@ func happened(t *testing.T, m maker, f fault) (verdict string) {
 }
 
 func TestEveryCellOfTheFeatureTableNamesWhatExists(t *testing.T) {
-	bench.Cells(t, document, []string{"../../../session", "../../../metrics", "../../integration"}, makers[1].module, "", "")
+	bench.Cells(t, document, []string{"../../../session", "../../../metrics", "../../integration"}, makers[1].module, "", "", "")
 }
