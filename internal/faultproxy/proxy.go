@@ -48,7 +48,7 @@ type Proxy struct {
 	state  fault
 	losses []loss
 	lost   int
-	conns  []*Conn // open ones, the oldest first
+	conns  []*Conn // open ones, in the order of Conns
 	closed bool
 }
 
@@ -150,7 +150,8 @@ func (p *Proxy) Lost() int {
 	return p.lost
 }
 
-// Conns returns the open connections, the oldest first.
+// Conns returns the open connections, in the order in which they reached the
+// server.
 func (p *Proxy) Conns() []*Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -154,9 +154,10 @@ func TestHeldRepliesAreToRequestsThatWentThrough(t *testing.T) {
 
 func TestOneConnectionCanBeHeldAlone(t *testing.T) {
 	p, server := echo(t)
-	a, b := dial(t, p), dial(t, p)
+	a := dial(t, p)
 	a.send("subscribe")
 	a.answer("subscribe")
+	b := dial(t, p)
 	b.send("get")
 	b.answer("get")
 	conns := p.Conns()

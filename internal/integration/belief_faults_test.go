@@ -261,7 +261,7 @@ func promoteLaggard(h *house) {
 	h.rest()
 	link.Hold(faultproxy.Replies)
 	h.rest()
-	if err := replica.Client(h).SlaveOf(h.Context(), "NO", "ONE").Err(); err != nil {
+	if err := replica.Client(h).ReplicaOf(h.Context(), "NO", "ONE").Err(); err != nil {
 		h.Error(err)
 	}
 	for _, p := range h.proxies {

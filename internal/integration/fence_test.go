@@ -61,7 +61,7 @@ func TestFencesRiseThroughAReplicaThatLags(t *testing.T) {
 			next(fmt.Sprint("the lonely master of cycle ", cycle), fenceOf(t, master.Client(t)))
 		}
 		client := replica.Client(t)
-		if err := client.SlaveOf(t.Context(), "NO", "ONE").Err(); err != nil {
+		if err := client.ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil {
 			t.Fatal(err)
 		}
 		next(fmt.Sprint("the promoted replica of cycle ", cycle), fenceOf(t, client))
