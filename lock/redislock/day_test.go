@@ -62,7 +62,7 @@ func TestADayOfRenewalsLimitsAndExpiries(t *testing.T) {
 					t.Errorf("hour %d, extension %d: %v", hour, i+1, err)
 				}
 			}
-			time.Sleep(start.Add(time.Hour).Sub(time.Now()))
+			time.Sleep(time.Until(start.Add(time.Hour)))
 			for i, l := range renewed {
 				held := time.Since(l.since)
 				switch err := l.Err(); {
