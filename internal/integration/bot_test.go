@@ -7,7 +7,6 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +33,7 @@ func realParts(t testing.TB) []string {
 	postgres := startPostgres(t)
 	return []string{
 		"-redis", redistest.Real(t).Addr,
-		"-audit", fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", postgres.port),
+		"-audit", postgres.URL("postgres"),
 	}
 }
 

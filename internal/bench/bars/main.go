@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/internal/bench"
 	"github.com/holdfast-go/holdfast/internal/bench/breakerbench"
+	"github.com/holdfast-go/holdfast/internal/bench/lockbench"
 	"github.com/holdfast-go/holdfast/internal/bench/sessionbench"
 )
 
@@ -22,6 +23,7 @@ var suites = []struct {
 	make func(testing.TB) bench.Suite
 }{
 	{"circuitbreaker", breakerbench.Suite},
+	{"lock", lockbench.Suite},
 	{"session", sessionbench.Suite},
 }
 

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+
+//go:build unix
+
+package lockbench
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/bench"
+	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/redislock"
+)
+
+// figures are the suite's quantities that are no times of a function.
+func figures(tb testing.TB, server *redistest.Server) []bench.Figure {
+	c := client(tb, server, &redis.Options{PoolSize: few})
+	list := waitingFigures(tb, c)
+	return append(list,
+		bench.Figure{Name: "server time of a range acquire, 10^5 holds against 10^3", Unit: "times", Runs: 3, AtMost: 2,
+			Measure: func() (float64, error) { return growth(tb.Context(), c) }},
+		bench.Figure{Name: "Redis memory per hold of 3 nights, 32-byte holder, 10^4 holds", Unit: "B", AtMost: 350,
+			Measure: func() (float64, error) { return memory(tb.Context(), c, nights) }},
+		bench.Figure{Name: "Redis memory per hold of a Key, 32-byte holder, 10^4 holds", Unit: "B", AtMost: 350,
+			Measure: func() (float64, error) { return memory(tb.Context(), c, lock.Key) }},
+	)
+}
+
+// fill makes holds, each of a room of its own, as a manager would.
+func fill(ctx context.Context, s *redislock.Store, from, to int, what func(string) lock.Resource) error {
+	work := make(chan int)
+	errs := make(chan error, few)
+	for range few {
+		go func() {
+			var failed error
+			for i := range work {
+				g, err := s.Acquire(ctx, lock.Claim{
+					Ticket:   lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("%016d", i), Token: fmt.Sprintf("%026d", i)},
+					Resource: what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
+				})
+				if err == nil && g.Status != lock.Granted {
+					err = fmt.Errorf("hold %d: status %d", i, g.Status)
+				}
+				if err != nil {
+					failed = err
+				}
+			}
+			errs <- failed
+		}()
+	}
+	for i := from; i < to; i++ {
+		work <- i
+	}
+	close(work)
+	var failed error
+	for range few {
+		if err := <-errs; err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// growth is how many times more of the server's time an acquire of nights
+// takes among 10^5 holds than among 10^3.
+func growth(ctx context.Context, c *redis.Client) (float64, error) {
+	s := redislock.New(c)
+	if err := c.FlushDB(ctx).Err(); err != nil {
+		return 0, err
+	}
+	var took [2]float64
+	held := 0
+	for i, size := range []int{1_000, 100_000} {
+		if err := fill(ctx, s, held, size, nights); err != nil {
+			return 0, err
+		}
+		held = size
+		var err error
+		if took[i], err = acquireTime(ctx, c, s, size); err != nil {
+			return 0, err
+		}
+	}
+	return took[1] / took[0], nil
+}
+
+// acquireTime is the server's own time of an acquire, in µs. The releases in
+// between are not counted.
+func acquireTime(ctx context.Context, c *redis.Client, s *redislock.Store, held int) (float64, error) {
+	var spent float64
+	const rounds = 2000
+	for i := range rounds {
+		t := lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("probe%dx%d", held, i), Token: "probe"}
+		if err := c.ConfigResetStat(ctx).Err(); err != nil {
+			return 0, err
+		}
+		g, err := s.Acquire(ctx, lock.Claim{Ticket: t, Resource: nights("free/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour})
+		if err != nil {
+			return 0, err
+		}
+		if g.Status != lock.Granted {
+			return 0, fmt.Errorf("acquire among %d: status %d", held, g.Status)
+		}
+		one, err := evals(ctx, c)
+		if err != nil {
+			return 0, err
+		}
+		spent += one.usec
+		t.Fence = g.Hold.Fence
+		if _, err := s.Release(ctx, t); err != nil {
+			return 0, err
+		}
+	}
+	return spent / rounds, nil
+}
+
+// memory is what a hold takes of the server's, in bytes.
+func memory(ctx context.Context, c *redis.Client, what func(string) lock.Resource) (float64, error) {
+	const holds = 10_000
+	if err := c.FlushDB(ctx).Err(); err != nil {
+		return 0, err
+	}
+	s := redislock.New(c)
+	if err := fill(ctx, s, 0, 1, what); err != nil { // the script, the keys
+		return 0, err
+	}
+	before, err := usedMemory(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	if err := fill(ctx, s, 1, holds+1, what); err != nil {
+		return 0, err
+	}
+	after, err := usedMemory(ctx, c)
+	return (after - before) / holds, err
+}
+
+func usedMemory(ctx context.Context, c *redis.Client) (float64, error) {
+	info, err := c.Info(ctx, "memory").Result()
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(info, "used_memory:")
+	return strconv.ParseFloat(strings.Fields(rest)[0], 64)
+}
+
+// spent is how often commands were called and how long the server took.
+type spent struct{ calls, usec float64 }
+
+// evals is what scripts have cost since the last CONFIG RESETSTAT.
+func evals(ctx context.Context, c *redis.Client) (spent, error) {
+	return cost(ctx, c, func(name string) bool { return strings.HasPrefix(name, "eval") })
+}
+
+// cost adds up the server's figures of the commands that count.
+func cost(ctx context.Context, c *redis.Client, counts func(name string) bool) (sum spent, err error) {
+	info, err := c.Info(ctx, "commandstats").Result()
+	for line := range strings.Lines(info) {
+		name, rest, found := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":")
+		var calls, usec float64
+		if _, bad := fmt.Sscanf(rest, "calls=%f,usec=%f", &calls, &usec); !found || bad != nil || !counts(name) {
+			continue
+		}
+		sum.calls += calls
+		sum.usec += usec
+	}
+	return sum, err
+}
