@@ -44,7 +44,7 @@ func (m *Manager) acquire(ctx context.Context, r Resource, patient bool, opts []
 	a := attempt{m: m, patient: patient, start: time.Now(), event: Event{Op: OpAcquire, Resource: r}}
 	l, err := a.run(ctx, r, opts)
 	if err != nil {
-		a.event.Took, a.event.Result, a.event.Err = time.Since(a.start), result(err), err
+		a.event.Took, a.event.Result, a.event.Err = time.Since(a.start)-a.recording, result(err), err
 		m.observe(ctx, a.event)
 		return nil, err
 	}
@@ -59,9 +59,11 @@ type attempt struct {
 	start   time.Time
 	waited  time.Duration
 	event   Event
-	wish    wish
-	claim   Claim
-	last    []Conflict // that were named
+
+	recording time.Duration // the recorder's share of the time
+	wish      wish
+	claim     Claim
+	last      []Conflict // that were named
 }
 
 func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, error) {
@@ -161,7 +163,7 @@ func (a *attempt) ask(ctx context.Context) (*Lease, error) {
 func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, error) {
 	l := a.m.newLease(a.claim.Ticket, h, sent, a.wish)
 	l.waited = a.waited
-	took := time.Since(a.start)
+	a.event.Took = time.Since(a.start)
 
 	// No longer than half of what is left: a recorder that hangs must not
 	// turn a granted lease into an expired one.
@@ -171,7 +173,7 @@ func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, 
 		return nil, err
 	}
 	e := a.event
-	e.Fence, e.Took, e.Waited = l.ticket.Fence, took, l.waited
+	e.Fence, e.Waited = l.ticket.Fence, l.waited
 	l.outbox.Put(ctx, e)
 	if !l.start() {
 		a.takeBack(ctx, l)
@@ -216,7 +218,9 @@ func (a *attempt) blocked(ctx context.Context, g Grant) error {
 		if a.patient {
 			a.m.spawn(func() { _ = a.m.trail.record(ctx, 0, e) })
 		} else {
+			began := time.Now()
 			_ = a.m.trail.record(ctx, 0, e)
+			a.recording = time.Since(began)
 		}
 	}
 	a.event.Blocked = true

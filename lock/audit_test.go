@@ -222,3 +222,22 @@ func TestEachAuditEventHasItsOccasion(t *testing.T) {
 		}
 	})
 }
+
+// A slow recorder must not look like a slow store.
+func TestTheTimeOfAnOperationIsWithoutTheRecorders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{Audit: recorderFunc(func(audit.Event) { time.Sleep(time.Second) })})
+		l := d.take(t, lock.Key("room"))
+		_, err := d.TryAcquire(t.Context(), lock.Key("room"))
+		wantErr(t, err, lock.ErrConflict)
+		conflict, _ := errors.AsType[*lock.ConflictError](err)
+		wantErr(t, l.Extend(t.Context(), 0))
+		wantErr(t, d.ForceRelease(t.Context(), conflict.Conflicts[0].Hold))
+		for _, e := range d.seen.events {
+			if e.Took != 0 {
+				t.Errorf("%s, %s: took %s", e.Op, e.Result, e.Took)
+			}
+		}
+		time.Sleep(time.Minute) // until the recorder has come back each time
+	})
+}

@@ -83,8 +83,8 @@ type Event struct {
 	Fence                   uint64
 	Blocked                 bool // the first try met a conflict, whether granted later or not
 	Attempts                int
-	Took, Waited, Held, TTL time.Duration
-	Err                     error // a [*ConflictError] names the holders
+	Took, Waited, Held, TTL time.Duration // Took is without the audit trail's time
+	Err                     error         // a [*ConflictError] names the holders
 }
 
 // Stats is a snapshot of a manager. The counters never fall.

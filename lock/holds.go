@@ -120,6 +120,7 @@ func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) erro
 	if err == nil {
 		err = m.forceRelease(ctx, h)
 	}
+	took := time.Since(start)
 	if err == nil && m.trail.recorder != nil {
 		e := entry("lock.force_released", audit.Success, h.Resource, w.holder, identity(h.ID, h.Fence), slog.String("held_by", h.Holder), given(w.details))
 		e.Reason = w.reason
@@ -127,7 +128,7 @@ func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) erro
 	}
 	m.observe(ctx, Event{
 		Op: OpForceRelease, Resource: h.Resource, ID: h.ID, Holder: w.holder, Fence: h.Fence,
-		Took: time.Since(start), Result: result(err), Err: err,
+		Took: took, Result: result(err), Err: err,
 	})
 	return err
 }

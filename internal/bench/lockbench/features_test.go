@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+
+//go:build unix
+
+package lockbench
+
+import (
+	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/bench"
+)
+
+func TestEveryCellOfTheFeatureTableNamesWhatExists(t *testing.T) {
+	bench.Cells(t, "../../../docs/features/lock.md", []string{"../../../lock", "../../../metrics", "../../integration"},
+		"github.com/go-redsync/redsync/v4", "github.com/bsm/redislock", "", "")
+}
