@@ -72,6 +72,12 @@ func (l *Log) accept(e *Event, n int, now time.Time) {
 // refuse counts an event that was not taken, and marks where it would be.
 func (l *Log) refuse(ctx context.Context, e *Event, why DropReason, err error, now time.Time) {
 	l.dropped[why]++
+	for _, f := range l.flushes {
+		if f.seq == everything && !e.ID.IsZero() {
+			f.lost = append(f.lost, e.ID)
+			f.cause = err
+		}
+	}
 	if l.closing == nil {
 		if e.ID.IsZero() {
 			e.ID = newID(now)
@@ -133,7 +139,7 @@ func (l *Log) makeRoom() {
 func (l *Log) watch(f *flush) {
 	l.flushes = append(l.flushes, f)
 	l.settled()
-	l.urgent = len(l.flushes) > 0
+	l.urgent = l.urgent || slices.Contains(l.flushes, f)
 	l.rouse()
 }
 

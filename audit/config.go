@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -83,6 +84,10 @@ func (c Config) withDefaults(sink Sink) (Config, error) {
 		}
 	}
 	check(sink != nil, "Sink", sink, "there is nothing to write to")
+	if c, ok := sink.(interface{ check() error }); ok {
+		err := c.check()
+		check(err == nil, "Sink", fmt.Sprintf("%T", sink), fmt.Sprint(err))
+	}
 	orDefault(&c.Name, "audit")
 	orDefault(&c.Queue, 8192)
 	orDefault(&c.MaxBytes, 16<<20)

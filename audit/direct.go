@@ -28,6 +28,9 @@ func Direct(sink Sink) Recorder { return direct{sink} }
 type direct struct{ sink Sink }
 
 func (d direct) Record(ctx context.Context, e Event) error {
+	if d.sink == nil {
+		return fmt.Errorf("%w: there is no sink to write to", ErrInvalid)
+	}
 	now := time.Now()
 	if _, err := freeze(&e, now); err != nil {
 		return err

@@ -73,3 +73,13 @@ type Sink interface {
 	// other error that the whole batch may be tried again.
 	Write(ctx context.Context, batch []Event) error
 }
+
+// ParseOutcome reads what [Outcome.String] returns; false for anything else.
+func ParseOutcome(text string) (o Outcome, ok bool) {
+	for o = Unknown; o <= Denied; o++ {
+		if o.String() == text {
+			return o, true
+		}
+	}
+	return Unknown, false
+}

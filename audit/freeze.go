@@ -45,18 +45,21 @@ func freeze(e *Event, now time.Time) (DropReason, error) {
 	if e.Type = safe(e.Type); len(e.Type) > MaxType {
 		return EventTooLarge, fmt.Errorf("%w: a type of %d bytes, more than %d", ErrTooLarge, len(e.Type), MaxType)
 	}
-	for _, s := range [...]*string{
-		&e.Reason, &e.Actor.Type, &e.Actor.ID, &e.Actor.Name, &e.Resource.Type, &e.Resource.ID, &e.Resource.Name,
-		&e.Tenant, &e.Session, &e.Correlation, &e.TraceID,
-	} {
-		if *s != "" {
-			*s = cut(safe(*s))
+	for _, f := range e.texts() {
+		if *f.text != "" {
+			*f.text = cut(safe(*f.text))
 		}
 	}
-	if text := e.Details.text; len(text) > MaxDetails {
-		e.Details.text = fmt.Sprintf(`{"truncated":true,"bytes":%d,"sha256":"%x"}`, len(text), sha256.Sum256([]byte(text)))
-	}
+	e.Details = e.Details.cut()
 	return NotDropped, nil
+}
+
+// cut bounds details.
+func (d Details) cut() Details {
+	if len(d.text) <= MaxDetails {
+		return d
+	}
+	return Details{text: fmt.Sprintf(`{"truncated":true,"bytes":%d,"sha256":"%x"}`, len(d.text), sha256.Sum256([]byte(d.text)))}
 }
 
 // safe replaces NUL and each invalid byte by U+FFFD: databases refuse them in

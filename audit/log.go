@@ -19,6 +19,7 @@ import (
 type Log struct {
 	cfg    Config
 	sink   Sink
+	lanes  *lanes                    // also the sink, of a Multi; else nil
 	outbox *observe.Outbox[Activity] // nil without an observer
 	panics atomic.Uint64
 	wake   chan struct{}      // capacity 1: look again, sleeping writer
@@ -82,6 +83,12 @@ func New(sink Sink, cfg Config) (*Log, error) {
 	}
 	l.tell(context.Background(), Activity{Op: OpCreated})
 	l.drain()
+	if all, ok := sink.(multi); ok {
+		if l.lanes, err = newLanes(all, cfg); err != nil {
+			return nil, err
+		}
+		l.sink = l.lanes
+	}
 	return l, nil
 }
 
@@ -127,6 +134,7 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.mu.Unlock()
 		return ErrClosed
 	}
+	ending := l.lanes.ending()
 	f := &flush{seq: l.seq, done: make(chan struct{})}
 	l.watch(f)
 	l.mu.Unlock()
@@ -141,6 +149,7 @@ func (l *Log) Flush(ctx context.Context) error {
 		err = fmt.Errorf("audit: flush: %w", l.waitedInVain(ctx))
 		l.mu.Unlock()
 	}
+	err = ending.with(ctx, err, (*Log).Flush)
 	l.tell(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
 	l.drain()
 	return err
@@ -166,6 +175,7 @@ func (l *Log) Close(ctx context.Context) error {
 			return fmt.Errorf("audit: close: another call is still at it: %w", ctx.Err())
 		}
 	}
+	ending := l.lanes.ending()
 	f := &flush{seq: l.seq, done: make(chan struct{})}
 	l.closing = f
 	l.watch(f)
@@ -183,10 +193,18 @@ func (l *Log) Close(ctx context.Context) error {
 	if loss, ok := errors.AsType[*LossError](l.closeErr); ok {
 		loss.InDoubt = left
 	}
+	l.closeErr = ending.with(ctx, l.closeErr, (*Log).Close)
 	close(l.ended)
-	l.tell(ctx, Activity{Op: OpClosed, Events: len(f.lost), Took: time.Since(start), Err: l.closeErr})
+	l.tell(ctx, Activity{Op: OpClosed, Events: lossOf(l.closeErr), Took: time.Since(start), Err: l.closeErr})
 	l.drain()
 	return l.closeErr
+}
+
+func lossOf(err error) int {
+	if loss, ok := errors.AsType[*LossError](err); ok {
+		return len(loss.IDs)
+	}
+	return 0
 }
 
 // Name returns Config.Name.
@@ -233,7 +251,7 @@ func (l *Log) Healthy() error {
 	case l.pending >= l.cfg.Queue:
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, l.cfg.Name, ErrFull)
 	}
-	return nil
+	return l.lanes.healthy()
 }
 
 // enrich works on a copy: a panic half way leaves the event as it came.

@@ -89,8 +89,10 @@ func (e *BatchError) concerns(part []entry) bool {
 }
 
 // spend drops everything in flight and leaves a gap, which takes in the marks
-// among it. Called with mu held.
+// among it. A closed log gives marks up that nothing follows. Called with mu
+// held.
 func (l *Log) spend(err error) {
+	before := l.pending
 	left := entry{seq: l.flight[0].seq, at: l.flight[0].at, gap: new(gap)}
 	for i := range l.flight {
 		if e := &l.flight[i]; e.mark {
@@ -100,8 +102,12 @@ func (l *Log) spend(err error) {
 			left.gap.add(RetriesSpent, e.ID, e.at)
 		}
 	}
-	l.queue.gapAtHead(left)
 	l.flight = nil
+	if before == 0 && l.closing != nil {
+		l.queue = queue{} // marks alone keep nobody from closing
+		return
+	}
+	l.queue.gapAtHead(left)
 }
 
 // poisoned puts a mark in the place of the i-th event in flight.

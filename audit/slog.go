@@ -44,14 +44,9 @@ func record(e *Event) slog.Record {
 	}
 	r := slog.NewRecord(e.Time, level, e.Type, 0)
 	r.AddAttrs(slog.String("id", e.ID.String()), slog.String("outcome", e.Outcome.String()))
-	for _, a := range [...]struct{ key, value string }{
-		{"reason", e.Reason},
-		{"actor_type", e.Actor.Type}, {"actor_id", e.Actor.ID}, {"actor_name", e.Actor.Name},
-		{"resource_type", e.Resource.Type}, {"resource_id", e.Resource.ID}, {"resource_name", e.Resource.Name},
-		{"tenant", e.Tenant}, {"session_id", e.Session}, {"correlation_id", e.Correlation}, {"trace_id", e.TraceID},
-	} {
-		if a.value != "" {
-			r.AddAttrs(slog.String(a.key, a.value))
+	for _, f := range e.texts() {
+		if *f.text != "" {
+			r.AddAttrs(slog.String(f.name, *f.text))
 		}
 	}
 	if !e.Details.IsZero() {

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// AppendJSON appends the event to b as one line of JSON without its end: an
+// object with id, time, type and outcome, and of the other fields those that
+// are not empty:
+// reason, actor_type, actor_id, actor_name, resource_type, resource_id,
+// resource_name, tenant, session_id, correlation_id, trace_id and details.
+// The text of the details is kept, but for line breaks between its values, which become
+// spaces.
+func (e *Event) AppendJSON(b []byte) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, e.ID.String()...)
+	b = append(b, `","time":"`...)
+	b = e.Time.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","type":`...)
+	b = appendQuoted(b, e.Type)
+	b = append(b, `,"outcome":"`...)
+	b = append(b, e.Outcome.String()...)
+	b = append(b, '"')
+	for _, f := range e.texts() {
+		if *f.text != "" {
+			b = append(b, ',', '"')
+			b = append(b, f.name...)
+			b = append(b, '"', ':')
+			b = appendQuoted(b, *f.text)
+		}
+	}
+	if e.Details.text != "" {
+		b = append(b, `,"details":`...)
+		begin := len(b)
+		b = append(b, e.Details.text...)
+		for i := begin; i < len(b); i++ { // inside strings JSON has them escaped
+			if b[i] == '\n' || b[i] == '\r' {
+				b[i] = ' '
+			}
+		}
+	}
+	return append(b, '}')
+}
+
+// MarshalJSON returns what [Event.AppendJSON] appends.
+func (e Event) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
+
+// UnmarshalJSON takes what [Event.AppendJSON] wrote. Names that it does not
+// know are ignored. Anything else is [ErrInvalid]; the error quotes nothing.
+func (e *Event) UnmarshalJSON(line []byte) error {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(line, &fields) != nil {
+		return fmt.Errorf("%w: an event that is no JSON object", ErrInvalid)
+	}
+	var read Event
+	var outcome string
+	wanted := map[string]any{"id": &read.ID, "time": &read.Time, "type": &read.Type, "outcome": &outcome, "details": &read.Details}
+	for _, f := range read.texts() {
+		wanted[f.name] = f.text
+	}
+	for name, text := range fields {
+		if to, ok := wanted[name]; ok && json.Unmarshal(text, to) != nil {
+			return fmt.Errorf("%w: an event whose %s makes no sense", ErrInvalid, name)
+		}
+	}
+	if read.ID.IsZero() || read.Type == "" {
+		return fmt.Errorf("%w: an event without an id or a type", ErrInvalid)
+	}
+	known := false
+	if read.Outcome, known = ParseOutcome(outcome); !known {
+		return fmt.Errorf("%w: an event with an unknown outcome", ErrInvalid)
+	}
+	read.Time = read.Time.UTC()
+	*e = read
+	return nil
+}
+
+// field is a text of an event, under the name that sinks know it by.
+type field struct {
+	name string
+	text *string
+}
+
+// texts lists the texts that may be empty, in the order of sinks.
+func (e *Event) texts() [11]field {
+	return [...]field{
+		{"reason", &e.Reason},
+		{"actor_type", &e.Actor.Type}, {"actor_id", &e.Actor.ID}, {"actor_name", &e.Actor.Name},
+		{"resource_type", &e.Resource.Type}, {"resource_id", &e.Resource.ID}, {"resource_name", &e.Resource.Name},
+		{"tenant", &e.Tenant}, {"session_id", &e.Session}, {"correlation_id", &e.Correlation}, {"trace_id", &e.TraceID},
+	}
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+)
+
+// JSONLines is a [Sink] that appends to a file, one line of [Event.AppendJSON]
+// for each event. When Write returns nil the lines are on the disk (fsync). A
+// batch is there as a whole or not at all: what a full disk took of it is
+// taken back. It is safe for concurrent use; one process writes to a file.
+//
+// When the file was moved or deleted, or lost its beginning, the next batch
+// goes into a new one of the same name. Nothing is ever deleted. A file cannot
+// tell what it has, so an event whose answer got lost may be there twice.
+type JSONLines struct {
+	path   string
+	limit  int64
+	now    func() time.Time
+	open   func(path string) (file, error)
+	rename func(from, to string) error
+
+	mu     sync.Mutex
+	file   file // nil before the first write, and after trouble
+	torn   bool // it may end in the middle of a line
+	closed bool
+	lines  []byte // kept to be used again
+}
+
+// file is what is used of an [os.File].
+type file interface {
+	io.WriteCloser
+	io.ReaderAt
+	Truncate(size int64) error
+	Sync() error
+	Stat() (fs.FileInfo, error)
+}
+
+// JSONLinesOption is how the defaults of [NewJSONLines] are changed.
+type JSONLinesOption func(*JSONLines)
+
+// RotateAt has a file that would become larger than bytes moved out of the
+// way: its name then ends in the time, such as ".20261211T120000.000000Z". A
+// single batch may still be larger. Without it, or with 0, files grow.
+func RotateAt(bytes int64) JSONLinesOption { return func(j *JSONLines) { j.limit = bytes } }
+
+// NewJSONLines returns a sink that appends to the file at path, made with mode
+// 0600 by the first write. It does no I/O: a path that cannot be written is an
+// error of every write, [ErrUnavailable], until it can.
+func NewJSONLines(path string, opts ...JSONLinesOption) *JSONLines {
+	j := &JSONLines{path: path, now: time.Now, open: openFile, rename: os.Rename}
+	for _, o := range opts {
+		o(j)
+	}
+	return j
+}
+
+var _ Sink = (*JSONLines)(nil)
+
+func openFile(path string) (file, error) {
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
+}
+
+// Write appends the batch. It takes one write and one fsync.
+func (j *JSONLines) Write(ctx context.Context, batch []Event) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.closed:
+		return ErrClosed
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	case len(batch) == 0:
+		return nil
+	}
+	j.lines = j.lines[:0]
+	for i := range batch {
+		j.lines = append(batch[i].AppendJSON(j.lines), '\n')
+	}
+	if err := j.append(j.lines); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// append adds lines to the file at path, which it opens, makes or rotates.
+func (j *JSONLines) append(lines []byte) error {
+	size, err := j.current()
+	if err == nil && j.limit > 0 && size > 0 && size+int64(len(lines)) > j.limit {
+		if err = j.rotate(); err == nil {
+			size, err = j.current()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if j.torn {
+		lines = append([]byte{'\n'}, lines...) // ends what was left of a line
+	}
+	_, err = j.file.Write(lines)
+	if err == nil {
+		err = j.file.Sync()
+	}
+	if err == nil {
+		j.torn = false
+		return nil
+	}
+	// Nobody knows what of it the system kept, so none of it is to stay. After
+	// a failed fsync the next one may lie: only a file opened anew is asked.
+	return errors.Join(err, j.file.Truncate(size), j.drop())
+}
+
+// current makes sure that the open file is the one at path, and returns its
+// size.
+func (j *JSONLines) current() (size int64, err error) {
+	if j.file != nil {
+		open, err := j.file.Stat()
+		there, gone := os.Stat(j.path)
+		if err == nil && gone == nil && os.SameFile(open, there) {
+			return open.Size(), nil
+		}
+		if err := j.drop(); err != nil {
+			return 0, err
+		}
+	}
+	f, err := j.open(j.path)
+	if err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is no file", ErrInvalid, j.path)
+	}
+	last := []byte{'\n'}
+	if err == nil && info.Size() > 0 {
+		_, err = f.ReadAt(last, info.Size()-1)
+	}
+	if err != nil {
+		return 0, errors.Join(err, f.Close())
+	}
+	j.file, j.torn = f, last[0] != '\n'
+	return info.Size(), nil
+}
+
+// rotate moves the file out of the way, to a name that is free.
+func (j *JSONLines) rotate() error {
+	if err := j.drop(); err != nil {
+		return err
+	}
+	for at := j.now(); ; at = at.Add(time.Microsecond) {
+		aside := j.path + at.UTC().Format(".20060102T150405.000000Z")
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			return j.rename(j.path, aside)
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// drop closes the file; the next write opens it again.
+func (j *JSONLines) drop() error {
+	f := j.file
+	j.file = nil
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// Close closes the file. Writes are then refused with [ErrClosed]. Call it
+// after [Log.Close].
+func (j *JSONLines) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	return j.drop()
+}
