@@ -6,12 +6,17 @@ import (
 	"math/bits"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
 )
 
 // dialect is what differs between databases.
 type dialect struct {
 	folder     string // under migrations
-	maxRows    int    // of one INSERT, a power of two; drivers bound the parameters, SQLite's take quadratic time for them
+	arrays     bool   // a batch is one parameter for each column, however many rows it has
+	maxRows    int    // else: of one INSERT, a power of two; drivers bound the parameters, SQLite's take quadratic time for them
+	rowValues  bool   // (a, b) > (x, y) is found by an index
+	position   string // function that tells whether a text is in another
 	nativeTime bool   // times are times, not microseconds
 	onConflict string // what makes the insert ignore ids that are there
 	lock       string // takes the migration lock until the transaction ends; one parameter
@@ -22,20 +27,36 @@ func dialectOf(name string) dialect {
 	const ignore = " ON CONFLICT (id) DO NOTHING"
 	switch name {
 	case "postgres":
-		return dialect{folder: "postgres", maxRows: 1024, nativeTime: true, onConflict: ignore, lock: "SELECT pg_advisory_xact_lock(?)"}
+		return dialect{folder: "postgres", arrays: true, rowValues: true, position: "strpos(details::text, ?)", nativeTime: true, onConflict: ignore, lock: "SELECT pg_advisory_xact_lock(?)"}
 	case "sqlite":
-		return dialect{folder: "sqlite", maxRows: 64, onConflict: ignore, sqliteCode: true}
+		return dialect{folder: "sqlite", maxRows: 64, rowValues: true, position: "instr(details, ?)", onConflict: ignore, sqliteCode: true}
 	case "mysql":
-		return dialect{folder: "portable", maxRows: 64, onConflict: " ON DUPLICATE KEY UPDATE id = id"}
+		return dialect{folder: "portable", maxRows: 64, position: "instr(details, ?)", onConflict: " ON DUPLICATE KEY UPDATE id = id"}
 	}
-	return dialect{folder: "portable", maxRows: 64, onConflict: ignore}
+	return dialect{folder: "portable", maxRows: 64, position: "instr(details, ?)", onConflict: ignore}
 }
 
 // rows returns how many of n rows the next INSERT takes.
-func (d dialect) rows(n int) int { return min(d.maxRows, 1<<(bits.Len(uint(n))-1)) }
+func (d dialect) rows(n int) int {
+	if d.arrays {
+		return n
+	}
+	return min(d.maxRows, 1<<(bits.Len(uint(n))-1))
+}
 
-// insert returns the statement for n rows.
-func (d dialect) insert(table string, n int) string {
+// insert returns the statement that stores the rows, and its parameters.
+func (d dialect) insert(table string, rows []audit.Event, now time.Time) (string, []any) {
+	if d.arrays {
+		return insertArrays(table) + d.onConflict, arrays(rows, now)
+	}
+	args := make([]any, 0, len(rows)*len(columns))
+	for i := range rows {
+		args = d.appendRow(args, &rows[i], now)
+	}
+	return d.insertRows(table, len(rows)), args
+}
+
+func (d dialect) insertRows(table string, n int) string {
 	row := "(" + strings.Repeat("?,", len(columns)-1) + "?)"
 	return "INSERT INTO " + table + " (" + strings.Join(columns, ",") + ") VALUES " +
 		strings.Repeat(row+",", n-1) + row + d.onConflict

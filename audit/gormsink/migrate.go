@@ -16,8 +16,8 @@ import (
 )
 
 // migrations has one folder per dialect, with one file per version of the
-// table. The files are plain SQL for the default name of the table and can be
-// given to other migration tools as they are.
+// table. The files are plain SQL for the default name of the table, and can be
+// given to goose or Atlas as they are; then Migrate is not for that table.
 //
 //go:embed migrations/*/*.sql
 var migrations embed.FS

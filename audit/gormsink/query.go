@@ -127,9 +127,12 @@ func (s *Sink) selection(f Filter, after *place) (string, []any) {
 		order, beyond = " DESC", "<"
 	}
 	if after != nil {
-		// The first condition is for the index, the second for the order.
-		and("occurred_at "+beyond+"= ?", after.occurred)
-		and("(occurred_at "+beyond+" ? OR id "+beyond+" ?)", after.occurred, after.id)
+		if s.dialect.rowValues {
+			and("(occurred_at, id) "+beyond+" (?, ?)", after.occurred, after.id)
+		} else { // the first condition is for the index, the second for the order
+			and("occurred_at "+beyond+"= ?", after.occurred)
+			and("(occurred_at "+beyond+" ? OR id "+beyond+" ?)", after.occurred, after.id)
+		}
 	}
 	query += " ORDER BY occurred_at" + order + ", id" + order + " LIMIT ?"
 	return query, append(args, pageRows)

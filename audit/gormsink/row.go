@@ -17,13 +17,13 @@ var columns = []string{
 	"tenant", "session_id", "correlation_id", "trace_id", "details",
 }
 
-func (s *Sink) appendRow(args []any, e *audit.Event, now time.Time) []any {
+func (d dialect) appendRow(args []any, e *audit.Event, now time.Time) []any {
 	var details any
 	if !e.Details.IsZero() {
 		details = e.Details.String()
 	}
 	return append(args,
-		e.ID.String(), s.dialect.time(e.Time), s.dialect.time(now), e.Type, e.Outcome.String(), e.Reason,
+		e.ID.String(), d.time(e.Time), d.time(now), e.Type, e.Outcome.String(), e.Reason,
 		e.Actor.Type, e.Actor.ID, e.Actor.Name, e.Resource.Type, e.Resource.ID, e.Resource.Name,
 		e.Tenant, e.Session, e.Correlation, e.TraceID, details)
 }

@@ -68,9 +68,10 @@ func (s *Sink) In(tx *gorm.DB) audit.Recorder {
 // Write implements [audit.Sink]. The batch is stored as a whole or not at all.
 // Ids that are there already are ignored, so writing again changes nothing.
 //
-// A statement inserts a power of two of rows, at most 1024 on PostgreSQL and
-// 64 elsewhere, so that there are few different ones to prepare. Only a batch
-// that needs several of them is wrapped in a transaction.
+// There are few different statements to prepare: on PostgreSQL a single one,
+// which takes a batch of any size as an array for each column; elsewhere one
+// for each power of two of rows, at most 64. Only a batch that needs several
+// of those is wrapped in a transaction.
 //
 // Errors wrap [audit.ErrPermanent] when the database refuses a value, and
 // [audit.ErrUnavailable] otherwise. Their text never quotes an event.
@@ -99,11 +100,8 @@ func (s *Sink) insert(db *gorm.DB, batch []audit.Event) error {
 	now := time.Now()
 	for len(batch) > 0 {
 		n := s.dialect.rows(len(batch))
-		args := make([]any, 0, n*len(columns))
-		for i := range batch[:n] {
-			args = s.appendRow(args, &batch[i], now)
-		}
-		if err := db.Exec(s.dialect.insert(s.table, n), args...).Error; err != nil {
+		statement, args := s.dialect.insert(s.table, batch[:n], now)
+		if err := db.Exec(statement, args...).Error; err != nil {
 			return err
 		}
 		batch = batch[n:]

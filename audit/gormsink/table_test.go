@@ -108,7 +108,7 @@ func TestEveryDialectHasTheSameVersions(t *testing.T) {
 // row is a row as a driver gives it, with one value changed.
 func row(e audit.Event, column string, value any) []any {
 	s := &Sink{dialect: dialectOf("sqlite")}
-	values := s.appendRow(nil, &e, time.Now())
+	values := s.dialect.appendRow(nil, &e, time.Now())
 	for i, c := range columns {
 		if c == column {
 			values[i] = value
@@ -159,8 +159,8 @@ func TestQueryAsksForTheFilterAndGoesOnWhereThePageEnded(t *testing.T) {
 	mock.ExpectQuery(exactly(list+conditions+" ORDER BY occurred_at DESC, id DESC LIMIT ?")).
 		WithArgs("101", "ana", "a", "b", "denied", 1000, 2000, pageRows).WillReturnRows(page(all[:pageRows]))
 	last := all[pageRows-1]
-	mock.ExpectQuery(exactly(list+conditions+" AND occurred_at <= ? AND (occurred_at < ? OR id < ?) ORDER BY occurred_at DESC, id DESC LIMIT ?")).
-		WithArgs("101", "ana", "a", "b", "denied", 1000, 2000, last.Time.UnixMicro(), last.Time.UnixMicro(), last.ID.String(), pageRows).
+	mock.ExpectQuery(exactly(list+conditions+" AND (occurred_at, id) < (?, ?) ORDER BY occurred_at DESC, id DESC LIMIT ?")).
+		WithArgs("101", "ana", "a", "b", "denied", 1000, 2000, last.Time.UnixMicro(), last.ID.String(), pageRows).
 		WillReturnRows(page(all[pageRows:]).AddRow(toDriver(row(last, "", nil))...).RowError(1, errCut))
 	f := Filter{ResourceID: "101", ActorID: "ana", Types: []string{"a", "b"}, Outcomes: []audit.Outcome{audit.Denied}, From: from, To: to, Newest: true}
 	good := 0
@@ -224,16 +224,34 @@ func TestPurgeGoesOnUntilABatchIsNotFull(t *testing.T) {
 
 func TestEraseRecordsHowManyAndNotWhose(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
+	named := audit.NewID().String()
+	noOthers := sqlmock.NewRows([]string{"id", "details"})
 	mock.ExpectExec("UPDATE lock_audit SET actor_id = ''").WithArgs(`{"erased":true}`, "ana", batchRows).WillReturnResult(sqlmock.NewResult(0, 2))
+	mock.ExpectQuery(exactly("SELECT id, details FROM lock_audit WHERE id > ? AND (instr(details, ?) > 0 OR instr(details, ?) > 0) ORDER BY id LIMIT ?")).
+		WithArgs(audit.ID{}.String(), `"ana"`, `"ana"`, batchRows).
+		WillReturnRows(sqlmock.NewRows([]string{"id", "details"}).AddRow("1", `{"ana":1}`).AddRow("2", `no JSON`).AddRow(named, `{"held_by":"ana","n":"anas"}`))
+	mock.ExpectExec(exactly("UPDATE lock_audit SET details = ? WHERE id = ?")).WithArgs(`{"held_by":"erased","n":"anas"}`, named).WillReturnResult(sqlmock.NewResult(0, 1))
 	args := row(audit.Event{Type: TypeErased, Outcome: audit.Success}, "", nil)
-	args[0], args[1], args[2], args[16] = sqlmock.AnyArg(), sqlmock.AnyArg(), sqlmock.AnyArg(), `{"events":2}`
+	args[0], args[1], args[2], args[16] = sqlmock.AnyArg(), sqlmock.AnyArg(), sqlmock.AnyArg(), `{"events":3}`
 	mock.ExpectExec("INSERT").WithArgs(toDriver(args)...).WillReturnResult(sqlmock.NewResult(0, 1))
-	if n, err := s.Erase(t.Context(), "ana"); n != 2 || err != nil {
+	if n, err := s.Erase(t.Context(), "ana"); n != 3 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	mock.ExpectExec("UPDATE").WillReturnResult(done)
+	mock.ExpectQuery("SELECT").WillReturnRows(noOthers)
 	if n, err := s.Erase(t.Context(), "nobody"); n != 0 || err != nil {
 		t.Errorf("%d, %v", n, err)
+	}
+	mock.ExpectExec("UPDATE").WillReturnResult(sqlmock.NewResult(0, 2))
+	mock.ExpectQuery("SELECT").WillReturnError(errCut)
+	if n, err := s.Erase(t.Context(), "ana"); n != 2 || !errors.Is(err, audit.ErrUnavailable) {
+		t.Errorf("%d, %v; want what was erased before the error, and it", n, err)
+	}
+	mock.ExpectExec("UPDATE").WillReturnResult(done)
+	mock.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows([]string{"id", "details"}).AddRow(named, `{"a":"ana"}`))
+	mock.ExpectExec("UPDATE").WillReturnError(errCut)
+	if n, err := s.Erase(t.Context(), "ana"); n != 0 || !errors.Is(err, audit.ErrUnavailable) {
+		t.Errorf("%d, %v; want the error", n, err)
 	}
 	if _, err := s.Erase(t.Context(), ""); !errors.Is(err, audit.ErrInvalid) {
 		t.Errorf("%v, want ErrInvalid", err)

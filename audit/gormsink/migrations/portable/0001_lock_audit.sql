@@ -1,3 +1,4 @@
+-- +goose Up
 -- SPDX-License-Identifier: MIT
 --
 -- The trail, first version, for databases without a file of their own. One

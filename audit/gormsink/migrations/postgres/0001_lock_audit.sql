@@ -1,3 +1,4 @@
+-- +goose Up
 -- SPDX-License-Identifier: MIT
 --
 -- The trail, first version. One row per event; the id alone makes an insert

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/audit/gormsink"
+)
+
+// eraseNamed has ids that are easy to get wrong in JSON, SQL or a pattern.
+func eraseNamed(t *testing.T, db *gorm.DB) {
+	s := migrated(t, db)
+	for _, id := range []string{"ana", `an"a\b`, "50%_'?", "josé <& sons>", "tab\tand 🏨"} {
+		named := audit.Event{Type: "lock.conflict", Actor: audit.Entity{ID: "ben"}, Session: "ben's", Details: audit.Fields(
+			slog.Group("conflicts", slog.Group("0", slog.String("holder", id), slog.Int("left", 3))), slog.String("z", id+"!"))}
+		marshalled := named
+		marshalled.Details = audit.JSON(map[string]any{"held_by": []any{id, 1e3}})
+		all := record(t, s, named, marshalled, audit.Event{Type: "other", Actor: audit.Entity{ID: "cy"}, Details: audit.Fields(slog.String("note", "about "+id))})
+		if n, err := s.Erase(t.Context(), id); n != 2 || err != nil {
+			t.Fatalf("erased %q in %d events, %v; want 2", id, n, err)
+		}
+		all[0].Details = audit.Fields(slog.Group("conflicts", slog.Group("0", slog.String("holder", "erased"), slog.Int("left", 3))), slog.String("z", id+"!"))
+		all[1].Details = audit.JSON(map[string]any{"held_by": []any{"erased", 1e3}})
+		got := slices.DeleteFunc(query(t, s, gormsink.Filter{}), func(e audit.Event) bool {
+			return !slices.ContainsFunc(all, func(own audit.Event) bool { return own.ID == e.ID })
+		})
+		if !slices.Equal(got, all) {
+			t.Errorf("%q: the trail is %v, want %v", id, got, all)
+		}
+	}
+}
+
+func export(t *testing.T, db *gorm.DB) {
+	s := migrated(t, db)
+	all := batch(t, 777)
+	if err := s.Write(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if n, err := s.Export(t.Context(), &out, gormsink.Filter{}); n != 777 || err != nil {
+		t.Errorf("exported %d, %v", n, err)
+	}
+	var got []audit.Event
+	for line := range bytes.Lines(out.Bytes()) {
+		var e audit.Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e)
+	}
+	if !slices.Equal(got, all) {
+		t.Errorf("%d events read back, want the same %d", len(got), len(all))
+	}
+}
+
+// upgrade starts from the table as the first version made it, which testdata
+// keeps, with an event in it.
+func upgrade(t *testing.T, db *gorm.DB) {
+	first, err := os.ReadFile(filepath.Join("testdata", "lock_audit_v1_"+db.Dialector.Name()+".sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := batch(t, 2)
+	at := any(e[0].Time)
+	if db.Dialector.Name() == "sqlite" {
+		at = e[0].Time.UnixMicro()
+	}
+	for statement := range strings.SplitSeq(string(first), ";\n") {
+		if strings.TrimSpace(statement) != "" {
+			if err := db.Exec(statement).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, statement := range []string{
+		"CREATE TABLE lock_audit_schema (version integer NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)",
+		"INSERT INTO lock_audit_schema (version, applied_at) VALUES (1, 0)",
+	} {
+		if err := db.Exec(statement).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = db.Exec("INSERT INTO lock_audit VALUES (?, ?, ?, ?, ?, ?, '', '', '', '', '', '', '', '', '', '', ?)",
+		e[0].ID.String(), at, at, e[0].Type, e[0].Outcome.String(), e[0].Reason, `{"i":0}`).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := migrated(t, db)
+	if err := s.Write(t.Context(), e[1:]); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, s, gormsink.Filter{}); len(got) != 2 || got[0].ID != e[0].ID || got[1] != e[1] {
+		t.Errorf("after the upgrade the trail is %v", got)
+	}
+}
