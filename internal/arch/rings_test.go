@@ -41,7 +41,7 @@ var heavy = map[string][]string{
 
 // testers are the packages that are made for tests and so may import testing.
 var testers = []string{"lock/locktest", "session/sessiontest", "audit/audittest", "metrics/metricstest",
-	"internal/faultproxy", "internal/leakcheck", "internal/pgtest", "internal/redistest", "internal/testproc"}
+	"internal/faultproxy", "internal/leakcheck", "internal/postgrestest", "internal/redistest", "internal/testproc"}
 
 // pkg is what go list tells of a package.
 type pkg struct {

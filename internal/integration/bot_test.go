@@ -33,7 +33,7 @@ func realParts(t testing.TB) []string {
 	postgres := startPostgres(t)
 	return []string{
 		"-redis", redistest.Real(t).Addr,
-		"-audit", postgres.URL("postgres"),
+		"-audit", postgres.URL(postgres.Addr(), "postgres"),
 	}
 }
 

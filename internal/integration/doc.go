@@ -8,9 +8,10 @@
 //     kills (SIGKILL) them.
 //   - redistest starts a redis-server, alone, with replicas, under a sentinel,
 //     or in a cluster, and starts a killed one again where it was.
+//   - postgrestest starts a PostgreSQL, stops it at once, and starts it again.
 //   - faultproxy stands before any TCP server, and holds back, delays, cuts, or
 //     loses just the reply to a request.
 //
-// Here are startPostgres, and belief: who believed in which lease from when
+// Here is belief: who believed in which lease from when
 // to when, in any number of processes, and whether two did at once.
 package integration

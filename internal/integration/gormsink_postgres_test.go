@@ -76,7 +76,7 @@ func TestTrailIsCompleteAfterTheDatabaseDiedAndCameBack(t *testing.T) {
 			server.Kill() // the queue takes what comes meanwhile
 		}
 		if i == 2*total/3 {
-			server.Start(t)
+			server.Restart(t)
 		}
 		if err := log.Record(t.Context(), audit.Event{Type: "test"}); err != nil {
 			t.Fatal(err)

@@ -11,15 +11,15 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"github.com/holdfast-go/holdfast/internal/pgtest"
+	"github.com/holdfast-go/holdfast/internal/postgrestest"
 )
 
-// postgresServer is a PostgreSQL of the test's own, with GORM in front of it.
-type postgresServer struct{ *pgtest.Server }
+// postgresServer is a PostgreSQL that GORM connects to.
+type postgresServer struct{ *postgrestest.Server }
 
 func startPostgres(t testing.TB) *postgresServer {
 	t.Helper()
-	return &postgresServer{pgtest.New(t)}
+	return &postgresServer{postgrestest.Start(t, "-c", "fsync=off")}
 }
 
 // open returns a new pool of connections, closed with the test.
@@ -28,7 +28,12 @@ func (s *postgresServer) open(t testing.TB) *gorm.DB { return s.openNamed(t, "po
 // openNamed is open for another database than the first one.
 func (s *postgresServer) openNamed(t testing.TB, name string) *gorm.DB {
 	t.Helper()
-	db, err := gorm.Open(postgres.Open(s.URL(name)), &gorm.Config{DisableAutomaticPing: true, Logger: logger.Discard})
+	return openPostgres(t, s.URL(s.Addr(), name))
+}
+
+func openPostgres(t testing.TB, url string) *gorm.DB {
+	t.Helper()
+	db, err := gorm.Open(postgres.Open(url), &gorm.Config{DisableAutomaticPing: true, Logger: logger.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

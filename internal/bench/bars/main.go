@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/bench"
+	"github.com/holdfast-go/holdfast/internal/bench/auditbench"
 	"github.com/holdfast-go/holdfast/internal/bench/breakerbench"
 	"github.com/holdfast-go/holdfast/internal/bench/lockbench"
 	"github.com/holdfast-go/holdfast/internal/bench/sessionbench"
@@ -22,6 +23,7 @@ var suites = []struct {
 	name string
 	make func(testing.TB) bench.Suite
 }{
+	{"audit", auditbench.Suite},
 	{"circuitbreaker", breakerbench.Suite},
 	{"lock", lockbench.Suite},
 	{"session", sessionbench.Suite},

@@ -10,13 +10,14 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/holdfast-go/holdfast/internal/pgtest"
+	"github.com/holdfast-go/holdfast/internal/postgrestest"
 )
 
 // excluding books three nights in a table that refuses overlaps, and cancels
 // the booking. The server does not wait for its disk.
 func excluding(tb testing.TB) locker {
-	config, err := pgxpool.ParseConfig(pgtest.New(tb).URL("postgres"))
+	server := postgrestest.Start(tb, "-c", "fsync=off")
+	config, err := pgxpool.ParseConfig(server.URL(server.Addr(), "postgres"))
 	if err != nil {
 		tb.Fatal(err)
 	}

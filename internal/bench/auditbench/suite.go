@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+
+// Package auditbench compares ways to keep an audit trail: of handing an event
+// over, of storing batches in PostgreSQL, and of reading them page by page.
+package auditbench
+
+import (
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/bench"
+)
+
+// Suite is the comparison. All ways of storing fill tables that gormsink made,
+// indexes included, with the same events in the same server.
+func Suite(t testing.TB) bench.Suite {
+	db := open(t)
+	return bench.Suite{
+		Name:   "audit",
+		Peers:  []string{"gorm.io/gorm", "gorm.io/driver/postgres", "github.com/jackc/pgx/v5"},
+		Sample: 300 * time.Millisecond,
+		Cases: []bench.Case{
+			{Name: "Record", Make: record, NoAllocs: true},
+			{Name: "floor: lock, UUIDv7, clock, copy", Make: floor},
+			{Name: "store: gormsink, 512", Make: db.gormsink},
+			{Name: "store: GORM Create, one by one", Make: db.create},
+			{Name: "store: GORM CreateInBatches, 512", Make: db.createInBatches},
+			{Name: "store: raw COPY, 512", Make: db.copy},
+			{Name: "page at the end of 10^4 rows", Make: db.page(db.small, smallRows)},
+			{Name: "page at the end of 10^6 rows", Make: db.page(db.large, largeRows)},
+		},
+		Bars: []bench.Bar{
+			{Slow: "Record", Fast: "floor: lock, UUIDv7, clock, copy", AtMost: 1.5},
+			{Slow: "store: GORM Create, one by one", Fast: "store: gormsink, 512", AtLeast: 30},
+			{Slow: "store: GORM CreateInBatches, 512", Fast: "store: gormsink, 512", AtLeast: 1.2},
+			{Slow: "store: gormsink, 512", Fast: "store: raw COPY, 512", AtMost: 2},
+			{Slow: "page at the end of 10^6 rows", Fast: "page at the end of 10^4 rows", AtMost: 1.5},
+		},
+	}
+}
