@@ -25,10 +25,12 @@
 //	                                       └─ ErrPermanent ──> halves, quarters, …
 //	                                          the poison event ──> DeadLetter, a mark in its place
 //
-// A [Sink] is what stores batches: package gormsink for databases, [NewSlog]
-// for logs, [NewMemory] for tests, [Multi] for several at once, or one's own,
-// checked by package audittest. [Direct] is the way around the queue: one
-// event, one write, and nil means stored. Whoever has no trail uses [Discard].
+// A [Sink] is what stores batches: package gormsink for databases,
+// [NewJSONLines] for files, [NewSlog] for logs, [NewMemory] for tests, or one's
+// own, checked by package audittest. [Multi] is several at once, none of which
+// waits for another; [Filter] and [Redact] keep events or fields out of one.
+// [Direct] is the way around the queue: one event, one write, and nil means
+// stored. Whoever has no trail uses [Discard].
 //
 // # What is recorded
 //
@@ -47,6 +49,8 @@
 //     accepted, except those that a [*BatchError] names.
 //   - [Log.Flush] returning nil means that everything accepted before is in the
 //     sink.
+//   - The sinks of a [Multi] are isolated: each has a queue and drops of its
+//     own, and the promises above hold for each of them.
 //   - A sink that fails, hangs, panics or exits loses no event and keeps no
 //     call beyond its context. One batch is in flight at a time, also while
 //     a sink hangs, and [Log.Healthy] says so.
@@ -55,8 +59,8 @@
 // # What is not
 //
 //   - Accepted is not stored: the queue is memory. A killed process loses what
-//     it had not flushed, at most [Config.Queue] events. Flush, or use [Direct],
-//     where that is too much.
+//     it had not flushed, at most [Config.Queue] events, and as many again for each sink of a
+//     [Multi] that is behind. Flush, or use [Direct], where that is too much.
 //   - Between processes the order is that of their clocks.
 //   - What Close reports as in doubt may have been stored.
 //   - An event refused after Close is counted and answered with [ErrClosed], but

@@ -14,7 +14,9 @@
 // resource_*, tenant, session_id, correlation_id, trace_id and details, the
 // JSON text as it was recorded. Four indexes answer what happened to a
 // resource, where something happened, what an actor did, and what happened
-// when. [Sink.Migrate] makes it; the SQL is in the folder migrations.
+// when. [Sink.Migrate] makes it; the SQL is in the folder migrations, for goose
+// and Atlas, too. [Sink.Export] writes it as JSON lines, [Sink.Purge] and
+// [Sink.Erase] forget what is old and who wants to be forgotten.
 //
 // # What is guaranteed
 //

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -113,7 +112,11 @@ func TestRecordAgainstClose(t *testing.T) {
 		if k.module == "" && got.unseen() != 0 {
 			t.Errorf("%s loses %d unseen", k.name, got.unseen())
 		}
-		fmt.Fprintf(&table, "| %s | %s |\n", strings.TrimSpace(k.name+" "+version(t, k.module)), verdict)
+		name := k.name
+		if k.module != "" {
+			name += " " + ask(t, k.module, "{{.Version}}")
+		}
+		fmt.Fprintf(&table, "| %s | %s |\n", name, verdict)
 	}
 	data, err := os.ReadFile(document)
 	if err != nil {
@@ -223,16 +226,3 @@ func (l *lines) end() int {
 }
 
 func (l *lines) stored() int { return int(atomic.LoadInt64(&l.written)) }
-
-// version returns what the go command knows of a peer.
-func version(t *testing.T, module string) string {
-	if module == "" {
-		return ""
-	}
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Version}}", module).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(out))
-}
-

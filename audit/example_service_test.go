@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/memlock"
+)
+
+// service is what has to be ended, in the order of its making.
+type service struct {
+	file   *audit.JSONLines // or the pool of a database
+	trail  *audit.Log
+	rooms  *lock.Manager
+	server *http.Server
+}
+
+// stop ends a service from the outside in: whatever may still record something
+// ends before the trail, and what the trail writes to ends after it.
+func (s *service) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second) // the caller's has ended: that is why we stop
+	defer cancel()
+	for _, end := range []func(context.Context) error{
+		s.server.Shutdown, // no request is under way any more
+		s.rooms.Close,     // releases what is held, and records that
+		s.trail.Close,     // writes what is queued; *audit.LossError names what it could not
+		func(context.Context) error { return s.file.Close() },
+	} {
+		if err := end(ctx); err != nil {
+			fmt.Println("stopping:", err) // and go on: what comes next has to end as well
+		}
+	}
+	return ctx.Err()
+}
+
+// How a service ends without losing an event.
+func Example_service() {
+	dir, err := os.MkdirTemp("", "service")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "trail.jsonl")
+	s := &service{file: audit.NewJSONLines(path)}
+	if s.trail, err = audit.New(s.file, audit.Config{}); err != nil {
+		panic(err)
+	}
+	if s.rooms, err = lock.New(memlock.New(), lock.Config{Name: "rooms", Audit: s.trail}); err != nil {
+		panic(err)
+	}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := s.rooms.TryAcquire(r.Context(), lock.Key("room/101"), lock.Holder("ana")); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+		}
+	}))
+	s.server = web.Config
+	if response, err := web.Client().Get(web.URL); err == nil {
+		_ = response.Body.Close()
+	}
+	web.Client().CloseIdleConnections()
+	fmt.Println(s.stop(context.Background()))
+
+	lines, err := os.ReadFile(path)
+	fmt.Println(strings.Count(string(lines), `"lock.acquired"`), strings.Count(string(lines), `"lock.released"`), err)
+	// Output:
+	// <nil>
+	// 1 1 <nil>
+}
+
+// What docs/audit.md tells people to write has to compile.
+func TestTheDocumentShowsTheExample(t *testing.T) {
+	document, err := os.ReadFile(filepath.FromSlash("../docs/audit.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("example_service_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(source, []byte("// stop ends"))
+	code, _, _ := bytes.Cut(rest, []byte("\n}\n"))
+	if !bytes.Contains(document, append(append([]byte("// stop ends"), code...), "\n}\n"...)) {
+		t.Error("docs/audit.md does not have the function stop as it is in this file")
+	}
+}
