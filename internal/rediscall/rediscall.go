@@ -4,7 +4,9 @@
 package rediscall
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -14,12 +16,17 @@ import (
 // The zero value is not usable; see [New]. Safe for concurrent use.
 type Caller struct {
 	client   redis.UniversalClient
-	obedient bool // the client itself gives up when ctx ends
+	obedient bool     // the client itself gives up when ctx ends
+	batcher  *batcher // nil for a client of several servers
 }
 
 // New wraps client. It does no I/O.
 func New(client redis.UniversalClient) *Caller {
-	return &Caller{client: client, obedient: obedient(client)}
+	c := &Caller{client: client, obedient: obedient(client)}
+	if _, one := client.(*redis.Client); one {
+		c.batcher = &batcher{caller: c}
+	}
+	return c
 }
 
 // obedient reports whether client returns when its context ends. go-redis
@@ -41,15 +48,23 @@ func obedient(client redis.UniversalClient) bool {
 func (c *Caller) Client() redis.UniversalClient { return c.client }
 
 // Run evaluates script by its hash, and by its text where the server does not
-// know it: one round trip, two after SCRIPT FLUSH or a failover.
+// know it: one round trip, two after SCRIPT FLUSH or a failover. With a client
+// of one server, calls made at the same time share round trips.
 //
 // It returns when ctx ends even if the client does not: the command is then
 // left to the client's own timeouts, on a goroutine that ends with them, and
 // its outcome is unknown. Clients with ContextTimeoutEnabled never need that
 // goroutine.
 func (c *Caller) Run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
+	if c.batcher == nil {
+		return c.alone(ctx, script, Call{keys, args})
+	}
+	return c.batcher.run(ctx, script, Call{keys, args})
+}
+
+func (c *Caller) alone(ctx context.Context, script *redis.Script, call Call) (any, error) {
 	return Bounded(ctx, c, func(ctx context.Context) (any, error) {
-		return script.Run(ctx, c.client, keys, args...).Result()
+		return script.Run(ctx, c.client, call.Keys, call.Args...).Result()
 	})
 }
 
@@ -72,38 +87,56 @@ func (c *Caller) RunAll(ctx context.Context, script *redis.Script, calls []Call)
 		return []any{answer}, err
 	}
 	return Bounded(ctx, c, func(ctx context.Context) ([]any, error) {
-		replies := make([]*redis.Cmd, len(calls))
-		missing := make([]int, 0, len(calls))
-		pipe := c.client.Pipeline()
-		for i, call := range calls {
-			replies[i] = script.EvalSha(ctx, pipe, call.Keys, call.Args...)
-		}
-		// A client that finds no server returns an error, but may leave the
-		// replies without one.
-		if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "NOSCRIPT") {
-			return nil, err
-		}
-		for i, reply := range replies {
-			if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
-				missing = append(missing, i)
-			}
-		}
-		for _, i := range missing {
-			replies[i] = script.Eval(ctx, pipe, calls[i].Keys, calls[i].Args...)
-		}
-		if _, err := pipe.Exec(ctx); err != nil {
-			return nil, err
-		}
 		answers := make([]any, len(calls))
-		for i, reply := range replies {
-			answer, err := reply.Result()
-			if err != nil {
-				return nil, err
+		outcomes := c.pipeline(ctx, len(calls), func(i int) (*redis.Script, Call) { return script, calls[i] })
+		for i, o := range outcomes {
+			if o.err != nil {
+				return nil, o.err
 			}
-			answers[i] = answer
+			answers[i] = o.answer
 		}
 		return answers, nil
 	})
+}
+
+var errNoReply = errors.New("the client returned neither a reply nor an error")
+
+// outcome is what came of one call.
+type outcome struct {
+	answer   any
+	err      error
+	panicked any
+}
+
+// pipeline makes n calls in one pipeline, and again those that met a server
+// without the script.
+func (c *Caller) pipeline(ctx context.Context, n int, call func(int) (*redis.Script, Call)) []outcome {
+	replies := make([]*redis.Cmd, n)
+	pipe := c.client.Pipeline()
+	for i := range replies {
+		script, one := call(i)
+		replies[i] = script.EvalSha(ctx, pipe, one.Keys, one.Args...)
+	}
+	_, err := pipe.Exec(ctx)
+	for i, reply := range replies {
+		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+			script, one := call(i)
+			replies[i] = script.Eval(ctx, pipe, one.Keys, one.Args...)
+		}
+	}
+	if pipe.Len() > 0 {
+		_, err = pipe.Exec(ctx)
+	}
+	outcomes := make([]outcome, n)
+	for i, reply := range replies {
+		o := &outcomes[i]
+		// A client that finds no server returns an error, but may leave the
+		// replies without one.
+		if o.answer, o.err = reply.Result(); o.answer == nil && o.err == nil {
+			o.err = cmp.Or(err, errNoReply)
+		}
+	}
+	return outcomes
 }
 
 // Bounded calls f, which uses c's client, and returns when ctx ends even if
