@@ -8,14 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/holdfast-go/holdfast/audit"
 )
 
 type logSeries struct {
 	writes [len(writeResults)]atomic.Uint64
-	took   prometheus.Histogram
+	took   *distribution
 }
 
 // writeResults are the results of a try to write, in the order of
@@ -24,8 +22,8 @@ var writeResults = [...]string{"success", "error", "timeout"}
 
 const wroteLate = 2
 
-func (m *Metrics) newLogSeries(label string) *logSeries {
-	return &logSeries{took: m.histogram(auditTook, label)}
+func newLogSeries(label string) *logSeries {
+	return &logSeries{took: newDistribution(auditTook, label)}
 }
 
 // ObserveAudit implements [audit.Observer]. It counts tries to write; events
@@ -38,13 +36,16 @@ func (m *Metrics) ObserveAudit(_ context.Context, a audit.Activity) {
 		m.logs.add(a.Source.Name(), a.Source)
 		return
 	}
-	s := m.logs.at(a.Source.Name(), a.Source)
+	s := m.logs.find(a.Source.Name())
+	if s == nil { // nobody told of its creation
+		s = m.logs.add(a.Source.Name(), a.Source)
+	}
 	if a.Op != audit.OpWrite {
 		return
 	}
 	result := writeResult(a.Err)
 	s.writes[result].Add(1)
-	s.took.Observe(a.Took.Seconds())
+	s.took.observe(int64(a.Took))
 	if m.original != nil && result == wroteLate {
 		m.original.timeouts.Add(1)
 	}
@@ -111,6 +112,6 @@ func (o output) log(r reading[audit.Stats, logSeries]) {
 	for i, result := range writeResults {
 		o.put(auditWrites, float64(r.pushed.writes[i].Load()), r.label, result)
 	}
-	o.ch <- r.pushed.took
+	o.distribution(r.pushed.took)
 	o.put(observerPanics, r.totals[totalLogPanics], "audit", r.label)
 }

@@ -66,6 +66,7 @@ const (
 	needsKey      = "WithKeyLabel"
 	needsOriginal = "WithOriginalNames"
 	needsDB       = "DB"
+	needsRedis    = "Redis"
 )
 
 func newSeries(typ Type, name, help string, labels []Label) Series {

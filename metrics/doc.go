@@ -74,7 +74,7 @@
 //	counter holdfast_lock_operations_total{manager, operation=acquire|extend|renew|resume|release|force_release, result=success|conflict|max_reached|not_held|timeout|canceled|invalid|unavailable|audit_failed|error}
 //	    Operations, by how they ended. An acquire is one call, however long it waits; a renew is the watchdog's extend.
 //	histogram holdfast_lock_operation_duration_seconds{manager, operation=acquire|extend|renew|resume|release|force_release}
-//	    Time that operations took, without waiting for a conflict to end. Buckets: 0.001 0.0025 0.005 0.01 0.025 0.1 0.5.
+//	    Time that operations took, without waiting for a conflict to end. Buckets: 0.001 0.005 0.025 0.1 0.5.
 //	histogram holdfast_lock_wait_duration_seconds{manager}
 //	    Time that acquires waited for a conflict to end, granted or not; those that did not wait are left out. Buckets: 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30.
 //	histogram holdfast_lock_hold_duration_seconds{manager}
@@ -108,7 +108,7 @@
 //	counter holdfast_session_operations_total{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete, result=success|not_found|conflict|busy|too_large|full|corrupt|unavailable|canceled|error}
 //	    Operations, by how they ended.
 //	histogram holdfast_session_operation_duration_seconds{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete}
-//	    Time that operations took, functions of the caller included, without waiting for other handlers of the session. Buckets: 0.001 0.0025 0.005 0.01 0.025 0.1 0.5.
+//	    Time that operations took, functions of the caller included, without waiting for other handlers of the session. Buckets: 0.001 0.005 0.025 0.1 0.5.
 //	histogram holdfast_session_size_bytes{manager}
 //	    Size of encoded payloads as they were written. Buckets: 256 1024 4096 16384 65536 262144 1.048576e+06.
 //	counter holdfast_session_cleanup_total{manager, result=success|error}
@@ -132,7 +132,7 @@
 //	counter holdfast_audit_retries_total{log}
 //	    Tries to write a batch after an earlier one failed.
 //	histogram holdfast_audit_write_duration_seconds{log}
-//	    Time that tries to write a batch took. Buckets: 0.001 0.0025 0.005 0.01 0.025 0.1 0.5.
+//	    Time that tries to write a batch took. Buckets: 0.001 0.005 0.025 0.1 0.5.
 //	gauge holdfast_audit_queue_length{log}
 //	    Events accepted and not yet in the sink.
 //	gauge holdfast_audit_queue_capacity{log}
@@ -158,6 +158,15 @@
 //	    Times that a caller waited for a connection.
 //	counter holdfast_sql_wait_seconds_total{db}
 //	    Time that callers waited for a connection.
+//
+// With [Redis]:
+//
+//	gauge holdfast_redis_connections{client, state=in_use|idle}
+//	    Open connections of the pool.
+//	counter holdfast_redis_connection_requests_total{client, result=hit|miss|timeout}
+//	    Requests for a connection: a free one was there, one had to be made, or none became free in time. A request can be both of the last.
+//	counter holdfast_redis_stale_connections_total{client}
+//	    Connections that the pool closed because they were too old or broken.
 //
 // With [WithKeyLabel], under the label that it names:
 //

@@ -58,10 +58,14 @@ func (k *keys) admit(key string) *atomic.Uint64 {
 	return k.counts[key]
 }
 
+// maxKey is the length of a key, in bytes, up to which it can be a label. With
+// it, all labels together are bounded too.
+const maxKey = 256
+
 // key asks the caller's function, whose panic or nonsense counts as other.
 func (k *keys) key(r lock.Resource) (key string) {
 	defer func() {
-		if recover() != nil || key == "" || !utf8.ValidString(key) {
+		if recover() != nil || key == "" || len(key) > maxKey || !utf8.ValidString(key) {
 			key = otherKey
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -17,13 +18,14 @@ func conflictOn(src lock.Source, r lock.Resource) lock.Event {
 	return lock.Event{Op: lock.OpAcquire, Result: lock.Conflicted, Source: src, Resource: r}
 }
 
-func TestAHundredThousandKeysMakeABoundedNumberOfSeries(t *testing.T) {
-	const limit, keys = 50, 100_000
+func TestAMillionKeysMakeFewSeriesAndNoHeap(t *testing.T) {
+	const limit, keys = 200, 1_000_000
 	m, reg := newMetrics(t, WithKeyLabel("room", lock.Resource.Name, limit))
 	src := named[lock.Stats](t, "rooms")
 	m.ObserveLock(background, lock.Event{Op: lock.OpCreated, Source: src})
 	expect(t, reg, map[string]float64{`holdfast_lock_key_conflicts_total{room="_other"}`: 0, `holdfast_metrics_label_overflow_total`: 0})
 
+	before := heap()
 	var wg sync.WaitGroup
 	for part := range 4 {
 		wg.Go(func() {
@@ -33,14 +35,29 @@ func TestAHundredThousandKeysMakeABoundedNumberOfSeries(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if after := heap(); after > before+1<<20 {
+		t.Errorf("the heap grew by %d bytes", after-before)
+	}
 	if got := mentions(scrape(t, reg), "holdfast_lock_key_conflicts_total"); len(got) != limit+1 {
 		t.Errorf("%d series, want %d and _other", len(got), limit)
+	}
+	if n := lines(t, reg); n > 400 {
+		t.Errorf("%d series, want at most 400", n)
 	}
 	expect(t, reg, map[string]float64{
 		`holdfast_lock_key_conflicts_total{room="_other"}`: keys - limit,
 		`holdfast_metrics_label_overflow_total`:            keys - limit,
 		`holdfast_lock_conflicts_total{manager="rooms"}`:   keys,
 	})
+}
+
+// heap is what is in use, in bytes, when all that is dropped is collected.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return s.HeapAlloc
 }
 
 // Between finding room and taking it, others may have taken it.
@@ -75,6 +92,7 @@ func TestAKeyThatIsNoneCountsAsOther(t *testing.T) {
 		"panics":   func(lock.Resource) string { panic("no") },
 		"empty":    func(lock.Resource) string { return "" },
 		"no text":  func(lock.Resource) string { return "\xff" },
+		"endless":  func(lock.Resource) string { return strings.Repeat("x", maxKey+1) },
 		"reserved": func(lock.Resource) string { return "_other" },
 	} {
 		m, reg := newMetrics(t, WithKeyLabel("room", key, 5))

@@ -7,22 +7,20 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/holdfast-go/holdfast/lock"
 )
 
 type lockSeries struct {
 	ops                      [lock.OpClosed + 1][lock.Failed + 1]atomic.Uint64
-	took                     [lock.OpClosed + 1]prometheus.Histogram // nil for what is no operation
-	wait, hold               prometheus.Histogram
+	took                     [lock.OpClosed + 1]*distribution // nil for what is no operation
+	wait, hold               *distribution
 	conflicts, lost, expired atomic.Uint64
 }
 
-func (m *Metrics) newLockSeries(label string) *lockSeries {
-	s := &lockSeries{wait: m.histogram(lockWait, label), hold: m.histogram(lockHold, label)}
+func newLockSeries(label string) *lockSeries {
+	s := &lockSeries{wait: newDistribution(lockWait, label), hold: newDistribution(lockHold, label)}
 	for _, o := range lockOutcomes {
-		s.took[o.op] = m.histogram(lockTook, label, o.op.String())
+		s.took[o.op] = newDistribution(lockTook, label, o.op.String())
 	}
 	return s
 }
@@ -36,7 +34,10 @@ func (m *Metrics) ObserveLock(_ context.Context, e lock.Event) {
 		m.locks.add(e.Source.Name(), e.Source)
 		return
 	}
-	s := m.locks.at(e.Source.Name(), e.Source)
+	s := m.locks.find(e.Source.Name())
+	if s == nil { // nobody told of its creation
+		s = m.locks.add(e.Source.Name(), e.Source)
+	}
 	switch {
 	case e.Op == lock.OpLost:
 		s.lost.Add(1)
@@ -49,37 +50,39 @@ func (m *Metrics) ObserveLock(_ context.Context, e lock.Event) {
 		took := e.Took
 		if e.Op == lock.OpAcquire {
 			took -= e.Waited
-			m.acquire(s, &e)
+			if e.Waited > 0 || e.Blocked || e.Result == lock.Conflicted {
+				m.contended(s, &e)
+			}
 		}
 		if e.Result != lock.Invalid { // nothing was sent
-			s.took[e.Op].Observe(took.Seconds())
+			s.took[e.Op].observe(int64(took))
 		}
 	}
 	if e.Op == lock.OpLost || e.Op == lock.OpRelease && e.Result == lock.OK {
-		s.hold.Observe(e.Held.Seconds())
+		s.hold.observe(int64(e.Held))
 	}
 	if m.original != nil {
 		m.original.lock(e)
 	}
 }
 
-// acquire counts what only acquires have. Later events of a lease repeat how
-// long it was waited for.
-func (m *Metrics) acquire(s *lockSeries, e *lock.Event) {
+// contended counts an acquire that met a conflict. Later events of a lease
+// repeat how long it was waited for.
+func (m *Metrics) contended(s *lockSeries, e *lock.Event) {
 	if e.Waited > 0 {
-		s.wait.Observe(e.Waited.Seconds())
+		s.wait.observe(int64(e.Waited))
 	}
 	if e.Blocked || e.Result == lock.Conflicted {
 		s.conflicts.Add(1)
 		if m.keys != nil {
-			m.keys.count(contended(e))
+			m.keys.count(wanted(e))
 		}
 	}
 }
 
-// contended is the part of the resource that met the conflict, where the
+// wanted is the part of the resource that met the conflict, where the
 // event tells.
-func contended(e *lock.Event) lock.Resource {
+func wanted(e *lock.Event) lock.Resource {
 	if c, ok := errors.AsType[*lock.ConflictError](e.Err); ok && len(c.Conflicts) > 0 {
 		return c.Conflicts[0].Wanted
 	}
@@ -105,10 +108,10 @@ func (o output) lock(r reading[lock.Stats, lockSeries]) {
 
 	for _, t := range lockOutcomes {
 		putOperation(o, lockOps, t, r.label, r.pushed.ops[t.op][:])
-		o.ch <- r.pushed.took[t.op]
+		o.distribution(r.pushed.took[t.op])
 	}
-	o.ch <- r.pushed.wait
-	o.ch <- r.pushed.hold
+	o.distribution(r.pushed.wait)
+	o.distribution(r.pushed.hold)
 	o.put(lockConflicts, float64(r.pushed.conflicts.Load()), r.label)
 	o.put(lockLost, float64(r.pushed.lost.Load()), r.label)
 	o.put(lockExpired, float64(r.pushed.expired.Load()), r.label)

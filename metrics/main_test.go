@@ -81,6 +81,9 @@ func everything(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	m.ObserveSession(ctx, session.Event{Op: session.OpCreated, Source: s})
 	m.ObserveAudit(ctx, audit.Activity{Op: audit.OpCreated, Source: a})
 	m.DB("trail", db)
+	if err := Redis(m, "main", keep(t, new(fakeRedis))); err != nil {
+		t.Fatal(err)
+	}
 	return m, reg
 }
 

@@ -29,15 +29,15 @@ import (
 // through a breaker costs nothing. A scrape reads the Stats of each living
 // source and does no I/O.
 type Metrics struct {
-	namespace string
-	descs     [numSeries]*prometheus.Desc
-	version   string
+	descs   [numSeries]*prometheus.Desc
+	version string
 
 	breakers sources[circuitbreaker.Stats, breakerSeries]
 	locks    sources[lock.Stats, lockSeries]
 	sessions sources[session.Stats, sessionSeries]
 	logs     sources[audit.Stats, logSeries]
 	dbs      sources[sql.DBStats, struct{}]
+	pools    sources[poolStats, struct{}]
 
 	keys     *keys           // nil without WithKeyLabel
 	original *originalSeries // nil without WithOriginalNames
@@ -61,7 +61,7 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Metrics{namespace: c.namespace, version: version()}
+	m := &Metrics{version: version()}
 	if c.key != nil {
 		m.keys = newKeys(c.key, c.max)
 	}
@@ -76,10 +76,11 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 		m.descs[i] = prometheus.NewDesc(s.fullName(c.namespace), s.Help, labels, nil)
 	}
 	m.breakers.totals, m.breakers.births = breakerTotals, newBreakerSeries
-	m.locks.totals, m.locks.births = lockTotals, m.newLockSeries
-	m.sessions.totals, m.sessions.births = sessionTotals, m.newSessionSeries
-	m.logs.totals, m.logs.births = logTotals, m.newLogSeries
-	m.dbs.totals, m.dbs.births = dbTotals, func(string) *struct{} { return new(struct{}) }
+	m.locks.totals, m.locks.births = lockTotals, newLockSeries
+	m.sessions.totals, m.sessions.births = sessionTotals, newSessionSeries
+	m.logs.totals, m.logs.births = logTotals, newLogSeries
+	m.dbs.totals, m.dbs.births = dbTotals, nothing
+	m.pools.totals, m.pools.births = poolTotals, nothing
 
 	if reg != nil {
 		if err := reg.Register(m); err != nil {
@@ -88,6 +89,9 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	}
 	return m, nil
 }
+
+// nothing is what is counted for sources without events.
+func nothing(string) *struct{} { return nil }
 
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
@@ -119,6 +123,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, r := range dbs {
 		o.db(r)
 	}
+	for _, r := range m.pools.collect() {
+		o.pool(r)
+	}
 	if m.keys != nil {
 		for key, n := range m.keys.snapshot() {
 			o.put(lockKeyConflicts, float64(n), key)
@@ -137,14 +144,19 @@ type output struct {
 	ch chan<- prometheus.Metric
 }
 
-// put sends one counter or gauge. An error, which takes wrong labels to
-// happen, reaches the one who scrapes.
+// put sends one counter or gauge.
 func (o output) put(s series, value float64, labels ...string) {
 	typ := prometheus.GaugeValue
 	if catalog[s].Type == Counter {
 		typ = prometheus.CounterValue
 	}
 	metric, err := prometheus.NewConstMetric(o.m.descs[s], typ, value, labels...)
+	o.send(s, metric, err)
+}
+
+// send sends a metric. An error, which takes wrong labels to happen, reaches the
+// one who scrapes.
+func (o output) send(s series, metric prometheus.Metric, err error) {
 	if err != nil {
 		metric = prometheus.NewInvalidMetric(o.m.descs[s], err)
 	}
@@ -158,16 +170,6 @@ func putOperation[O, R enum](o output, s series, t outcomes[O, R], label string,
 			o.put(s, float64(n), label, t.op.String(), R(i).String())
 		}
 	}
-}
-
-// histogram makes one child of a histogram. It belongs to whoever asked for
-// it and is sent by that one alone, so dropping it needs no bookkeeping.
-func (m *Metrics) histogram(s series, labels ...string) prometheus.Histogram {
-	c := catalog[s]
-	family := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: c.fullName(m.namespace), Help: c.Help, Buckets: c.Buckets,
-	}, c.labelNames())
-	return family.WithLabelValues(labels...).(prometheus.Histogram)
 }
 
 func (s Series) labelNames() []string {

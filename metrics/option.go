@@ -46,7 +46,8 @@ func WithNamespace(namespace string) Option {
 // "_other", and in metrics_label_overflow_total. Of a resource with several
 // parts, the part that met the conflict counts.
 //
-// A key is "_other" too when it is empty, or no UTF-8, or when key panics.
+// A key is "_other" too when it is empty, longer than 256 bytes, or no UTF-8,
+// or when key panics.
 func WithKeyLabel(label string, key func(lock.Resource) string, max int) Option {
 	return func(c *config) {
 		c.label, c.key, c.max = label, key, max

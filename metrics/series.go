@@ -70,6 +70,10 @@ const (
 	sqlWaits
 	sqlWaitSeconds
 
+	redisConnections
+	redisGets
+	redisStale
+
 	observerPanics
 	labelOverflow
 	buildInfo
@@ -92,6 +96,7 @@ var (
 	manager = open("manager")
 	log     = open("log")
 	db      = open("db")
+	client  = open("client")
 
 	inState          = closed("state", names(breakerStates)...)
 	lockOperation    = closed("operation", operations(lockOutcomes)...)
@@ -207,6 +212,14 @@ var catalog = [numSeries]Series{
 	sqlWaitSeconds: counter("sql_wait_seconds_total",
 		"Time that callers waited for a connection.", db).needs(needsDB),
 
+	redisConnections: gauge("redis_connections",
+		"Open connections of the pool.", client, closed("state", "in_use", "idle")).needs(needsRedis),
+	redisGets: counter("redis_connection_requests_total",
+		"Requests for a connection: a free one was there, one had to be made, or none became free in time. A request can be both of the last.",
+		client, closed("result", "hit", "miss", "timeout")).needs(needsRedis),
+	redisStale: counter("redis_stale_connections_total",
+		"Connections that the pool closed because they were too old or broken.", client).needs(needsRedis),
+
 	observerPanics: counter("observer_panics_total",
 		"Panics of observers that were contained, by component and the name of its breaker, manager or log.",
 		closed("component", "circuitbreaker", "lock", "session", "audit"), open("name")),
@@ -238,7 +251,7 @@ var catalog = [numSeries]Series{
 }
 
 var (
-	opBuckets      = []float64{.001, .0025, .005, .01, .025, .1, .5}
+	opBuckets      = []float64{.001, .005, .025, .1, .5}
 	waitBuckets    = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	holdBuckets    = []float64{.1, .5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600}
 	cleanupBuckets = []float64{.01, .05, .1, .5, 1, 5, 10, 30, 60, 300}

@@ -7,15 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/holdfast-go/holdfast/session"
 )
 
 type sessionSeries struct {
 	ops                     [session.OpCleanup + 1][session.Failed + 1]atomic.Uint64
-	took                    [session.OpCleanup + 1]prometheus.Histogram // nil for what is no operation
-	bytes, cleanup          prometheus.Histogram
+	took                    [session.OpCleanup + 1]*distribution // nil for what is no operation
+	bytes, cleanup          *distribution
 	cleanups                [len(cleanupResults)]atomic.Uint64
 	ended                   [session.InvalidFormat + 1]atomic.Uint64
 	callbackErrors, givenUp atomic.Uint64
@@ -26,10 +24,10 @@ type sessionSeries struct {
 // sessionSeries.cleanups.
 var cleanupResults = [...]string{"success", "error"}
 
-func (m *Metrics) newSessionSeries(label string) *sessionSeries {
-	s := &sessionSeries{bytes: m.histogram(sessionBytes, label), cleanup: m.histogram(sessionCleanupTook, label)}
+func newSessionSeries(label string) *sessionSeries {
+	s := &sessionSeries{bytes: newDistribution(sessionBytes, label), cleanup: newDistribution(sessionCleanupTook, label)}
 	for _, o := range sessionOutcomes {
-		s.took[o.op] = m.histogram(sessionTook, label, o.op.String())
+		s.took[o.op] = newDistribution(sessionTook, label, o.op.String())
 	}
 	return s
 }
@@ -43,7 +41,10 @@ func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
 		m.sessions.add(e.Source.Name(), e.Source)
 		return
 	}
-	s := m.sessions.at(e.Source.Name(), e.Source)
+	s := m.sessions.find(e.Source.Name())
+	if s == nil { // nobody told of its creation
+		s = m.sessions.add(e.Source.Name(), e.Source)
+	}
 	switch {
 	case e.Op == session.OpEnded:
 		if int(e.Cause) < len(s.ended) {
@@ -53,9 +54,9 @@ func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
 		s.cleaned(e)
 	case s.took[e.Op] != nil:
 		s.ops[e.Op][min(e.Result, session.Failed)].Add(1)
-		s.took[e.Op].Observe((e.Took - e.Waited).Seconds())
+		s.took[e.Op].observe(int64(e.Took - e.Waited))
 		if e.Bytes > 0 && e.Result == session.OK && !reads(e.Op) {
-			s.bytes.Observe(float64(e.Bytes))
+			s.bytes.observe(int64(e.Bytes))
 		}
 	}
 	if m.original != nil {
@@ -70,7 +71,7 @@ func reads(op session.Op) bool {
 
 func (s *sessionSeries) cleaned(e session.Event) {
 	s.cleanups[cleanupResult(e)].Add(1)
-	s.cleanup.Observe(e.Took.Seconds())
+	s.cleanup.observe(int64(e.Took))
 	s.backlog.Store(e.Report.Backlog)
 	s.callbackErrors.Add(uint64(max(0, e.Report.CallbackErrors)))
 	s.givenUp.Add(uint64(max(0, e.Report.Dead)))
@@ -119,10 +120,10 @@ func (o output) session(r reading[session.Stats, sessionSeries]) {
 
 	for _, t := range sessionOutcomes {
 		putOperation(o, sessionOps, t, r.label, r.pushed.ops[t.op][:])
-		o.ch <- r.pushed.took[t.op]
+		o.distribution(r.pushed.took[t.op])
 	}
-	o.ch <- r.pushed.bytes
-	o.ch <- r.pushed.cleanup
+	o.distribution(r.pushed.bytes)
+	o.distribution(r.pushed.cleanup)
 	for i, result := range cleanupResults {
 		o.put(sessionCleanups, float64(r.pushed.cleanups[i].Load()), r.label, result)
 	}

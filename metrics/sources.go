@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,9 +17,37 @@ type sources[S, P any] struct {
 	totals func(S) []float64     // the counters of a snapshot, always in one order
 	births func(label string) *P // makes the P of a new name
 
-	mu      sync.RWMutex
+	// fast has some of the names, for reading without a lock. It is made anew
+	// after as many misses as there are names, so that its cost is constant for
+	// each of them, and thrown away when a name goes.
+	fast atomic.Pointer[index[P]]
+
+	mu      sync.Mutex
 	named   map[string]*family[S, P]
 	pruneAt int // number of names at which add looks for dead ones
+	misses  int // finds of a name that fast lacked
+}
+
+// index finds what is counted under a name, and does not change. A program has
+// one manager of a kind, or two: comparing with few names is faster than the
+// hash of a map, which was a third of what an event cost.
+type index[P any] struct {
+	few []known[P]
+	all map[string]*P
+}
+
+type known[P any] struct {
+	name   string
+	pushed *P
+}
+
+func (x *index[P]) find(name string) *P {
+	for i := range x.few {
+		if x.few[i].name == name {
+			return x.few[i].pushed
+		}
+	}
+	return x.all[name]
 }
 
 // family is the sources of one name.
@@ -30,6 +59,7 @@ type family[S, P any] struct {
 }
 
 type source[S any] struct {
+	id    any
 	get   func() (reader[S], bool)
 	since time.Time
 	last  []float64 // totals when last read; nil before that
@@ -48,28 +78,50 @@ type reading[S, P any] struct {
 
 // find returns what is counted under a name, or nil.
 func (s *sources[S, P]) find(name string) *P {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	f := s.named[name]
-	if f == nil {
-		f = s.named[label(name)]
+	if fast := s.fast.Load(); fast != nil {
+		if p := fast.find(name); p != nil {
+			return p
+		}
 	}
+	return s.findSlowly(name)
+}
+
+func (s *sources[S, P]) findSlowly(name string) *P {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.named[label(name)]
 	if f == nil {
 		return nil
+	}
+	if s.misses++; s.misses >= len(s.named) && f.label == name {
+		fast := &index[P]{few: make([]known[P], 0, 4), all: make(map[string]*P, len(s.named))}
+		for name, f := range s.named {
+			fast.all[name] = f.pushed
+			if len(fast.few) < cap(fast.few) {
+				fast.few = append(fast.few, known[P]{name, f.pushed})
+			}
+		}
+		s.fast.Store(fast)
+		s.misses = 0
 	}
 	return f.pushed
 }
 
-// at is find for a source whose creation nobody told of.
-func (s *sources[S, P]) at(name string, src reader[S]) *P {
-	if p := s.find(name); p != nil {
-		return p
-	}
-	return s.add(name, src)
+// forget ends a name.
+func (s *sources[S, P]) forget(name string) {
+	delete(s.named, name)
+	s.fast.Store(nil)
+	s.misses = 0
 }
 
 // add makes a source known; once is enough.
 func (s *sources[S, P]) add(name string, src reader[S]) *P {
+	id, get := weakly(src)
+	return s.addAs(name, id, get)
+}
+
+// addAs is add for a source that get returns while it lives.
+func (s *sources[S, P]) addAs(name string, id any, get func() (reader[S], bool)) *P {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.named == nil {
@@ -86,8 +138,8 @@ func (s *sources[S, P]) add(name string, src reader[S]) *P {
 		f = &family[S, P]{label: label(name), pushed: s.births(label(name))}
 		s.named[f.label] = f
 	}
-	if f.index(src) < 0 {
-		f.live = append(f.live, &source[S]{get: weakly(src), since: time.Now()})
+	if f.index(id) < 0 {
+		f.live = append(f.live, &source[S]{id: id, get: get, since: time.Now()})
 	}
 	return f.pushed
 }
@@ -95,18 +147,19 @@ func (s *sources[S, P]) add(name string, src reader[S]) *P {
 // retire forgets a source that says that its totals stop here.
 func (s *sources[S, P]) retire(name string, src reader[S]) {
 	final := s.totals(src.Stats())
+	id, _ := weakly(src)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.named[label(name)]
 	if f == nil {
 		return
 	}
-	if i := f.index(src); i >= 0 {
+	if i := f.index(id); i >= 0 {
 		f.live[i].last = highest(f.live[i].last, final)
 		f.drop(i)
 	}
 	if len(f.live) == 0 {
-		delete(s.named, f.label)
+		s.forget(f.label)
 	}
 }
 
@@ -120,7 +173,7 @@ func (s *sources[S, P]) prune() {
 			}
 		}
 		if len(f.live) == 0 {
-			delete(s.named, name)
+			s.forget(name)
 		}
 	}
 }
@@ -179,9 +232,9 @@ func (s *sources[S, P]) collect() []reading[S, P] {
 	return all
 }
 
-func (f *family[S, P]) index(src reader[S]) int {
+func (f *family[S, P]) index(id any) int {
 	for i, known := range f.live {
-		if r, ok := known.get(); ok && same(r, src) {
+		if same(known.id, id) {
 			return i
 		}
 	}
@@ -195,7 +248,8 @@ func (f *family[S, P]) drop(i int) {
 	f.live = append(f.live[:i], f.live[i+1:]...)
 }
 
-// same compares two sources; those that cannot be compared are never the same.
+// same compares two identities; those that cannot be compared are never the
+// same.
 func same(a, b any) bool { return reflect.ValueOf(a).Comparable() && a == b }
 
 // sum adds other, which may be empty, to into.

@@ -9,21 +9,22 @@ import (
 )
 
 // weakly returns a function that gives v back for as long as anybody else
-// holds it. T is an interface; the pointer in it is held weakly, and anything
-// that is no pointer for good.
+// holds it, and a value that is equal for the same v only, even when v has gone
+// and another took its address. T is an interface; the pointer in it is held
+// weakly, and anything that is no pointer for good.
 //
 // The type behind the interface is not known here (a session.Manager is
 // generic), while a weak.Pointer wants it. So the pointer is kept as one to
 // the first byte of its object, which keeps and loses the same object, and
 // gets its type back from reflection. That needs an object of at least one
 // byte, which is the one condition beside being a pointer.
-func weakly[T any](v T) func() (T, bool) {
+func weakly[T any](v T) (id any, get func() (T, bool)) {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.Type().Elem().Size() == 0 {
-		return func() (T, bool) { return v, true }
+		return v, func() (T, bool) { return v, true }
 	}
 	elem, ref := rv.Type().Elem(), weak.Make((*byte)(rv.UnsafePointer()))
-	return func() (back T, ok bool) {
+	return ref, func() (back T, ok bool) {
 		p := ref.Value()
 		if p == nil {
 			return back, false

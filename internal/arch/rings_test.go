@@ -35,6 +35,7 @@ var heavy = map[string][]string{
 	"session/redissession": {"github.com/redis/go-redis/v9"},
 	"audit/gormsink":       {"gorm.io/gorm"},
 	"metrics":              {"github.com/prometheus/client_golang"},
+	"metrics/metricstest":  {"github.com/prometheus/client_golang"},
 	"internal/rediscall":   {"github.com/redis/go-redis/v9"},
 	"internal/redistest":   {"github.com/redis/go-redis/v9", "github.com/alicebob/miniredis/v2"},
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-go/holdfast/internal/bench/auditbench"
 	"github.com/holdfast-go/holdfast/internal/bench/breakerbench"
 	"github.com/holdfast-go/holdfast/internal/bench/lockbench"
+	"github.com/holdfast-go/holdfast/internal/bench/metricsbench"
 	"github.com/holdfast-go/holdfast/internal/bench/sessionbench"
 )
 
@@ -27,6 +28,7 @@ var suites = []struct {
 	{"circuitbreaker", breakerbench.Suite},
 	{"lock", lockbench.Suite},
 	{"session", sessionbench.Suite},
+	{"metrics", metricsbench.Suite},
 }
 
 func main() {

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+
+// Package metricsbench compares what observing an event costs with what the
+// client library of Prometheus costs alone.
+package metricsbench
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/internal/bench"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/metrics"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+const (
+	floor  = "floor: a counter and a histogram at hand"
+	lookup = "a counter and a histogram by their labels"
+	bare   = "breaker without an observer"
+	seen   = "breaker with holdfast's metrics"
+)
+
+// Suite is the comparison. Events are of one manager, which is what nearly all
+// programs have of a kind.
+func Suite(testing.TB) bench.Suite {
+	return bench.Suite{
+		Name:  "metrics",
+		Peers: []string{"github.com/prometheus/client_golang"},
+		Cases: []bench.Case{
+			{Name: floor, Make: children, NoAllocs: true},
+			{Name: lookup, Make: byLabels},
+			{Name: "holdfast, event of a lock", Make: locks, NoAllocs: true},
+			{Name: "holdfast, event of a session", Make: sessions, NoAllocs: true},
+			{Name: "holdfast, event of an audit log", Make: logs, NoAllocs: true},
+			{Name: bare, Make: breakers(false), NoAllocs: true},
+			{Name: seen, Make: breakers(true), NoAllocs: true},
+		},
+		Bars: []bench.Bar{
+			{Slow: "holdfast, event of a lock", Fast: floor, AtMost: 1.5},
+			{Slow: "holdfast, event of a session", Fast: floor, AtMost: 1.5},
+			{Slow: "holdfast, event of an audit log", Fast: floor, AtMost: 1.5},
+			{Slow: lookup, Fast: "holdfast, event of a lock", AtLeast: 3},
+			{Slow: seen, Fast: bare, AtMost: 1.1},
+		},
+	}
+}
+
+const took = time.Millisecond
+
+var (
+	ctx     = context.Background()
+	buckets = []float64{.001, .005, .025, .1, .5} // as holdfast has them
+)
+
+func vectors() (*prometheus.CounterVec, *prometheus.HistogramVec) {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "operations_total"}, []string{"manager", "operation", "result"}),
+		prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "duration_seconds", Buckets: buckets}, []string{"manager", "operation"})
+}
+
+func children() func(int) {
+	ops, times := vectors()
+	n, h := ops.WithLabelValues("rooms", "acquire", "success"), times.WithLabelValues("rooms", "acquire")
+	return func(count int) {
+		for range count {
+			n.Inc()
+			h.Observe(took.Seconds())
+		}
+	}
+}
+
+func byLabels() func(int) {
+	ops, times := vectors()
+	return func(count int) {
+		for range count {
+			ops.With(prometheus.Labels{"manager": "rooms", "operation": "acquire", "result": "success"}).Inc()
+			times.With(prometheus.Labels{"manager": "rooms", "operation": "acquire"}).Observe(took.Seconds())
+		}
+	}
+}
+
+// source is a manager or log that does nothing.
+type source[S any] struct{ name string }
+
+func (s *source[S]) Name() string { return s.name }
+func (s *source[S]) Stats() (_ S) { return }
+
+func newMetrics() *metrics.Metrics {
+	m, err := metrics.New(prometheus.NewRegistry())
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func locks() func(int) {
+	var o lock.Observer = newMetrics()
+	e := lock.Event{Op: lock.OpAcquire, Source: &source[lock.Stats]{"rooms"}, Took: took}
+	return func(count int) {
+		for range count {
+			o.ObserveLock(ctx, e)
+		}
+	}
+}
+
+func sessions() func(int) {
+	var o session.Observer = newMetrics()
+	e := session.Event{Op: session.OpGet, Source: &source[session.Stats]{"chats"}, Took: took}
+	return func(count int) {
+		for range count {
+			o.ObserveSession(ctx, e)
+		}
+	}
+}
+
+func logs() func(int) {
+	var o audit.Observer = newMetrics()
+	a := audit.Activity{Op: audit.OpWrite, Source: &source[audit.Stats]{"trail"}, Took: took}
+	return func(count int) {
+		for range count {
+			o.ObserveAudit(ctx, a)
+		}
+	}
+}
+
+// breakers are asked and answer with success: an observer is not called.
+func breakers(observed bool) func() func(int) {
+	return func() func(int) {
+		cfg := circuitbreaker.Config{Name: "pms", FailureRate: 0.5, Observer: unexpected{}}
+		if observed {
+			cfg.Observer = circuitbreaker.Observers(newMetrics(), unexpected{})
+		}
+		b, err := circuitbreaker.New(cfg)
+		if err != nil {
+			panic(err)
+		}
+		return func(count int) {
+			for range count {
+				if err := b.Do(ctx, func(context.Context) error { return nil }); err != nil {
+					panic(err)
+				}
+			}
+		}
+	}
+}
+
+// unexpected is an observer of a breaker that never changes.
+type unexpected struct{}
+
+func (unexpected) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
+	if e.Kind != circuitbreaker.Created {
+		panic(errors.New("an event of a successful call"))
+	}
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+
+package metricstest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// told is a test that notes what it is told.
+type told struct {
+	testing.TB
+	said  []string
+	fatal bool
+}
+
+func (t *told) Helper() {}
+func (t *told) Errorf(format string, args ...any) {
+	t.said = append(t.said, fmt.Sprintf(format, args...))
+}
+func (t *told) Fatal(args ...any) {
+	t.said, t.fatal = append(t.said, fmt.Sprint(args...)), true
+	panic(t)
+}
+
+// telling runs f on a test of its own.
+func telling(f func(testing.TB)) (t *told) {
+	t = new(told)
+	defer func() {
+		if r := recover(); r != nil && r != any(t) {
+			panic(r)
+		}
+	}()
+	f(t)
+	return t
+}
+
+func registry() (*prometheus.Registry, *prometheus.CounterVec) {
+	reg := prometheus.NewRegistry()
+	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "calls_total", Help: "Calls."}, []string{"breaker", "result"})
+	calls.WithLabelValues("pms", "success").Add(2)
+	calls.WithLabelValues("pms", "failure").Add(0.1)
+	calls.WithLabelValues(`a"b,c}=`, "success").Add(5)
+	wait := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "wait_seconds", Help: "Waits."})
+	wait.Observe(3)
+	wait.Observe(4)
+	temperature := prometheus.NewGauge(prometheus.GaugeOpts{Name: "temperature_celsius", Help: "Now."})
+	temperature.Set(-2)
+	summary := prometheus.NewSummary(prometheus.SummaryOpts{Name: "summary_seconds", Help: "Is not read."})
+	reg.MustRegister(calls, wait, temperature, summary)
+	return reg, calls
+}
+
+func TestASelectorAddsUpWhatItMatches(t *testing.T) {
+	reg, _ := registry()
+	want := map[string]float64{
+		`calls_total{breaker="pms",result="success"}`:        2,
+		`calls_total{result="success",breaker="pms"}`:        2,
+		` calls_total { breaker = "pms" , } `:                2.1,
+		`calls_total`:                                        7.1,
+		`calls_total{}`:                                      7.1,
+		`calls_total{breaker="a\"b,c}="}`:                    5,
+		"calls_total{breaker=`a\"b,c}=`,result=\"success\"}": 5,
+		`wait_seconds_count`:                                 2,
+		`wait_seconds_sum{}`:                                 7,
+		`temperature_celsius`:                                -2,
+	}
+	Want(t, reg, want)
+	for selector := range maps.Clone(want) {
+		want[selector] += 0.01
+	}
+	if saw := telling(func(t testing.TB) { Want(t, reg, want) }); len(saw.said) != len(want) {
+		t.Errorf("%d values are wrong, told of %d: %q", len(want), len(saw.said), saw.said)
+	}
+}
+
+func TestASelectorThatMatchesNothingFails(t *testing.T) {
+	reg, _ := registry()
+	for _, selector := range []string{
+		"", "{}", "call_total", "wait_seconds", "summary_seconds", `calls_total{breaker="PMS"}`, `calls_total{broker="pms"}`, `calls_total{broker=""}`,
+		`calls_total{breaker="pms"`, `calls_total{breaker}`, `calls_total{breaker=pms}`, `calls_total{breaker="pms"}x`, `calls_total{`, `calls_total{breaker="pms"result="failure"}`,
+	} {
+		saw := telling(func(t testing.TB) { Value(t, reg, selector) })
+		if !saw.fatal || !strings.HasPrefix(saw.said[0], "metricstest: ") {
+			t.Errorf("%s: told %q", selector, saw.said)
+		}
+	}
+}
+
+func TestARiseIsOfTheTimeBetween(t *testing.T) {
+	reg, calls := registry()
+	one := func() { calls.WithLabelValues("pms", "failure").Inc() }
+	Rises(t, reg, `calls_total{breaker="pms",result="failure"}`, 1, one)
+	Rises(t, reg, `calls_total{result="success"}`, 0, one)
+	if saw := telling(func(t testing.TB) { Rises(t, reg, "calls_total", 2, one) }); len(saw.said) != 1 {
+		t.Errorf("told %q", saw.said)
+	}
+}
+
+func TestTheLinterSpeaksUp(t *testing.T) {
+	reg, _ := registry()
+	Lint(t, reg)
+	reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "session_active_total", Help: "A gauge."}))
+	if saw := telling(func(t testing.TB) { Lint(t, reg) }); len(saw.said) != 1 || !strings.Contains(saw.said[0], "session_active_total") {
+		t.Errorf("told %q", saw.said)
+	}
+	Lint(t, reg, "session_active_total")
+}
+
+func TestARegistryThatFailsFailsTheTest(t *testing.T) {
+	broken := prometheus.NewRegistry()
+	broken.MustRegister(failing{})
+	for name, f := range map[string]func(testing.TB){
+		"Value": func(t testing.TB) { Value(t, broken, "x") },
+		"Lint":  func(t testing.TB) { Lint(t, broken) },
+	} {
+		if !telling(f).fatal {
+			t.Errorf("%s goes on", name)
+		}
+	}
+}
+
+// failing is a collector of nothing but an error.
+type failing struct{}
+
+func (failing) Describe(chan<- *prometheus.Desc) {}
+func (failing) Collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(errors.New("no")), errors.New("no"))
+}
+
+func FuzzSelector(f *testing.F) {
+	for _, s := range []string{`a{b="c"}`, "a", `a{b="c",d="\""}`, `a{`, `a{b=`, "a{b=`c`}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if name, labels, err := parse(s); err == nil && (name == "" || labels == nil) {
+			t.Errorf("%q is read as nothing", s)
+		}
+	})
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+package metrics
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// fakeRedis is a client that counts as go-redis does.
+type fakeRedis struct {
+	mu    sync.Mutex
+	stats fakePoolStats
+}
+
+type fakePoolStats struct {
+	Hits, Misses, Timeouts, TotalConns, IdleConns, StaleConns uint32
+	Later                                                     struct{}
+}
+
+func (f *fakeRedis) PoolStats() *fakePoolStats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.stats
+	return &s
+}
+
+func (f *fakeRedis) set(s fakePoolStats) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stats = s
+}
+
+func TestRedisPoolsAreReadWhenScraped(t *testing.T) {
+	m, reg := newMetrics(t)
+	one, two := keep(t, new(fakeRedis)), keep(t, new(fakeRedis))
+	for _, client := range []*fakeRedis{one, one, two} { // one counts once
+		if err := Redis(m, "main", client); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.set(fakePoolStats{Hits: 1, Misses: 2, Timeouts: 3, TotalConns: 5, IdleConns: 1, StaleConns: 6})
+	two.set(fakePoolStats{Hits: 10, TotalConns: 1, IdleConns: 1})
+	expect(t, reg, map[string]float64{
+		`holdfast_redis_connection_requests_total{client="main",result="hit"}`:     11,
+		`holdfast_redis_connection_requests_total{client="main",result="miss"}`:    2,
+		`holdfast_redis_connection_requests_total{client="main",result="timeout"}`: 3,
+		`holdfast_redis_connections{client="main",state="in_use"}`:                 4,
+		`holdfast_redis_connections{client="main",state="idle"}`:                   2,
+		`holdfast_redis_stale_connections_total{client="main"}`:                    6,
+	})
+}
+
+// The counters of go-redis have 32 bits.
+func TestACounterOfRedisThatOverflowsDoesNotFall(t *testing.T) {
+	m, reg := newMetrics(t)
+	client := keep(t, new(fakeRedis))
+	if err := Redis(m, "main", client); err != nil {
+		t.Fatal(err)
+	}
+	const hits = `holdfast_redis_connection_requests_total{client="main",result="hit"}`
+	for _, step := range []struct {
+		counter uint32
+		want    float64
+	}{
+		{1 << 30, 1 << 30},
+		{2 << 30, 2 << 30},
+		{3 << 30, 3 << 30},
+		{math.MaxUint32, math.MaxUint32},
+		{4, math.MaxUint32 + 5}, // over
+		{3, math.MaxUint32 + 5}, // read before, arrived after
+		{6, math.MaxUint32 + 7},
+	} {
+		client.set(fakePoolStats{Hits: step.counter})
+		expect(t, reg, map[string]float64{hits: step.want})
+	}
+}
+
+func TestADroppedRedisClientLeavesTheScrape(t *testing.T) {
+	m, reg := newMetrics(t)
+	if err := Redis(m, "gone", new(fakeRedis)); err != nil {
+		t.Fatal(err)
+	}
+	untilGone(t, reg, "gone")
+}
+
+type strangePool[S any] struct{ byte }
+
+func (strangePool[S]) PoolStats() *S { return nil }
+
+func TestAClientThatIsNoneIsAnError(t *testing.T) {
+	m, reg := newMetrics(t)
+	for why, err := range map[string]error{
+		"no client":                    Redis[fakePoolStats](m, "x", nil),
+		"no client ":                   Redis(m, "x", (*fakeRedis)(nil)),
+		"is no struct":                 Redis(m, "x", strangePool[int]{}),
+		"has no field Misses":          Redis(m, "x", strangePool[struct{ Hits uint32 }]{}),
+		"no field Hits of type uint32": Redis(m, "x", strangePool[struct{ Hits string }]{}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), strings.TrimSpace(why)) || !strings.HasPrefix(err.Error(), `metrics: Redis("x"): `) {
+			t.Errorf("%v does not say %q", err, why)
+		}
+	}
+	if got := mentions(scrape(t, reg), "redis"); got != nil {
+		t.Errorf("half added: %v", got)
+	}
+}
+
+func TestAPoolWithoutFiguresCountsNothing(t *testing.T) {
+	m, reg := newMetrics(t)
+	if err := Redis(m, "main", strangePool[fakePoolStats]{}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, reg, map[string]float64{`holdfast_redis_connections{client="main",state="idle"}`: 0})
+}
