@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+
+package monitoring
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// board is what the rules below look at.
+type board struct {
+	UID, Title, Description string
+	Editable                bool
+	Templating              struct {
+		List []variable
+	}
+	Panels []boardPanel
+}
+
+type variable struct {
+	Name, Label, Type, Definition, AllValue string
+	Multi, IncludeAll                       bool
+}
+
+type boardPanel struct {
+	ID                       int
+	Title, Description, Type string
+	Datasource               struct{ UID string }
+	GridPos                  struct{ X, Y, W, H int }
+	FieldConfig              struct{ Defaults struct{ Unit string } }
+	Targets                  []struct {
+		RefID, Expr, LegendFormat string
+		Datasource                struct{ UID string }
+	}
+}
+
+func decode(t *testing.T, content string) (b board) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(content), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var (
+	selector   = regexp.MustCompile(`\b[a-z][a-z0-9_:]*\{[^}]*\}`)
+	nakedRange = regexp.MustCompile(`\[(\$__rate_interval|5m|1h|6h|30m:1m)\]`)
+	anyRange   = regexp.MustCompile(`\[[^\]]*\]`)
+)
+
+// rules are what makes a dashboard a good one. Most are of Grafana's own
+// linter.
+var rules = map[string]func(board) []string{
+	"one data source, for the reader to choose": func(b board) (bad []string) {
+		v := b.Templating.List[0]
+		if v.Type != "datasource" || v.Name != "datasource" || v.Label != "Data source" {
+			bad = append(bad, "the first variable is "+v.Name)
+		}
+		for _, p := range b.Panels {
+			for _, q := range p.Targets {
+				if p.Datasource.UID != "${datasource}" || q.Datasource.UID != "${datasource}" {
+					bad = append(bad, p.Title)
+				}
+			}
+		}
+		return bad
+	},
+	"job and instance can be chosen, one, several or all": func(b board) (bad []string) {
+		want := map[string]string{"job": "label_values(holdfast_build_info, job)", "instance": `label_values(holdfast_build_info{job=~"$job"}, instance)`}
+		for _, v := range b.Templating.List[1:] {
+			if want[v.Name] != v.Definition || !v.Multi || !v.IncludeAll || v.AllValue != ".+" || v.Label == "" {
+				bad = append(bad, v.Name)
+			}
+			delete(want, v.Name)
+		}
+		for name := range want {
+			bad = append(bad, name+" is missing")
+		}
+		return bad
+	},
+	"every selector looks at the chosen job and instance": func(b board) (bad []string) {
+		return expressions(b, func(expr string) bool {
+			all := selector.FindAllString(expr, -1)
+			ok := len(all) > 0
+			for _, s := range all {
+				ok = ok && strings.Contains(s, `job=~"$job"`) && strings.Contains(s, `instance=~"$instance"`)
+			}
+			return ok
+		})
+	},
+	"rates are over $__rate_interval": func(b board) (bad []string) {
+		return expressions(b, func(expr string) bool {
+			// Fixed windows are for what is defined over them: objectives, leaks,
+			// "in the last hour".
+			return len(anyRange.FindAllString(expr, -1)) == len(nakedRange.FindAllString(expr, -1))
+		})
+	},
+	"every panel has a title and says what it shows": func(b board) (bad []string) {
+		titles := make(map[string]bool)
+		for _, p := range b.Panels {
+			if p.Title == "" || len(p.Description) < 10 || titles[p.Title] {
+				bad = append(bad, p.Title)
+			}
+			titles[p.Title] = true
+		}
+		return bad
+	},
+	"every panel has a unit": func(b board) (bad []string) {
+		for _, p := range b.Panels {
+			if p.FieldConfig.Defaults.Unit == "" {
+				bad = append(bad, p.Title)
+			}
+		}
+		return bad
+	},
+	"no panel is empty, every line has a name": func(b board) (bad []string) {
+		for _, p := range b.Panels {
+			refs := make(map[string]bool)
+			for _, q := range p.Targets {
+				if q.Expr == "" || q.LegendFormat == "" || refs[q.RefID] {
+					bad = append(bad, p.Title)
+				}
+				refs[q.RefID] = true
+			}
+			if len(p.Targets) == 0 {
+				bad = append(bad, p.Title)
+			}
+		}
+		return bad
+	},
+	"panels do not overlap, and fit": func(b board) (bad []string) {
+		taken := make(map[[2]int]bool)
+		for _, p := range b.Panels {
+			g := p.GridPos
+			if g.W < 1 || g.H < 1 || g.X < 0 || g.X+g.W > 24 {
+				bad = append(bad, p.Title)
+			}
+			for x := g.X; x < g.X+g.W; x++ {
+				for y := g.Y; y < g.Y+g.H; y++ {
+					if taken[[2]int{x, y}] {
+						bad = append(bad, p.Title)
+					}
+					taken[[2]int{x, y}] = true
+				}
+			}
+		}
+		return bad
+	},
+	"panels have ids of their own": func(b board) (bad []string) {
+		ids := make(map[int]bool)
+		for _, p := range b.Panels {
+			if p.ID < 1 || ids[p.ID] {
+				bad = append(bad, p.Title)
+			}
+			ids[p.ID] = true
+		}
+		return bad
+	},
+	"it is not edited in place, and links to it stay": func(b board) (bad []string) {
+		if b.Editable || !strings.HasPrefix(b.UID, "holdfast-") || b.Title == "" || b.Description == "" {
+			bad = append(bad, b.Title)
+		}
+		return bad
+	},
+}
+
+func expressions(b board, ok func(string) bool) (bad []string) {
+	for _, p := range b.Panels {
+		for _, q := range p.Targets {
+			if !ok(q.Expr) {
+				bad = append(bad, p.Title+": "+q.Expr)
+			}
+		}
+	}
+	return bad
+}
+
+func TestDashboardsObeyTheTenRules(t *testing.T) {
+	if len(rules) != 10 {
+		t.Fatalf("%d rules", len(rules))
+	}
+	uids := make(map[string]bool)
+	for name, content := range read(t, "dashboards/*.json") {
+		b := decode(t, content)
+		if uids[b.UID] {
+			t.Errorf("%s: its uid is another's", name)
+		}
+		uids[b.UID] = true
+		for rule, check := range rules {
+			for _, bad := range check(b) {
+				t.Errorf("%s: %s: %s", name, rule, bad)
+			}
+		}
+	}
+	for _, want := range []string{"resilience", "locks", "sessions", "audit", "bot"} {
+		if !uids["holdfast-"+want] {
+			t.Errorf("there is no dashboard %s", want)
+		}
+	}
+}
+
+// A rule that accepts everything checks nothing.
+func TestEachRuleFindsWhatIsWrong(t *testing.T) {
+	content := read(t, "dashboards/locks.json")["dashboards/locks.json"]
+	for rule, spoil := range map[string]func(*board){
+		"one data source, for the reader to choose":           func(b *board) { b.Panels[1].Targets[0].Datasource.UID = "prometheus" },
+		"job and instance can be chosen, one, several or all": func(b *board) { b.Templating.List[2].AllValue = "" },
+		"every selector looks at the chosen job and instance": func(b *board) { b.Panels[0].Targets[0].Expr = "sum(holdfast_lock_held{})" },
+		"rates are over $__rate_interval":                     func(b *board) { b.Panels[0].Targets[0].Expr = `rate(x{job=~"$job",instance=~"$instance"}[2m])` },
+		"every panel has a title and says what it shows":      func(b *board) { b.Panels[3].Description = "" },
+		"every panel has a unit":                              func(b *board) { b.Panels[2].FieldConfig.Defaults.Unit = "" },
+		"no panel is empty, every line has a name":            func(b *board) { b.Panels[4].Targets = nil },
+		"panels do not overlap, and fit":                      func(b *board) { b.Panels[1].GridPos.X-- },
+		"panels have ids of their own":                        func(b *board) { b.Panels[1].ID = b.Panels[0].ID },
+		"it is not edited in place, and links to it stay":     func(b *board) { b.Editable = true },
+	} {
+		b := decode(t, content)
+		spoil(&b)
+		if rules[rule] == nil || rules[rule](b) == nil {
+			t.Errorf("nothing is found: %s", rule)
+		}
+	}
+}
