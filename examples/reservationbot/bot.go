@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
@@ -29,6 +30,7 @@ type bot struct {
 	options  options
 	started  time.Time
 	registry *prometheus.Registry
+	redis    redis.UniversalClient
 	pms      *hotel.Client
 	breaker  *circuitbreaker.Breaker
 	trail    *audit.Log
@@ -37,6 +39,7 @@ type bot struct {
 	chats    *session.Manager[desk.Chat]
 	desk     *desk.Desk
 	oracle   *oracle // of a storm with locks; else nil
+	faults   faults
 	closers  []closer
 }
 
@@ -55,8 +58,7 @@ func (b *bot) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rdb, err := b.openRedis(ctx)
-	if err != nil {
+	if b.redis, err = b.openRedis(ctx, watch); err != nil {
 		return err
 	}
 	if b.pms, err = b.openPMS(); err != nil {
@@ -66,19 +68,19 @@ func (b *bot) wire(ctx context.Context) error {
 	if err := b.sink.Migrate(ctx); err != nil {
 		return err
 	}
-	b.trail, err = audit.New(b.sink, audit.Config{Observer: watch})
+	b.trail, err = audit.New(switchedSink{b.sink, &b.faults.auditDown}, audit.Config{Observer: watch})
 	if err != nil {
 		return err
 	}
 	b.closing("audit trail", b.trail.Close)
-	b.rooms, err = lock.New(redislock.New(rdb), lock.Config{
+	b.rooms, err = lock.New(redislock.New(b.redis), lock.Config{
 		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.trail, Observer: lock.Observers(watch, b.witness()),
 	})
 	if err != nil {
 		return err
 	}
 	b.closing("locks", b.rooms.Close)
-	b.chats, err = session.New(redissession.New(rdb), session.Config[desk.Chat]{
+	b.chats, err = session.New(redissession.New(b.redis), session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
 		MaxSessions: 5000, Timeout: 5 * time.Second, Observer: watch,
 		OnExpire: func(ctx context.Context, e session.Expired[desk.Chat]) error { return b.desk.FollowUp(ctx, e) },

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/glebarez/sqlite"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -28,7 +29,7 @@ import (
 const connections = 32
 
 // openRedis connects to the given Redis, or to one inside this process.
-func (b *bot) openRedis(ctx context.Context) (redis.UniversalClient, error) {
+func (b *bot) openRedis(ctx context.Context, watch *metrics.Metrics) (redis.UniversalClient, error) {
 	settings := &redis.UniversalOptions{
 		Addrs:                 b.options.redis,
 		PoolSize:              connections,
@@ -48,7 +49,8 @@ func (b *bot) openRedis(ctx context.Context) (redis.UniversalClient, error) {
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, fmt.Errorf("redis %s: %w", strings.Join(b.options.redis, ","), err)
 	}
-	return client, nil
+	client.AddHook(&b.faults)
+	return client, metrics.Redis(watch, "main", client)
 }
 
 // openDatabase connects to the database of the audit trail.
@@ -106,6 +108,11 @@ func (b *bot) openPMS() (*hotel.Client, error) {
 			return nil, err
 		}
 		b.closing("simulated PMS", func(context.Context) error { return simulator.Close() })
+		if err := b.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "pms_double_bookings", Help: "Bookings in the PMS's table that share a night with an earlier one.",
+		}, func() float64 { return float64(simulator.DoubleBookings()) })); err != nil {
+			return nil, err
+		}
 		base = simulator.URL
 	}
 	client := hotel.NewClient(base, connections)

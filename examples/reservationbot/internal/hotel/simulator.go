@@ -86,6 +86,9 @@ func StartSimulator(rooms []string, seed uint64, slowBy time.Duration) (*Simulat
 	return s, nil
 }
 
+// DoubleBookings counts the bookings that share a night with an earlier one.
+func (s *Simulator) DoubleBookings() int { return s.table.doubleBookings() }
+
 // Close ends the server, hanging requests included.
 func (s *Simulator) Close() error {
 	s.hangUp()
@@ -101,7 +104,7 @@ func (s *Simulator) routes() http.Handler {
 	mux.HandleFunc("POST /bookings", s.feel(s.book))
 	mux.HandleFunc("DELETE /bookings/{reference}", s.feel(s.cancel))
 	mux.HandleFunc("GET /double-bookings", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]int{"count": s.table.doubleBookings()})
+		answer(w, http.StatusOK, map[string]int{"count": s.DoubleBookings()})
 	})
 	mux.HandleFunc("PUT /faults", s.setMode)
 	return http.MaxBytesHandler(mux, 1<<16)
