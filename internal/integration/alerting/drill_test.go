@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+
+package alerting
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// drill is a bot under a load, watched by a Prometheus.
+type drill struct {
+	t       *testing.T
+	bot     string
+	watch   server
+	client  *http.Client
+	began   time.Time
+	fired   map[string]string // what has fired so far, with its summary
+	resting context.CancelFunc
+	guests  sync.WaitGroup
+}
+
+// turn turns switches of the bot.
+func (d *drill) turn(method, path, body string) {
+	d.t.Helper()
+	r, err := http.NewRequestWithContext(d.t.Context(), method, "http://"+d.bot+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	answer, err := d.client.Do(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		d.t.Fatalf("%s %s: %s", path, body, answer.Status)
+	}
+}
+
+// load has guests say the sentences in turn, each guest its own, until rest is
+// called or another load begins.
+func (d *drill) load(every time.Duration, sentences ...string) {
+	d.rest()
+	ctx, cancel := context.WithCancel(d.t.Context())
+	d.resting = cancel
+	for i, text := range sentences {
+		d.guests.Go(func() {
+			tick := time.NewTicker(every)
+			defer tick.Stop()
+			for n := 0; ; n++ {
+				guest, text, _ := strings.Cut(text, ": ")
+				if guest == "" {
+					guest = fmt.Sprintf("guest %d", i)
+				}
+				say(ctx, d.client, d.bot, guest, text)
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+}
+
+func (d *drill) rest() {
+	if d.resting != nil {
+		d.resting()
+		d.guests.Wait()
+	}
+}
+
+func say(ctx context.Context, c *http.Client, addr, guest, text string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/message",
+		strings.NewReader(url.Values{"guest": {guest}, "text": {text}}.Encode()))
+	if err != nil {
+		return
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if answer, err := c.Do(r); err == nil {
+		answer.Body.Close()
+	}
+}
+
+// until waits until all the alerts fire, at some time of the drill.
+func (d *drill) until(what string, alerts ...string) {
+	d.t.Helper()
+	from := time.Now()
+	for {
+		maps.Copy(d.fired, d.watch.firing(d.t, "bot"))
+		missing := slices.DeleteFunc(slices.Clone(alerts), func(name string) bool { return d.fired[name] != "" })
+		if len(missing) == 0 {
+			d.t.Logf("%5.1fs %s: %v fired within %.1fs", time.Since(d.began).Seconds(), what, alerts, time.Since(from).Seconds())
+			return
+		}
+		if time.Since(from) > time.Minute {
+			d.t.Fatalf("%s: %v have not fired; so far %v", what, missing, slices.Sorted(maps.Keys(d.fired)))
+		}
+		time.Sleep(200 * time.Millisecond) // Prometheus lives in real time
+	}
+}
+
+// untilResolved waits until none of the alerts fires any more.
+func (d *drill) untilResolved(alerts ...string) {
+	d.t.Helper()
+	for from := time.Now(); ; time.Sleep(200 * time.Millisecond) { // Prometheus lives in real time
+		firing := d.watch.firing(d.t, "bot")
+		left := slices.DeleteFunc(slices.Clone(alerts), func(name string) bool { return firing[name] == "" })
+		if len(left) == 0 {
+			d.t.Logf("%5.1fs %d alerts have resolved", time.Since(d.began).Seconds(), len(alerts))
+			return
+		}
+		if time.Since(from) > time.Minute {
+			d.t.Fatalf("%v have not resolved", left)
+		}
+	}
+}
+
+func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
+	_, addr := startBot(t, "SESSION_CLEANUP_INTERVAL=1")
+	d := &drill{t: t, bot: addr, fired: make(map[string]string), began: time.Now(), client: &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	defer d.client.CloseIdleConnections()
+	defer d.rest()
+	d.watch = startPrometheus(t, map[string]string{"bot": addr})
+
+	const nights = "from 2030-01-01 to 2030-01-03"
+	d.turn("PUT", "/api/faults", `{"pms":"slow"}`)
+	d.load(80*time.Millisecond, "ana: hold room 101 "+nights, "ben: hold room 101 "+nights, "cleo: hold room 101 "+nights,
+		"ana: extend", "ben: extend", "cleo: extend", ": free rooms "+nights, ": free rooms "+nights)
+	rush := []string{"LockConflictsHigh", "LockConflictsCritical", "LockExtensionsExceeded", "HighPmsLatencyP95"}
+	d.until("a rush, and a slow PMS", rush...)
+
+	usual := []string{
+		": free rooms " + nights, ": free rooms " + nights, ": free rooms " + nights, ": free rooms " + nights,
+		": book room 104 " + nights, ": cancel", ": hold room 105 " + nights, ": help",
+	}
+	d.load(150*time.Millisecond, usual...)
+	d.turn("PUT", "/api/faults", `{"pms":"failing","audit":"down","cleanup":"stopped"}`)
+	d.turn("POST", "/api/sessions/corrupt", "")
+	first := []string{"CircuitBreakerOpen", "CircuitBreakerRejectingCalls", "NLPFallbacksHigh", "ReservationErrorBudgetBurn 1h",
+		"AuditWriteFailures", "AuditTrailSilent", "SessionCleanupStalled", "SessionCorruption"}
+	d.until("PMS fails, audit down, cleanup stopped, sessions corrupt", first...)
+
+	d.turn("PUT", "/api/faults", `{"pms":"healthy","audit":"up","cleanup":"running","redis":"down"}`)
+	second := []string{"SessionStoreErrors", "OrchestratorHighErrorRate", "SessionCleanupFailures"}
+	d.until("Redis down", second...)
+
+	d.turn("PUT", "/api/faults", `{"redis":"up"}`)
+	d.load(150*time.Millisecond, ": free rooms "+nights, ": help")
+	resolve := slices.Concat(rush, first, second)
+	if os.Getenv("HOLDFAST_LONG") == "" {
+		// It looks back over an hour: 36 seconds more.
+		resolve = slices.DeleteFunc(resolve, func(name string) bool { return name == "SessionCleanupFailures" })
+	}
+	d.untilResolved(resolve...)
+	if len(resolve) < 12 {
+		t.Errorf("only %d alerts were seen to fire and to resolve", len(resolve))
+	}
+	for name, summary := range d.fired {
+		if summary == "" || strings.Contains(summary, "<no value>") || strings.Contains(summary, "  ") {
+			t.Errorf("%s says %q", name, summary)
+		}
+	}
+	for _, p := range panels(t) {
+		for _, expr := range p.queries {
+			if n := d.watch.samples(t, short(t, expr), d.began); n == 0 && !p.quiet {
+				t.Errorf("%s is empty: %s", p.where, expr)
+			}
+		}
+	}
+}
