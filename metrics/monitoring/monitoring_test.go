@@ -134,6 +134,19 @@ func TestExportAsTheyAre(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	taken := filepath.Join(dir, "alerts")
+	if err := os.WriteFile(taken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for why, o := range map[string]Options{"alerts": {}, `namespace "1st"`: {Namespace: "1st"}} {
+		if paths, err := Export(dir, o); err == nil || paths != nil || !strings.HasPrefix(err.Error(), "monitoring: ") || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v, %v; want an error that says %s", paths, err, why)
+		}
+	}
+}
+
 func TestTheNamespaceIsThatOfTheProgram(t *testing.T) {
 	o := Options{Namespace: "hotel"}
 	for name, content := range read(t, "*/*") {

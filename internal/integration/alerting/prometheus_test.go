@@ -158,7 +158,7 @@ func (s server) samples(t testing.TB, expr string, since time.Time) (n int) {
 		Result []struct{ Values [][2]any }
 	}
 	at := func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
-	s.get(t, "query_range", url.Values{"query": {expr}, "start": {at(since)}, "end": {at(time.Now())}, "step": {"1"}}, &data)
+	s.get(t, "query_range", url.Values{"query": {expr}, "start": {at(since)}, "end": {at(time.Now())}, "step": {"3"}}, &data)
 	for _, series := range data.Result {
 		for _, v := range series.Values {
 			if fmt.Sprint(v[1]) != "NaN" {
