@@ -86,7 +86,7 @@ func TestADroppedRedisClientLeavesTheScrape(t *testing.T) {
 	untilGone(t, reg, "gone")
 }
 
-type strangePool[S any] struct{ byte }
+type strangePool[S any] int
 
 func (strangePool[S]) PoolStats() *S { return nil }
 
@@ -95,9 +95,9 @@ func TestAClientThatIsNoneIsAnError(t *testing.T) {
 	for why, err := range map[string]error{
 		"no client":                    Redis[fakePoolStats](m, "x", nil),
 		"no client ":                   Redis(m, "x", (*fakeRedis)(nil)),
-		"is no struct":                 Redis(m, "x", strangePool[int]{}),
-		"has no field Misses":          Redis(m, "x", strangePool[struct{ Hits uint32 }]{}),
-		"no field Hits of type uint32": Redis(m, "x", strangePool[struct{ Hits string }]{}),
+		"is no struct":                 Redis(m, "x", strangePool[int](0)),
+		"has no field Misses":          Redis(m, "x", strangePool[struct{ Hits uint32 }](0)),
+		"no field Hits of type uint32": Redis(m, "x", strangePool[struct{ Hits string }](0)),
 	} {
 		if err == nil || !strings.Contains(err.Error(), strings.TrimSpace(why)) || !strings.HasPrefix(err.Error(), `metrics: Redis("x"): `) {
 			t.Errorf("%v does not say %q", err, why)
@@ -110,7 +110,7 @@ func TestAClientThatIsNoneIsAnError(t *testing.T) {
 
 func TestAPoolWithoutFiguresCountsNothing(t *testing.T) {
 	m, reg := newMetrics(t)
-	if err := Redis(m, "main", strangePool[fakePoolStats]{}); err != nil {
+	if err := Redis(m, "main", strangePool[fakePoolStats](0)); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, reg, map[string]float64{`holdfast_redis_connections{client="main",state="idle"}`: 0})

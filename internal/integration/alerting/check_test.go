@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -58,7 +59,7 @@ func (c catalogue) selector(s *parser.VectorSelector, path []parser.Node, compla
 	}
 	for _, m := range s.LabelMatchers {
 		values, has := e.labels[m.Name]
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			continue
 		}
 		if !has {

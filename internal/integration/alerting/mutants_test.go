@@ -153,7 +153,7 @@ func mutateSelector(s *parser.VectorSelector, c catalogue, hit func(string, ...a
 		set := func(typ labels.MatchType, value string) {
 			s.LabelMatchers[i] = labels.MustNewMatcher(typ, m.Name, value)
 		}
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			if hit("%s is renamed", place) {
 				s.Name += "s"
 				set(labels.MatchEqual, s.Name)
