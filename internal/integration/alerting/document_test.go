@@ -43,6 +43,7 @@ func asScript(t *testing.T, document string) string {
 // What the test changes is only what it has to: the version that is not
 // published, ports that may be taken, and, in the short form, the minute.
 func TestTheDocumentLeadsToAnAlertThatFires(t *testing.T) {
+	t.Parallel()
 	testproc.Find(t, "prometheus", "prometheus")
 	testproc.Find(t, "promtool", "promtool")
 	testproc.Find(t, "curl", "curl")

@@ -125,6 +125,7 @@ func (d *drill) untilResolved(alerts ...string) {
 }
 
 func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
+	t.Parallel()
 	_, addr := startBot(t, "SESSION_CLEANUP_INTERVAL=1")
 	d := &drill{t: t, bot: addr, fired: make(map[string]string), began: time.Now(), client: &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
@@ -167,6 +168,7 @@ func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 	if len(resolve) < 12 {
 		t.Errorf("only %d alerts were seen to fire and to resolve", len(resolve))
 	}
+	t.Logf("all that fired: %v", slices.Sorted(maps.Keys(d.fired)))
 	for name, summary := range d.fired {
 		if summary == "" || strings.Contains(summary, "<no value>") || strings.Contains(summary, "  ") {
 			t.Errorf("%s says %q", name, summary)

@@ -181,6 +181,7 @@ func mutateSelector(s *parser.VectorSelector, c catalogue, hit func(string, ...a
 }
 
 func TestFaultsInRulesAreCaught(t *testing.T) {
+	t.Parallel()
 	_, addr := startBot(t)
 	c := everything(t, addr)
 	all := mutants(t, c)

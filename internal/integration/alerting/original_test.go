@@ -74,6 +74,7 @@ func originalService(t *testing.T) string {
 }
 
 func TestTheOriginalsRulesRunUnchangedOnItsNames(t *testing.T) {
+	t.Parallel()
 	const file = testFolder + "/original/rules.yml"
 	content, err := os.ReadFile(file)
 	if err != nil {

@@ -110,6 +110,7 @@ type unitTest struct {
 func (u unitTest) alert() string { return strings.SplitN(u.Name, ":", 2)[0] }
 
 func TestPromtoolSeesEachAlertFireWhereItShouldAndNotAStepEarlier(t *testing.T) {
+	t.Parallel()
 	tested := make(map[string]bool)
 	var names []string
 	for name, u := range testFiles(t) {
