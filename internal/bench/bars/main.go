@@ -27,8 +27,8 @@ var suites = []struct {
 	{"audit", auditbench.Suite},
 	{"circuitbreaker", breakerbench.Suite},
 	{"lock", lockbench.Suite},
-	{"session", sessionbench.Suite},
 	{"metrics", metricsbench.Suite},
+	{"session", sessionbench.Suite},
 }
 
 func main() {
