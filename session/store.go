@@ -15,7 +15,8 @@ import (
 // It sees hashes and encoded bytes, never tokens, subjects or payload types.
 // Every answer is a status; an error means only that the store did not answer,
 // and that the outcome may be either. A write carries a nonce, so that
-// repeating it is harmless. Time is the store's own.
+// repeating it is harmless: it is known, and answered as at first, until more
+// than four others have followed. Time is the store's own.
 //
 // A record whose deadline has passed has lapsed: nothing revives it, and it
 // waits for Claim. When Create needs its place, it is set aside and still
@@ -32,8 +33,8 @@ type Store interface {
 	// overwrites a live record: Exists carries what is there, touched and
 	// leased as Load would do, or the answer is Leased when w.Lease is set and
 	// somebody else has it. OverLimit means that the owner has MaxPerOwner live
-	// records already. The same nonce as that of the record found is a retry:
-	// Done.
+	// records already. A nonce that the record found remembers is a retry:
+	// Done, with the revision that it made.
 	Create(ctx context.Context, w Write) (Reply, error)
 
 	// Load returns a live record, moving its idle deadline when l.Touch is
@@ -45,7 +46,9 @@ type Store interface {
 	// Save replaces the payload of a live record whose revision is w.Rev,
 	// and moves its idle deadline. Stale carries the current record. A lease
 	// that somebody else holds is Leased, and so is a w.Lease that is not
-	// held any more.
+	// held any more. A write that is repeated is Done again, with the revision
+	// that it made; when it is not remembered and may have been made, that is
+	// an error.
 	Save(ctx context.Context, w Write) (Reply, error)
 
 	// Move creates w and deletes from, keeping its times (Rotate, Bind). Like

@@ -64,8 +64,26 @@ func (c *Caller) Run(ctx context.Context, script *redis.Script, keys []string, a
 
 func (c *Caller) alone(ctx context.Context, script *redis.Script, call Call) (any, error) {
 	return Bounded(ctx, c, func(ctx context.Context) (any, error) {
-		return script.Run(ctx, c.client, call.Keys, call.Args...).Result()
+		reply := script.EvalSha(ctx, c.client, call.Keys, call.Args...)
+		if unknown(reply, call) {
+			reply = script.Eval(ctx, c.client, call.Keys, call.Args...)
+		}
+		return reply.Result()
 	})
+}
+
+// unknown reports whether the server that answered has no such script, so that
+// the call has to be made again with its text.
+func unknown(reply *redis.Cmd, call Call) bool {
+	if !redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+		return false
+	}
+	for _, arg := range call.Args {
+		if n, ok := arg.(*Tries); ok {
+			n.refused()
+		}
+	}
+	return true
 }
 
 // Call is one run of a script in a batch.
@@ -119,8 +137,7 @@ func (c *Caller) pipeline(ctx context.Context, n int, call func(int) (*redis.Scr
 	}
 	_, err := pipe.Exec(ctx)
 	for i, reply := range replies {
-		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
-			script, one := call(i)
+		if script, one := call(i); unknown(reply, one) {
 			replies[i] = script.Eval(ctx, pipe, one.Keys, one.Args...)
 		}
 	}

@@ -23,11 +23,17 @@ type space struct {
 	quarantine []session.Record
 }
 
+// remembered is how many writes of a record can be told from new ones when they
+// are repeated.
+const remembered = 5
+
+type write struct{ rev, nonce uint64 }
+
 // entry is one record. Its payload is never written to: a Save puts another
 // slice in its place.
 type entry struct {
 	session.Record
-	nonce    uint64 // of the latest write
+	writes   [remembered]write // the latest ones, newest first
 	keep     time.Duration
 	lease    string
 	leaseEnd time.Time
@@ -43,8 +49,16 @@ func (e *entry) lapsed(now time.Time) bool { return !now.Before(e.ExpiresAt) }
 
 func (e *entry) claimed() bool { return e.attempts > 0 }
 
-// wrote reports whether nonce is that of the latest write: then it is a retry.
-func (e *entry) wrote(nonce uint64) bool { return nonce != 0 && e.nonce == nonce }
+// wrote reports whether a write with this nonce is one of the latest, and which
+// revision it made: then it is being repeated.
+func (e *entry) wrote(nonce uint64) (rev uint64, ok bool) {
+	for _, w := range e.writes {
+		if nonce != 0 && w.nonce == nonce {
+			return w.rev, true
+		}
+	}
+	return 0, false
+}
 
 // leasedTo reports whether the lease is held under that name.
 func (e *entry) leasedTo(name string, now time.Time) bool {

@@ -51,7 +51,9 @@ func (s *Store) nextRev(now time.Time) uint64 {
 
 // write stores w's payload in e.
 func (s *Store) write(sp *space, e *entry, w session.Write, now time.Time) {
-	e.Rev, e.nonce, e.keep = s.nextRev(now), w.Nonce, w.Keep
+	e.Rev, e.keep = s.nextRev(now), w.Keep
+	copy(e.writes[1:], e.writes[:])
+	e.writes[0] = write{e.Rev, w.Nonce}
 	e.Payload = bytes.Clone(w.Payload)
 	sp.active(e, w.Idle, now)
 }
@@ -61,6 +63,21 @@ func answer(status session.Status, e *entry) session.Reply {
 	r := session.Reply{Status: status, Record: e.Record}
 	r.Record.Payload = bytes.Clone(e.Payload)
 	return r
+}
+
+// repeated answers a write that has been made already, with the revision that
+// it made.
+func (e *entry) repeated(w session.Write) (r session.Reply, ok bool) {
+	if e == nil {
+		return r, false
+	}
+	rev, ok := e.wrote(w.Nonce)
+	if !ok {
+		return r, false
+	}
+	r = session.Reply{Status: session.Done, Record: e.Record}
+	r.Record.Rev, r.Record.Payload = rev, bytes.Clone(w.Payload)
+	return r, true
 }
 
 func leased(e *entry, now time.Time) session.Reply {
@@ -76,9 +93,10 @@ func (s *Store) Create(ctx context.Context, w session.Write) (session.Reply, err
 	defer s.mu.Unlock()
 	sp.forget(now)
 	e, why := sp.find(w.Hash, w.Quarantine, now)
+	if r, again := e.repeated(w); again {
+		return r, nil
+	}
 	switch {
-	case e != nil && e.wrote(w.Nonce):
-		return answer(session.Done, e), nil
 	case e != nil && w.Lease != "" && e.leasedToOthers(w.Lease, now):
 		return leased(e, now), nil
 	case e != nil:
@@ -168,11 +186,12 @@ func (s *Store) Save(ctx context.Context, w session.Write) (session.Reply, error
 // says why not; Done means that this very write has been made.
 func (sp *space) writable(h session.Hash, w session.Write, now time.Time) (*entry, session.Reply) {
 	e, why := sp.find(h, w.Quarantine, now)
+	if r, again := e.repeated(w); again {
+		return nil, r
+	}
 	switch {
 	case e == nil:
 		return nil, why
-	case e.wrote(w.Nonce):
-		return nil, answer(session.Done, e)
 	case w.Lease != "" && !e.leasedTo(w.Lease, now), e.leasedToOthers(w.Lease, now):
 		return nil, leased(e, now)
 	case e.Rev != w.Rev:
@@ -189,9 +208,10 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) 
 	}
 	defer s.mu.Unlock()
 	target, why := sp.find(w.Hash, w.Quarantine, now)
+	if r, again := target.repeated(w); again {
+		return r, nil
+	}
 	switch {
-	case target != nil && target.wrote(w.Nonce):
-		return answer(session.Done, target), nil
 	case target != nil:
 		return answer(session.Exists, target), nil
 	case why.Status == session.Broken:

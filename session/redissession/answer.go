@@ -4,6 +4,7 @@ package redissession
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,8 @@ var statuses = func() map[string]session.Status {
 	return m
 }()
 
+var errUnknown = errors.New("a reply was lost, and too much has been saved since to tell what became of this write")
+
 // ask runs a script that is about one record.
 func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {
 	reply, err := s.caller.Run(ctx, script, keys, args...)
@@ -45,6 +48,9 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 		return answer{}, fmt.Errorf("a script answered %T of length %d", reply, len(list))
 	}
 	word, _ := list[0].(string)
+	if word == "unknown" {
+		return answer{}, errUnknown
+	}
 	status, known := statuses[word]
 	if !known {
 		return answer{}, fmt.Errorf("a script answered the unknown status %q", word)

@@ -20,7 +20,8 @@ if raw ~= '' then
     return {'broken', '', 0, 0, {}}
   end
   if deadline(raw) > now then
-    if repeated(raw, template) then return {'done', at(raw, 0, HEADER), 0, 0, {}} end
+    local mine = wrote(raw, template)
+    if mine then return {'done', as(raw, mine), 0, 0, {}} end
     local reply = use(KEYS[2], hash, raw, int(template, IDLE, 6), tonumber(ARGV[4]),
       at(template, LEASE, 8), int(template, LEASE_END, 6), false)
     if reply[1] == 'done' then reply[1] = 'exists' end

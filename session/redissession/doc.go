@@ -54,7 +54,7 @@
 //	     4      2 reserved, 0
 //	     6      2 how often it was handed out by Claim
 //	     8      8 revision: µs since 1970 at first, then rising; below 2^53
-//	    16      8 nonce of the last write, 0 = none
+//	    16      8 nonce of the write that made it, 0 = none
 //	    24      6 created
 //	    30      6 absolute deadline, 0 = none
 //	    36      6 idle timeout in ms, 0 = none     \ a touch writes these
@@ -65,7 +65,8 @@
 //	    64      6 end of the lease
 //	    70      2 reserved, 0
 //	    72     16 hash of the owner, 0 = none
-//	    88      - payload
+//	    88     64 revision and nonce of the 4 writes before, newest first
+//	   152      - payload
 //
 // Scripts read the header and never the payload; the checksum is computed and
 // compared here. Bytes that do not begin with a header of a known version are
@@ -101,7 +102,11 @@
 // # Guaranteed
 //
 //   - A write repeated with its nonce, by the caller or by the client after a
-//     lost reply, is the same write.
+//     lost reply, is the same write: the answer has the revision that it made,
+//     whatever up to 4 others have saved since. After more than 4, a Save whose
+//     reply the client has lost is an error, which managers tell as
+//     [session.ErrUnavailable]: it may have been carried out, once at most. It is
+//     never taken for a conflict, after which an Update would repeat its change.
 //   - A touch writes 12 bytes in place and two index entries; a Load that needs
 //     no touch writes nothing, and replicates nothing.
 //   - A Move between partitions that fails in the middle leaves the old session
@@ -120,12 +125,8 @@
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail, with nothing changed. Touches, renewals, Delete, Claim
 //     and Settle work, so those who are in stay in and the cleanup frees memory.
-//   - That a repeated write is recognised for ever: a record remembers the nonce
-//     of its last write. When a reply was lost, and somebody else saves before
-//     the client asks again, the repetition is a conflict, or a lost lease,
-//     although the first one was carried out; an Update then applies its
-//     function once more. Clients with MaxRetries -1 answer
-//     [session.ErrUnavailable] instead.
+//   - That a repeated write is told as done when the session has ended since: it
+//     is missing then, as it would be a moment later.
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
 //   - That a changed header is noticed: the checksum is the payload's.

@@ -11,7 +11,7 @@
 
 if not ARGV[7] and ARGV[4] == '0' then
   local raw = redis.pcall('GET', KEYS[2])
-  if type(raw) == 'string' and #raw >= 88 and string.sub(raw, 1, 4) == 'hfs' .. string.char(1) then
+  if type(raw) == 'string' and #raw >= 152 and string.sub(raw, 1, 4) == 'hfs' .. string.char(1) then
     local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r = string.byte(raw, 31, 48)
     local absolute = ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
     local idle = ((((g * 256 + h) * 256 + i) * 256 + j) * 256 + k) * 256 + l

@@ -18,7 +18,7 @@ const version = 1
 
 var sizes = map[byte]int{version: headerSize}
 
-const headerSize = 88
+const headerSize = 152
 
 var magic = [3]byte{'h', 'f', 's'}
 
@@ -37,6 +37,7 @@ type header struct {
 	lease                         leaseName
 	leaseEnd                      int64
 	owner                         session.Hash
+	earlier                       [64]byte // only scripts read it
 }
 
 // leaseName stands for the name of a lease; zero = none.
@@ -64,7 +65,8 @@ func (h header) encode() []byte {
 	b = binary.BigEndian.AppendUint32(b, h.crc)
 	b = append(b, h.lease[:]...)
 	b = append(appendUint48(b, h.leaseEnd), 0, 0)
-	return append(b, h.owner[:]...)
+	b = append(b, h.owner[:]...)
+	return append(b, h.earlier[:]...)
 }
 
 // decode splits a stored record. ok is false for bytes that are no record of a
@@ -91,6 +93,7 @@ func decode(raw string) (h header, payload string, ok bool) {
 		lease:    leaseName(b[56:64]),
 		leaseEnd: uint48(b[64:]),
 		owner:    session.Hash(b[72:88]),
+		earlier:  [64]byte(b[88:152]),
 	}
 	return h, raw[size:], true
 }

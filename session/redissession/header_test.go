@@ -25,6 +25,10 @@ const firstRecord = "686673010000" + "0003" + // magic, version, flags, attempts
 	"00000e10" + "9a71bb4c" + // keep, checksum
 	"0102030405060708" + "019b76dabf10" + "0000" + // lease, its end
 	"a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" + // owner
+	"00064c9ba0f75eaf" + "2122334455667788" + // revision and nonce of the write before
+	"00064c9ba0f75eae" + "3122334455667788" + // and of those before that
+	"00064c9ba0f75ead" + "4122334455667788" +
+	"0000000000000000" + "0000000000000000" + // no more
 	"68656c6c6f" // "hello"
 
 func TestTheFormatOfVersionOneIsFixed(t *testing.T) {
@@ -40,7 +44,8 @@ func TestTheFormatOfVersionOneIsFixed(t *testing.T) {
 		attempts: 3, rev: 1773081164471984, nonce: 0x1122334455667788,
 		created: 0x019b76da9800, absolute: 0x019b7c00f400, idle: 1800000, last: 0x019b76daa7a0,
 		keep: 3600, crc: 0x9a71bb4c, lease: leaseName{1, 2, 3, 4, 5, 6, 7, 8}, leaseEnd: 0x019b76dabf10,
-		owner: session.Hash{0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf},
+		owner:   session.Hash{0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf},
+		earlier: [64]byte(raw[88:152]),
 	}
 	if h != want {
 		t.Errorf("decoded %+v, want %+v", h, want)
@@ -83,7 +88,7 @@ for i, from in ipairs({CREATED, ABSOLUTE, IDLE, LAST, LEASE_END}) do again[i] = 
 return {'valid', num(int(raw, ATTEMPTS, 2)), at(raw, REV, 8), at(raw, NONCE, 8),
   num(int(raw, CREATED, 6)), num(int(raw, ABSOLUTE, 6)), num(int(raw, IDLE, 6)), num(int(raw, LAST, 6)),
   num(int(raw, KEEP, 4)), at(raw, LEASE, 8), num(int(raw, LEASE_END, 6)), at(raw, OWNER, 16),
-  num(deadline(raw)), table.concat(again)}`)
+  num(deadline(raw)), table.concat(again), at(raw, EARLIER, HEADER - EARLIER), at(raw, WRITES[1], 16), at(raw, WRITES[#WRITES], 16)}`)
 
 // asLua is what inLua says of a record that Go decodes to h.
 func asLua(h header) []any {
@@ -95,7 +100,7 @@ func asLua(h header) []any {
 	}
 	return []any{"valid", num(int64(h.attempts)), wide(h.rev), wide(h.nonce), num(h.created), num(h.absolute),
 		num(h.idle), num(h.last), num(int64(h.keep)), string(h.lease[:]), num(h.leaseEnd), string(h.owner[:]),
-		num(h.deadline()), again}
+		num(h.deadline()), again, string(h.earlier[:]), wide(h.rev) + wide(h.nonce), string(h.earlier[48:])}
 }
 
 // FuzzHeader checks that Go and Lua read every header alike, and that both
@@ -136,6 +141,7 @@ func TestARealServerReadsHeadersLikeGo(t *testing.T) {
 	client := redistest.Real(t).Client(t)
 	for _, h := range []header{
 		{},
+		{rev: 9, nonce: 8, earlier: [64]byte([]byte(strings.Repeat("\x00\x01\x7f\xff", 16)))},
 		{attempts: 1<<16 - 1, rev: 1<<53 - 1, nonce: 1<<64 - 1, created: 1<<48 - 1, absolute: 1<<48 - 1, idle: 1, last: 1<<48 - 1, keep: 1<<32 - 1, leaseEnd: 1<<48 - 1},
 		{rev: 1732386000123456, created: 1732386000123, idle: 1800000, last: 1732386000123},
 	} {
@@ -177,7 +183,7 @@ return known`)
 // version, and change them in place, by the offsets of this version.
 func TestALaterVersionWorksOnRecordsOfThisOne(t *testing.T) {
 	client, _ := redistest.Virtual(t)
-	later := strings.NewReplacer("SIZES = {[1] = 88}", "SIZES = {[1] = 88, [2] = 96}", "HEADER = 88", "HEADER = 96")
+	later := strings.NewReplacer("SIZES = {[1] = 152}", "SIZES = {[1] = 152, [2] = 160}", "HEADER = 152", "HEADER = 160")
 	for _, payload := range []string{"", "hello", strings.Repeat("long", 100)} {
 		store := New(client)
 		w := newWrite(payload)

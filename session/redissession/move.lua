@@ -16,7 +16,8 @@
 
 local template = ARGV[2]
 local there = read(KEYS[2], -1)
-if valid(there) and repeated(there, template) then return {'done', at(there, 0, HEADER), 0, 0, {}} end
+local mine = valid(there) and wrote(there, template)
+if mine then return {'done', as(there, mine), 0, 0, {}} end
 if there ~= '' then return {'exists', there, 0, 0, {}} end
 local old = read(KEYS[3], HEADER - 1)
 if old == '' then return {'missing', '', 0, 0, {}} end
@@ -33,7 +34,7 @@ local evicted = {}
 if KEYS[4] then evicted = room(KEYS[4], tonumber(ARGV[5]), ARGV[6], ARGV[4]) end
 if not evicted then return {'over_limit', '', 0, 0, {}} end
 template = at(template, 0, CREATED) .. at(old, CREATED, 12) .. at(template, IDLE, 20)
-  .. NONE16 .. at(template, OWNER, 16)
+  .. NONE16 .. string.sub(template, OWNER + 1)
 local head = stamp(template, int(old, REV, 8))
 put(KEYS[2], ARGV[1], head, ARGV[3])
 if KEYS[4] then trim(KEYS[4]) end

@@ -18,9 +18,9 @@ import (
 )
 
 // Requests and replies get lost and the server forgets its scripts, all the
-// time. What was confirmed is there. Beyond that there may be what nobody was
-// told of, and one more for a lost reply after which somebody else saved.
-func TestABadNetworkLosesNoConfirmedUpdate(t *testing.T) {
+// time. What was confirmed is there, once. Beyond that there may be, once each,
+// what nobody could be told of.
+func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	t.Parallel()
 	each := 40
 	if long() {
@@ -80,9 +80,9 @@ func TestABadNetworkLosesNoConfirmedUpdate(t *testing.T) {
 				switch {
 				case err == nil:
 					told.Add(1)
-				case errors.Is(err, session.ErrUnavailable), errors.Is(err, session.ErrLeaseLost):
+				case errors.Is(err, session.ErrUnavailable):
 					unknown.Add(1)
-				case errors.Is(err, session.ErrBusy), errors.Is(err, session.ErrConflict): // not carried out, and said so
+				case errors.Is(err, session.ErrBusy), errors.Is(err, session.ErrConflict), errors.Is(err, session.ErrLeaseLost): // not carried out, and said so
 				default:
 					t.Error(err)
 				}
@@ -100,7 +100,7 @@ func TestABadNetworkLosesNoConfirmedUpdate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := int64(end.Data); n < told.Load() || n > told.Load()+unknown.Load()+int64(proxy.Lost()) {
+	if n := int64(end.Data); n < told.Load() || n > told.Load()+unknown.Load() {
 		t.Errorf("the value is %d after %d confirmed increments and %d unknown ones, with %d replies lost", n, told.Load(), unknown.Load(), proxy.Lost())
 	}
 	if proxy.Lost() == 0 || told.Load() == 0 {

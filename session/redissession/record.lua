@@ -7,10 +7,11 @@
 -- are made by appending to its base: they keep its hash tag, so they are in
 -- its slot, whatever is appended.
 
-local SIZES = {[1] = 88}  -- bytes before the payload, of each version that is read
-local HEADER = 88         -- the same of the newest, which is the one written
+local SIZES = {[1] = 152}  -- bytes before the payload, of each version that is read
+local HEADER = 152         -- the same of the newest, which is the one written
 local REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, KEEP = 8, 16, 24, 30, 36, 42, 48
-local ATTEMPTS, LEASE, LEASE_END, OWNER = 6, 56, 64, 72
+local ATTEMPTS, LEASE, LEASE_END, OWNER, EARLIER = 6, 56, 64, 72, 88
+local WRITES = {REV, 88, 104, 120, 136} -- revision and nonce of the last ones, the newest first
 local NONE8, NONE16 = string.rep(string.char(0), 8), string.rep(string.char(0), 16)
 
 local time = redis.call('TIME')
@@ -181,6 +182,29 @@ local function use(key, hash, raw, idle, every, who, lasting, held)
   return {'done', raw, touched, 0}
 end
 
+-- wrote returns the revision that a write with this template has made, if it
+-- is one of those that the record remembers.
+local function wrote(head, template)
+  local nonce = at(template, NONCE, 8)
+  if nonce == NONE8 then return end
+  for _, from in ipairs(WRITES) do
+    if at(head, from + 8, 8) == nonce then return at(head, from, 8) end
+  end
+end
+
+-- follows reports whether the record remembers the write that came after the
+-- template's revision, or that none came. One write at most comes after each:
+-- unless wrote knows it as this one, this one was not carried out.
+local function follows(head, template)
+  local rev = at(template, REV, 8)
+  for _, from in ipairs(WRITES) do
+    if at(head, from, 8) == rev then return true end
+  end
+end
+
+-- as is the header with the revision that one of its writes has made.
+local function as(head, made) return at(head, 0, REV) .. made .. at(head, NONCE, HEADER - NONCE) end
+
 -- check says what keeps a write with this template from changing the record:
 -- nothing, or 'lapsed', 'leased' (for how long) or 'stale'.
 local function check(head, template)
@@ -189,11 +213,6 @@ local function check(head, template)
   local mine = ends > now and at(head, LEASE, 8) == who
   if not mine and (ends > now or who ~= NONE8) then return 'leased', math.max(ends - now, 0) end
   if at(head, REV, 8) ~= at(template, REV, 8) then return 'stale', 0 end
-end
-
-local function repeated(head, template)
-  local nonce = at(template, NONCE, 8)
-  return nonce ~= NONE8 and nonce == at(head, NONCE, 8)
 end
 
 -- revision rises strictly above the last one.

@@ -4,6 +4,8 @@ package redissession
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -52,6 +54,84 @@ func TestARetryAfterALostReplyIsTheSameCall(t *testing.T) {
 			loseEachReply(t, New(client), client, &drop)
 		})
 	}
+}
+
+// Others save while the client waits before it asks again. What became of the
+// first try is told, as long as the record remembers; and then that nobody
+// knows, which is not a conflict: after one the caller would do it again.
+func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
+	for name, lease := range map[string]string{"Save": "", "Save that frees the lease": "anna"} {
+		for k := range 8 {
+			t.Run(fmt.Sprintf("%s, %d others", name, k), func(t *testing.T) {
+				direct := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+				t.Cleanup(func() { _ = direct.Close() })
+				others := New(direct)
+				var drop atomic.Bool
+				var meanwhile func()
+				client := redis.NewClient(&redis.Options{
+					Addr: direct.Options().Addr, ContextTimeoutEnabled: true, PoolSize: 1,
+					Dialer: func(_ context.Context, network, addr string) (net.Conn, error) {
+						if meanwhile != nil {
+							meanwhile()
+						}
+						conn, err := net.Dial(network, addr)
+						return lossy{conn, &drop}, err
+					},
+				})
+				t.Cleanup(func() { _ = client.Close() })
+				s := New(client)
+				created := done(t)(s.Create(t.Context(), newWrite("0")))
+				warm := done(t)(s.Save(t.Context(), next(created, "1")))
+				if lease != "" {
+					done(t)(s.Load(t.Context(), session.Load{Handle: warm.Record.Handle, Lease: lease, LeaseFor: time.Minute}))
+				}
+				w := next(warm, "mine")
+				w.Lease, w.Free = lease, lease != ""
+				theirs := session.Reply{}
+				meanwhile = func() {
+					meanwhile = nil
+					theirs = peek(t, others, w.Handle)
+					for range k {
+						theirs = done(t)(others.Save(t.Context(), next(theirs, "theirs")))
+					}
+				}
+				drop.Store(true)
+				r, err := s.Save(t.Context(), w)
+				if meanwhile != nil {
+					t.Fatal("no reply was lost")
+				}
+				switch {
+				case k > 4:
+					if !errors.Is(err, errUnknown) {
+						t.Errorf("answered %v, %v after %d others, want that nobody knows", r.Status, err, k)
+					}
+				case err != nil || r.Status != session.Done || string(r.Record.Payload) != "mine" || (r.Record.Rev < theirs.Record.Rev) != (k > 0):
+					t.Errorf("answered %v, %q, %v after %d others, want what the first try made", r.Status, r.Record.Payload, err, k)
+				}
+				if got := peek(t, others, w.Handle); got.Record.Rev != theirs.Record.Rev {
+					t.Errorf("revision %d, want %d: a repeated Save wrote again", got.Record.Rev, theirs.Record.Rev)
+				}
+			})
+		}
+	}
+}
+
+// Only what was sent more than once can have been carried out unnoticed.
+func TestAFirstTryThatIsFarBehindIsAConflict(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		created := done(t)(s.Create(t.Context(), newWrite("0")))
+		newest := created
+		for range 10 {
+			newest = done(t)(s.Save(t.Context(), next(newest, "theirs")))
+		}
+		for _, forgotten := range []bool{false, true} { // by a server that has restarted
+			if forgotten {
+				client.ScriptFlush(t.Context())
+			}
+			wantStatus(t, answered(t)(s.Save(t.Context(), next(created, "late"))), session.Stale)
+		}
+	})
 }
 
 // loseEachReply makes every call of the store with its first reply lost, on a

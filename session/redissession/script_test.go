@@ -53,7 +53,7 @@ func TestScriptsSayWhatTheyDo(t *testing.T) {
 // passed to Redis, has to be a string by its making.
 func TestScriptsPassNumbersOnlyThroughNum(t *testing.T) {
 	const text = `(?:'[^']*'|-?\d+|num\(|at\(|bytes\(|string\.(?:sub|char|rep)\(|(?:KEYS|ARGV)\[[^]]*\]|revision\(` +
-		`|(?:base|q|u|r|id|hash|old|owner|key|head|part|payload|lease|who|template|nonce|ends|rest|NONE8|NONE16)\b)`
+		`|(?:base|q|u|r|id|hash|old|owner|key|head|part|payload|lease|who|template|nonce|ends|rest|made|NONE8|NONE16)\b)`
 	joined := regexp.MustCompile(`\.\.\s*(\S+)`)
 	operand := regexp.MustCompile(`^` + text)
 	argument := regexp.MustCompile(`^\s*` + text)
@@ -187,7 +187,7 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 		}{
 			{"count nothing", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[0 0 0 0]`},
 			{"load nothing", loadScript, recordKeys(one), func() []any { return load(0, "0") }, `["missing" "" 0 0]`},
-			{"save nothing", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "x", "0", 0, 1} }, `["missing" "" 0 0]`},
+			{"save nothing", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "x", "0", 0, 1, 1} }, `["missing" "" 0 0]`},
 			{"create", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
 			{"create again", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
 			{"create another", createScript, recordKeys(one), func() []any {
@@ -203,13 +203,16 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			{"load unchanged, bare", loadScript, recordKeys(one), func() []any { return load(50000, "1") }, `["done" record+0 0 0]`},
 			{"take the lease", loadScript, recordKeys(one), func() []any { return lease(anna, 60000, "0") }, `["done" record+0 1 0]`},
 			{"leased", loadScript, recordKeys(one), func() []any { return lease(ben, 60000, "0") }, `["leased" "" 0 ms]`},
-			{"save leased", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "x", "0", 0, 1} }, `["leased" "" 0 ms]`},
+			{"save leased", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "x", "0", 0, 1, 1} }, `["leased" "" 0 ms]`},
 			{"free the lease", loadScript, recordKeys(one), func() []any { return lease(anna, 0, "0") }, `["done" record+0 1 0]`},
 			{"renew a freed lease", loadScript, recordKeys(one), func() []any { return lease(anna, 60000, "1") }, `["leased" "" 0 0]`},
 			{"save stale", saveScript, recordKeys(one), func() []any {
-				return []any{one.Hash[:], head(one, func(h *header) { h.nonce = 6 }), "x", "0", 0, 1}
+				return []any{one.Hash[:], head(one, func(h *header) { h.nonce = 6 }), "x", "0", 0, 1, 1}
 			}, `["stale" record+5 0 0]`},
-			{"save", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "longer", "0", 0, 1} }, `["done" record+0 0 0]`},
+			{"save stale, sent again", saveScript, recordKeys(one), func() []any {
+				return []any{one.Hash[:], head(one, func(h *header) { h.rev, h.nonce = 1, 6 }), "x", "0", 0, 1, 2}
+			}, `["unknown" "" 0 0]`},
+			{"save", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "longer", "0", 0, 1, 1} }, `["done" record+0 0 0]`},
 			{"list", listScript, []string{slot.expiry(), slot.record(one.Hash), slot.record(newHash(7))}, func() []any { return nil }, `[record+6 ""]`},
 			{"count", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[2 0 0 0]`},
 			{"claim nothing", claimScript, claimKeys, func() []any { return []any{10, 1000, "1", 0, 1} }, `[0 0]`},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/holdfast-go/holdfast/internal/rediscall"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -66,11 +67,13 @@ func (s *Store) written(ctx context.Context, a answer, w session.Write) (session
 	return r, err
 }
 
-// Save implements [session.Store] in one round trip.
+// Save implements [session.Store] in one round trip. When the client has lost
+// replies, and more has been saved meanwhile than the record remembers, the
+// answer is an error: nobody can tell.
 func (s *Store) Save(ctx context.Context, w session.Write) (session.Reply, error) {
 	slot := s.slotOf(w.Space, w.Hash)
 	a, err := s.ask(ctx, saveScript, []string{slot.expiry(), slot.record(w.Hash)},
-		w.Hash[:], template(w).encode(), string(w.Payload), flag(w.Free), s.aside(w.Quarantine), s.quarantineMost)
+		w.Hash[:], template(w).encode(), string(w.Payload), flag(w.Free), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries))
 	if err != nil {
 		return session.Reply{}, err
 	}

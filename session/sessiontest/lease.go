@@ -78,6 +78,10 @@ func leaseSaves(b *bench) {
 	r = b.take(rec.Handle, "ben", 1)
 	b.want(r, session.Done, "a Save with Free gives the lease back in the same step")
 	b.wantPayload(r, "anna's last", "the next handler sees what the last one saved")
+	theirs := b.write(rec.Handle, "ben's")
+	theirs.Rev, theirs.Lease = r.Record.Rev, "ben"
+	b.want(b.must(b.store.Save(b.ctx(), theirs)), session.Done, "the holder may save")
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Done, "a handler that lost the reply to its last Save has not lost its lease, whoever has it since")
 }
 
 func leaseLostSave(b *bench) {

@@ -158,6 +158,20 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		{"a retried save conflicts with itself", func() *fault {
 			return &fault{save: func(w session.Write) session.Write { w.Nonce = nextNonce(); return w }}
 		}, "RepeatedSaveIsTheSameSave"},
+		{"only the last write is remembered", func() *fault {
+			var mu sync.Mutex
+			var last uint64
+			known := map[uint64]bool{}
+			return &fault{save: func(w session.Write) session.Write {
+				mu.Lock()
+				defer mu.Unlock()
+				if w.Nonce != last && known[w.Nonce] {
+					w.Nonce = nextNonce()
+				}
+				last, known[w.Nonce] = w.Nonce, true
+				return w
+			}}
+		}, "AWriteIsRememberedForFourMore"},
 		{"the lease is not looked at when saving", func() *fault {
 			return &fault{save: func(w session.Write) session.Write { w.Lease = ""; return w }}
 		}, "ASaveWithALostLeaseIsRefused"},

@@ -15,6 +15,9 @@ func writingCases() []conformanceCase {
 		{"RepeatedCreateIsTheSameCreate", repeatedCreate},
 		{"SaveIsCompareAndSwap", saveIsCompareAndSwap},
 		{"RepeatedSaveIsTheSameSave", repeatedSave},
+		{"AWriteIsRememberedForFourMore", rememberedSave},
+		{"ACreateIsRememberedForFourMore", rememberedCreate},
+		{"AForgottenWriteIsNotRepeated", forgottenSave},
 		{"AWriteWithoutNonceIsNoRetry", writeWithoutNonce},
 		{"SaveNeverBringsBackADeletedRecord", saveNeverResurrects},
 		{"SaveOverARecreatedRecordIsStale", saveOverRecreated},
@@ -102,6 +105,55 @@ func repeatedSave(b *bench) {
 	if first.Record.Rev != second.Record.Rev {
 		b.Errorf("the repeated Save answers revision %d, the first one %d", second.Record.Rev, first.Record.Rev)
 	}
+}
+
+// later is how many more writes a store has to remember one for.
+const later = 4
+
+func rememberedSave(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "0")
+	w := b.write(rec.Handle, "mine")
+	w.Rev = rec.Rev
+	mine := b.must(b.store.Save(b.ctx(), w))
+	b.want(mine, session.Done, "a Save at the current revision has to work")
+	newest := mine
+	for range later {
+		newest = b.save(newest.Record, "theirs")
+		again := b.must(b.store.Save(b.ctx(), w))
+		b.want(again, session.Done, "others may save before a client that lost the reply asks again: told of a conflict, it would make its change twice")
+		if again.Record.Rev != mine.Record.Rev {
+			b.Errorf("the repeated Save answers revision %d, the first one %d: its caller would overwrite what came after it", again.Record.Rev, mine.Record.Rev)
+		}
+		b.wantPayload(again, "mine", "a repeated Save is answered as it was at first")
+		b.wantPayload(b.peek(rec.Handle), "theirs", "a repeated Save must write nothing")
+	}
+	b.want(b.save(mine.Record, "next"), session.Stale, "a Save after a repeated one would lose what others saved in between")
+}
+
+func rememberedCreate(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "mine")
+	mine := b.create(w)
+	newest := mine
+	for range later {
+		newest = b.save(newest.Record, "theirs")
+	}
+	again := b.create(w)
+	b.want(again, session.Done, "a client that lost the reply repeats the call: it has to learn that it succeeded, though others have saved since")
+	if again.Record.Rev != mine.Record.Rev {
+		b.Errorf("the repeated Create answers revision %d, the first one %d: its caller would overwrite what came after it", again.Record.Rev, mine.Record.Rev)
+	}
+}
+
+func forgottenSave(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "0")
+	w := b.write(rec.Handle, "mine")
+	w.Rev = rec.Rev
+	newest := b.must(b.store.Save(b.ctx(), w))
+	for range 50 {
+		newest = b.save(newest.Record, "theirs")
+	}
+	_, _ = b.store.Save(b.ctx(), w) // whatever it answers
+	b.wantPayload(b.peek(rec.Handle), "theirs", "a Save was carried out a second time")
 }
 
 func writeWithoutNonce(b *bench) {
