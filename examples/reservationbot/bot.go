@@ -16,7 +16,9 @@ import (
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/lock/redislock"
@@ -38,8 +40,9 @@ type bot struct {
 	rooms    *lock.Manager
 	chats    *session.Manager[desk.Chat]
 	desk     *desk.Desk
-	oracle   *oracle // of a storm with locks; else nil
-	faults   faults
+	oracle   *oracle      // of a storm with locks; else nil
+	switches *fault.Board // what can be broken on purpose
+	watch    *site.Watch  // what the page shows while it happens
 	closers  []closer
 }
 
@@ -58,7 +61,8 @@ func (b *bot) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.redis, err = b.openRedis(ctx, watch); err != nil {
+	rdb, err := b.openRedis(ctx, watch)
+	if err != nil {
 		return err
 	}
 	if b.pms, err = b.openPMS(); err != nil {
@@ -68,28 +72,29 @@ func (b *bot) wire(ctx context.Context) error {
 	if err := b.sink.Migrate(ctx); err != nil {
 		return err
 	}
-	b.trail, err = audit.New(switchedSink{b.sink, &b.faults.auditDown}, audit.Config{Observer: watch})
+	b.switches.Audit.Sink = b.sink
+	b.trail, err = audit.New(b.switches.Audit, audit.Config{Enrich: desk.Enrich, Observer: watch})
 	if err != nil {
 		return err
 	}
 	b.closing("audit trail", b.trail.Close)
-	b.rooms, err = lock.New(redislock.New(b.redis), lock.Config{
-		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.trail, Observer: lock.Observers(watch, b.witness()),
+	b.rooms, err = lock.New(redislock.New(rdb), lock.Config{
+		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.trail, Observer: lock.Observers(watch, b.watch, b.witness()),
 	})
 	if err != nil {
 		return err
 	}
 	b.closing("locks", b.rooms.Close)
-	b.chats, err = session.New(redissession.New(b.redis), session.Config[desk.Chat]{
+	b.chats, err = session.New(redissession.New(rdb), session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
-		MaxSessions: 5000, Timeout: 5 * time.Second, Observer: watch,
+		MaxSessions: 5000, Timeout: 5 * time.Second, Codec: b.switches.Codec, Observer: watch,
 		OnExpire: func(ctx context.Context, e session.Expired[desk.Chat]) error { return b.desk.FollowUp(ctx, e) },
 	})
 	if err != nil {
 		return err
 	}
 	b.breaker, err = circuitbreaker.New(circuitbreaker.Config{
-		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: watch,
+		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: circuitbreaker.Observers(watch, b.watch),
 		OpenFor: circuitbreaker.Backoff{Base: 2 * time.Second, Max: time.Minute},
 	})
 	if err != nil {
@@ -100,11 +105,12 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.desk = &desk.Desk{
-		Detector: talk.Detector{Today: b.today}, PMS: b.pms, Holds: b.holds(),
+		Detector: talk.Detector{Today: b.today}, PMS: b.pms, Holds: b.holds(0),
 		Chats: b.chats, Breaker: b.breaker, Audit: b.trail, Metrics: own,
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}
+	b.switches.PMS, b.switches.Chats = b.pms, b.chats
 	if err := b.chats.Start(); err != nil { // from here on the desk follows up what expires
 		return err
 	}
@@ -120,7 +126,10 @@ const openWithin = 15 * time.Second
 func open(ctx context.Context, o options) (*bot, error) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	b := &bot{options: o, started: time.Now(), registry: prometheus.NewRegistry()}
+	b := &bot{
+		options: o, started: time.Now(), registry: prometheus.NewRegistry(), watch: new(site.Watch),
+		switches: &fault.Board{Audit: new(fault.Sink), Redis: new(fault.Redis), Codec: new(fault.Codec)},
+	}
 	if err := b.wire(ctx); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
@@ -128,11 +137,11 @@ func open(ctx context.Context, o options) (*bot, error) {
 }
 
 // holds are the locks, unless this is the control without.
-func (b *bot) holds() desk.Holds {
+func (b *bot) holds(ttl time.Duration) desk.Holds {
 	if b.options.noLocks {
 		return desk.NoLocks{}
 	}
-	locks := desk.Locks{Manager: b.rooms}
+	locks := desk.Locks{Manager: b.rooms, TTL: ttl}
 	if b.oracle != nil {
 		return witnessed{locks, b.oracle}
 	}

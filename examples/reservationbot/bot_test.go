@@ -18,17 +18,18 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/holdfast-go/holdfast/audit/gormsink"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 )
 
 // start wires a bot as the arguments say, and closes it with the test.
-func start(t *testing.T, args ...string) *bot {
+func start(t testing.TB, args ...string) *bot {
 	t.Helper()
 	o, err := parseOptions(args, func(string) string { return "" }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := open(t.Context(), o)
+	b, err := open(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,9 +179,15 @@ func TestAClosedBotHasItsTrailInTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := start(t, "-script", "-", "-audit", "sqlite:"+file)
-	events, err := again.latestEvents(context.Background(), 10)
-	if err != nil || len(events) != 1 || events[0].Type != "lock.acquired" {
-		t.Errorf("the trail has %v, %v", events, err)
+	var types []string
+	for e, err := range again.sink.Query(t.Context(), gormsink.Filter{}) {
+		types = append(types, e.Type)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(types) != 1 || types[0] != "lock.acquired" {
+		t.Errorf("the trail has %v", types)
 	}
 }
 

@@ -30,7 +30,7 @@ func turn(t *testing.T, c *http.Client, method, to, body string) (status int, an
 }
 
 func TestSwitchesBreakAndHealTheParts(t *testing.T) {
-	server, client := site(t)
+	server, client := page(t)
 	said := 0
 	answers := func(outcome string) {
 		t.Helper()
@@ -72,8 +72,8 @@ func sample(t *testing.T, c *http.Client, base, text string) (found string) {
 }
 
 func TestSwitchesThatDoNotExistAreRefused(t *testing.T) {
-	server, client := site(t)
-	for _, body := range []string{``, `{`, `[]`, `{"pms":"tired"}`, `{"redis":"DOWN"}`, `{"audit":"off"}`, `{"cleanup":"down"}`, `{"pmss":"failing"}`} {
+	server, client := page(t)
+	for _, body := range []string{``, `[]`, `{`, `{"pms":"tired"}`, `{"redis":"DOWN"}`, `{"audit":"off"}`, `{"cleanup":"down"}`, `{"pmss":"failing"}`} {
 		if status, got := turn(t, client, http.MethodPut, server.URL+"/api/faults", body); status != http.StatusBadRequest || !strings.Contains(got, `"detail"`) {
 			t.Errorf("%s: %d %s", body, status, got)
 		}
@@ -84,7 +84,7 @@ func TestSwitchesThatDoNotExistAreRefused(t *testing.T) {
 }
 
 func TestCorruptedConversationsBeginAnewAndAreCounted(t *testing.T) {
-	server, client := site(t)
+	server, client := page(t)
 	hello := func() {
 		post(t, client, server.URL+"/message", url.Values{"guest": {"ana"}, "text": {"help"}})
 	}

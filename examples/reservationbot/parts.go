@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/glebarez/sqlite"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
@@ -36,20 +35,18 @@ func (b *bot) openRedis(ctx context.Context, watch *metrics.Metrics) (redis.Univ
 		ContextTimeoutEnabled: true,
 	}
 	if len(settings.Addrs) == 0 {
-		server := miniredis.NewMiniRedis()
-		server.ClockTTL(true)
-		if err := server.StartAddr("127.0.0.1:0"); err != nil {
-			return nil, fmt.Errorf("embedded redis: %w", err)
+		addr, err := b.startRedis()
+		if err != nil {
+			return nil, err
 		}
-		settings.Addrs = []string{server.Addr()}
-		b.closing("embedded Redis", func(context.Context) error { server.Close(); return nil })
+		settings.Addrs = []string{addr}
 	}
 	client := redis.NewUniversalClient(settings)
+	client.AddHook(b.switches.Redis)
 	b.closing("Redis client", func(context.Context) error { return client.Close() })
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, fmt.Errorf("redis %s: %w", strings.Join(b.options.redis, ","), err)
 	}
-	client.AddHook(&b.faults)
 	return client, metrics.Redis(watch, "main", client)
 }
 

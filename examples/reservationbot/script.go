@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit/gormsink"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/lock"
 )
 
 // playFile plays the script in the named file, "-" = in.
@@ -85,7 +87,7 @@ func (p *player) command(ctx context.Context, words []string) error {
 	}
 	switch command, arg := words[0], words[1]; command {
 	case "guest":
-		if !isName(arg) {
+		if !desk.IsName(arg) {
 			return fmt.Errorf("!guest %.64q: a name of 1 to 64 characters is needed", arg)
 		}
 		p.guest = arg
@@ -132,15 +134,19 @@ func (p *player) show(ctx context.Context, what string) error {
 }
 
 func (p *player) showHolds(ctx context.Context) error {
-	holds, err := p.held(ctx)
-	for _, h := range holds {
+	none := true
+	for h, err := range p.rooms.Holds(ctx, lock.Resource{}) {
+		if err != nil {
+			return err
+		}
+		none = false
 		minutes := int((h.Left + time.Minute - 1) / time.Minute)
 		fmt.Fprintf(p.out, "  %s: %s, %d min left, extended %d times\n", h.Resource, h.Holder, minutes, h.Extensions)
 	}
-	if err == nil && len(holds) == 0 {
+	if none {
 		fmt.Fprintln(p.out, "  nothing is held")
 	}
-	return err
+	return nil
 }
 
 // showAudit prints what this process has written to the database.

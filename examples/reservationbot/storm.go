@@ -19,21 +19,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
-
-// tally is what a storm prints, in this order.
-type tally struct {
-	Guests         int     `json:"guests"`
-	Rooms          int     `json:"rooms"`
-	Booked         int     `json:"booked"`
-	Conflicts      int     `json:"conflicts"`
-	Fallbacks      int     `json:"fallbacks"`
-	DoubleBookings int     `json:"double_bookings"`
-	Errors         int     `json:"errors"` // of the bot, and refusals that nothing explains
-	AuditEvents    uint64  `json:"audit_events"`
-	P50            float64 `json:"p50_ms"` // from message to answer
-	P99            float64 `json:"p99_ms"`
-}
 
 // try is one guest's message and what came of it.
 type try struct {
@@ -51,45 +38,75 @@ const (
 	stormTime  = 5 * time.Minute
 	stormThink = 100 * time.Millisecond
 	stormCall  = 10 * time.Second // the queue in front of the PMS is long
+	stormHold  = 20 * time.Second // so that what a storm leaves behind is soon free
 )
 
 // storm lets the guests loose and prints a tally. It fails when a room was
 // booked twice.
 func storm(ctx context.Context, b *bot, out, errs io.Writer) error {
-	ctx, cancel := context.WithTimeout(ctx, stormTime)
-	defer cancel()
-	b.desk.Think, b.desk.PMSTimeout = stormThink, stormCall
-	tries := plan(b)
-	rush(ctx, b.desk, tries, errs)
-	if err := b.trail.Flush(ctx); err != nil {
-		return err
-	}
-	if lost := b.rooms.Stats().AuditErrors; lost > 0 {
-		fmt.Fprintf(errs, "%d audit events were not recorded in time\n", lost)
-	}
-	asking, stop := context.WithTimeout(ctx, stormCall)
-	defer stop()
-	doubles, err := b.pms.DoubleBookings(asking)
+	result, err := b.storm(ctx, plan(b, b.options.storm), errs)
 	if err != nil {
 		return err
 	}
-	result := count(tries, b.explain, errs)
-	result.Rooms, result.DoubleBookings, result.AuditEvents = b.options.rooms, doubles, b.trail.Stats().Written
 	if err := json.NewEncoder(out).Encode(result); err != nil {
 		return err
 	}
-	if doubles > 0 {
-		return fmt.Errorf("%d double bookings", doubles)
+	if result.DoubleBookings > 0 {
+		return fmt.Errorf("%d double bookings", result.DoubleBookings)
 	}
 	return nil
 }
 
+// stormHere is a storm from the page: on this bot's own hotel or, to show what
+// locks are for, on an embedded one without them.
+func (b *bot) stormHere(ctx context.Context, guests int, locks bool) (site.Tally, error) {
+	if locks {
+		return b.storm(ctx, plan(b, guests), io.Discard)
+	}
+	control, err := open(ctx, options{storm: guests, noLocks: true, rooms: b.options.rooms, seed: b.options.seed})
+	if err != nil {
+		return site.Tally{}, err
+	}
+	result, err := control.storm(ctx, plan(control, guests), io.Discard)
+	return result, errors.Join(err, control.close())
+}
+
+// storm has the planned guests come at once and counts what came of it. The
+// guests who are here already keep places of their own at the desk.
+func (b *bot) storm(ctx context.Context, tries []try, errs io.Writer) (site.Tally, error) {
+	ctx, cancel := context.WithTimeout(ctx, stormTime)
+	defer cancel()
+	counter := *b.desk
+	counter.Holds, counter.HoldFor, counter.Think, counter.PMSTimeout = b.holds(stormHold), stormHold, stormThink, stormCall
+	counter.Places = make(chan struct{}, connections)
+	before := b.trail.Stats().Written
+	rush(ctx, &counter, tries, errs)
+	unflushed := within(ctx, stormCall, b.trail.Flush)
+	if lost := b.rooms.Stats().AuditErrors; lost > 0 {
+		fmt.Fprintf(errs, "%d audit events were not recorded in time\n", lost)
+	}
+	doubles := 0
+	err := within(ctx, stormCall, func(ctx context.Context) (err error) {
+		doubles, err = b.pms.DoubleBookings(ctx)
+		return err
+	})
+	result := count(tries, b.explain, errs)
+	result.Rooms, result.DoubleBookings, result.AuditEvents = b.options.rooms, doubles, b.trail.Stats().Written-before
+	return result, errors.Join(unflushed, err)
+}
+
+func within(ctx context.Context, d time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return do(ctx)
+}
+
 // plan draws the stays; the same seed draws the same. The names are new each
 // time, so that no guest has a conversation or a hold from before.
-func plan(b *bot) []try {
+func plan(b *bot, guests int) []try {
 	random := rand.New(rand.NewPCG(b.options.seed, 1))
-	run := "storm-" + strconv.FormatInt(b.started.UnixNano(), 36) + "-"
-	tries := make([]try, b.options.storm)
+	run := "storm-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"
+	tries := make([]try, guests)
 	for i := range tries {
 		in := b.today().Plus(random.IntN(horizon))
 		tries[i].run, tries[i].guest = run, run+strconv.Itoa(i+1)
@@ -143,8 +160,8 @@ func (b *bot) explain(t try) error {
 }
 
 // count sums the answers up, and prints the first few errors.
-func count(tries []try, explain func(try) error, errs io.Writer) tally {
-	result := tally{Guests: len(tries)}
+func count(tries []try, explain func(try) error, errs io.Writer) site.Tally {
+	result := site.Tally{Guests: len(tries)}
 	fail := func(t try, err error) {
 		if result.Errors++; result.Errors <= 5 {
 			fmt.Fprintf(errs, "%s, %s: %v\n", t.guest, t.stay.Resource(), err)

@@ -10,14 +10,15 @@ import (
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-func stormOf(t *testing.T, args ...string) (int, tally) {
+func stormOf(t *testing.T, args ...string) (int, site.Tally) {
 	t.Helper()
 	code, out, errs := command(t, args...)
 	t.Log(out, errs)
-	var result tally
+	var result site.Tally
 	decoder := json.NewDecoder(strings.NewReader(out))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&result); err != nil {
@@ -56,8 +57,8 @@ func TestTheSameStormWithoutLocksDoubleBooks(t *testing.T) {
 
 func TestTheSameSeedPlansTheSameStays(t *testing.T) {
 	b := start(t, "-storm", "50", "-seed", "3")
-	first := plan(b)
-	for i, again := range plan(b) {
+	first := plan(b, 50)
+	for i, again := range plan(b, 50) {
 		if again.stay != first[i].stay {
 			t.Fatalf("guest %d wants %v and %v", i, first[i].stay, again.stay)
 		}

@@ -8,16 +8,26 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
 
-// site is a bot's web page; requests to it do not follow redirects.
-func site(t *testing.T) (*httptest.Server, *http.Client) {
+// page is a bot's web page; requests to it do not follow redirects.
+func page(t *testing.T) (*httptest.Server, *http.Client) {
 	t.Helper()
-	b := start(t)
-	server := httptest.NewServer(routes(b))
-	t.Cleanup(server.Close)
+	return serverOf(t, start(t).site())
+}
+
+func serverOf(t *testing.T, here *site.Site) (*httptest.Server, *http.Client) {
+	t.Helper()
+	server := httptest.NewServer(here.Handler())
+	t.Cleanup(func() {
+		here.Close()
+		server.Close()
+	})
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return server, client
@@ -56,13 +66,13 @@ func post(t *testing.T, c *http.Client, to string, form url.Values, header ...st
 }
 
 func TestAGuestTalksToTheBotOnThePage(t *testing.T) {
-	server, client := site(t)
+	server, client := page(t)
 	answer := post(t, client, server.URL+"/message", url.Values{"guest": {"ana"}, "text": {"hold room 101 for 2 nights from tomorrow"}})
 	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/?guest=ana" {
 		t.Fatalf("answered %s to %q", answer.Status, answer.Header.Get("Location"))
 	}
 	code, body := get(t, client, server.URL+answer.Header.Get("Location"))
-	for _, want := range []string{"I hold room 101 for you", "<td>room/101 [", "closed since", "Conversations: 1", "<td>lock.acquired</td>"} {
+	for _, want := range []string{"I hold room 101 for you", `held by ana"`, `closed`, "1 alive", "<td>lock.acquired</td>"} {
 		if code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%d: no %q on the page:\n%s", code, want, body)
 		}
@@ -70,17 +80,17 @@ func TestAGuestTalksToTheBotOnThePage(t *testing.T) {
 }
 
 func TestWhatGuestsWriteStaysText(t *testing.T) {
-	server, client := site(t)
+	server, client := page(t)
 	const evil = `<script>alert(1)</script>`
 	post(t, client, server.URL+"/message", url.Values{"guest": {evil}, "text": {evil + " hold room 101 for a night from tomorrow"}})
 	_, body := get(t, client, server.URL+"/?"+url.Values{"guest": {evil}}.Encode())
-	if strings.Contains(body, "<script") || strings.Count(body, "&lt;script&gt;") < 3 {
+	if strings.Contains(body, "<script>") || strings.Count(body, "&lt;script&gt;") < 3 {
 		t.Errorf("the page has:\n%s", body)
 	}
 }
 
 func TestMetricsHaveTheBotsAndTheLibrarysSeries(t *testing.T) {
-	server, client := site(t)
+	server, client := page(t)
 	post(t, client, server.URL+"/message", url.Values{"guest": {"ana"}, "text": {"book room 101 for 2 nights from tomorrow"}})
 	code, body := get(t, client, server.URL+"/metrics")
 	for _, want := range []string{
@@ -101,14 +111,14 @@ func TestMetricsHaveTheBotsAndTheLibrarysSeries(t *testing.T) {
 }
 
 func TestHealthzAnswersOK(t *testing.T) {
-	server, client := site(t)
+	server, client := page(t)
 	if code, body := get(t, client, server.URL+"/healthz"); code != http.StatusOK || body != "ok\n" {
 		t.Errorf("%d, %q", code, body)
 	}
 }
 
 func TestBadRequestsAreRefused(t *testing.T) {
-	server, client := site(t)
+	server, client := page(t)
 	good := url.Values{"guest": {"ana"}, "text": {"hello"}}
 	for name, c := range map[string]struct {
 		form   url.Values
@@ -120,7 +130,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		"not UTF-8":  {url.Values{"guest": {"ana\xff"}, "text": {"hello"}}, nil, 400},
 		"NUL":        {url.Values{"guest": {"ana\x00"}, "text": {"hello"}}, nil, 400},
 		"long name":  {url.Values{"guest": {strings.Repeat("a", 65)}, "text": {"hello"}}, nil, 400},
-		"huge":       {url.Values{"guest": {"ana"}, "text": {strings.Repeat("a", maxBody)}}, nil, 400},
+		"huge":       {url.Values{"guest": {"ana"}, "text": {strings.Repeat("a", 1<<14)}}, nil, 400},
 		"cross-site": {good, []string{"Sec-Fetch-Site", "cross-site"}, 403},
 		"fine":       {good, []string{"Sec-Fetch-Site", "same-origin"}, 303},
 	} {
@@ -134,7 +144,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 }
 
 func TestTheServerBoundsHowLongAClientCanTake(t *testing.T) {
-	s := newServer(&bot{})
+	s := newServer(nil)
 	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 {
 		t.Errorf("a time limit is missing: %+v", s)
 	}
@@ -155,7 +165,7 @@ func TestServePrintsOneURLAndEndsWithItsContext(t *testing.T) {
 	page := strings.TrimSpace(string(line[:n]))
 	client := &http.Client{Transport: new(http.Transport)}
 	defer client.CloseIdleConnections()
-	if code, body := get(t, client, page); code != http.StatusOK || !strings.Contains(body, "<h1>reservationbot</h1>") {
+	if code, body := get(t, client, page); code != http.StatusOK || !strings.Contains(body, "<h1>A hotel desk") {
 		t.Errorf("%s: %d, %s", page, code, body)
 	}
 	stop()
@@ -165,5 +175,22 @@ func TestServePrintsOneURLAndEndsWithItsContext(t *testing.T) {
 	if r, err := client.Get(page); err == nil {
 		r.Body.Close()
 		t.Error("the page is still up")
+	}
+}
+
+func TestEachShippedAlertLeadsToItsRunbook(t *testing.T) {
+	server, client := page(t)
+	_, body := get(t, client, server.URL+"/")
+	links := regexp.MustCompile(`/runbooks/\w+`).FindAllString(body, -1)
+	if len(links) < 36 {
+		t.Errorf("the page lists %d alerts", len(links))
+	}
+	for _, link := range links {
+		if code, text := get(t, client, server.URL+link); code != http.StatusOK || !strings.HasPrefix(text, "# ") {
+			t.Errorf("%s: %d, %.40s", link, code, text)
+		}
+	}
+	if code, _ := get(t, client, server.URL+"/runbooks/..%2falerts%2flock.yml"); code != http.StatusNotFound {
+		t.Errorf("another file: %d", code)
 	}
 }

@@ -150,7 +150,9 @@ func ask[T any](ctx context.Context, t *turn, operation string, call func(contex
 		defer cancel()
 		start := time.Now()
 		answer, err := call(ctx)
-		t.Metrics.called(operation, err, time.Since(start))
+		took := time.Since(start)
+		t.Metrics.called(operation, err, took)
+		t.trace.called(took)
 		if refusal(err) {
 			err = circuitbreaker.Ignore(err)
 		}

@@ -4,6 +4,7 @@ package desk
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
@@ -18,6 +19,11 @@ type Chat struct {
 	Lines    []Line          `json:"lines,omitempty"` // the latest ones
 }
 
+// IsName reports whether a guest can be called s: 1 to 64 bytes of text.
+func IsName(s string) bool {
+	return strings.TrimSpace(s) != "" && len(s) <= 64 && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
 // Kept is a hold between two messages: nobody renews it, and whoever has Ref
 // can go on with it.
 type Kept struct {
@@ -27,8 +33,9 @@ type Kept struct {
 
 // Line is one thing said.
 type Line struct {
-	Who  string `json:"who"`
-	Text string `json:"text"`
+	Who   string `json:"who"`
+	Text  string `json:"text"`
+	Trace *Trace `json:"trace,omitempty"` // of an answer
 }
 
 const (
@@ -40,9 +47,9 @@ const (
 
 // add remembers what was said. Only the latest is kept, so that a
 // conversation has a bounded size.
-func (c *Chat) add(guest, question, answer string) {
+func (c *Chat) add(guest, question, answer string, how Trace) {
 	question = strings.ToValidUTF8(question[:min(len(question), maxLine)], "")
-	c.Lines = append(c.Lines, Line{guest, question}, Line{bot, answer})
+	c.Lines = append(c.Lines, Line{Who: guest, Text: question}, Line{bot, answer, &how})
 	c.Lines = c.Lines[max(len(c.Lines)-maxLines, 0):]
 }
 

@@ -88,6 +88,7 @@ type Reply struct {
 	Stay    hotel.Stay     // that was booked, held or refused
 	Hold    *lock.Hold     // whose hold is in the way
 	Booking *hotel.Booking // that was made, or that is in the way
+	Trace   Trace          // how it came about
 	Err     error
 }
 
@@ -95,21 +96,22 @@ type Reply struct {
 // out of order; ctx bounds how long it looks for a better one.
 func (d *Desk) Answer(ctx context.Context, guest, text string) Reply {
 	start := time.Now()
-	request := d.Detector.Detect(text)
-	reply := d.admit(ctx, guest, text, request)
+	t := &turn{Desk: d, guest: guest, request: d.Detector.Detect(text)}
+	ctx, t.trace = withTrace(ctx, t.request.Intent)
+	reply := d.admit(ctx, t, text)
+	reply.Trace = t.trace.read(reply.Outcome, d.Breaker.State())
 	d.Metrics.answered(reply, time.Since(start))
 	return reply
 }
 
 // admit bounds how much is under way at a time. A rush then waits here, where
 // waiting costs nothing, and what has begun still ends within its time limits.
-func (d *Desk) admit(ctx context.Context, guest, text string, request talk.Request) Reply {
+func (d *Desk) admit(ctx context.Context, t *turn, text string) Reply {
 	select {
 	case d.Places <- struct{}{}:
 		defer func() { <-d.Places }()
-		return d.converse(ctx, guest, text, request)
+		return d.converse(ctx, t, text)
 	case <-ctx.Done():
-		t := &turn{Desk: d, request: request}
 		t.speak(Chat{})
 		t.trouble("rush", context.Cause(ctx))
 		return t.reply
@@ -119,12 +121,11 @@ func (d *Desk) admit(ctx context.Context, guest, text string, request talk.Reque
 // converse answers within the guest's conversation: one message at a time,
 // whichever process it reaches. A session store that is out of order costs
 // the answer, or only the memory of it.
-func (d *Desk) converse(ctx context.Context, guest, text string, request talk.Request) Reply {
-	t := &turn{Desk: d, guest: guest, request: request}
-	err := d.Chats.Converse(ctx, conversation(guest), Chat{Lang: talk.English}, func(ctx context.Context, s *session.Session[Chat]) error {
+func (d *Desk) converse(ctx context.Context, t *turn, text string) Reply {
+	err := d.Chats.Converse(ctx, conversation(t.guest), Chat{Lang: talk.English}, func(ctx context.Context, s *session.Session[Chat]) error {
 		t.speak(s.Data)
 		t.act(ctx)
-		t.chat.add(guest, text, t.reply.Text)
+		t.chat.add(t.guest, text, t.reply.Text, t.trace.read(t.reply.Outcome, d.Breaker.State()))
 		s.Data = t.chat
 		return nil
 	})
@@ -151,5 +152,8 @@ func (d *Desk) History(ctx context.Context, guest string) ([]Line, error) {
 	}
 	return s.Data.Lines, nil
 }
+
+// SessionOf returns the id of the guest's conversation.
+func SessionOf(guest string) session.ID { return conversation(guest).ID() }
 
 func conversation(guest string) session.Key { return session.Key{Channel: "web", Peer: guest} }

@@ -119,7 +119,7 @@ func newFixture(t *testing.T) fixture {
 	must(err)
 	f.rooms = rooms
 	f.Desk = &Desk{
-		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{rooms}, Chats: chats, Breaker: breaker,
+		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{Manager: rooms}, Chats: chats, Breaker: breaker,
 		Audit: audit.Direct(f.trail), Metrics: metrics,
 		Rooms: hotel.Rooms(2), Today: today, HoldFor: 5 * time.Minute, PMSTimeout: time.Second, Places: make(chan struct{}, 5),
 	}

@@ -10,13 +10,21 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// Locks are [Holds] kept by a lock manager.
-type Locks struct{ *lock.Manager }
+// Locks are [Holds] kept by a lock manager, for the TTL or, if that is 0, for
+// the manager's own.
+type Locks struct {
+	*lock.Manager
+	TTL time.Duration
+}
 
 // Take holds the stay's nights for the guest, or returns a
 // *[lock.ConflictError] at once.
 func (l Locks) Take(ctx context.Context, s hotel.Stay, guest string) (Hold, error) {
-	lease, err := l.TryAcquire(ctx, s.Resource(), lock.Holder(guest))
+	options := []lock.Option{lock.Holder(guest)}
+	if l.TTL > 0 {
+		options = append(options, lock.TTL(l.TTL))
+	}
+	lease, err := l.TryAcquire(ctx, s.Resource(), options...)
 	if err != nil {
 		return nil, err // and not a nil *Lease in a Hold
 	}

@@ -22,6 +22,7 @@ type turn struct {
 	request talk.Request
 	chat    Chat
 	reply   Reply
+	trace   *tracer
 }
 
 // speak takes up the conversation, in the language of the message or, when

@@ -84,6 +84,21 @@ func (c *Client) DoubleBookings(ctx context.Context) (int, error) {
 	return counted.Count, err
 }
 
+// Ledger lists all bookings of a simulated PMS, whatever its mode.
+func (c *Client) Ledger(ctx context.Context) ([]Booking, error) {
+	var all []Booking
+	err := c.call(ctx, http.MethodGet, "/ledger", nil, &all)
+	return all, err
+}
+
+// Clear forgets all bookings of a simulated PMS.
+func (c *Client) Clear(ctx context.Context) error {
+	return c.call(ctx, http.MethodDelete, "/ledger", nil, nil)
+}
+
+// URL is where the PMS is.
+func (c *Client) URL() string { return c.base }
+
 // SetMode switches the faults of a simulated PMS.
 func (c *Client) SetMode(ctx context.Context, m Mode) error {
 	return c.call(ctx, http.MethodPut, "/faults", map[string]Mode{"mode": m}, nil)

@@ -39,9 +39,11 @@ func (m Mode) Valid() bool { return m == Healthy || m == Slow || m == Failing ||
 //	POST   /bookings       Order              201 Booking; 409 when the fence is stale
 //	DELETE /bookings/{reference}              204; 404 when there is none
 //	GET    /double-bookings                   {"count": n}
+//	GET    /ledger                            all bookings, in the order in which they were made
+//	DELETE /ledger                            204: forgets them all
 //	PUT    /faults         {"mode": "failing"}    or healthy, slow, hanging
 //
-// Faults do not reach the last two.
+// Faults do not reach the last four.
 type Simulator struct {
 	URL string
 
@@ -105,6 +107,11 @@ func (s *Simulator) routes() http.Handler {
 	mux.HandleFunc("DELETE /bookings/{reference}", s.feel(s.cancel))
 	mux.HandleFunc("GET /double-bookings", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]int{"count": s.DoubleBookings()})
+	})
+	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.table.all()) })
+	mux.HandleFunc("DELETE /ledger", func(w http.ResponseWriter, _ *http.Request) {
+		s.table.clear()
+		answer(w, http.StatusNoContent, nil)
 	})
 	mux.HandleFunc("PUT /faults", s.setMode)
 	return http.MaxBytesHandler(mux, 1<<16)

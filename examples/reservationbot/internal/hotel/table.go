@@ -138,3 +138,17 @@ func (t *table) doubleBookings() int {
 	}
 	return count
 }
+
+// all lists the bookings, the oldest first.
+func (t *table) all() []Booking {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]Booking{}, t.bookings...)
+}
+
+// clear forgets the bookings. The fences stay: leases are not undone.
+func (t *table) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bookings = nil
+}

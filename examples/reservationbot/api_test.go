@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
+)
+
+// call sends a JSON body, "" = none, and decodes the answer.
+func call(t *testing.T, c *http.Client, method, to, body string, header ...string) (int, map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, to, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded map[string]any
+	if len(content) > 0 && strings.HasSuffix(answer.Header.Get("Content-Type"), "json") {
+		if err := json.Unmarshal(content, &decoded); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, to, err, content)
+		}
+	}
+	if answer.StatusCode >= 400 && answer.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s %s: %d is no problem+json: %s", method, to, answer.StatusCode, content)
+	}
+	return answer.StatusCode, decoded
+}
+
+func state(t *testing.T, c *http.Client, base string) (s site.State) {
+	t.Helper()
+	_, body := get(t, c, base+"/api/state?guest=ana")
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	return s
+}
+
+func TestTheAPIAnswersAGuestAndTellsHow(t *testing.T) {
+	server, client := page(t)
+	code, reply := call(t, client, "POST", server.URL+"/api/chat", `{"guest":"ana","text":"book room 101 for 2 nights from tomorrow"}`)
+	trace, _ := reply["trace"].(map[string]any)
+	if code != 200 || reply["booking"] == nil || trace["intent"] != "book" || trace["breaker"] != "closed" || trace["pms_calls"] != 2.0 {
+		t.Errorf("%d, %v", code, reply)
+	}
+	events, _ := trace["audit"].([]any)
+	if len(events) != 3 {
+		t.Errorf("the trace has the audit events %v, want acquired, released and confirmed", events)
+	}
+	s := state(t, client, server.URL)
+	if len(s.Bookings) != 1 || len(s.Lines) != 2 || s.Sessions.Active != 1 || s.Errors != nil {
+		t.Errorf("the state is %+v", s)
+	}
+}
+
+func TestEachSwitchBreaksItsPartAndHealsIt(t *testing.T) {
+	server, client := page(t)
+	turn := func(body string) {
+		t.Helper()
+		if code, answer := call(t, client, "PUT", server.URL+"/api/faults", body); code != 200 {
+			t.Fatalf("%s: %d, %v", body, code, answer)
+		}
+	}
+	chat := func(text string) string {
+		t.Helper()
+		_, answer := call(t, client, "POST", server.URL+"/api/chat", `{"guest":"ana","text":"`+text+`"}`)
+		reply, _ := answer["text"].(string)
+		return reply
+	}
+	turn(`{"pms":"failing"}`)
+	if got := chat("hold room 101 for a night from tomorrow"); !strings.Contains(got, "not answering") {
+		t.Errorf("with a failing PMS: %s", got)
+	}
+	turn(`{"pms":"healthy"}`)
+	if got := chat("book"); !strings.Contains(got, "Booked") {
+		t.Errorf("with a healed PMS: %s", got)
+	}
+
+	turn(`{"redis":"down"}`)
+	if code, _ := get(t, client, server.URL+"/readyz"); code != 503 {
+		t.Errorf("without Redis readyz is %d", code)
+	}
+	if got := chat("hello"); !strings.Contains(got, "our side") {
+		t.Errorf("without Redis: %s", got)
+	}
+	turn(`{"redis":"up"}`)
+	if code, _ := get(t, client, server.URL+"/readyz"); code != 200 {
+		t.Errorf("with Redis readyz is %d", code)
+	}
+
+	turn(`{"audit":"down"}`)
+	if got := chat("hold room 102 for a night from tomorrow"); !strings.Contains(got, "hold room 102") {
+		t.Errorf("without the audit database: %s", got)
+	}
+	if a := state(t, client, server.URL).Audit; a.Queued == 0 {
+		t.Errorf("the trail does not wait for its database: %+v", a)
+	}
+	turn(`{"audit":"up"}`)
+	get(t, client, server.URL+"/") // flushes
+	if a := state(t, client, server.URL).Audit; a.Queued != 0 || a.Written != a.Recorded || a.Dropped != 0 {
+		t.Errorf("after the outage the trail has %+v", a)
+	}
+
+	turn(`{"cleanup":"stopped"}`)
+	if s := state(t, client, server.URL).Switches; s.Cleanup != "stopped" {
+		t.Errorf("the cleanup is %s", s.Cleanup)
+	}
+	turn(`{"cleanup":"running"}`)
+	if s := state(t, client, server.URL).Switches; s.Cleanup != "running" || s.PMS != "healthy" {
+		t.Errorf("the switches are %+v", s)
+	}
+}
+
+func TestACorruptedConversationIsCountedAndBeginsAfresh(t *testing.T) {
+	server, client := page(t)
+	say := `{"guest":"ana","text":"hello"}`
+	call(t, client, "POST", server.URL+"/api/chat", say)
+	if code, _ := call(t, client, "POST", server.URL+"/api/sessions/ana/corrupt", ""); code != 204 {
+		t.Fatalf("answered %d", code)
+	}
+	if code, _ := call(t, client, "POST", server.URL+"/api/sessions/nobody/corrupt", ""); code != 404 {
+		t.Errorf("a conversation that is not there: %d", code)
+	}
+	if code, reply := call(t, client, "POST", server.URL+"/api/chat", say); code != 200 || reply["text"] == "" {
+		t.Errorf("%d, %v", code, reply)
+	}
+	if _, body := get(t, client, server.URL+"/metrics"); !strings.Contains(body, `holdfast_session_ended_total{manager="chats",reason="invalid_format"} 1`) {
+		t.Error("the damaged record was not counted")
+	}
+	if code, report := call(t, client, "POST", server.URL+"/api/cleanup", ""); code != 200 || report["active"] != 1.0 {
+		t.Errorf("cleanup: %d, %v", code, report)
+	}
+}
+
+func TestAStormFromThePageBooksNothingTwice(t *testing.T) {
+	server, client := page(t)
+	if code, _ := call(t, client, "POST", server.URL+"/api/storm", `{"guests":60}`); code != 202 {
+		t.Fatalf("answered %d", code)
+	}
+	if code, _ := call(t, client, "POST", server.URL+"/api/storm", `{"guests":60}`); code != 409 {
+		t.Errorf("a second storm at once: %d", code)
+	}
+	var s site.Storms
+	for s = state(t, client, server.URL).Storm; s.Running; s = state(t, client, server.URL).Storm {
+	}
+	if s.Error != "" || s.With == nil || s.With.DoubleBookings != 0 || s.With.Errors != 0 || s.With.Booked == 0 {
+		t.Fatalf("with locks: %+v, %s", s.With, s.Error)
+	}
+	if s.Without == nil || s.Without.Guests != 60 {
+		t.Errorf("without locks: %+v", s.Without)
+	}
+	if n := len(state(t, client, server.URL).Bookings); n != s.With.Booked {
+		t.Errorf("the hotel has %d bookings, the storm made %d", n, s.With.Booked)
+	}
+	if code, _ := call(t, client, "POST", server.URL+"/api/reset", ""); code != 204 || len(state(t, client, server.URL).Bookings) != 0 {
+		t.Errorf("emptying the hotel: %d", code)
+	}
+}
+
+func TestErrorsOfTheAPIAreProblems(t *testing.T) {
+	server, client := page(t)
+	for name, c := range map[string]struct {
+		method, path, body string
+		header             []string
+		want               int
+	}{
+		"no JSON":         {"POST", "/api/chat", `{`, nil, 400},
+		"two objects":     {"POST", "/api/chat", `{"guest":"a","text":"b"}{}`, nil, 400},
+		"unknown field":   {"POST", "/api/chat", `{"guest":"a","txt":"b"}`, nil, 400},
+		"no name":         {"POST", "/api/chat", `{"text":"b"}`, nil, 422},
+		"too large":       {"POST", "/api/chat", `{"text":"` + strings.Repeat("b", 1<<14) + `"}`, nil, 413},
+		"a form":          {"POST", "/api/chat", `guest=a`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
+		"wrong method":    {"DELETE", "/api/chat", "", nil, 405},
+		"nowhere":         {"GET", "/api/nowhere", "", nil, 404},
+		"sleepy PMS":      {"PUT", "/api/faults", `{"pms":"sleepy"}`, nil, 400},
+		"half-down Redis": {"PUT", "/api/faults", `{"redis":"half"}`, nil, 400},
+		"no guests":       {"POST", "/api/storm", `{"guests":0}`, nil, 422},
+		"too many guests": {"POST", "/api/storm", `{"guests":1000000}`, nil, 422},
+		"cross-site":      {"PUT", "/api/faults", `{"pms":"failing"}`, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		"another origin":  {"POST", "/api/reset", "", []string{"Origin", "http://evil.example"}, 403},
+	} {
+		if code, answer := call(t, client, c.method, server.URL+c.path, c.body, c.header...); code != c.want {
+			t.Errorf("%s: %d, %v; want %d", name, code, answer, c.want)
+		}
+	}
+	if s := state(t, client, server.URL).Switches; s.PMS != "healthy" || s.Redis != "up" {
+		t.Errorf("a refused request switched something: %+v", s)
+	}
+}
+
+func TestARealPMSHasNoSwitch(t *testing.T) {
+	b := start(t, "-pms", "http://127.0.0.1:1")
+	server, client := serverOf(t, b.site())
+	if code, _ := call(t, client, "PUT", server.URL+"/api/faults", `{"pms":"failing"}`); code != 502 {
+		t.Errorf("answered %d", code)
+	}
+	code, body := get(t, client, server.URL+"/?"+url.Values{"guest": {"ana"}}.Encode())
+	if code != 200 || !strings.Contains(body, "the bookings") {
+		t.Errorf("%d: the page does not say that the bookings are missing", code)
+	}
+}

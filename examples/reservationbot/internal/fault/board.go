@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Switches are the positions of all switches, as the HTTP API shows and takes
+// them. When taken, an empty one stays as it is.
+type Switches struct {
+	PMS     hotel.Mode `json:"pms,omitempty"`     // healthy, slow, failing, hanging
+	Redis   Position   `json:"redis,omitempty"`   // up, down
+	Audit   Position   `json:"audit,omitempty"`   // up, down
+	Cleanup Position   `json:"cleanup,omitempty"` // running, stopped: the loop that removes ended sessions
+}
+
+// Positions lists the switches by name, in the order in which they are shown.
+func (s Switches) Positions() [][2]string {
+	return [][2]string{{"pms", string(s.PMS)}, {"audit", string(s.Audit)}, {"redis", string(s.Redis)}, {"cleanup", string(s.Cleanup)}}
+}
+
+// Position is where a switch of two stands.
+type Position string
+
+const (
+	Up      Position = "up"
+	Down    Position = "down"
+	Running Position = "running"
+	Stopped Position = "stopped"
+)
+
+func (p Position) among(good, bad Position) bool { return p == "" || p == good || p == bad }
+
+func position(down bool) Position {
+	if down {
+		return Down
+	}
+	return Up
+}
+
+// ErrInvalid says that a switch has no such position. Nothing was switched.
+var ErrInvalid = errors.New("fault: no such position")
+
+// Board is where the switches are. Fill in the fields before the first use.
+// Safe for concurrent use.
+type Board struct {
+	PMS   *hotel.Client
+	Chats *session.Manager[desk.Chat]
+	Audit *Sink
+	Redis *Redis
+	Codec *Codec
+
+	mu  sync.Mutex
+	pms hotel.Mode // as last set here; a real PMS has none
+}
+
+// Read returns the positions. It does no I/O.
+func (b *Board) Read() Switches {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Switches{
+		PMS:     b.pms,
+		Audit:   position(b.Audit.down.Load()),
+		Redis:   position(b.Redis.down.Load()),
+		Cleanup: Stopped,
+	}
+	if b.Chats.Stats().Running {
+		s.Cleanup = Running
+	}
+	if s.PMS == "" {
+		s.PMS = hotel.Healthy
+	}
+	return s
+}
+
+// Set moves the switches that are given. An unknown position is ErrInvalid;
+// another error means that the PMS has no switch, or that the cleanup did not
+// stop within ctx.
+func (b *Board) Set(ctx context.Context, s Switches) error {
+	if s.PMS != "" && !s.PMS.Valid() || !s.Audit.among(Up, Down) || !s.Redis.among(Up, Down) || !s.Cleanup.among(Running, Stopped) {
+		return fmt.Errorf("%w: the PMS is healthy, slow, failing or hanging, Redis and the audit are up or down, the cleanup is running or stopped", ErrInvalid)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.Audit != "" {
+		b.Audit.down.Store(s.Audit == Down)
+	}
+	if s.Redis != "" {
+		b.Redis.down.Store(s.Redis == Down)
+	}
+	return errors.Join(b.setCleanup(ctx, s.Cleanup), b.setPMS(ctx, s.PMS))
+}
+
+func (b *Board) setCleanup(ctx context.Context, p Position) error {
+	running := b.Chats.Stats().Running
+	switch {
+	case p == Running && !running:
+		return b.Chats.Start()
+	case p == Stopped && running:
+		return b.Chats.Stop(ctx)
+	}
+	return nil
+}
+
+func (b *Board) setPMS(ctx context.Context, m hotel.Mode) error {
+	if m == "" {
+		return nil
+	}
+	if err := b.PMS.SetMode(ctx, m); err != nil {
+		return err
+	}
+	b.pms = m
+	return nil
+}
+
+// Corrupt leaves half of the record of the guest's conversation in the store,
+// as a program that was killed while writing could. Whoever reads it next
+// finds it, counts it, and removes it. It waits until the conversation is
+// quiet. An error of the session package tells when there is none.
+func (b *Board) Corrupt(ctx context.Context, guest string) error {
+	return b.Chats.Exclusive(ctx, desk.SessionOf(guest), func(_ context.Context, s *session.Session[desk.Chat]) error {
+		b.Codec.marked.Store(&s.Data)
+		return nil
+	})
+}

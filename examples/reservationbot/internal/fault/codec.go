@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+
+package fault
+
+import (
+	"sync/atomic"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Codec is the sessions' JSON, half of which gets lost once for the
+// conversation that was marked.
+type Codec struct {
+	session.JSON
+	marked atomic.Pointer[desk.Chat]
+}
+
+// Encode implements [session.Codec].
+func (c *Codec) Encode(v any) ([]byte, error) {
+	data, err := c.JSON.Encode(v)
+	if chat, ok := v.(*desk.Chat); ok && chat != nil && c.marked.CompareAndSwap(chat, nil) {
+		data = data[:len(data)/2]
+	}
+	return data, err
+}

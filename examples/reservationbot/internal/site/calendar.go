@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+
+package site
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+)
+
+const nights = 14
+
+// Calendar is the rooms by the coming nights.
+type Calendar struct {
+	Days []Day
+	Rows []Row
+}
+
+// Day is a column's head.
+type Day struct {
+	Weekday string
+	Number  int
+	Weekend bool
+}
+
+// Row is a room.
+type Row struct {
+	Room   string
+	Nights []Night
+}
+
+// ID is the row's element.
+func (r Row) ID() string { return "r" + r.Room }
+
+// Night is a room in one night.
+type Night struct {
+	Value string // of its button
+	Kind  string // free, held, booked or clash
+	Mine  bool
+	Until int64  // when a hold ends, in milliseconds since 1970; 0 without
+	Label string // all of it in words
+}
+
+type key struct {
+	room  string
+	night hotel.Date
+}
+
+// calendarOf puts bookings over holds, and what was just refused over both.
+func calendarOf(st State, q question, rooms []string) Calendar {
+	cells := make(map[key]Night)
+	put := func(s hotel.Stay, n Night) {
+		for _, d := range s.Nights() {
+			cells[key{s.Room, d}] = n
+		}
+	}
+	for _, h := range st.Holds {
+		put(h.Stay, Night{Kind: "held", Mine: h.Guest == q.guest, Until: h.ExpiresAt.UnixMilli(), Label: word(q.lang, "cell.held", h.Guest)})
+	}
+	for _, b := range st.Bookings {
+		put(b.Stay, Night{Kind: "booked", Mine: b.Guest == q.guest, Label: word(q.lang, "cell.booked", b.Guest)})
+	}
+	for _, s := range st.Clashes {
+		for _, d := range s.Nights() {
+			n := cells[key{s.Room, d}]
+			n.Label = word(q.lang, "cell.clash")
+			n.Kind = "clash"
+			cells[key{s.Room, d}] = n
+		}
+	}
+	var c Calendar
+	for i := range nights {
+		c.Days = append(c.Days, dayOf(q.lang, st.Today.Plus(i)))
+	}
+	for _, room := range rooms {
+		row := Row{Room: room}
+		for i := range nights {
+			date := st.Today.Plus(i)
+			n, taken := cells[key{room, date}]
+			if !taken {
+				n = Night{Kind: "free", Label: word(q.lang, "cell.free")}
+			}
+			n.Value = room + "." + date.String()
+			n.Label = fmt.Sprintf("%s, %s %d: %s", room, c.Days[i].Weekday, c.Days[i].Number, n.Label)
+			row.Nights = append(row.Nights, n)
+		}
+		c.Rows = append(c.Rows, row)
+	}
+	return c
+}
+
+func dayOf(lang talk.Lang, d hotel.Date) Day {
+	weekday := d.Time().Weekday()
+	return Day{weekdays[lang][weekday], d.Time().Day(), weekday == time.Saturday || weekday == time.Sunday}
+}
+
+// Counts tells whether the time that is left is shown.
+func (n Night) Counts() bool { return n.Kind == "held" }
+
+// Left is how long a hold lasts, such as "4:59"; a reader with a script counts
+// on from Until.
+func (n Night) Left() string { return left(n.Until) }
+
+func left(until int64) string {
+	d := max(time.Until(time.UnixMilli(until)), 0).Round(time.Second)
+	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+package site
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+)
+
+// forms registers what the page's buttons do. Each does the same as the API
+// and sends the browser back to the page.
+func (s *Site) forms(mux *http.ServeMux) {
+	for path, act := range map[string]func(*http.Request) (int, error){
+		"message":  s.formMessage,
+		"night":    s.formNight,
+		"switches": s.formSwitches,
+		"corrupt":  func(r *http.Request) (int, error) { return s.corrupt(r.Context(), r.PostForm.Get("who")) },
+		"cleanup": func(r *http.Request) (int, error) {
+			_, err := s.cleanUp(r.Context())
+			return http.StatusServiceUnavailable, err
+		},
+		"storm": func(*http.Request) (int, error) { return http.StatusConflict, s.startStorm(1000) },
+		"reset": func(r *http.Request) (int, error) { return http.StatusBadGateway, s.reset(r.Context()) },
+	} {
+		mux.HandleFunc("POST /"+path, func(w http.ResponseWriter, r *http.Request) {
+			if err := r.ParseForm(); err != nil {
+				http.Error(w, "the form cannot be read, or is too large", http.StatusBadRequest)
+				return
+			}
+			if status, err := act(r); err != nil {
+				http.Error(w, err.Error(), status)
+				return
+			}
+			http.Redirect(w, r, back(r), http.StatusSeeOther)
+		})
+	}
+}
+
+// back is the page as the form's sender saw it.
+func back(r *http.Request) string {
+	query := url.Values{}
+	for _, name := range []string{"guest", "lang"} {
+		if v := r.PostForm.Get(name); v != "" {
+			query.Set(name, v)
+		}
+	}
+	return "/?" + query.Encode()
+}
+
+func (s *Site) formMessage(r *http.Request) (int, error) {
+	m := message{r.PostForm.Get("guest"), r.PostForm.Get("text")}
+	if !m.valid() {
+		return http.StatusBadRequest, fmt.Errorf("a name of 1 to 64 characters and a text are needed")
+	}
+	s.say(r.Context(), m)
+	return 0, nil
+}
+
+// formNight asks for the night that was pressed on the calendar, as the guest
+// could have in words.
+func (s *Site) formNight(r *http.Request) (int, error) {
+	room, night, _ := strings.Cut(r.PostForm.Get("night"), ".")
+	date, err := hotel.ParseDate(night)
+	if err != nil || room == "" {
+		return http.StatusBadRequest, fmt.Errorf("there is no such night")
+	}
+	text := fmt.Sprintf("hold room %s for 1 night from %s", room, date)
+	if langOf(r.PostForm.Get("lang")) == talk.Spanish {
+		text = fmt.Sprintf("guardar la habitación %s por 1 noche desde %s", room, date)
+	}
+	m := message{r.PostForm.Get("guest"), text}
+	if !m.valid() {
+		return http.StatusBadRequest, fmt.Errorf("a name of 1 to 64 characters is needed")
+	}
+	s.say(r.Context(), m)
+	return 0, nil
+}
+
+func (s *Site) formSwitches(r *http.Request) (int, error) {
+	f := r.PostForm
+	return s.turn(r.Context(), fault.Switches{
+		PMS:     hotel.Mode(f.Get("pms")),
+		Audit:   fault.Position(f.Get("audit")),
+		Redis:   fault.Position(f.Get("redis")),
+		Cleanup: fault.Position(f.Get("cleanup")),
+	})
+}
+
+// afterForm lets the trail write what was just recorded, so that a page
+// without JavaScript shows it. Without a database it shows what is there.
+func (s *Site) afterForm(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	_ = s.Trail.Flush(ctx)
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Tally is what came of a storm.
+type Tally struct {
+	Guests         int     `json:"guests"`
+	Rooms          int     `json:"rooms"`
+	Booked         int     `json:"booked"`
+	Conflicts      int     `json:"conflicts"`
+	Fallbacks      int     `json:"fallbacks"`
+	DoubleBookings int     `json:"double_bookings"`
+	Errors         int     `json:"errors"` // of the bot, and refusals that nothing explains
+	AuditEvents    uint64  `json:"audit_events"`
+	P50            float64 `json:"p50_ms"` // from message to answer
+	P99            float64 `json:"p99_ms"`
+}
+
+// Storms is the latest storm and, beside it, the same one without locks.
+type Storms struct {
+	Running bool   `json:"running"`
+	Guests  int    `json:"guests,omitempty"`
+	With    *Tally `json:"with_locks,omitempty"`
+	Without *Tally `json:"without_locks,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// stormState is the storm that is on, and what came of it.
+type stormState struct {
+	mu  sync.Mutex
+	now Storms
+	wg  sync.WaitGroup
+}
+
+func (st *stormState) read() Storms {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.now
+}
+
+func (st *stormState) change(f func(*Storms)) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	f(&st.now)
+}
+
+const maxGuests = 5000
+
+var errStormOn = errors.New("a storm is on already")
+
+// startStorm begins a storm in the background, unless one is on. It ends with
+// the site.
+func (s *Site) startStorm(guests int) error {
+	if guests < 1 || guests > maxGuests {
+		return fmt.Errorf("between 1 and %d guests are possible", maxGuests)
+	}
+	s.storm.mu.Lock()
+	defer s.storm.mu.Unlock()
+	switch {
+	case s.ctx.Err() != nil:
+		return context.Cause(s.ctx)
+	case s.storm.now.Running:
+		return errStormOn
+	}
+	s.storm.now = Storms{Running: true, Guests: guests}
+	s.storm.wg.Go(func() { s.rage(guests) })
+	return nil
+}
+
+// rage runs both storms, one after the other.
+func (s *Site) rage(guests int) {
+	with, err := s.Storm(s.ctx, guests, true)
+	s.storm.change(func(now *Storms) { now.With = &with })
+	s.streams.hurry()
+	without, errWithout := s.Storm(s.ctx, guests, false)
+	s.storm.change(func(now *Storms) {
+		now.Without, now.Running = &without, false
+		if err := errors.Join(err, errWithout); err != nil {
+			now.Error = err.Error()
+		}
+	})
+	s.streams.hurry()
+}

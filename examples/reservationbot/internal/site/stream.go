@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+
+package site
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	heartbeat  = 15 * time.Second
+	writeWait  = 5 * time.Second // a client that takes nothing for so long is cut off
+	maxStreams = 64
+)
+
+// streams share one look at the state per tick.
+//
+// There is no queue per client: each is sent what is different from what it
+// has, as things are when it is ready for more. So nobody holds up anybody,
+// and nothing piles up for one who is slow. One who takes nothing at all is cut
+// off; its browser connects again and is told to reload.
+type streams struct {
+	mu    sync.Mutex
+	open  int
+	wake  chan struct{} // closed by hurry
+	fresh sync.Mutex    // held while looking
+	state State
+	at    time.Time
+}
+
+// hurry has everybody look again at once: something was changed from here.
+func (st *streams) hurry() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.at = time.Time{}
+	if st.wake != nil {
+		close(st.wake)
+		st.wake = nil
+	}
+}
+
+// woken is closed by the next hurry.
+func (st *streams) woken() <-chan struct{} {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.wake == nil {
+		st.wake = make(chan struct{})
+	}
+	return st.wake
+}
+
+func (st *streams) enter() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.open == maxStreams {
+		return false
+	}
+	st.open++
+	return true
+}
+
+func (st *streams) leave() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.open--
+}
+
+// latest returns the state as it was at most a tick ago, without a
+// conversation.
+func (s *Site) latest(ctx context.Context) State {
+	st := &s.streams
+	st.fresh.Lock()
+	defer st.fresh.Unlock()
+	st.mu.Lock()
+	state, at := st.state, st.at
+	st.mu.Unlock()
+	if time.Since(at) < s.Tick {
+		return state
+	}
+	began := time.Now()
+	state = s.look(ctx, "")
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.state, st.at = state, began
+	return state
+}
+
+// events streams the sections of the page. The first event, "reload", has all
+// of them; each later one, "change", has those that are different now.
+func (s *Site) events(w http.ResponseWriter, r *http.Request) {
+	if !s.streams.enter() {
+		fail(w, http.StatusServiceUnavailable, "Too many pages are open.")
+		return
+	}
+	defer s.streams.leave()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write([]byte("retry: 500\n\n"))
+	c := client{Site: s, w: w, control: http.NewResponseController(w), has: make(map[string]uint64)}
+	ask := asked(r)
+	every := time.NewTicker(s.Tick)
+	defer every.Stop()
+	for name := "reload"; ; name = "change" {
+		woken := s.streams.woken()
+		if err := c.update(r.Context(), name, ask); err != nil {
+			return
+		}
+		select {
+		case <-every.C:
+		case <-woken:
+		case <-r.Context().Done():
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// client is one page that is open.
+type client struct {
+	*Site
+	w       http.ResponseWriter
+	control *http.ResponseController
+	has     map[string]uint64 // hash of each section that it has
+	last    time.Time         // of a write
+}
+
+var seed = maphash.MakeSeed()
+
+// oneLine keeps what guests write from ending a line of the stream.
+var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
+
+// update sends the sections that the client does not have.
+func (c *client) update(ctx context.Context, name string, ask question) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	v := c.view(ctx, c.latest(ctx), ask)
+	v.Live = true
+	var b bytes.Buffer
+	for _, id := range v.sections() {
+		html, err := c.render(id, v)
+		if err != nil {
+			return err
+		}
+		if sum := maphash.Bytes(seed, html); c.has[id] != sum {
+			c.has[id] = sum
+			fmt.Fprintf(&b, "data: %s %s\n", id, oneLine.Replace(string(html)))
+		}
+	}
+	if b.Len() == 0 {
+		if time.Since(c.last) < heartbeat {
+			return nil
+		}
+		b.WriteString(": still here\n")
+	} else {
+		fmt.Fprintf(&b, "data: now %d\nevent: %s\n", time.Now().UnixMilli(), name)
+	}
+	b.WriteByte('\n')
+	c.last = time.Now()
+	if err := c.control.SetWriteDeadline(c.last.Add(writeWait)); err != nil {
+		return err
+	}
+	if _, err := c.w.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return c.control.Flush()
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+
+package site
+
+import (
+	"fmt"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+)
+
+// word returns the text of the page for the key, or the key itself.
+func word(lang talk.Lang, key string, args ...any) string {
+	both, ok := words[key]
+	if !ok {
+		return key
+	}
+	text := both[0]
+	if lang == talk.Spanish {
+		text = both[1]
+	}
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+var weekdays = map[talk.Lang][7]string{
+	talk.English: {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
+	talk.Spanish: {"dom", "lun", "mar", "mié", "jue", "vie", "sáb"},
+}
+
+// chips are suggestions of what to say.
+var chips = map[talk.Lang][]string{
+	talk.English: {"hold room 101 for 2 nights from friday", "book", "extend", "cancel", "which rooms are free from friday to sunday"},
+	talk.Spanish: {"guardar la habitación 101 por 2 noches desde viernes", "reservar", "ampliar", "cancelar", "habitaciones libres del viernes al domingo"},
+}
+
+// words are English and Spanish.
+var words = map[string][2]string{
+	"title":    {"holdfast — a hotel desk that keeps its word", "holdfast — una recepción que cumple su palabra"},
+	"headline": {"A hotel desk that keeps its word", "Una recepción que cumple su palabra"},
+	"lead": {"Book a room in the chat. Break the hotel’s system with a switch. Send in a thousand guests. No night is ever sold twice.",
+		"Reserve en el chat. Rompa el sistema del hotel con un interruptor. Mande a mil huéspedes. Ninguna noche se vende dos veces."},
+	"skip":     {"Skip to the chat", "Ir al chat"},
+	"other":    {"Español", "English"},
+	"youAre":   {"You are", "Usted es"},
+	"switchTo": {"be", "sea"},
+	"live":     {"live", "en vivo"},
+	"away":     {"reconnecting", "reconectando"},
+	"unread":   {"Not shown right now:", "No se muestra ahora:"},
+
+	"chat":        {"Front desk", "Recepción"},
+	"chat.empty":  {"Say what you need, or pick a suggestion.", "Diga qué necesita o elija una sugerencia."},
+	"chat.you":    {"Your message", "Su mensaje"},
+	"chat.hint":   {"book room 101 for 2 nights from friday", "reservar la habitación 101 por 2 noches desde viernes"},
+	"chat.send":   {"Send", "Enviar"},
+	"chat.chips":  {"Suggestions", "Sugerencias"},
+	"chat.bot":    {"Desk", "Recepción"},
+	"chat.traces": {"How this answer came about", "Cómo se llegó a esta respuesta"},
+
+	"calendar":      {"The next fourteen nights", "Las próximas catorce noches"},
+	"calendar.hint": {"Press a free night to hold it.", "Pulse una noche libre para guardarla."},
+	"room":          {"Room", "Hab."},
+	"reset":         {"Empty the hotel", "Vaciar el hotel"},
+	"cell.free":     {"free", "libre"},
+	"cell.held":     {"held by %s", "guardada por %s"},
+	"cell.booked":   {"booked by %s", "reservada por %s"},
+	"cell.clash":    {"refused just now", "rechazada ahora mismo"},
+	"legend.free":   {"free", "libre"},
+	"legend.held":   {"held, with time left", "guardada, con su tiempo"},
+	"legend.booked": {"booked", "reservada"},
+	"legend.mine":   {"yours", "suya"},
+	"legend.clash":  {"refused", "rechazada"},
+
+	"breaker":           {"Circuit breaker", "Cortacircuitos"},
+	"state.closed":      {"closed", "cerrado"},
+	"state.open":        {"open", "abierto"},
+	"state.half_open":   {"half-open", "entreabierto"},
+	"state.forced_open": {"held open", "abierto a mano"},
+	"state.disabled":    {"disabled", "desactivado"},
+	"means.closed":      {"Calls to the hotel’s system pass.", "Las llamadas al sistema del hotel pasan."},
+	"means.open":        {"The system is left alone; guests are answered at once.", "El sistema descansa; al huésped se le responde al instante."},
+	"means.half_open":   {"One call at a time tries whether it is back.", "Una llamada a la vez prueba si ha vuelto."},
+	"means.forced_open": {"Somebody opened it by hand.", "Alguien lo abrió a mano."},
+	"means.disabled":    {"Everything passes.", "Todo pasa."},
+	"probe":             {"tries again in", "prueba de nuevo en"},
+	"window":            {"last 10 s: %d answered, %d failed", "últimos 10 s: %d respondidas, %d fallidas"},
+	"rejected":          {"%d calls spared so far", "%d llamadas ahorradas hasta ahora"},
+	"pip.ok":            {"answered", "respondida"},
+	"pip.bad":           {"failed", "fallida"},
+
+	"switches":       {"Break something", "Rompa algo"},
+	"switch.pms":     {"Hotel’s system (PMS)", "Sistema del hotel (PMS)"},
+	"switch.audit":   {"Audit database", "Base de auditoría"},
+	"switch.redis":   {"Redis", "Redis"},
+	"switch.cleanup": {"Session cleanup", "Limpieza de sesiones"},
+	"mode.healthy":   {"healthy", "sano"},
+	"mode.slow":      {"slow", "lento"},
+	"mode.failing":   {"failing", "fallando"},
+	"mode.hanging":   {"hanging", "colgado"},
+	"mode.up":        {"up", "activa"},
+	"mode.down":      {"down", "caída"},
+	"mode.running":   {"running", "en marcha"},
+	"mode.stopped":   {"stopped", "parada"},
+
+	"storm":          {"A thousand guests, %d rooms", "Mil huéspedes, %d habitaciones"},
+	"storm.start":    {"Let them in", "Que entren"},
+	"storm.running":  {"They are fighting for rooms…", "Están peleando por las habitaciones…"},
+	"storm.none":     {"All at once, for the same nights; then the same rush without locks, in a hotel of its own.", "Todos a la vez, por las mismas noches; luego la misma avalancha sin cerrojos, en otro hotel."},
+	"storm.with":     {"with locks", "con cerrojos"},
+	"storm.without":  {"without", "sin ellos"},
+	"storm.booked":   {"booked", "reservas"},
+	"storm.refused":  {"refused", "rechazos"},
+	"storm.fallback": {"second best", "sin sistema"},
+	"storm.errors":   {"errors", "errores"},
+	"storm.p99":      {"p99, ms", "p99, ms"},
+	"storm.double":   {"double bookings", "dobles reservas"},
+
+	"sessions":             {"Conversations", "Conversaciones"},
+	"sessions.active":      {"%d alive", "%d vivas"},
+	"sessions.none":        {"Nobody has talked here yet.", "Aún no ha hablado nadie."},
+	"sessions.corrupt":     {"Corrupt", "Corromper"},
+	"sessions.of":          {"the conversation of %s", "la conversación de %s"},
+	"sessions.left":        {"time left of %s", "tiempo que queda a %s"},
+	"sessions.sweep":       {"Clean up now", "Limpiar ahora"},
+	"sessions.removed":     {"Removed as unreadable or ended:", "Retiradas por ilegibles o terminadas:"},
+	"ended.idle":           {"idle", "inactivas"},
+	"ended.absolute":       {"too old", "demasiado viejas"},
+	"ended.corrupted":      {"corrupted", "corruptas"},
+	"ended.invalid_format": {"of invalid format", "de formato inválido"},
+	"ended.vanished":       {"vanished", "desaparecidas"},
+
+	"ended.deleted": {"deleted", "borradas"},
+	"ended.evicted": {"evicted", "desalojadas"},
+	"ended.rotated": {"renamed", "renombradas"},
+
+	"audit":         {"Audit trail", "Rastro de auditoría"},
+	"audit.counts":  {"%d recorded, %d written, %d waiting, %d dropped", "%d anotados, %d escritos, %d en espera, %d perdidos"},
+	"audit.time":    {"Time", "Hora"},
+	"audit.event":   {"Event", "Suceso"},
+	"audit.who":     {"Who", "Quién"},
+	"audit.what":    {"What", "Qué"},
+	"audit.none":    {"Nothing has happened yet.", "Aún no ha pasado nada."},
+	"audit.offline": {"The database is down. Locks and bookings go on; events wait here.", "La base está caída. Cerrojos y reservas siguen; los sucesos esperan."},
+
+	"metrics":         {"The last minute", "El último minuto"},
+	"metrics.all":     {"all metrics", "todas las métricas"},
+	"chart.messages":  {"messages", "mensajes"},
+	"chart.answer":    {"answer time", "respuesta"},
+	"chart.pmsCalls":  {"PMS calls", "al PMS"},
+	"chart.pmsTime":   {"PMS time", "tiempo del PMS"},
+	"chart.fallbacks": {"fallbacks", "alternativas"},
+	"chart.conflicts": {"lock conflicts", "conflictos"},
+	"chart.held":      {"locks held", "cerrojos"},
+	"chart.queue":     {"audit queue", "en espera"},
+	"chart.most":      {"most: %s", "máx.: %s"},
+
+	"alerts":            {"Alerts that come along", "Alertas incluidas"},
+	"alerts.note":       {"Each leads to its runbook: what it means and what to do.", "Cada una lleva a su guía (en inglés): qué significa y qué hacer."},
+	"severity.critical": {"critical", "críticas"},
+	"severity.warning":  {"warning", "avisos"},
+
+	"trace.intent":        {"intent", "intención"},
+	"trace.breaker":       {"breaker", "cortacircuitos"},
+	"trace.lock":          {"lock", "cerrojo"},
+	"trace.audit":         {"audit", "auditoría"},
+	"trace.events":        {"%d", "%d"},
+	"trace.notAsked":      {"not asked", "sin llamar"},
+	"intent.book":         {"book", "reservar"},
+	"intent.hold":         {"hold", "guardar"},
+	"intent.extend":       {"extend", "ampliar"},
+	"intent.cancel":       {"cancel", "cancelar"},
+	"intent.availability": {"availability", "disponibilidad"},
+	"intent.help":         {"help", "ayuda"},
+	"intent.unknown":      {"not understood", "sin entender"},
+	"lock.acquired":       {"acquired", "tomado"},
+	"lock.conflict":       {"conflict", "conflicto"},
+	"lock.extended":       {"extended", "ampliado"},
+	"lock.max_reached":    {"limit reached", "límite alcanzado"},
+	"lock.released":       {"released", "liberado"},
+	"lock.lost":           {"lost", "perdido"},
+	"lock.expired":        {"expired", "vencido"},
+	"lock.force_released": {"taken away", "retirado"},
+
+	"part.conversation": {"the conversation", "la conversación"},
+	"part.holds":        {"what is held", "lo guardado"},
+	"part.bookings":     {"the bookings", "las reservas"},
+	"part.sessions":     {"the conversations", "las conversaciones"},
+	"part.audit":        {"the audit trail", "el rastro"},
+}

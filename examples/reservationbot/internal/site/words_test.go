@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+
+package site
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func TestEverythingThatThePageSaysIsInBothLanguages(t *testing.T) {
+	html, err := assets.ReadFile("page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, m := range regexp.MustCompile(`\bt "([^"]+)"`).FindAllSubmatch(html, -1) {
+		keys = append(keys, string(m[1]))
+	}
+	for s := circuitbreaker.Closed; s <= circuitbreaker.Disabled; s++ {
+		keys = append(keys, "state."+s.String(), "means."+s.String())
+	}
+	for _, c := range charts {
+		keys = append(keys, "chart."+c.Name)
+	}
+	for _, i := range talk.Intents() {
+		keys = append(keys, "intent."+string(i))
+	}
+	for _, c := range session.EndCauses() {
+		keys = append(keys, "ended."+c.String())
+	}
+	for _, s := range shippedAlerts {
+		keys = append(keys, "severity."+s.Name)
+	}
+	if len(keys) < 80 {
+		t.Fatalf("only %d texts were found", len(keys))
+	}
+	for _, key := range keys {
+		if both := words[key]; both[0] == "" || both[1] == "" {
+			t.Errorf("%s is %q", key, both)
+		}
+	}
+}
+
+func TestACurveEndsAtTheRightAndFitsItsBox(t *testing.T) {
+	for _, c := range []struct {
+		curve []float64
+		want  string
+	}{
+		{nil, ""},
+		{[]float64{0}, "120,27"},
+		{[]float64{0, 4}, "118,27 120,1"},
+	} {
+		most := 0.0
+		for _, v := range c.curve {
+			most = max(most, v)
+		}
+		if got := points(c.curve, most); got != c.want {
+			t.Errorf("%v is drawn as %q, want %q", c.curve, got, c.want)
+		}
+	}
+}
+
+func TestTheWindowIsShownAsAtMostTwentySigns(t *testing.T) {
+	for _, c := range []struct{ success, failure, signs, bad uint64 }{
+		{0, 0, 0, 0}, {3, 1, 4, 1}, {1000, 1, 20, 1}, {0, 1000, 20, 20}, {500, 500, 20, 10},
+	} {
+		signs := pips(Breaker{Success: c.success, Failure: c.failure})
+		bad := uint64(0)
+		for _, good := range signs {
+			if !good {
+				bad++
+			}
+		}
+		if uint64(len(signs)) != c.signs || bad != c.bad {
+			t.Errorf("%d answered and %d failed: %d signs, %d of them failures", c.success, c.failure, len(signs), bad)
+		}
+	}
+}

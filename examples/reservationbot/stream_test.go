@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
+)
+
+// listener is a page that is open.
+type listener struct {
+	t     *testing.T
+	lines *bufio.Scanner
+	close func()
+}
+
+func listen(t *testing.T, c *http.Client, base, query string) *listener {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/events?"+query, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hangUp := func() {
+		cancel()
+		answer.Body.Close()
+	}
+	t.Cleanup(hangUp)
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 1<<20)
+	return &listener{t, lines, hangUp}
+}
+
+// next returns the name of the next event and the sections that it has.
+func (l *listener) next() (name string, sections map[string]string) {
+	l.t.Helper()
+	sections = make(map[string]string)
+	for l.lines.Scan() {
+		switch field, value, _ := strings.Cut(l.lines.Text(), ": "); field {
+		case "event":
+			name = value
+		case "data":
+			id, html, _ := strings.Cut(value, " ")
+			sections[id] = html
+		case "":
+			if name != "" {
+				return name, sections
+			}
+		}
+	}
+	l.t.Fatalf("the stream ended: %v", l.lines.Err())
+	return "", nil
+}
+
+// slowly is a site whose pages look for changes once an hour.
+func slowly(t *testing.T) (*httptest.Server, *http.Client) {
+	t.Helper()
+	b := start(t)
+	parts := b.shown()
+	parts.Tick = time.Hour
+	return serverOf(t, site.New(parts, b.watch))
+}
+
+func TestTheFirstEventDoesNotWaitForATick(t *testing.T) {
+	server, client := slowly(t)
+	name, sections := listen(t, client, server.URL, "guest=ana").next()
+	if name != "reload" {
+		t.Errorf("the first event is %q", name)
+	}
+	for _, id := range []string{"chat", "breaker", "switches", "storm", "sessions", "audit", "metrics", "notice", "r101", "r210", "now"} {
+		if _, ok := sections[id]; !ok {
+			t.Errorf("the first event has no %s", id)
+		}
+	}
+}
+
+func TestWhatIsDoneHereShowsAtOnceAndAlone(t *testing.T) {
+	server, client := slowly(t)
+	l := listen(t, client, server.URL, "guest=ana")
+	l.next()
+	call(t, client, "POST", server.URL+"/api/chat", `{"guest":"ana","text":"hold room 101 for a night from tomorrow"}`)
+	name, sections := l.next()
+	if name != "change" || !strings.Contains(sections["chat"], "I hold room 101") || !strings.Contains(sections["r101"], "held mine") {
+		t.Errorf("%s: %v", name, sections)
+	}
+	if _, ok := sections["r102"]; ok {
+		t.Error("a row that is as it was is sent again")
+	}
+}
+
+func TestWhatGuestsWriteDoesNotEndALineOfTheStream(t *testing.T) {
+	server, client := slowly(t)
+	l := listen(t, client, server.URL, "guest=ana")
+	l.next()
+	call(t, client, "POST", server.URL+"/api/chat", `{"guest":"ana","text":"help\r\revent: evil\r\ndata: storm <b>won</b>\n\n"}`)
+	name, sections := l.next()
+	if _, storm := sections["storm"]; name != "change" || storm || !strings.Contains(sections["chat"], "&lt;b&gt;won") {
+		t.Errorf("%s: %v", name, sections)
+	}
+}
+
+// stuck takes the first bytes and nothing after.
+type stuck struct {
+	*httptest.ResponseRecorder
+	writes   int
+	deadline time.Time
+}
+
+func (s *stuck) SetWriteDeadline(d time.Time) error { s.deadline = d; return nil }
+
+func (s *stuck) Write(b []byte) (int, error) {
+	if s.writes++; s.writes > 2 {
+		return 0, os.ErrDeadlineExceeded // as when the deadline has come
+	}
+	return len(b), nil
+}
+
+func TestAClientThatTakesNothingIsCutOffAndHoldsUpNobody(t *testing.T) {
+	b := start(t)
+	parts := b.shown()
+	parts.Tick = time.Hour
+	here := site.New(parts, b.watch)
+	server, client := serverOf(t, here)
+	l := listen(t, client, server.URL, "guest=ana")
+	l.next()
+
+	slow := &stuck{ResponseRecorder: httptest.NewRecorder()}
+	began, gone := time.Now(), make(chan struct{})
+	go func() {
+		defer close(gone)
+		here.Handler().ServeHTTP(slow, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events", nil))
+	}()
+	for {
+		call(t, client, "POST", server.URL+"/api/chat", `{"guest":"ana","text":"help"}`)
+		if name, sections := l.next(); name != "change" || sections["chat"] == "" {
+			t.Fatalf("the other page gets %s: %v", name, sections)
+		}
+		select {
+		case <-gone:
+			if slow.deadline.Before(began) || slow.deadline.After(time.Now().Add(time.Minute)) {
+				t.Errorf("the client could hold on until %v", slow.deadline)
+			}
+			return
+		default:
+		}
+	}
+}
+
+func TestTooManyPagesAreRefusedUntilOneIsClosed(t *testing.T) {
+	server, client := slowly(t)
+	var first *listener
+	for range 64 {
+		first = listen(t, client, server.URL, "")
+		first.next()
+	}
+	knock := func() int {
+		answer, err := client.Get(server.URL + "/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	if code := knock(); code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d", code)
+	}
+	first.close()
+	for end := time.Now().Add(10 * time.Second); knock() != http.StatusOK; {
+		if time.Now().After(end) {
+			t.Fatal("there is no place for another")
+		}
+	}
+}
