@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Ref is a detached lease that can be stored and sent: [Manager.Resume] takes
@@ -86,13 +87,18 @@ func (r Ref) ticket() (Ticket, error) {
 	switch {
 	case r.IsZero():
 		return Ticket{}, invalid("the zero Ref")
-	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isID(*r.token):
+	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isToken(*r.token):
 		return Ticket{}, invalid("not a Ref")
 	}
 	return Ticket{Space: r.space, Group: r.group, ID: r.id, Token: *r.token}, nil
 }
 
-// isID accepts what could be an id or a token: letters and digits.
+// isToken accepts what could be a token: an id that may have - and _ in it.
+func isToken(s string) bool {
+	return len(s) <= 64 && isID(strings.NewReplacer("-", "0", "_", "0").Replace(s))
+}
+
+// isID accepts what could be an id: letters and digits.
 func isID(s string) bool {
 	for _, c := range []byte(s) {
 		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {

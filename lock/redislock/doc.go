@@ -96,15 +96,16 @@
 //
 // # Records
 //
-//	record  = version token count part… body
+//	record  = version token parts body
+//	parts   = count part… | "=" name, of a key that has a slot
 //	part    = name kind from to units
 //	body    = fence lag ends extensions nonce holder reason count (key value)…
 //
 // Version is one character, "1" for this one. Kind, from, to and units are as
-// in the index, but for the kind of a key with a slot, which is "=". Other
-// numbers are decimal digits and a comma, texts their length, a colon and their
-// bytes; nothing in front of the comma or colon means 0. Lag is how many milliseconds the hold was acquired before the time
-// of its fence, which is in microseconds; ends is when MaxHold is used up, in
+// in the index. Other numbers are decimal digits and a comma, texts their
+// length, a colon and their bytes; nothing in front of the comma or colon means
+// 0. Lag is how many milliseconds the hold was acquired before the time of its
+// fence, which is in microseconds; ends is when MaxHold is used up, in
 // milliseconds, 0 = never; nonce is that of the last counted extension. The
 // token never leaves the server.
 //

@@ -89,13 +89,13 @@ func readBound(b string) int64 {
 func head(token string, kind byte, parts []lock.Resource) string {
 	b := make([]byte, 0, 2*len(token)+len(parts)*(extent+24))
 	b = appendField(append(b, version...), token)
+	if kind == sole {
+		return string(appendField(append(b, sole), parts[0].Name()))
+	}
 	b = appendNumber(b, len(parts))
-	for i, p := range parts {
-		if i > 0 {
-			kind = digit(p)
-		}
+	for _, p := range parts {
 		b = appendField(b, p.Name())
-		b = appendExtent(b, kind, p)
+		b = appendExtent(b, digit(p), p)
 	}
 	return string(b)
 }
@@ -136,13 +136,7 @@ func decode(record string) (lock.Hold, error) {
 		return lock.Hold{}, fmt.Errorf("%w: version %.1q", errMalformed, record)
 	}
 	r := reader{rest: record[len(version):]}
-	var parts []lock.Resource
-	for range r.count() {
-		parts = append(parts, r.part())
-		if r.bad {
-			break
-		}
-	}
+	parts := r.parts()
 	var h lock.Hold
 	r.stamp(&h)
 	r.number() // the latest end, which only the scripts need
@@ -217,6 +211,21 @@ func (r *reader) stamp(h *lock.Hold) {
 }
 
 func (r *reader) field() string { return r.take(r.prefix(":")) }
+
+// parts reads those of a claim, or the name of a lone key.
+func (r *reader) parts() (parts []lock.Resource) {
+	if name, lone := strings.CutPrefix(r.rest, string(sole)); lone {
+		r.rest = name
+		return append(parts, lock.Key(r.field()))
+	}
+	for range r.count() {
+		parts = append(parts, r.part())
+		if r.bad {
+			break
+		}
+	}
+	return parts
+}
 
 func (r *reader) part() lock.Resource {
 	name, ext := r.field(), r.take(extent)

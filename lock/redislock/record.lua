@@ -96,7 +96,13 @@ local function read(id)
   hold.token, p = field(rec, 2)
   if not p then return nil end
   hold.public = hold.version .. string.sub(rec, p) -- all but the token
-  count, p = number(rec, p)
+  if string.byte(rec, p) == KEY then
+    name, p = field(rec, p + 1)
+    if not p then return nil end
+    hold.members[1] = name .. '\0' .. WHOLE .. id
+  else
+    count, p = number(rec, p)
+  end
   for k = 1, count or 0 do
     name, p = field(rec, p)
     if not p then return nil end
