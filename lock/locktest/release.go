@@ -11,7 +11,7 @@ import (
 var releaseRules = []rule{
 	{"ReleaseFrees", "A room that was given back would stay taken.", releaseFrees},
 	{"ARepeatedReleaseIsGrantedOnce", "A client that repeats a release whose answer got lost would be told that the lease was lost, or end a successor's hold.", releaseTwice},
-	{"AReleaseIsForgottenInTime", "The memory of what was released would grow without end, or be of no use.", releaseForgotten},
+	{"AnEndingIsForgottenInTime", "The memory of what was released would grow without end, or be of no use.", releaseForgotten},
 	{"AClaimThatWasGivenUpIsRefused", "A request that arrives after its caller gave up would hold a room for nobody.", givenUp},
 	{"ReleaseNeedsTheToken", "Anybody who reads a hold's id could end it.", releaseNeedsToken},
 	{"ForceNeedsNoToken", "A hold that nobody looks after could not be ended.", forceNeedsNoToken},
@@ -71,6 +71,15 @@ func releaseForgotten(b *bench) {
 	if s := b.release(c.Ticket); s != lock.Missing {
 		b.broken("after %s: status %d, want Missing", lock.Memory, s)
 	}
+	b.hold(lock.Key("another room")) // the group is in use all the while
+	late := b.claim(lock.Key("room"))
+	b.release(late.Ticket) // gives it up
+	time.Sleep(lock.Memory - time.Millisecond)
+	if g := b.acquire(late); g.Status != lock.Missing {
+		b.broken("a claim just before its giving up is forgotten: status %d, want Missing", g.Status)
+	}
+	time.Sleep(time.Millisecond)
+	b.granted(late)
 }
 
 func givenUp(b *bench) {

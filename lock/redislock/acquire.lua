@@ -39,17 +39,17 @@ if #KEYS ~= 5 or not (ttl and longest and limit and token) or #parts == 0 then
   return redis.error_reply('ERR malformed claim')
 end
 
-local score = redis.call('ZSCORE', X, id)
-if score and tonumber(score) > now then
+local ends = score(id, now)
+if ends and ends > now then
   local hold = read(id)
   if not hold or hold.token ~= token then
     return redis.error_reply('ERR this id belongs to another hold')
   end
-  return { 0, now, {}, { id, tonumber(score) - now, hold.public } }
-elseif score and tonumber(score) < 0 then
+  return { 0, now, {}, { id, ends - now, hold.public } }
+elseif ends and ends < 0 then
   return { 3 }
-elseif score then
-  retire(id, score, now) -- lest its old members live again with the new hold
+elseif ends then
+  retire(id, text(ends), now) -- lest its old members live again with the new hold
 end
 local expired = sweep(now, '64')
 local queued = redis.call('HEXISTS', L, '#queue') == 1

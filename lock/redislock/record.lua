@@ -29,6 +29,14 @@ local function ending(at, how)
   return 4 * at + how - 2 ^ 50
 end
 
+-- score returns an id's score in X, or nil when it has none or that of an
+-- ending too old to count, whether or not somebody has cleaned it up.
+local function score(id, now)
+  local s = tonumber(redis.call('ZSCORE', X, id) or nil)
+  if not s or s < 0 and s <= ending(now - MEMORY, 2) then return nil end
+  return s
+end
+
 -- rest lets an idle group go: when nothing in X is to expire any more, it
 -- needs to live no longer than what else is in it, and the next grant has to
 -- see to that again.
@@ -218,12 +226,12 @@ local function sweep(now, limit)
   return found
 end
 
--- recalls reports whether a hold with this score was ended by its holder, or
--- with the nonce of somebody who needed no token, and not too long ago.
-local function recalls(id, score, nonce, now)
+-- recalls reports whether the hold of this ending was ended by its holder, or
+-- with the nonce of somebody who needed no token.
+local function recalls(id, ended, nonce, now)
   if nonce then
-    score = tonumber(redis.call('ZSCORE', X, '!' .. nonce .. id) or nil)
+    ended = score('!' .. nonce .. id, now)
   end
-  return score and score % 4 == 0 and score > ending(now - MEMORY, 2)
+  return ended and ended % 4 == 0
 end
 

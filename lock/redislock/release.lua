@@ -18,8 +18,8 @@ if #KEYS ~= 5 or not giveup then
   return redis.error_reply('ERR malformed release')
 end
 
-local score = tonumber(redis.call('ZSCORE', X, id) or nil)
-if not score and giveup == '1' then
+local ends = score(id, now)
+if not ends and giveup == '1' then
   redis.call('ZREM', X, '') -- as in extend.lua
   remember(id, 2, now)
   if redis.call('ZSCORE', Q, id) then
@@ -27,8 +27,8 @@ if not score and giveup == '1' then
     wake()
   end
 end
-if score and score < 0 and recalls(id, score, force and token, now) then return { 0 } end
-if not score or score <= now then return { 3 } end
+if ends and ends < 0 and recalls(id, ends, force and token, now) then return { 0 } end
+if not ends or ends <= now then return { 3 } end
 local hold = read(id)
 if not force and (not hold or hold.token ~= token) then return { 3 } end
 
@@ -41,4 +41,4 @@ else
   remember(id, 0, now)
 end
 if redis.call('HEXISTS', L, '#queue') == 1 then wake() end
-return { 0, now, { id, score - now, hold and hold.public or '' } }
+return { 0, now, { id, ends - now, hold and hold.public or '' } }
