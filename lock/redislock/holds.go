@@ -16,7 +16,8 @@ import (
 // each once, sorted by name, kind and beginning of their first part and by
 // fence; q.Limit of them at most, if that is positive.
 //
-// It takes a round trip for each 256 parts held of the names asked for. All
+// It takes a round trip for each 256 parts held of the names asked for; what
+// fits into one is listed as it was at one instant. All
 // of a group is listed as it comes in and stops with the loop, except that its
 // keys, which Redis has in no order, are read first, in a round trip for each
 // 256 fields of the ledger; what overlaps a resource is sorted first. It is no snapshot: a hold that comes or goes

@@ -8,8 +8,8 @@
 --        2 where to end, likewise  3 how many members to look at  4 an extent
 --        to overlap, or ""; members of another kind overlap it, too  5 a name
 --        whose key is to be added, or ""
--- Reply  {now, next cursor or last member looked at or "", {member, id,
---        ms left, record}, …}
+-- Reply  {now, next cursor or last member looked at or "" when there are no
+--        more, {member, id, ms left, record}, …}
 -- Cost   O(log N + members looked at)
 
 local min, max, page, wanted, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -43,7 +43,7 @@ if wanted ~= '' then
   from, to = extent(wanted, 1)
 end
 local members = redis.call('ZRANGEBYLEX', I, min, max, 'LIMIT', '0', page)
-reply[2] = members[#members] or ''
+if #members == tonumber(page) then reply[2] = members[#members] end -- else these were the last
 for _, m in ipairs(members) do
   local at = (string.find(m, '\0', 1, true) or 0) + 1
   local overlaps = true
