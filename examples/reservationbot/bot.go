@@ -32,7 +32,6 @@ type bot struct {
 	options  options
 	started  time.Time
 	registry *prometheus.Registry
-	redis    redis.UniversalClient
 	pms      *hotel.Client
 	breaker  *circuitbreaker.Breaker
 	trail    *audit.Log

@@ -43,7 +43,7 @@ func fill(ctx context.Context, s *redislock.Store, from, to int, what func(strin
 			var failed error
 			for i := range work {
 				g, err := s.Acquire(ctx, lock.Claim{
-					Ticket:   lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("%016d", i), Token: fmt.Sprintf("%026d", i)},
+					Ticket:   lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
 					Resource: what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
 				})
 				if err == nil && g.Status != lock.Granted {
