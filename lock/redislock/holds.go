@@ -16,11 +16,11 @@ import (
 // each once, sorted by name, kind and beginning of their first part and by
 // fence; q.Limit of them at most, if that is positive.
 //
-// It takes a round trip for each 256 parts held of the names asked for; what
-// fits into one is listed as it was at one instant. All
-// of a group is listed as it comes in and stops with the loop, except that its
-// keys, which Redis has in no order, are read first, in a round trip for each
-// 256 fields of the ledger; what overlaps a resource is sorted first. It is no snapshot: a hold that comes or goes
+// It takes a round trip for each name asked for and each 256 parts held of it.
+// All of a group is listed as it comes in and stops with the loop, except that
+// its keys, which Redis has in no order, are read first, in a round trip for
+// each 256 fields of the ledger; what overlaps a resource is sorted first. Only
+// what takes one round trip is a snapshot: else a hold that comes or goes
 // meanwhile may be in it or not. An error ends it.
 func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
 	return func(yield func(lock.Hold, error) bool) {

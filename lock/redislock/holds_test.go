@@ -6,8 +6,11 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -97,4 +100,38 @@ func TestHoldsComeInPagesAndStopWithTheLoop(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAFewHoldsOfANameAreListedAsOfOneInstant(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		for n := range 3 {
+			r.take(lock.Span("a", int64(n), int64(n)+1), time.Hour)
+		}
+		var calls counter
+		r.client.AddHook(&calls)
+		if got := len(r.list(lock.Key("a"))); got != 3 || calls.evals.Load() != 1 {
+			r.Errorf("%d holds in %d calls, want 3 in one", got, calls.evals.Load())
+		}
+	})
+}
+
+// counter counts the scripts that a client runs.
+type counter struct {
+	evals atomic.Int64
+}
+
+func (*counter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.evals.Add(int64(len(cmds)))
+		return next(ctx, cmds)
+	}
+}
+
+func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		c.evals.Add(1)
+		return next(ctx, cmd)
+	}
 }
