@@ -65,6 +65,8 @@
 //
 //   - No lost update: a [Manager.Save] over a newer one fails, with the newer one
 //     in its [*ConflictError].
+//   - No doubled update: a conflict means that nothing was saved, also when
+//     replies were lost; where that cannot be known, it is [ErrUnavailable].
 //   - No resurrection: neither a late Save nor a touch brings a deleted or
 //     expired session back, nor does it reach one created later under the same
 //     [Key].
