@@ -20,8 +20,10 @@ import (
 const work = 10 * time.Millisecond
 
 // Some processes want the same lock again and again, work a while under it,
-// and then do something else, in which time there is always one who waits. How long is it nobody's between a release and the next one's holding,
-// and what does that cost Redis?
+// and then do something else, in which time there is always one who waits. How
+// long is it nobody's between a release and the next one's holding, and what
+// does that cost Redis? A peer whose waiters are never told is reported, and
+// fails nothing: the promise is not ours.
 func TestHowLongAHandoverTakes(t *testing.T) {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
@@ -65,11 +67,14 @@ func handOver(t *testing.T, lib library, processes, turns int) handovers {
 		all.Go(func() {
 			for {
 				_, release, err := l.take(ctx)
+				mu.Lock()
 				if err != nil {
-					t.Errorf("process %d: %v", i, err)
+					if len(m.gaps) < turns {
+						missed(t, lib, "process %d, after %d handovers of %d: %v", i, len(m.gaps), turns, err)
+					}
+					mu.Unlock()
 					return
 				}
-				mu.Lock()
 				if !released.IsZero() {
 					m.gaps = append(m.gaps, time.Since(released).Round(10*time.Microsecond))
 				}
@@ -82,6 +87,7 @@ func handOver(t *testing.T, lib library, processes, turns int) handovers {
 				mu.Unlock()
 				release()
 				if done {
+					cancel() // who still waits need not
 					return
 				}
 				wait(ctx, time.Duration(processes)*work/2) // others want it meanwhile
@@ -95,10 +101,20 @@ func handOver(t *testing.T, lib library, processes, turns int) handovers {
 	}
 	m.commands = float64(commands()) / float64(locks)
 	slices.Sort(m.gaps)
-	if len(m.gaps) < turns {
-		t.Fatalf("%d handovers of %d", len(m.gaps), turns)
+	if len(m.gaps) == 0 {
+		t.Fatal("no handover at all")
 	}
 	return m
+}
+
+// missed fails the test when the library is ours.
+func missed(t *testing.T, lib library, format string, args ...any) {
+	t.Helper()
+	if lib.name == "holdfast" {
+		t.Errorf(format, args...)
+	} else {
+		t.Logf(lib.name+": "+format, args...)
+	}
 }
 
 // watch returns a function that tells how many commands clients have sent
