@@ -170,3 +170,60 @@ func TestWhatNobodyRecordsGoesInTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// quick reports whether the claim is granted by the quick path, whose answer
+// is a string.
+func (r *rig) quick(c lock.Claim) bool {
+	r.Helper()
+	p := slices.Collect(c.Resource.Parts())[0]
+	kind := digit(p)
+	if p.Kind() == lock.Whole {
+		kind = sole
+	}
+	answer, err := r.caller.Run(r.Context(), acquireScript, r.keys(c.Space, c.Group), c.ID, millis(c.TTL), millis(c.MaxHold), c.Limit,
+		head(c.Token, kind, []lock.Resource{p}), tail(c), "", member(kind, p), 1)
+	if err != nil {
+		r.Fatal(err)
+	}
+	_, stamp := answer.(string)
+	return stamp
+}
+
+func TestAGroupWakesFromItsRestQuicklyAndForgetsNothing(t *testing.T) {
+	for _, res := range []lock.Resource{lock.Key("a"), lock.Span("a", 1, 2)} {
+		virtual(t, func(r *rig) {
+			for i := range 5 {
+				c := r.claim(res, time.Minute)
+				if quick := r.quick(c); quick != (i > 0) {
+					r.Errorf("grant %d of %s was quick: %t", i, res, quick)
+				}
+				r.wantBlocked(res, c.ID)
+				if s := r.release(c.Ticket); s != lock.Granted {
+					r.Errorf("release: status %d", s)
+				}
+				time.Sleep(time.Duration(4-i) * time.Hour) // with and without a memory of it
+			}
+			c := r.claim(res, 30*24*time.Hour)
+			if !r.quick(c) {
+				r.Error("a grant of a month was not quick")
+			}
+			time.Sleep(36 * 24 * time.Hour)
+			if got := ids(r.sweep()); !slices.Equal(got, []string{c.ID}) {
+				r.Errorf("six days after its end swept %v, want %v", got, c.ID)
+			}
+		})
+	}
+}
+
+func TestAGroupThatWokeWithALaterEndMissesNoEarlierOne(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		first, _ := r.take(lock.Key("a"), time.Hour)
+		r.release(first.Ticket)
+		r.take(lock.Key("b"), time.Hour)
+		short, _ := r.take(lock.Key("c"), 300*time.Millisecond)
+		r.pass(short.TTL)
+		if _, g := r.take(lock.Key("d"), time.Hour); !slices.Equal(ids(g.Expired), []string{short.ID}) {
+			r.Errorf("the next acquire found %v, want %v", ids(g.Expired), short.ID)
+		}
+	})
+}

@@ -49,7 +49,15 @@ func floor(client redis.UniversalClient) locker {
 
 // holdfast takes what resource makes of the name.
 func holdfast(client redis.UniversalClient, resource func(string) lock.Resource) locker {
-	m := manager(client)
+	return pairs(manager(client, nil), resource)
+}
+
+// apart is holdfast with a group for each name, idle between two holds.
+func apart(client redis.UniversalClient) locker {
+	return pairs(manager(client, func(name string) string { return name }), lock.Key)
+}
+
+func pairs(m *lock.Manager, resource func(string) lock.Resource) locker {
 	return func(ctx context.Context, name string) error {
 		l, err := m.TryAcquire(ctx, resource(name))
 		if err != nil {
@@ -59,9 +67,9 @@ func holdfast(client redis.UniversalClient, resource func(string) lock.Resource)
 	}
 }
 
-// manager is one of a process, closed with it.
-func manager(client redis.UniversalClient) *lock.Manager {
-	m, err := lock.New(redislock.New(client), lock.Config{Name: "bench", TTL: ttl})
+// manager is one of a process, closed with it; a nil group is one for all names.
+func manager(client redis.UniversalClient, group func(name string) string) *lock.Manager {
+	m, err := lock.New(redislock.New(client), lock.Config{Name: "bench", TTL: ttl, GroupBy: group})
 	if err != nil {
 		panic(err) // the configuration is above
 	}

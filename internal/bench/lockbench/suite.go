@@ -42,6 +42,7 @@ func Suite(tb testing.TB) bench.Suite {
 		Cases: []bench.Case{
 			{Name: "floor: SET NX and compare-and-delete scripts, 32 goroutines", Make: pair(tb, floor(plain)), Goroutines: few},
 			{Name: "holdfast Key, 32 goroutines", Make: pair(tb, holdfast(plain, lock.Key)), Goroutines: few},
+			{Name: "holdfast Key, a group for each, 32 goroutines", Make: pair(tb, apart(plain)), Goroutines: few},
 			{Name: "holdfast Nights, 32 goroutines", Make: pair(tb, holdfast(plain, nights)), Goroutines: few},
 			{Name: "redislock, 32 goroutines", Make: pair(tb, bsmRedislock(plain)), Goroutines: few},
 			{Name: "redsync, 32 goroutines", Make: pair(tb, redsyncs(plain)), Goroutines: few},

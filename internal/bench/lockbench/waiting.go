@@ -99,7 +99,7 @@ func contend(ctx context.Context, c *redis.Client, wait locker, sends []string) 
 }
 
 func holdfastWaiting(c redis.UniversalClient) locker {
-	m := manager(c)
+	m := manager(c, nil)
 	return func(ctx context.Context, name string) error {
 		l, err := m.Acquire(ctx, lock.Key(name))
 		if err != nil {
