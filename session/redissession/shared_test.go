@@ -3,9 +3,13 @@
 package redissession
 
 import (
+	"context"
+	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -90,6 +94,91 @@ func TestListYieldsAllOfALongList(t *testing.T) {
 		}
 		if len(seen) != 2*listBatch+5 || seen[stray.Hash] {
 			t.Errorf("listed %d, stray %v; want %d and not the stray", len(seen), seen[stray.Hash], 2*listBatch+5)
+		}
+	})
+}
+
+// A process that kept what it has read would serve it after the logout.
+func TestALogoutHoldsAtOnceInEveryProcess(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		ctx := t.Context()
+		here, there := newManager(t, client, session.Config[note]{}), newManager(t, client, session.Config[note]{})
+		for name, logout := range map[string]func(session.ID) error{
+			"Delete":        func(id session.ID) error { return there.Delete(ctx, id) },
+			"DeleteSubject": func(session.ID) error { _, err := there.DeleteSubject(ctx, "ann"); return err },
+		} {
+			s, err := here.Create(ctx, note{"x"}, session.ForSubject("ann"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := here.Get(ctx, s.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := logout(s.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := here.Get(ctx, s.ID); !errors.Is(err, session.ErrNotFound) {
+				t.Errorf("after %s elsewhere the session is served here: %v", name, err)
+			}
+		}
+	})
+}
+
+// A process that timed the sessions it has seen would end those that are in
+// use in another.
+func TestASessionInUseElsewhereIsNotEndedHere(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
+		ctx, ended := t.Context(), 0
+		cfg := session.Config[note]{
+			IdleTimeout: 10 * time.Minute,
+			OnExpire:    func(context.Context, session.Expired[note]) error { ended++; return nil },
+		}
+		here, there := newManager(t, client, cfg), newManager(t, client, cfg)
+		s, err := here.Create(ctx, note{"x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			time.Sleep(9 * time.Minute)
+			if _, err := there.Get(ctx, s.ID); err != nil {
+				t.Fatalf("the session in use is gone: %v", err)
+			}
+			if _, err := here.Sweep(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ended != 0 {
+			t.Errorf("told of %d expiries of a session in use, want none", ended)
+		}
+	})
+}
+
+// Whoever sends an id that we did not give out must not choose a key by it.
+func TestAForgedIDNeverBecomesAKey(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		ctx := t.Context()
+		m := newManager(t, client, session.Config[note]{})
+		forged, err := session.ParseID(strings.Repeat("A", 43))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, call := range map[string]func() error{
+			"Get":    func() error { _, err := m.Get(ctx, forged); return err },
+			"Touch":  func() error { _, err := m.Touch(ctx, forged); return err },
+			"Save":   func() error { return m.Save(ctx, &session.Session[note]{ID: forged, Data: note{"x"}}) },
+			"Rotate": func() error { return m.Rotate(ctx, &session.Session[note]{ID: forged}) },
+			"Bind":   func() error { return m.Bind(ctx, &session.Session[note]{ID: forged}, "ann") },
+			"Update": func() error { _, err := m.Update(ctx, forged, func(*note) error { return nil }); return err },
+			"Exclusive": func() error {
+				return m.Exclusive(ctx, forged, func(context.Context, *session.Session[note]) error { return nil })
+			},
+		} {
+			if err := call(); err == nil {
+				t.Errorf("%s of a forged id succeeded", name)
+			}
+			if keys := client.Keys(ctx, "*").Val(); len(keys) != 0 {
+				t.Errorf("%s of a forged id wrote %q", name, keys)
+			}
 		}
 	})
 }
