@@ -294,7 +294,8 @@ func TestAWriteWithoutNonceIsNoRetry(t *testing.T) {
 func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		s := New(client)
-		w := newWrite("x")
+		w, owner := newWrite("x"), newHash(7)
+		done(t)(s.Create(t.Context(), of(newWrite("z"), owner)))
 		var r session.Reply
 		var spread []session.Hash
 		for p := range 5 {
@@ -315,6 +316,20 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 				return err
 			},
 			"Claim": func() error { _, err := s.Claim(t.Context(), session.Claim{Space: space, Max: 1}); return err },
+			"Move":  func() error { _, err := s.Move(t.Context(), w.Handle, newWrite("z")); return err },
+			"List": func() error {
+				n := 0
+				for _, err := range s.List(t.Context(), space, owner) {
+					if err != nil {
+						return err
+					}
+					n++
+				}
+				if n != 1 {
+					t.Errorf("List found %d, want 1", n)
+				}
+				return nil
+			},
 			"Settle": func() error {
 				return s.Settle(t.Context(), space, []session.Settlement{{Handle: w.Handle}, {Handle: session.Handle{Hash: spread[0]}}})
 			},
@@ -323,6 +338,10 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 			if err := call(); err != nil {
 				t.Errorf("%s after SCRIPT FLUSH: %v", name, err)
 			}
+		}
+		client.ScriptFlush(t.Context())
+		if n, err := s.Delete(t.Context(), session.Removal{Space: space, Owner: owner}); err != nil || n != 1 {
+			t.Errorf("after SCRIPT FLUSH %d of an owner's were deleted, %v, want 1", n, err)
 		}
 		client.ScriptFlush(t.Context())
 		if n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: spread}); err != nil || n != len(spread) {
