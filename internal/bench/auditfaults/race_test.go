@@ -114,7 +114,7 @@ func TestRecordAgainstClose(t *testing.T) {
 		}
 		name := k.name
 		if k.module != "" {
-			name += " " + ask(t, k.module, "{{.Version}}")
+			name += " " + bench.Ask(t, k.module, "{{.Version}}")
 		}
 		fmt.Fprintf(&table, "| %s | %s |\n", name, verdict)
 	}
