@@ -227,3 +227,32 @@ func TestAGroupThatWokeWithALaterEndMissesNoEarlierOne(t *testing.T) {
 		}
 	})
 }
+
+// A client may send a claim again so late that its hold has expired and was
+// swept, but not told.
+func TestAClaimThatComesAgainAfterItsEndIsNotToldAsExpired(t *testing.T) {
+	for name, others := range map[string]bool{"at rest": false, "among others": true} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(r *rig) {
+				c, _ := r.take(lock.Key("a"), 300*time.Millisecond)
+				r.pass(c.TTL)
+				if got := ids(r.sweep()); !slices.Equal(got, []string{c.ID}) {
+					r.Fatalf("swept %v, want %v", got, c.ID)
+				}
+				if others {
+					r.take(lock.Key("b"), time.Hour)
+				}
+				c.TTL = time.Hour
+				if g := r.ask(c); g.Status != lock.Granted {
+					r.Fatalf("asked again: %s, want granted", describe(g))
+				}
+				if got := ids(r.sweep(c.ID)); len(got) != 0 {
+					r.Errorf("told as expired: %v", got)
+				}
+				if s := r.release(c.Ticket); s != lock.Granted {
+					r.Errorf("release: status %d, want granted", s)
+				}
+			})
+		})
+	}
+}

@@ -17,10 +17,11 @@ if #ARGV == 9 and #KEYS == 5 and ARGV[9] == '1' and string.sub(ARGV[8], -4) == '
   local t = redis.call('TIME')
   local us, left, longest = t[1] * 1000000 + t[2], tonumber(ARGV[2]), tonumber(ARGV[3])
   local now = math.floor(us / 1000)
-  local known = redis.call('HMGET', L, '#fence', '#due', '#until', '#queue', slot)
+  local known = redis.call('HMGET', L, '#fence', '#due', '#until', '#queue', slot, id)
   local last, due, lives, ends = tonumber(known[1] or ''), tonumber(known[2] or '0'), tonumber(known[3] or '0'), now + (left or 0)
   local resting = last and lives == 0 -- so nothing is live, nor due to be swept
   if left and longest and name ~= '' and string.byte(member, #name + 1) == 0 and not known[5]
+    and not known[6] -- live or untold: asked for again
     and (resting or due > now and lives >= ends + WEEK) and (ARGV[7] == '' or not known[4])
   then
     local indexed = redis.call('EXISTS', I) == 1
