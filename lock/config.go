@@ -38,11 +38,13 @@ type Config struct {
 	// GroupBy gives a name's conflict domain, which is also its place in a
 	// Redis Cluster: resources of different groups never conflict and
 	// cannot be in one [All]. nil = one group for all. Every process that
-	// shares the space must use the same function. It must not be empty.
+	// shares the space must use the same function. The group is 1 to 255
+	// bytes of UTF-8 without NUL. A panic goes to the caller, and the
+	// manager stands.
 	GroupBy func(name string) string
 
 	// Capacity gives how many units a name has; nil = 1. Every process must
-	// use the same function.
+	// use the same function. A panic goes to the caller, as from GroupBy.
 	Capacity func(name string) int
 
 	// Audit is told of each acquired, refused, extended, released and lost

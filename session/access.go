@@ -19,7 +19,8 @@ const (
 
 // Create makes a session with a fresh id, whose [ID.Token] is for the client.
 // One round trip. Errors: [ErrTooLarge], [ErrFull], [ErrInvalid],
-// [ErrUnavailable].
+// [ErrUnavailable], and a [*CorruptError] for data that Config.Codec encodes
+// and cannot decode: nothing is left of it then.
 func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (s *Session[T], err error) {
 	o := begin(ctx, OpCreate)
 	defer func() { m.finish(o, err) }()
@@ -53,7 +54,7 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 // Open finds the session of a conversation, or creates it with initial. One
 // round trip; two when it creates one of more than 512 bytes. An unreadable
 // record in its place is taken away and replaced. Errors: [ErrTooLarge],
-// [ErrInvalid], [ErrUnavailable].
+// [ErrInvalid], [ErrUnavailable], and a [*CorruptError] as from Create.
 func (m *Manager[T]) Open(ctx context.Context, key Key, initial T) (s *Session[T], created bool, err error) {
 	o := begin(ctx, OpOpen)
 	defer func() { m.finish(o, err) }()
