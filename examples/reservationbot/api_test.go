@@ -73,6 +73,13 @@ func TestTheAPIAnswersAGuestAndTellsHow(t *testing.T) {
 	}
 }
 
+func TestListsOfTheStateAreNeverNull(t *testing.T) {
+	server, client := page(t)
+	if _, body := get(t, client, server.URL+"/api/state"); strings.Contains(body, "null") {
+		t.Errorf("a state with nothing in it is %s", body)
+	}
+}
+
 func TestEachSwitchBreaksItsPartAndHealsIt(t *testing.T) {
 	server, client := page(t)
 	turn := func(body string) {

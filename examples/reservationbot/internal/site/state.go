@@ -18,7 +18,7 @@ import (
 )
 
 // State is everything that the page shows. What could not be read is missing,
-// and Errors says why.
+// and Errors says why. Its lists are never null.
 type State struct {
 	Time     time.Time       `json:"time"`
 	Today    hotel.Date      `json:"today"`
@@ -124,7 +124,17 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	note("sessions", err)
 	st.Audit, err = s.lookAtTrail(ctx)
 	note("audit", err)
+	st.Holds, st.Bookings, st.Clashes = listed(st.Holds), listed(st.Bookings), listed(st.Clashes)
+	st.Sessions.Latest, st.Audit.Latest = listed(st.Sessions.Latest), listed(st.Audit.Latest)
 	return st
+}
+
+// listed makes a list of none an empty one, which JSON writes as [], not null.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 func (s *Site) lookAtBreaker() Breaker {
