@@ -50,8 +50,9 @@ type Config[T any] struct {
 	// or quarantined if OnCorrupt says so, and counted in Report.Dead.
 	OnExpire func(ctx context.Context, e Expired[T]) error
 	// Grace is how long the record of an expired session waits for the
-	// cleanup, should nobody clean up; default 1 h, or 3 times
-	// CleanupInterval if that is longer; at least CleanupInterval. When it is over, the session is lost to OnExpire.
+	// cleanup, should nobody clean up; at least CleanupInterval, default 1 h,
+	// or 3 times CleanupInterval if that is longer. When it is over, the
+	// session is lost to OnExpire.
 	Grace time.Duration
 
 	// OnCorrupt says what happens to records that cannot be read.
