@@ -83,27 +83,28 @@ func (c Config) withDefaults(sink Sink) (Config, error) {
 			errs = append(errs, &ConfigError{field, value, why})
 		}
 	}
-	check(sink != nil, "Sink", sink, "there is nothing to write to")
+	if sink == nil {
+		errs = append(errs, fmt.Errorf("%w: New needs a sink", ErrInvalid))
+	}
 	if c, ok := sink.(interface{ check() error }); ok {
-		err := c.check()
-		check(err == nil, "Sink", fmt.Sprintf("%T", sink), fmt.Sprint(err))
+		errs = append(errs, c.check())
 	}
 	orDefault(&c.Name, "audit")
 	orDefault(&c.Queue, 8192)
 	orDefault(&c.MaxBytes, 16<<20)
-	check(c.Queue > 0, "Queue", c.Queue, "a queue has a bound")
-	check(c.MaxBytes < 0 || c.MaxBytes >= maxEvent, "MaxBytes", c.MaxBytes, "less than one event of 64 KiB")
+	check(c.Queue > 0, "Queue", c.Queue, "at least 1")
+	check(c.MaxBytes < 0 || c.MaxBytes >= maxEvent, "MaxBytes", c.MaxBytes, "room for one event, 65536; negative = unlimited")
 	orDefault(&c.MaxBatch, max(1, min(512, c.Queue)))
-	check(c.MaxBatch > 0, "MaxBatch", c.MaxBatch, "a batch has a bound")
-	check(c.MaxBatch <= max(1, c.Queue), "MaxBatch", c.MaxBatch, "more than Queue")
+	check(c.MaxBatch > 0, "MaxBatch", c.MaxBatch, "at least 1")
+	check(c.MaxBatch <= max(1, c.Queue), "MaxBatch", c.MaxBatch, fmt.Sprintf("at most Queue (%d)", c.Queue))
 	orDefault(&c.MaxBatchBytes, 1<<20)
-	check(c.WhenFull <= DropOldest, "WhenFull", c.WhenFull, "unknown policy")
+	check(c.WhenFull <= DropOldest, "WhenFull", c.WhenFull, "one of the policies")
 	orDefault(&c.Linger, 50*time.Millisecond)
 	orDefault(&c.WriteTimeout, 10*time.Second)
 	orDefault(&c.Retry.Base, 100*time.Millisecond)
-	check(c.Retry.Base > 0, "Retry.Base", c.Retry.Base, "negative")
+	check(c.Retry.Base > 0, "Retry.Base", c.Retry.Base, "more than 0")
 	orDefault(&c.Retry.Max, max(30*time.Second, c.Retry.Base))
-	check(c.Retry.Max >= c.Retry.Base, "Retry.Max", c.Retry.Max, "less than Retry.Base")
+	check(c.Retry.Max >= c.Retry.Base, "Retry.Max", c.Retry.Max, fmt.Sprintf("at least Retry.Base (%v)", c.Retry.Base))
 	return c, errors.Join(errs...)
 }
 

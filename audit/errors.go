@@ -5,6 +5,8 @@ package audit
 import (
 	"errors"
 	"fmt"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 var (
@@ -60,13 +62,13 @@ func (e *LossError) Unwrap() error { return e.Cause }
 
 // ConfigError is one contradiction in a [Config]. It matches [ErrInvalid].
 type ConfigError struct {
-	Field string
+	Field string // such as "Retry.Base"
 	Value any
-	Why   string
+	Why   string // what is wanted instead
 }
 
 func (e *ConfigError) Error() string {
-	return fmt.Sprintf("audit: config: %s = %v: %s", e.Field, e.Value, e.Why)
+	return configerr.Text("audit", "Config."+e.Field, e.Value, e.Why)
 }
 
 // Unwrap returns [ErrInvalid].

@@ -41,8 +41,8 @@ func ExampleNew_contradictions() {
 	_, err := audit.New(audit.NewMemory(), audit.Config{Queue: 10, MaxBatch: 100, MaxBytes: 1000})
 	fmt.Println(err)
 	// Output:
-	// audit: config: MaxBytes = 1000: less than one event of 64 KiB
-	// audit: config: MaxBatch = 100: more than Queue
+	// audit: Config.MaxBytes is 1000, want room for one event, 65536; negative = unlimited
+	// audit: Config.MaxBatch is 100, want at most Queue (10)
 }
 
 func ExampleLog_Flush() {

@@ -70,8 +70,6 @@ func TestSinksOfNothingAreRefused(t *testing.T) {
 	} {
 		if _, err := New(sink, Config{}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("New with %s: %v, want ErrInvalid", name, err)
-		} else if c, ok := errors.AsType[*ConfigError](err); !ok || c.Field != "Sink" {
-			t.Errorf("New with %s: %v, want a ConfigError about the Sink", name, err)
 		}
 		if err := Direct(sink).Record(t.Context(), Event{Type: "ok"}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Direct with %s: %v, want ErrInvalid", name, err)

@@ -68,7 +68,8 @@ type flush struct {
 }
 
 // New returns a log that writes to sink. It does no I/O and starts nothing.
-// All that is wrong with cfg is in one error, of [*ConfigError] values.
+// All that is wrong with sink and cfg is in one error, which joins a
+// [*ConfigError] for each contradiction in cfg.
 func New(sink Sink, cfg Config) (*Log, error) {
 	cfg, err := cfg.withDefaults(sink)
 	if err != nil {

@@ -3,6 +3,7 @@
 package circuitbreaker
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -49,16 +50,16 @@ func (p *problems) checkBackoff(b *Backoff) {
 	b.Jitter = max(b.Jitter, 0)
 	switch {
 	case b.Base < 0:
-		p.add("OpenFor.Base", b.Base, "must be positive")
+		p.add("OpenFor.Base", b.Base, "more than 0")
 	case b.Max < b.Base:
-		p.add("OpenFor.Max", b.Max, "is less than Base")
+		p.add("OpenFor.Max", b.Max, fmt.Sprintf("at least Base (%v)", b.Base))
 	}
 	b.Max = min(b.Max, forever)
 	if !(b.Factor >= 1) || math.IsInf(b.Factor, 1) {
-		p.add("OpenFor.Factor", b.Factor, "must be at least 1")
+		p.add("OpenFor.Factor", b.Factor, "at least 1")
 	}
 	if !(b.Jitter < 1) {
-		p.add("OpenFor.Jitter", b.Jitter, "must be below 1")
+		p.add("OpenFor.Jitter", b.Jitter, "less than 1")
 	}
 }
 

@@ -5,6 +5,7 @@ package circuitbreaker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -151,9 +152,9 @@ func (p *problems) add(field string, value any, why string) {
 func (p *problems) checkName(name string) {
 	switch {
 	case name == "":
-		p.add("Name", name, "must not be empty")
+		p.add("Name", name, "a text: breakers are told apart by it")
 	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-		p.add("Name", name, "must be UTF-8 without NUL")
+		p.add("Name", name, "UTF-8 without NUL")
 	}
 }
 
@@ -163,13 +164,13 @@ func (p *problems) checkRules(c *Config) {
 	p.checkRate("FailureRate", &c.FailureRate)
 	p.checkRate("SlowRate", &c.SlowRate)
 	if c.SlowRate > 0 && c.SlowCall == 0 {
-		p.add("SlowCall", c.SlowCall, "must be set: SlowRate needs to know which calls are slow")
+		p.add("SlowCall", c.SlowCall, "a time: SlowRate needs to know which calls are slow")
 	}
 }
 
 func (p *problems) checkRate(field string, rate *float64) {
 	if *rate > 1 || math.IsNaN(*rate) {
-		p.add(field, *rate, "must be in (0,1]")
+		p.add(field, *rate, "a share, above 0 and at most 1")
 	}
 	*rate = max(*rate, 0)
 }
@@ -177,9 +178,9 @@ func (p *problems) checkRate(field string, rate *float64) {
 func (p *problems) checkWindow(w *Window) {
 	switch {
 	case w.Calls < 0 || w.Calls > maxCalls:
-		p.add("Window.Calls", w.Calls, "must be between 1 and 65536")
+		p.add("Window.Calls", w.Calls, "1 to 65536")
 	case w.Calls > 0 && (w.Duration != 0 || w.Buckets != 0):
-		p.add("Window", *w, "is either of time or of calls")
+		p.add("Window", *w, "either a time or a number of calls")
 	case w.Calls > 0:
 		return
 	}
@@ -191,13 +192,13 @@ func (p *problems) checkWindow(w *Window) {
 	}
 	badBuckets := w.Buckets < 0 || w.Buckets > maxBuckets
 	if badBuckets {
-		p.add("Window.Buckets", w.Buckets, "must be between 1 and 4096")
+		p.add("Window.Buckets", w.Buckets, "1 to 4096")
 	}
 	switch {
 	case w.Duration < 0:
-		p.add("Window.Duration", w.Duration, "must be positive")
+		p.add("Window.Duration", w.Duration, "more than 0")
 	case !badBuckets && w.Duration/time.Duration(w.Buckets) < minBucket:
-		p.add("Window.Duration", w.Duration, "is too small for its buckets: each must be at least 1ms long")
+		p.add("Window.Duration", w.Duration, fmt.Sprintf("at least 1ms for each of its %d buckets", w.Buckets))
 	}
 }
 
@@ -212,19 +213,19 @@ func (p *problems) checkMinCalls(c *Config) {
 			c.MinCalls = min(calls, defaultMinCalls)
 		}
 	case calls > 0 && c.MinCalls > calls:
-		p.add("MinCalls", c.MinCalls, "is more than Window.Calls ever holds")
+		p.add("MinCalls", c.MinCalls, fmt.Sprintf("at most Window.Calls (%d), or it is never reached", calls))
 	}
 }
 
 func (p *problems) checkProbes(c *Probes) {
 	if c.Concurrent < 0 || c.Concurrent > maxConcurrent {
-		p.add("Probes.Concurrent", c.Concurrent, "must be between 1 and 1024")
+		p.add("Probes.Concurrent", c.Concurrent, "1 to 1024")
 	}
 	if c.Successes < 0 {
-		p.add("Probes.Successes", c.Successes, "must be positive")
+		p.add("Probes.Successes", c.Successes, "at least 1")
 	}
 	if c.Timeout < 0 {
-		p.add("Probes.Timeout", c.Timeout, "must be positive: without it a hung probe would hold its slot for ever")
+		p.add("Probes.Timeout", c.Timeout, "more than 0, or a hung probe would hold its slot for ever")
 	}
 	if c.Concurrent == 0 {
 		c.Concurrent = 1

@@ -52,7 +52,7 @@ func TestEachContradictionIsNamed(t *testing.T) {
 		detail, ok := errors.AsType[*ConfigError](err)
 		if b != nil || !ok || detail.Field != tc.field || !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: got %v, want a ConfigError for %s", tc.name, err, tc.field)
-		} else if !strings.HasPrefix(err.Error(), "circuitbreaker: "+tc.field+" ") || strings.Contains(err.Error(), "\n") {
+		} else if !strings.HasPrefix(err.Error(), "circuitbreaker: Config."+tc.field+" is ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %q", tc.name, err)
 		}
 	}

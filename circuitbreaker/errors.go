@@ -5,8 +5,10 @@ package circuitbreaker
 import (
 	"errors"
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 var (
@@ -60,18 +62,18 @@ func (e *OpenError) RetryAfter() time.Duration {
 // ConfigError is one contradiction in a [Config] or [GroupConfig]. [New] joins
 // all of them into one error.
 type ConfigError struct {
-	Field string // such as "Window.Duration"
+	Field string // of the Config, such as "Window.Duration", or "GroupConfig.Max"
 	Value any
-	Why   string
+	Why   string // what is wanted instead
 }
 
-// Error names the field, its value and what is wrong with it.
+// Error names the field, its value and what is wanted instead.
 func (e *ConfigError) Error() string {
-	value := e.Value
-	if s, ok := value.(string); ok {
-		value = strconv.Quote(s)
+	field := e.Field
+	if !strings.HasPrefix(field, "GroupConfig.") {
+		field = "Config." + field
 	}
-	return fmt.Sprintf("circuitbreaker: %s %s (got %+v)", e.Field, e.Why, value)
+	return configerr.Text("circuitbreaker", field, e.Value, e.Why)
 }
 
 // Unwrap returns [ErrInvalid].

@@ -18,9 +18,9 @@ func ExampleNew() {
 	_, err := circuitbreaker.New(circuitbreaker.Config{FailureRate: 50, SlowRate: 0.5})
 	fmt.Println(err)
 	// Output:
-	// circuitbreaker: Name must not be empty (got "")
-	// circuitbreaker: FailureRate must be in (0,1] (got 50)
-	// circuitbreaker: SlowCall must be set: SlowRate needs to know which calls are slow (got 0s)
+	// circuitbreaker: Config.Name is "", want a text: breakers are told apart by it
+	// circuitbreaker: Config.FailureRate is 50, want a share, above 0 and at most 1
+	// circuitbreaker: Config.SlowCall is 0s, want a time: SlowRate needs to know which calls are slow
 }
 
 func ExampleDo() {

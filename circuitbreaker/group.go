@@ -63,7 +63,7 @@ func NewGroup(cfg GroupConfig) (*Group, error) {
 		cfg.Max = defaultMax
 	}
 	if cfg.Max < 0 {
-		problems.add("Max", cfg.Max, "must be positive")
+		problems.add("GroupConfig.Max", cfg.Max, "at least 1")
 	}
 	if err := problems.join(); err != nil {
 		return nil, err

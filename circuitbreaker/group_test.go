@@ -223,7 +223,7 @@ func TestAWindowOfCallsDoesNotKeepAnIdleBreaker(t *testing.T) {
 
 func TestGroupConfig(t *testing.T) {
 	_, err := NewGroup(GroupConfig{Max: -1})
-	if !errors.Is(err, ErrInvalid) || err.Error() != "circuitbreaker: Name must not be empty (got \"\")\ncircuitbreaker: Max must be positive (got -1)" {
+	if !errors.Is(err, ErrInvalid) || err.Error() != "circuitbreaker: Config.Name is \"\", want a text: breakers are told apart by it\ncircuitbreaker: GroupConfig.Max is -1, want at least 1" {
 		t.Errorf("got %v", err)
 	}
 }

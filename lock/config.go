@@ -79,14 +79,14 @@ func (cfg Config) complete() (Config, error) {
 			problems = append(problems, &ConfigError{field, value, why})
 		}
 	}
-	refuse(!isSpace(cfg.Name), "Name", fmt.Sprintf("%.150q", cfg.Name), "want 1 to 128 ASCII letters, digits, or any of _-.:/")
-	refuse(cfg.TTL != 0 && (cfg.TTL < minTTL || cfg.TTL > maxTTL), "TTL", cfg.TTL, "want 1 ms to 10 years")
-	refuse(cfg.MaxHold > 0 && cfg.MaxHold < minTTL, "MaxHold", cfg.MaxHold, "want at least 1 ms; 0 = unlimited")
-	refuse(cfg.MaxHold > maxTTL, "MaxHold", cfg.MaxHold, "want at most 10 years; 0 = unlimited")
-	refuse(cfg.MaxHold >= minTTL && cfg.TTL > cfg.MaxHold, "MaxHold", cfg.MaxHold, fmt.Sprintf("shorter than TTL %s", cfg.TTL))
-	refuse(!isText(cfg.Holder, maxHolder), "Holder", fmt.Sprintf("%.300q", cfg.Holder), "want valid UTF-8 without NUL, up to 255 bytes")
-	refuse(cfg.AuditTimeout < 0, "AuditTimeout", cfg.AuditTimeout, "cannot be off")
-	refuse(cfg.AuditRequired && cfg.Audit == nil, "AuditRequired", true, "needs Audit")
+	refuse(!isSpace(cfg.Name), "Name", cfg.Name, "1 to 128 ASCII letters, digits, or any of _-.:/")
+	refuse(cfg.TTL != 0 && (cfg.TTL < minTTL || cfg.TTL > maxTTL), "TTL", cfg.TTL, "1 ms to 10 years")
+	refuse(cfg.MaxHold > 0 && cfg.MaxHold < minTTL, "MaxHold", cfg.MaxHold, "at least 1 ms; 0 = unlimited")
+	refuse(cfg.MaxHold > maxTTL, "MaxHold", cfg.MaxHold, "at most 10 years; 0 = unlimited")
+	refuse(cfg.MaxHold >= minTTL && cfg.TTL > cfg.MaxHold, "MaxHold", cfg.MaxHold, fmt.Sprintf("at least TTL (%s)", cfg.TTL))
+	refuse(!isText(cfg.Holder, maxHolder), "Holder", cfg.Holder, "valid UTF-8 without NUL, up to 255 bytes")
+	refuse(cfg.AuditTimeout < 0, "AuditTimeout", cfg.AuditTimeout, "a time: it cannot be off")
+	refuse(cfg.AuditRequired && cfg.Audit == nil, "AuditRequired", true, "Audit set, too")
 	if len(problems) > 0 {
 		return cfg, errors.Join(problems...)
 	}

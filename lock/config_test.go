@@ -45,7 +45,7 @@ func TestEachContradictionInAConfigIsNamed(t *testing.T) {
 func TestAllContradictionsComeInOneError(t *testing.T) {
 	_, err := lock.New(nil, lock.Config{TTL: 1, MaxHold: 1, Holder: "\x00", AuditTimeout: -1, AuditRequired: true})
 	wantErr(t, err, lock.ErrInvalid)
-	for _, part := range []string{"nil Store", "Config.Name", "Config.TTL", "Config.MaxHold", "Config.Holder", "Config.AuditTimeout", "Config.AuditRequired"} {
+	for _, part := range []string{"New needs a store", "Config.Name", "Config.TTL", "Config.MaxHold", "Config.Holder", "Config.AuditTimeout", "Config.AuditRequired"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not name %s:\n%v", part, err)
 		}

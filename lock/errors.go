@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 // One error for each question that callers ask, all found with [errors.Is].
@@ -48,11 +50,11 @@ var (
 type ConfigError struct {
 	Field string
 	Value any
-	Why   string
+	Why   string // what is wanted instead
 }
 
 func (e *ConfigError) Error() string {
-	return fmt.Sprintf("lock: Config.%s is %v: %s", e.Field, e.Value, e.Why)
+	return configerr.Text("lock", "Config."+e.Field, e.Value, e.Why)
 }
 
 // Unwrap returns [ErrInvalid].

@@ -45,8 +45,8 @@ func ExampleNew() {
 	_, err := lock.New(memlock.New(), lock.Config{Name: "the rooms", TTL: time.Microsecond})
 	fmt.Println(err)
 	// Output:
-	// lock: Config.Name is "the rooms": want 1 to 128 ASCII letters, digits, or any of _-.:/
-	// lock: Config.TTL is 1µs: want 1 ms to 10 years
+	// lock: Config.Name is "the rooms", want 1 to 128 ASCII letters, digits, or any of _-.:/
+	// lock: Config.TTL is 1µs, want 1 ms to 10 years
 }
 
 func ExampleManager_Acquire() {

@@ -46,7 +46,7 @@ const (
 func New(store Store, cfg Config) (*Manager, error) {
 	cfg, err := cfg.complete()
 	if store == nil {
-		err = errors.Join(fmt.Errorf("%w: a nil Store", ErrInvalid), err)
+		err = errors.Join(invalid("New needs a store"), err)
 	}
 	if err != nil {
 		return nil, err

@@ -68,11 +68,11 @@ func (r *Ref) UnmarshalJSON(text []byte) error {
 		return nil
 	}
 	var rec refRecord
-	if json.Unmarshal(text, &rec) != nil { // its error may quote the secret
-		return invalid("not a Ref")
-	}
-	if rec.Version != refVersion {
-		return invalid("a Ref of version %d, want %d", rec.Version, refVersion)
+	switch err := json.Unmarshal(text, &rec); {
+	case err != nil || rec.Version < 1: // err may quote the secret
+		return invalid("this JSON was not made from a Ref")
+	case rec.Version > refVersion:
+		return invalid("a Ref in format %d, made by a later version of this package, which knows formats up to %d", rec.Version, refVersion)
 	}
 	ref := refOf(Ticket{Space: rec.Space, Group: rec.Group, ID: rec.ID, Token: rec.Token})
 	if _, err := ref.ticket(); err != nil {
@@ -86,9 +86,9 @@ func (r *Ref) UnmarshalJSON(text []byte) error {
 func (r Ref) ticket() (Ticket, error) {
 	switch {
 	case r.IsZero():
-		return Ticket{}, invalid("the zero Ref")
+		return Ticket{}, invalid("the zero Ref stands for no lease")
 	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isToken(*r.token):
-		return Ticket{}, invalid("not a Ref")
+		return Ticket{}, invalid("a Ref of which a part is missing or was changed")
 	}
 	return Ticket{Space: r.space, Group: r.group, ID: r.id, Token: *r.token}, nil
 }

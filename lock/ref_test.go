@@ -114,6 +114,19 @@ func TestARefThatIsNotOneIsRefused(t *testing.T) {
 	wantErr(t, err, lock.ErrUnavailable)
 }
 
+func TestWhatIsNoRefSaysWhy(t *testing.T) {
+	for text, why := range map[string]string{
+		`{}`:      "lock: invalid: this JSON was not made from a Ref",
+		`{"v":2}`: "lock: invalid: a Ref in format 2, made by a later version of this package, which knows formats up to 1",
+		`{"v":1}`: "lock: invalid: a Ref of which a part is missing or was changed",
+	} {
+		var ref lock.Ref
+		if err := json.Unmarshal([]byte(text), &ref); err == nil || err.Error() != why {
+			t.Errorf("%s: %v, want %s", text, err, why)
+		}
+	}
+}
+
 func TestTheZeroRefIsNull(t *testing.T) {
 	text, err := json.Marshal(lock.Ref{})
 	if err != nil || string(text) != "null" {

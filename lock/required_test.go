@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,17 @@ func TestWithDirectAnAcquireIsStoredOrUndone(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAHangingTrailSaysWhatItHasNotRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := sinkFunc(func(ctx context.Context, _ []audit.Event) error { <-ctx.Done(); return ctx.Err() })
+		_, err := newManager(t, memlock.New(), audit.Direct(hangs)).TryAcquire(t.Context(), lock.Key("room/101"))
+		wantErr(t, err, lock.ErrAudit, context.DeadlineExceeded)
+		if !strings.HasPrefix(err.Error(), "lock: audit event not recorded: lock.acquired of room/101: no answer within 100ms: ") {
+			t.Error(err)
+		}
+	})
 }
 
 func newManager(t *testing.T, store lock.Store, recorder audit.Recorder) *lock.Manager {

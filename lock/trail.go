@@ -47,11 +47,14 @@ func (t *trail) record(ctx context.Context, limit time.Duration, e audit.Event) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
 	err := t.bounded(ctx, e)
-	if err != nil {
-		t.failed.Add(1)
-		return fmt.Errorf("%w: %s: %w", ErrAudit, e.Type, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	t.failed.Add(1)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("no answer within %s: %w", wait.Round(time.Microsecond), err)
+	}
+	return fmt.Errorf("%w: %s of %s: %w", ErrAudit, e.Type, e.Resource.Name, err)
 }
 
 func (t *trail) bounded(ctx context.Context, e audit.Event) error {

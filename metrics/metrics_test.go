@@ -85,10 +85,10 @@ func TestOptionsThatMakeNoSenseAreErrors(t *testing.T) {
 		{"label with a colon", []Option{WithKeyLabel("a:b", name, 1)}, []string{"WithKeyLabel", `"a:b"`}},
 		{"reserved label", []Option{WithKeyLabel("__name__", name, 1)}, []string{"WithKeyLabel"}},
 		{"empty label", []Option{WithKeyLabel("", name, 1)}, []string{"WithKeyLabel"}},
-		{"no function", []Option{WithKeyLabel("room", nil, 1)}, []string{"no function"}},
+		{"no function", []Option{WithKeyLabel("room", nil, 1)}, []string{"nil function"}},
 		{"no room", []Option{WithKeyLabel("room", name, 0)}, []string{"at least 1"}},
 		{"original names twice", []Option{WithNamespace(""), WithOriginalNames()}, []string{"WithOriginalNames"}},
-		{"all at once", []Option{WithNamespace("é"), WithKeyLabel("", nil, -1)}, []string{"WithNamespace", "no label", "no function", "-1"}},
+		{"all at once", []Option{WithNamespace("é"), WithKeyLabel("", nil, -1)}, []string{"WithNamespace", `WithKeyLabel("")`, "nil function", "-1"}},
 	} {
 		for _, reg := range []prometheus.Registerer{nil, prometheus.NewRegistry()} {
 			m, err := New(reg, c.opts...)

@@ -34,7 +34,7 @@ func WithNamespace(namespace string) Option {
 	return func(c *config) {
 		c.namespace = namespace
 		if namespace != "" && !isName(namespace, ":") {
-			c.fail("WithNamespace(%q): no name that Prometheus allows", namespace)
+			c.fail("WithNamespace(%.64q), want letters, digits, _ and :, no digit first", namespace)
 		}
 	}
 }
@@ -52,13 +52,13 @@ func WithKeyLabel(label string, key func(lock.Resource) string, max int) Option 
 	return func(c *config) {
 		c.label, c.key, c.max = label, key, max
 		if !isName(label, "") || strings.HasPrefix(label, "__") {
-			c.fail("WithKeyLabel(%q): no label that Prometheus allows", label)
+			c.fail("WithKeyLabel(%.64q), want letters, digits and _, neither a digit nor __ first", label)
 		}
 		if key == nil {
-			c.fail("WithKeyLabel(%q): no function", label)
+			c.fail("WithKeyLabel(%.64q) with a nil function", label)
 		}
 		if max < 1 {
-			c.fail("WithKeyLabel(%q): room for %d keys, want at least 1", label, max)
+			c.fail("WithKeyLabel(%.64q) with room for %d keys, want at least 1", label, max)
 		}
 	}
 }

@@ -130,29 +130,27 @@ func (c Config[T]) problems(r Config[T], idle time.Duration) error {
 			all = append(all, &ConfigError{Field: field, Value: value, Why: why})
 		}
 	}
-	refuse(nameProblem(c.Name) != "", "Name", quoted(c.Name), nameProblem(c.Name))
+	refuse(!isName(c.Name), "Name", c.Name, "1 to 128 bytes of UTF-8 without spaces, control characters or braces")
 	tooShort := func(d time.Duration) bool { return d > 0 && d < time.Millisecond }
-	refuse(tooShort(c.IdleTimeout), "IdleTimeout", c.IdleTimeout, "stores count in milliseconds: it must be at least 1ms")
-	refuse(tooShort(c.AbsoluteTimeout), "AbsoluteTimeout", c.AbsoluteTimeout, "stores count in milliseconds: it must be at least 1ms")
-	tooLong := func(field string, d time.Duration) {
-		refuse(d > maxDuration, field, d, "it is longer than 50 years; where a field can be off, that is a negative value")
+	duration := func(field string, d time.Duration) {
+		refuse(tooShort(d), field, d, "at least 1ms: stores count in milliseconds")
+		refuse(d > maxDuration, field, d, "at most 50 years; where a field can be off, that is a negative value")
 	}
-	tooLong("IdleTimeout", c.IdleTimeout)
-	tooLong("AbsoluteTimeout", c.AbsoluteTimeout)
-	tooLong("CleanupInterval", c.CleanupInterval)
-	tooLong("Grace", c.Grace)
-	tooLong("Timeout", c.Timeout)
-	refuse(c.IdleTimeout < 0 && c.AbsoluteTimeout < 0, "AbsoluteTimeout", c.AbsoluteTimeout, "without it and without IdleTimeout sessions would never end")
-	refuse(idle > 0 && r.AbsoluteTimeout > 0 && idle > r.AbsoluteTimeout, "IdleTimeout", idle, "it is longer than AbsoluteTimeout ("+r.AbsoluteTimeout.String()+"), so it would never take effect")
-	refuse(c.TouchEvery > 0 && c.TouchEvery >= r.IdleTimeout, "TouchEvery", c.TouchEvery, "sessions in use would end, because the idle timeout ("+r.IdleTimeout.String()+") passes before activity is recorded")
-	refuse(c.CleanupInterval < 0 || tooShort(c.CleanupInterval), "CleanupInterval", c.CleanupInterval, "it must be at least 1ms; who wants no cleanup does not start it")
-	refuse(c.CleanupJitter > 1 || c.CleanupJitter != c.CleanupJitter, "CleanupJitter", c.CleanupJitter, "it is a share of the interval, at most 1")
-	refuse(c.CleanupBatch < 0 || c.CleanupBatch > maxBatch, "CleanupBatch", c.CleanupBatch, "it must be 1 to 10000: larger ones hold up the store")
-	refuse(c.Grace < 0 || (c.Grace > 0 && c.Grace < r.CleanupInterval), "Grace", c.Grace, "it must be at least CleanupInterval ("+r.CleanupInterval.String()+"), or expired sessions are lost before the cleanup comes")
-	refuse(c.OnCorrupt > Quarantine, "OnCorrupt", uint8(c.OnCorrupt), "there is no such policy")
-	refuse(c.WhenFull > EvictIdlest, "WhenFull", uint8(c.WhenFull), "there is no such policy")
-	refuse(c.WhenFull > Reject && c.WhenFull <= EvictIdlest && c.MaxPerSubject <= 0, "WhenFull", c.WhenFull, "it needs MaxPerSubject: without a limit nothing is ever full")
-	refuse(tooShort(c.Timeout), "Timeout", c.Timeout, "no store answers in less than 1ms; negative means none")
+	duration("IdleTimeout", c.IdleTimeout)
+	duration("AbsoluteTimeout", c.AbsoluteTimeout)
+	duration("CleanupInterval", c.CleanupInterval)
+	duration("Grace", c.Grace)
+	duration("Timeout", c.Timeout)
+	refuse(c.IdleTimeout < 0 && c.AbsoluteTimeout < 0, "AbsoluteTimeout", c.AbsoluteTimeout, "it or IdleTimeout, or sessions would never end")
+	refuse(idle > 0 && r.AbsoluteTimeout > 0 && idle > r.AbsoluteTimeout, "IdleTimeout", idle, "at most AbsoluteTimeout ("+r.AbsoluteTimeout.String()+"), or it never takes effect")
+	refuse(c.TouchEvery > 0 && c.TouchEvery >= r.IdleTimeout, "TouchEvery", c.TouchEvery, "less than the idle timeout ("+r.IdleTimeout.String()+"), or sessions in use would end")
+	refuse(c.CleanupInterval < 0, "CleanupInterval", c.CleanupInterval, "a time: who wants no cleanup does not start it")
+	refuse(c.CleanupJitter > 1 || c.CleanupJitter != c.CleanupJitter, "CleanupJitter", c.CleanupJitter, "a share of the interval, at most 1")
+	refuse(c.CleanupBatch < 0 || c.CleanupBatch > maxBatch, "CleanupBatch", c.CleanupBatch, "1 to 10000: larger batches hold up the store")
+	refuse(c.Grace < 0 || (c.Grace >= time.Millisecond && c.Grace < r.CleanupInterval), "Grace", c.Grace, "at least CleanupInterval ("+r.CleanupInterval.String()+"), or expired sessions are lost before the cleanup comes")
+	refuse(c.OnCorrupt > Quarantine, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")
+	refuse(c.WhenFull > EvictIdlest, "WhenFull", uint8(c.WhenFull), "one of the policies")
+	refuse(c.WhenFull > Reject && c.WhenFull <= EvictIdlest && c.MaxPerSubject <= 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")
 	return errors.Join(all...)
 }
 
@@ -167,25 +165,8 @@ func orDefault[N ~int | ~int64 | ~float64](v, def N) N {
 	return v
 }
 
-// nameProblem says why a name cannot be used, or "".
-func nameProblem(name string) string {
-	switch {
-	case name == "":
-		return "it must be set: stores and metrics tell managers apart by it"
-	case len(name) > maxName:
-		return "it is longer than 128 bytes"
-	case !utf8.ValidString(name):
-		return "it is not UTF-8"
-	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '{' || r == '}' }):
-		return "it contains spaces, control characters or braces"
-	}
-	return ""
-}
-
-// quoted shortens a text of any length for an error.
-func quoted(s string) string {
-	if len(s) > 2*maxName {
-		s = s[:2*maxName] + "…"
-	}
-	return strings.ToValidUTF8(s, "?")
+// isName reports whether stores and metrics can tell managers apart by it.
+func isName(name string) bool {
+	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '{' || r == '}' })
 }

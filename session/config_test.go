@@ -71,7 +71,7 @@ func TestNewReportsAllProblemsAtOnce(t *testing.T) {
 			fields = append(fields, problem.Field)
 		}
 	}
-	if want := []string{"Name", "IdleTimeout", "CleanupJitter", "Timeout"}; !slices.Equal(fields, want) {
+	if want := []string{"Name", "Timeout", "IdleTimeout", "CleanupJitter"}; !slices.Equal(fields, want) {
 		t.Errorf("reported %v, want %v", fields, want)
 	}
 }
@@ -82,8 +82,9 @@ func TestAProblemIsToldOnceAndItsTextQuoted(t *testing.T) {
 		cfg  config
 		want string
 	}{
-		{config{Name: "x", WhenFull: 9}, "session: Config.WhenFull = 9: there is no such policy"},
-		{config{Name: "a\x1b[31m\nb"}, `session: Config.Name = "a\x1b[31m\nb": it contains spaces, control characters or braces`},
+		{config{Name: "x", WhenFull: 9}, "session: Config.WhenFull is 9, want one of the policies"},
+		{config{Name: "x", Grace: 1}, "session: Config.Grace is 1ns, want at least 1ms: stores count in milliseconds"},
+		{config{Name: "a\x1b[31m\nb"}, `session: Config.Name is "a\x1b[31m\nb", want 1 to 128 bytes of UTF-8 without spaces, control characters or braces`},
 	} {
 		if _, err := session.New(memsession.New(), c.cfg); err == nil || err.Error() != c.want {
 			t.Errorf("%v\nwant %s", err, c.want)
@@ -92,8 +93,9 @@ func TestAProblemIsToldOnceAndItsTextQuoted(t *testing.T) {
 }
 
 func TestNewNeedsAStore(t *testing.T) {
-	if _, err := session.New(nil, config{Name: "x"}); !errors.Is(err, session.ErrInvalid) {
-		t.Errorf("without a store: %v, want ErrInvalid", err)
+	_, err := session.New(nil, config{})
+	if _, alsoConfig := errors.AsType[*session.ConfigError](err); !alsoConfig || !strings.HasPrefix(err.Error(), "session: invalid: New needs a store\n") {
+		t.Errorf("%v, want the store and the Config's name missed at once", err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 // Each answers one question of callers through [errors.Is]; the errors that
@@ -74,15 +76,11 @@ func (*CorruptError) Unwrap() error { return ErrNotFound }
 type ConfigError struct {
 	Field string
 	Value any
-	Why   string
+	Why   string // what is wanted instead
 }
 
 func (e *ConfigError) Error() string {
-	format := "session: Config.%s = %v: %s"
-	if _, text := e.Value.(string); text {
-		format = "session: Config.%s = %q: %s"
-	}
-	return fmt.Sprintf(format, e.Field, e.Value, e.Why)
+	return configerr.Text("session", "Config."+e.Field, e.Value, e.Why)
 }
 
 // Unwrap returns [ErrInvalid].

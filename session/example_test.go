@@ -56,8 +56,8 @@ func ExampleNew() {
 	_, err := session.New(memsession.New(), session.Config[Cart]{IdleTimeout: 2 * time.Hour, AbsoluteTimeout: time.Hour})
 	fmt.Println(err)
 	// Output:
-	// session: Config.Name = "": it must be set: stores and metrics tell managers apart by it
-	// session: Config.IdleTimeout = 2h0m0s: it is longer than AbsoluteTimeout (1h0m0s), so it would never take effect
+	// session: Config.Name is "", want 1 to 128 bytes of UTF-8 without spaces, control characters or braces
+	// session: Config.IdleTimeout is 2h0m0s, want at most AbsoluteTimeout (1h0m0s), or it never takes effect
 }
 
 func ExampleManager_Create() {

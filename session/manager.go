@@ -4,6 +4,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -29,25 +30,33 @@ type Manager[T any] struct {
 }
 
 // New returns a manager of the sessions in store. It does no I/O. What is
-// wrong with cfg is reported in one error that joins a [*ConfigError] for each
-// problem.
+// wrong with store and cfg is reported in one error, which joins a
+// [*ConfigError] for each contradiction in cfg.
 func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
 	r, err := cfg.resolved()
+	if bad := usable(store); bad != nil {
+		err = errors.Join(bad, err)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if store == nil {
-		return nil, invalid("New needs a store")
-	}
-	if v, ok := store.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
-		}
 	}
 	m := &Manager[T]{store: store, cfg: r}
 	m.stats = Stats{Interval: r.CleanupInterval, MaxSessions: r.MaxSessions}
 	m.emit(context.Background(), Event{Op: OpCreated})
 	return m, nil
+}
+
+// usable says what keeps a store from being one.
+func usable(store Store) error {
+	if store == nil {
+		return invalid("New needs a store")
+	}
+	if v, ok := store.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	return nil
 }
 
 // Name returns Config.Name.
