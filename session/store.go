@@ -34,7 +34,8 @@ type Store interface {
 	// leased as Load would do, or the answer is Leased when w.Lease is set and
 	// somebody else has it. OverLimit means that the owner has MaxPerOwner live
 	// records already. A nonce that the record found remembers is a retry:
-	// Done, with the revision that it made.
+	// Done, with the revision that it made. Missing says the same of a record
+	// that has ended since.
 	Create(ctx context.Context, w Write) (Reply, error)
 
 	// Load returns a live record, moving its idle deadline when l.Touch is

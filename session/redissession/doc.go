@@ -28,7 +28,8 @@
 //	b             zset    hash and revision -> when it lapsed: the backlog
 //	q             zset    hash and µs -> when it was put into quarantine
 //	q<hash><µs>   string  a broken record, as it was
-//	m<hash>       string  nonce of a move to another partition, for a minute
+//	m<hash>       string  nonce of a move to another partition, for two minutes
+//	n<hash>       string  nonce of a Create that was sent more than once, as long
 //	r             string  a revision that the clock has not passed yet; rare
 //
 // Hashes, revisions and times in key names are raw bytes. Scripts declare in
@@ -107,6 +108,8 @@
 //     reply the client has lost is an error, which managers tell as
 //     [session.ErrUnavailable]: it may have been carried out, once at most. It is
 //     never taken for a conflict, after which an Update would repeat its change.
+//   - A Create that the network delivers after its own retry, up to two minutes
+//     late, does not bring back a session that was deleted meanwhile.
 //   - A touch writes 12 bytes in place and two index entries; a Load that needs
 //     no touch writes nothing, and replicates nothing.
 //   - A Move between partitions that fails in the middle leaves the old session
@@ -127,6 +130,9 @@
 //     and Settle work, so those who are in stay in and the cleanup frees memory.
 //   - That a repeated write is told as done when the session has ended since: it
 //     is missing then, as it would be a moment later.
+//   - That a Delete, or the taking of a lease, which the network delivers after its
+//     own retry does nothing: the first ends a conversation that was begun anew
+//     in the meantime, the second keeps others waiting until the lease ends.
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
 //   - That a changed header is noticed: the checksum is the payload's.

@@ -26,10 +26,11 @@ func (s *Store) slot(space string, partition int) slot {
 
 func (s *Store) slotOf(space string, h session.Hash) slot { return s.slot(space, s.partition(h)) }
 
-func (k slot) expiry() string                 { return string(k) + "x" }
-func (k slot) claims() string                 { return string(k) + "c" }
-func (k slot) backlog() string                { return string(k) + "b" }
-func (k slot) quarantine() string             { return string(k) + "q" }
-func (k slot) record(h session.Hash) string   { return string(k) + "d" + string(h[:]) }
-func (k slot) owner(o session.Hash) string    { return string(k) + "u" + string(o[:]) }
-func (k slot) moveNote(h session.Hash) string { return string(k) + "m" + string(h[:]) }
+func (k slot) expiry() string                   { return string(k) + "x" }
+func (k slot) claims() string                   { return string(k) + "c" }
+func (k slot) backlog() string                  { return string(k) + "b" }
+func (k slot) quarantine() string               { return string(k) + "q" }
+func (k slot) record(h session.Hash) string     { return string(k) + "d" + string(h[:]) }
+func (k slot) owner(o session.Hash) string      { return string(k) + "u" + string(o[:]) }
+func (k slot) createNote(h session.Hash) string { return string(k) + "n" + string(h[:]) }
+func (k slot) moveNote(h session.Hash) string   { return string(k) + "m" + string(h[:]) }

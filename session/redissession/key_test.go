@@ -25,7 +25,7 @@ func TestKeysOfAPartitionShareTheirHashTag(t *testing.T) {
 		if string(slot) != c.want {
 			t.Errorf("%s: keys begin with %q, want %q", name, slot, c.want)
 		}
-		for _, k := range []string{slot.expiry(), slot.claims(), slot.backlog(), slot.quarantine(), slot.record(h), slot.owner(h), slot.moveNote(h)} {
+		for _, k := range []string{slot.expiry(), slot.claims(), slot.backlog(), slot.quarantine(), slot.record(h), slot.owner(h), slot.createNote(h), slot.moveNote(h)} {
 			if !strings.HasPrefix(k, c.want) || tag(k) != "2" {
 				t.Errorf("%s: key %q is not in slot 2", name, k)
 			}

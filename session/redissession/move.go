@@ -4,13 +4,9 @@ package redissession
 
 import (
 	"context"
-	"time"
 
 	"github.com/holdfast-go/holdfast/session"
 )
-
-// moveNoted is how long a retry of a move between partitions is recognised.
-const moveNoted = time.Minute
 
 // Move implements [session.Store]: in one step within a partition. Between
 // partitions it creates the new record, then deletes the old one at its
@@ -82,7 +78,7 @@ func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.W
 func (s *Store) retire(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
 	slot := s.slotOf(from.Space, from.Hash)
 	a, err := s.ask(ctx, retireScript, []string{slot.expiry(), slot.record(from.Hash), slot.moveNote(from.Hash)},
-		from.Hash[:], template(w).encode(), moveNoted.Milliseconds(), s.aside(w.Quarantine), s.quarantineMost)
+		from.Hash[:], template(w).encode(), noted.Milliseconds(), s.aside(w.Quarantine), s.quarantineMost)
 	if err != nil {
 		return session.Reply{}, err
 	}

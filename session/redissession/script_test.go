@@ -172,7 +172,9 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			return func(h *header) { h.rev, h.nonce = peek(t, s, w.Handle).Record.Rev, 99 }
 		}
 		recordKeys := func(w session.Write) []string { return []string{slot.expiry(), slot.record(w.Hash)} }
-		ownerKeys := append(recordKeys(other), slot.owner(owner))
+		createKeys := func(h session.Hash) []string { return []string{slot.expiry(), slot.record(h), slot.createNote(h)} }
+		ownerKeys := func(h session.Hash) []string { return append(createKeys(h), slot.owner(owner)) }
+		once := []any{1, 1000} // sent, and the note is kept for ms
 		claimKeys := []string{slot.expiry(), slot.claims(), slot.backlog()}
 		load := func(every int, bare string) []any { return []any{one.Hash[:], 60000, every, bare, 0, 1} }
 		lease := func(who leaseName, forMS int, held string) []any {
@@ -188,14 +190,20 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			{"count nothing", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[0 0 0 0]`},
 			{"load nothing", loadScript, recordKeys(one), func() []any { return load(0, "0") }, `["missing" "" 0 0]`},
 			{"save nothing", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "x", "0", 0, 1, 1} }, `["missing" "" 0 0]`},
-			{"create", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
-			{"create again", createScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
-			{"create another", createScript, recordKeys(one), func() []any {
-				return []any{one.Hash[:], head(one, func(h *header) { h.nonce = 5 }), "other", 60000, 0, "reject", 0, 1}
+			{"create", createScript, createKeys(one.Hash), func() []any {
+				return append([]any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1}, once...)
+			}, `["done" record+0 0 0 []]`},
+			{"create again", createScript, createKeys(one.Hash), func() []any {
+				return []any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1, 2, 60000}
+			}, `["done" record+0 0 0 []]`},
+			{"create another", createScript, createKeys(one.Hash), func() []any {
+				return append([]any{one.Hash[:], head(one, func(h *header) { h.nonce = 5 }), "other", 60000, 0, "reject", 0, 1}, once...)
 			}, `["exists" record+5 0 0 []]`},
-			{"create owned", createScript, ownerKeys, func() []any { return []any{other.Hash[:], head(other, nil), "other", 0, 1, "reject", 0, 1} }, `["done" record+0 0 0 []]`},
-			{"create over the limit", createScript, []string{slot.expiry(), slot.record(newHash(7)), slot.owner(owner)}, func() []any {
-				return []any{string(make([]byte, 16)), head(other, nil), "third", 0, 1, "reject", 0, 1}
+			{"create owned", createScript, ownerKeys(other.Hash), func() []any {
+				return append([]any{other.Hash[:], head(other, nil), "other", 0, 1, "reject", 0, 1}, once...)
+			}, `["done" record+0 0 0 []]`},
+			{"create over the limit", createScript, ownerKeys(newHash(7)), func() []any {
+				return append([]any{string(make([]byte, 16)), head(other, nil), "third", 0, 1, "reject", 0, 1}, once...)
 			}, `["over_limit" "" 0 0 []]`},
 			{"load and touch", loadScript, recordKeys(one), func() []any { return load(0, "0") }, `["done" record+5 1 0]`},
 			{"load and touch, bare", loadScript, recordKeys(one), func() []any { return load(0, "1") }, `["done" record+0 1 0]`},
@@ -223,6 +231,9 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			{"delete owner", deleteOwnerScript, []string{slot.expiry(), slot.owner(owner)}, func() []any { return []any{0, 1} }, `1`},
 			{"delete", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 1000, 1, one.Hash[:]} }, `1`},
 			{"delete again", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 0, 1, one.Hash[:]} }, `0`},
+			{"create late", createScript, createKeys(one.Hash), func() []any {
+				return append([]any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1}, once...)
+			}, `["missing" "" 0 0 []]`},
 			{"count quarantined", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[0 0 1 0]`},
 		}
 		for _, step := range steps {

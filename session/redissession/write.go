@@ -6,10 +6,16 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/holdfast-go/holdfast/internal/rediscall"
 	"github.com/holdfast-go/holdfast/session"
 )
+
+// noted is how long a note tells a write that comes late that it has been made,
+// although its record is gone. TCP gives up on what nobody waits for any more
+// after about as long.
+const noted = 2 * time.Minute
 
 // template is the header of a write, as far as the client knows it.
 func template(w session.Write) header {
@@ -46,12 +52,12 @@ func (s *Store) create(ctx context.Context, w session.Write, h header) (session.
 		return session.Reply{}, err
 	}
 	slot := s.slotOf(w.Space, w.Hash)
-	keys := []string{slot.expiry(), slot.record(w.Hash)}
+	keys := []string{slot.expiry(), slot.record(w.Hash), slot.createNote(w.Hash)}
 	if w.Owner != (session.Hash{}) {
 		keys = append(keys, slot.owner(w.Owner))
 	}
 	a, err := s.ask(ctx, createScript, keys, w.Hash[:], h.encode(), string(w.Payload), millis(w.TouchEvery),
-		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost)
+		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries), noted.Milliseconds())
 	if err != nil {
 		return session.Reply{}, err
 	}
