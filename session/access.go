@@ -18,9 +18,10 @@ const (
 )
 
 // Create makes a session with a fresh id, whose [ID.Token] is for the client.
-// One round trip. Errors: [ErrTooLarge], [ErrFull], [ErrInvalid],
-// [ErrUnavailable], and a [*CorruptError] for data that Config.Codec encodes
-// and cannot decode: nothing is left of it then.
+// One round trip. Errors: [ErrTooLarge], [ErrFull], [ErrInvalid], also for data
+// that Config.Codec cannot decode once it has encoded it, [ErrUnavailable].
+// After [ErrUnavailable] there may be a session, which nobody has the token of
+// and which ends by IdleTimeout.
 func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (s *Session[T], err error) {
 	o := begin(ctx, OpCreate)
 	defer func() { m.finish(o, err) }()
@@ -41,6 +42,9 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	}
 	w.MaxPerOwner, w.WhenFull = m.cfg.MaxPerSubject, m.cfg.WhenFull
 	o.Bytes = len(w.Payload)
+	if s, err = m.fresh(id, w); err != nil {
+		return nil, err
+	}
 	r, err := m.ask(ctx, OpCreate, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) })
 	if err != nil {
 		return nil, err
@@ -48,13 +52,14 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	if r.Status != Done {
 		return nil, m.refusal(ctx, OpCreate, r, id, "")
 	}
-	return m.fresh(ctx, r.Record, w, id)
+	s.took(r.Record)
+	return s, nil
 }
 
 // Open finds the session of a conversation, or creates it with initial. One
 // round trip; two when it creates one of more than 512 bytes. An unreadable
 // record in its place is taken away and replaced. Errors: [ErrTooLarge],
-// [ErrInvalid], [ErrUnavailable], and a [*CorruptError] as from Create.
+// [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Open(ctx context.Context, key Key, initial T) (s *Session[T], created bool, err error) {
 	o := begin(ctx, OpOpen)
 	defer func() { m.finish(o, err) }()
@@ -108,19 +113,28 @@ func (m *Manager[T]) openOnce(o *operation, id ID, w Write) (*Session[T], error)
 	o.Touched, o.Fresh = r.Touched, r.Status == Done
 	switch r.Status {
 	case Done:
-		return m.fresh(o.ctx, r.Record, w, id)
+		s, err := m.fresh(id, w)
+		if err != nil { // known only now: most calls find a session, and decode that
+			m.discard(o.ctx, r.Record)
+			return nil, err
+		}
+		s.took(r.Record)
+		return s, nil
 	case Exists:
 		return m.read(o.ctx, r.Record, id)
 	}
 	return nil, m.refusal(o.ctx, o.Op, r, id, "")
 }
 
-// fresh is the session that w created. Its data is decoded from what was
+// fresh is the session that w creates. Its data is decoded from what is
 // written: the caller's own may be a template whose maps and slices nobody
 // wants to share between sessions.
-func (m *Manager[T]) fresh(ctx context.Context, rec Record, w Write, id ID) (*Session[T], error) {
-	rec.Payload = w.Payload
-	return m.read(ctx, rec, id)
+func (m *Manager[T]) fresh(id ID, w Write) (*Session[T], error) {
+	s, ok := m.opened(id, w.Payload)
+	if !ok {
+		return nil, invalid("the codec cannot decode what it has encoded of this %T", *new(T))
+	}
+	return s, nil
 }
 
 // Get returns a session and records the activity, at most every

@@ -96,10 +96,38 @@ func TestOpenReplacesAnUnreadableConversation(t *testing.T) {
 	}
 }
 
+// spoiling finds each record unreadable that it is to create.
+type spoiling struct{ session.Store }
+
+func (spoiling) Create(context.Context, session.Write) (session.Reply, error) {
+	return session.Reply{Status: session.Broken, Cause: session.Corrupted}, nil
+}
+
 func TestOpenGivesUpOnAStoreThatSpoilsEverything(t *testing.T) {
-	m := newManager(t, memsession.New(), config{Codec: broken{}})
-	if _, _, err := m.Open(t.Context(), chatKey, cart{}); !errors.Is(err, session.ErrNotFound) {
-		t.Errorf("Open with a codec that cannot read: %v, want a CorruptError", err)
+	_, _, err := newManager(t, spoiling{memsession.New()}, config{}).Open(t.Context(), chatKey, cart{})
+	if _, corrupt := errors.AsType[*session.CorruptError](err); !corrupt {
+		t.Errorf("%v, want a CorruptError", err)
+	}
+}
+
+func TestNothingIsLeftThatTheCodecCannotRead(t *testing.T) {
+	for name, codec := range map[string]session.Codec{"refuses": broken{}, "panics": panicking{}} {
+		store := newStage()
+		m := newManager(t, store, config{Codec: codec})
+		fail := func(context.Context, *session.Session[cart]) error { t.Error("handled"); return nil }
+		_, err := m.Create(t.Context(), cart{})
+		if got := store.trips(); len(got) != 0 {
+			t.Errorf("a codec that %s: Create asked the store for %v", name, got)
+		}
+		_, _, opened := m.Open(t.Context(), chatKey, cart{})
+		for what, err := range map[string]error{"Create": err, "Open": opened, "Converse": m.Converse(t.Context(), chatKey, cart{}, fail)} {
+			if !errors.Is(err, session.ErrInvalid) || errors.Is(err, session.ErrNotFound) {
+				t.Errorf("a codec that %s: %s: %v, want ErrInvalid", name, what, err)
+			}
+		}
+		if n, err := m.Count(t.Context()); n != 0 || err != nil {
+			t.Errorf("a codec that %s: %d sessions are left, %v", name, n, err)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ var (
 	// ErrFull: the subject has Config.MaxPerSubject sessions.
 	ErrFull = errors.New("session: subject has too many sessions")
 	// ErrInvalid: the arguments or the configuration make no sense; nothing
-	// was sent to the store.
+	// is written.
 	ErrInvalid = errors.New("session: invalid")
 	// ErrUnavailable: the store did not answer. A write may have happened or
 	// not.

@@ -184,17 +184,23 @@ func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease s
 // read decodes a record. One whose payload nobody can decode is taken away, so
 // that it is in nobody's way for longer than this call.
 func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], error) {
-	e, ok := openEnvelope(rec.Payload)
-	if ok {
-		var data T
-		if data, ok = decode[T](m.cfg.Codec, e.Data); ok {
-			s := &Session[T]{ID: id, Data: data, Subject: e.Subject, Key: e.Key, owner: e.Subject}
-			s.took(rec)
-			return s, nil
-		}
+	s, ok := m.opened(id, rec.Payload)
+	if !ok {
+		m.discard(ctx, rec)
+		return nil, &CorruptError{Reason: InvalidFormat}
 	}
-	m.discard(ctx, rec)
-	return nil, &CorruptError{Reason: InvalidFormat}
+	s.took(rec)
+	return s, nil
+}
+
+// opened decodes a payload. ok is false when nobody can.
+func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
+	e, ok := openEnvelope(payload)
+	if !ok {
+		return nil, false
+	}
+	data, ok := decode[T](m.cfg.Codec, e.Data)
+	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Key: e.Key, owner: e.Subject}, ok
 }
 
 // discard removes an undecodable record at this very revision: what somebody

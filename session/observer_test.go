@@ -165,10 +165,11 @@ func TestOutcomesHaveTheirResult(t *testing.T) {
 	if e := seen.of(session.OpUpdate); len(e) != 1 || e[0].Result != session.Failed || e[0].Err == nil {
 		t.Errorf("an Update that panicked is told as %+v", e)
 	}
-	bad := newManager(t, memsession.New(), config{Observer: seen, Codec: broken{}})
-	_, _ = bad.Create(ctx, cart{})
-	if e := seen.of(session.OpCreate); e[len(e)-1].Result != session.CorruptRecord {
-		t.Errorf("a record that cannot be read back is told as %v", e[len(e)-1].Result)
+	store := memsession.New()
+	s = create(t, newManager(t, store, config{}), 1)
+	_, _ = newManager(t, store, config{Observer: seen, Codec: broken{}}).Get(ctx, s.ID)
+	if e := seen.of(session.OpGet); e[len(e)-1].Result != session.CorruptRecord {
+		t.Errorf("a record that cannot be read is told as %v", e[len(e)-1].Result)
 	}
 }
 
