@@ -24,6 +24,9 @@ import (
 //
 // Within a partition the oldest come first. The partition with the oldest
 // record goes first, so the oldest of all is always in the next batch.
+//
+// It is an error when the oldest are not where they belong: then processes
+// disagree about [WithPartitions].
 func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
 	order, err := s.oldestFirst(ctx, c.Space)
 	if err != nil {
@@ -65,7 +68,7 @@ func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
 			expiry, claims  *redis.ZSliceCmd
 			claimed, behind *redis.IntCmd
 		}
-		heads := make([]head, s.partitions)
+		heads := make([]head, s.partitions+1) // the last has keys only if others use more
 		for p := range heads {
 			slot := s.slot(space, p)
 			heads[p] = head{
@@ -79,6 +82,12 @@ func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
 		oldest := make([]float64, s.partitions)
 		var order []int
 		for p, h := range heads {
+			if s.strange(p, h.expiry) || s.strange(p, h.claims) {
+				return nil, fmt.Errorf("partition %d has sessions of a process with another number of partitions than the %d here", p, s.partitions)
+			}
+			if p == s.partitions {
+				break
+			}
 			oldest[p] = min(headScore(h.expiry), headScore(h.claims))
 			if h.claimed.Val() < h.behind.Val() { // an eviction, which claim.lua mends
 				oldest[p] = 0
@@ -90,6 +99,17 @@ func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
 		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(oldest[a], oldest[b]) })
 		return order, nil
 	})
+}
+
+// strange reports whether an index has a session at its head that this store
+// would look for elsewhere.
+func (s *Store) strange(partition int, head *redis.ZSliceCmd) bool {
+	for _, entry := range head.Val() {
+		if id, _ := entry.Member.(string); len(id) >= len(session.Hash{}) {
+			return s.partition(hashOf(id)) != partition
+		}
+	}
+	return false
 }
 
 func headScore(head *redis.ZSliceCmd) float64 {

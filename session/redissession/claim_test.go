@@ -5,8 +5,10 @@ package redissession
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -114,4 +116,30 @@ func TestEveryLapsedRecordOfAPlaceIsTold(t *testing.T) {
 			t.Errorf("told %q, want %q", got, want)
 		}
 	})
+}
+
+func TestProcessesThatDisagreeAboutPartitionsAreTold(t *testing.T) {
+	for _, c := range []struct{ writer, cleaner int }{{16, 16}, {16, 32}, {32, 16}, {16, 17}, {17, 16}, {1, 256}, {256, 1}, {8, 16}, {256, 255}} {
+		t.Run(fmt.Sprintf("%d of the writer, %d of the cleaner", c.writer, c.cleaner), func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
+				writer, cleaner := New(client, WithPartitions(c.writer)), New(client, WithPartitions(c.cleaner))
+				for first := 255; first >= 0; first-- {
+					w := newWrite("x")
+					w.Hash = newHash(byte(first))
+					done(t)(writer.Create(t.Context(), w))
+					time.Sleep(time.Millisecond) // so that this is the order of the index
+				}
+				claim := session.Claim{Space: space, Max: 10, For: time.Minute, Payload: true}
+				for _, lapsed := range []bool{false, true, true} { // the last time some may be claimed
+					if lapsed {
+						time.Sleep(time.Minute)
+					}
+					got, err := cleaner.Claim(t.Context(), claim)
+					if told := err != nil && strings.Contains(err.Error(), "another number of partitions"); told != (c.writer != c.cleaner) || len(got.Due) > 0 && told {
+						t.Fatalf("claimed %d, %v", len(got.Due), err)
+					}
+				}
+			})
+		})
+	}
 }
