@@ -45,7 +45,7 @@ func Run(t *testing.T, newSink func(t testing.TB) (audit.Sink, Reader), opts ...
 		}
 		run := func(t *testing.T) {
 			sink, read := newSink(t)
-			c.check(&subject{T: t, sink: sink, read: read})
+			c.check(&subject{TB: t, sink: sink, read: read})
 		}
 		t.Run(c.name, func(t *testing.T) {
 			if s.virtual {
@@ -61,7 +61,7 @@ type suite struct{ virtual, appendOnly bool }
 
 // subject is a sink under test.
 type subject struct {
-	*testing.T
+	testing.TB
 	sink audit.Sink
 	read Reader
 }
