@@ -122,7 +122,9 @@ func failures(t *testing.T, newStore func() session.Store) []string {
 		if f, ok := s.(*fault); ok {
 			s = f.Store
 		}
-		s.(*memsession.Store).Damage(h)
+		if m, ok := s.(*memsession.Store); ok {
+			m.Damage(h)
+		}
 	}
 	s := &suite{virtual: true, corrupt: corrupt, seed: 7, schedules: 20}
 	var failed []string
@@ -144,6 +146,12 @@ func TestTheSuitePassesAStoreThatIsRight(t *testing.T) {
 	if got := failures(t, func() session.Store { return &fault{Store: memsession.New()} }); len(got) != 0 {
 		t.Errorf("%v failed", got)
 	}
+}
+
+// As its users call it.
+func TestRunPassesMemoryInVirtualTime(t *testing.T) {
+	damage := func(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
+	Run(t, func(testing.TB) session.Store { return memsession.New() }, Virtual(), Corrupt(damage), Seed(7), Schedules(20))
 }
 
 func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {

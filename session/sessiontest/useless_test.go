@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// useless is a store that answers everything, and nothing of it is true.
+type useless struct {
+	status session.Status
+	n      int
+	err    error
+}
+
+func (u useless) reply() (session.Reply, error) { return session.Reply{Status: u.status}, u.err }
+
+func (u useless) Create(context.Context, session.Write) (session.Reply, error) { return u.reply() }
+func (u useless) Load(context.Context, session.Load) (session.Reply, error)    { return u.reply() }
+func (u useless) Save(context.Context, session.Write) (session.Reply, error)   { return u.reply() }
+func (u useless) Move(context.Context, session.Handle, session.Write) (session.Reply, error) {
+	return u.reply()
+}
+func (u useless) Delete(context.Context, session.Removal) (int, error) { return u.n, u.err }
+func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.Record, error] {
+	return func(yield func(session.Record, error) bool) {
+		for range u.n {
+			if !yield(session.Record{}, u.err) {
+				return
+			}
+		}
+	}
+}
+func (u useless) Claim(context.Context, session.Claim) (session.Claimed, error) {
+	return session.Claimed{}, u.err
+}
+func (u useless) Settle(context.Context, string, []session.Settlement) error { return u.err }
+func (u useless) Count(context.Context, string) (session.Counted, error) {
+	return session.Counted{Active: int64(u.n), Backlog: int64(u.n)}, u.err
+}
+
+func TestAUselessStoreFails(t *testing.T) {
+	cases := (&suite{virtual: true, corrupt: func(testing.TB, session.Store, session.Handle) {}}).cases()
+	for name, c := range map[string]struct {
+		store  useless
+		passes int // cases at most: those that compare nothing with nothing
+	}{
+		"does not answer":    {useless{err: errors.New("no answer"), n: 1}, 0},
+		"finds nothing":      {useless{status: session.Missing}, 0},
+		"is always leased":   {useless{status: session.Leased, n: 3}, 0},
+		"is always outdated": {useless{status: session.Stale}, 0},
+		"does everything":    {useless{status: session.Done, n: 1}, 8},
+		"has done nothing":   {useless{status: session.Done}, 8},
+	} {
+		failed := failures(t, func() session.Store { return &fault{Store: c.store} })
+		if passed := len(cases) - len(failed); passed > c.passes {
+			t.Errorf("a store that %s passes %d of %d cases, all but %v", name, passed, len(cases), failed)
+		}
+	}
+}
