@@ -59,8 +59,9 @@
 // # What is not
 //
 //   - Accepted is not stored: the queue is memory. A killed process loses what
-//     it had not flushed, at most [Config.Queue] events, and as many again for each sink of a
-//     [Multi] that is behind. Flush, or use [Direct], where that is too much.
+//     it had not flushed, at most [Config.Queue] events, and as many again for
+//     each sink of a [Multi] that is behind. Flush, or use [Direct], where that
+//     is too much.
 //   - Between processes the order is that of their clocks.
 //   - What Close reports as in doubt may have been stored.
 //   - An event refused after Close is counted and answered with [ErrClosed], but

@@ -51,6 +51,16 @@ func (o Outcome) String() string {
 	}
 }
 
+// ParseOutcome reads what [Outcome.String] returns; false for anything else.
+func ParseOutcome(text string) (o Outcome, ok bool) {
+	for o = Unknown; o <= Denied; o++ {
+		if o.String() == text {
+			return o, true
+		}
+	}
+	return Unknown, false
+}
+
 // Recorder takes events one by one. [*Log] queues them, [Direct] writes them
 // at once, [Discard] drops them. Safe for concurrent use.
 type Recorder interface {
@@ -72,14 +82,4 @@ type Sink interface {
 	// a [*BatchError] that everything but its Failed events is stored; any
 	// other error that the whole batch may be tried again.
 	Write(ctx context.Context, batch []Event) error
-}
-
-// ParseOutcome reads what [Outcome.String] returns; false for anything else.
-func ParseOutcome(text string) (o Outcome, ok bool) {
-	for o = Unknown; o <= Denied; o++ {
-		if o.String() == text {
-			return o, true
-		}
-	}
-	return Unknown, false
 }

@@ -10,11 +10,10 @@ import (
 
 // AppendJSON appends the event to b as one line of JSON without its end: an
 // object with id, time, type and outcome, and of the other fields those that
-// are not empty:
-// reason, actor_type, actor_id, actor_name, resource_type, resource_id,
-// resource_name, tenant, session_id, correlation_id, trace_id and details.
-// The text of the details is kept, but for line breaks between its values, which become
-// spaces.
+// are not empty: reason, actor_type, actor_id, actor_name, resource_type,
+// resource_id, resource_name, tenant, session_id, correlation_id, trace_id and
+// details. The text of the details is kept, but for line breaks between its
+// values, which become spaces.
 func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, e.ID.String()...)

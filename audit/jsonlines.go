@@ -58,7 +58,9 @@ func RotateAt(bytes int64) JSONLinesOption { return func(j *JSONLines) { j.limit
 func NewJSONLines(path string, opts ...JSONLinesOption) *JSONLines {
 	j := &JSONLines{path: path, now: time.Now, open: openFile, rename: os.Rename}
 	for _, o := range opts {
-		o(j)
+		if o != nil {
+			o(j)
+		}
 	}
 	return j
 }

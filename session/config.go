@@ -39,7 +39,7 @@ type Config[T any] struct {
 	// Negative = none.
 	CleanupJitter float64
 	// CleanupBatch is how many sessions one call of the store takes at most;
-	// default 200. With OnExpire it is at most 32.
+	// default 200, largest 10 000. With OnExpire no more than 32 are taken.
 	CleanupBatch int
 	// OnExpire is told of each session that a timeout ended, with its data:
 	// see [Expired] for what is promised. Up to 8 calls run at once. It has

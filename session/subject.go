@@ -78,8 +78,9 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 }
 
 // Bind makes s a session of subject, as at login: with a new id, like Rotate,
-// so that whoever planted or saw the old one gains nothing. Config.MaxPerSubject
-// applies: [ErrFull].
+// so that whoever planted or saw the old one gains nothing. Errors as for
+// Rotate, [ErrFull] by Config.MaxPerSubject, and [ErrInvalid] for an empty
+// subject.
 func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string) (err error) {
 	o := begin(ctx, OpBind)
 	defer func() { m.finish(o, err) }()

@@ -93,7 +93,7 @@ func event(values []any) (e audit.Event, why string) {
 		return e, fmt.Sprintf("occurred_at is a %T", v)
 	}
 	var ok bool
-	if e.Outcome, ok = outcomes[texts[4]]; !ok {
+	if e.Outcome, ok = audit.ParseOutcome(texts[4]); !ok {
 		return e, "unknown outcome"
 	}
 	if e.Details, err = audit.ParseDetails(texts[16]); err != nil {
@@ -104,9 +104,4 @@ func event(values []any) (e audit.Event, why string) {
 	e.Resource = audit.Entity{Type: texts[9], ID: texts[10], Name: texts[11]}
 	e.Tenant, e.Session, e.Correlation, e.TraceID = texts[12], texts[13], texts[14], texts[15]
 	return e, ""
-}
-
-var outcomes = map[string]audit.Outcome{
-	audit.Unknown.String(): audit.Unknown, audit.Success.String(): audit.Success,
-	audit.Failure.String(): audit.Failure, audit.Denied.String(): audit.Denied,
 }

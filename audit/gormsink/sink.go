@@ -44,7 +44,9 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,39}$`)
 func New(db *gorm.DB, opts ...Option) *Sink {
 	s := &Sink{table: "lock_audit"}
 	for _, o := range opts {
-		o(s)
+		if o != nil {
+			o(s)
+		}
 	}
 	switch {
 	case db == nil || db.Config == nil || db.Dialector == nil:
