@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -27,6 +28,7 @@ type JSONLines struct {
 	now    func() time.Time
 	open   func(path string) (file, error)
 	rename func(from, to string) error
+	enter  func(dir string)
 
 	mu     sync.Mutex
 	file   file // nil before the first write, and after trouble
@@ -56,7 +58,7 @@ func RotateAt(bytes int64) JSONLinesOption { return func(j *JSONLines) { j.limit
 // 0600 by the first write. It does no I/O: a path that cannot be written is an
 // error of every write, [ErrUnavailable], until it can.
 func NewJSONLines(path string, opts ...JSONLinesOption) *JSONLines {
-	j := &JSONLines{path: path, now: time.Now, open: openFile, rename: os.Rename}
+	j := &JSONLines{path: path, now: time.Now, open: openFile, rename: os.Rename, enter: enterDir}
 	for _, o := range opts {
 		if o != nil {
 			o(j)
@@ -71,7 +73,18 @@ func openFile(path string) (file, error) {
 	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// Write appends the batch. It takes one write and one fsync.
+// enterDir makes the name of a new file outlast a power cut. Systems that
+// cannot do it for folders, such as Windows, do so with the file itself, or
+// leave nothing to be done: an error changes nothing.
+func enterDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
+}
+
+// Write appends the batch. It takes one write and one fsync, the first of a
+// file one more for its folder.
 func (j *JSONLines) Write(ctx context.Context, batch []Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -113,6 +126,9 @@ func (j *JSONLines) append(lines []byte) error {
 	}
 	if err == nil {
 		j.torn = false
+		if size == 0 {
+			j.enter(filepath.Dir(j.path))
+		}
 		return nil
 	}
 	// Nobody knows what of it the system kept, so none of it is to stay. After

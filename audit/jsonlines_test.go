@@ -119,6 +119,28 @@ func TestFilesRotateAtTheLimitAndNothingIsLost(t *testing.T) {
 	}
 }
 
+func TestTheNameOfANewFileIsMadeDurableOnce(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "trail.jsonl")
+	j := NewJSONLines(path, RotateAt(1000))
+	defer j.Close()
+	entered := 0
+	j.enter = func(where string) {
+		if entered++; where != dir {
+			t.Errorf("entered %s, want %s", where, dir)
+		}
+		enterDir(where)
+	}
+	for batch := range slices.Chunk(reasons(t, 60), 3) {
+		mustWrite(t, j, batch)
+	}
+	rotated, err := filepath.Glob(path + ".*")
+	if err != nil || len(rotated) == 0 || entered != len(rotated)+1 {
+		t.Errorf("%d files, %d of them entered, %v", len(rotated)+1, entered, err)
+	}
+	enterDir(path + "/nothing") // harms nobody
+}
+
 func TestAFileThatWasMovedOrDeletedIsMadeAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trail.jsonl")
 	j := NewJSONLines(path)
