@@ -59,7 +59,9 @@ func NewTransport(base http.RoundTripper, pick Pick, opts ...Option) *Transport 
 	}
 	t := &Transport{base: base, pick: pick, status: DefaultStatus}
 	for _, o := range opts {
-		o(t)
+		if o != nil {
+			o(t)
+		}
 	}
 	return t
 }

@@ -83,7 +83,7 @@ func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
 		var order []int
 		for p, h := range heads {
 			if s.strange(p, h.expiry) || s.strange(p, h.claims) {
-				return nil, fmt.Errorf("partition %d has sessions of a process with another number of partitions than the %d here", p, s.partitions)
+				return nil, fmt.Errorf("partition %d has sessions that belong elsewhere: WithPartitions is %d here, and another number in another process", p, s.partitions)
 			}
 			if p == s.partitions {
 				break

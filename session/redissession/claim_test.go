@@ -135,7 +135,7 @@ func TestProcessesThatDisagreeAboutPartitionsAreTold(t *testing.T) {
 						time.Sleep(time.Minute)
 					}
 					got, err := cleaner.Claim(t.Context(), claim)
-					if told := err != nil && strings.Contains(err.Error(), "another number of partitions"); told != (c.writer != c.cleaner) || len(got.Due) > 0 && told {
+					if told := err != nil && strings.Contains(err.Error(), "WithPartitions is "); told != (c.writer != c.cleaner) || len(got.Due) > 0 && told {
 						t.Fatalf("claimed %d, %v", len(got.Due), err)
 					}
 				}
