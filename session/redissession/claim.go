@@ -79,15 +79,14 @@ func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
 		if _, err := pipe.Exec(ctx); err != nil {
 			return nil, err
 		}
-		oldest := make([]float64, s.partitions)
-		var order []int
 		for p, h := range heads {
 			if s.strange(p, h.expiry) || s.strange(p, h.claims) {
 				return nil, fmt.Errorf("partition %d has sessions that belong elsewhere: WithPartitions is %d here, and another number in another process", p, s.partitions)
 			}
-			if p == s.partitions {
-				break
-			}
+		}
+		oldest := make([]float64, s.partitions)
+		var order []int
+		for p, h := range heads[:s.partitions] {
 			oldest[p] = min(headScore(h.expiry), headScore(h.claims))
 			if h.claimed.Val() < h.behind.Val() { // an eviction, which claim.lua mends
 				oldest[p] = 0
