@@ -19,9 +19,10 @@ const (
 
 // Create makes a session with a fresh id, whose [ID.Token] is for the client.
 // One round trip. Errors: [ErrTooLarge], [ErrFull], [ErrInvalid], also for data
-// that Config.Codec cannot decode once it has encoded it, [ErrUnavailable].
-// After [ErrUnavailable] there may be a session, which nobody has the token of
-// and which ends by IdleTimeout.
+// that Config.Codec cannot decode once it has encoded it, [ErrUnavailable], and
+// [ErrNotFound] when a reply was lost and the session ended before it was asked
+// for again. After [ErrUnavailable] there may be a session that nobody has the
+// token of; it ends when idle.
 func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (s *Session[T], err error) {
 	o := begin(ctx, OpCreate)
 	defer func() { m.finish(o, err) }()
