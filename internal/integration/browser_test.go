@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,8 +55,9 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu    sync.Mutex
-	heard []string
+	mu       sync.Mutex
+	heard    []string
+	forgiven string
 }
 
 const desktop, phone = 1360, 390
@@ -104,16 +106,17 @@ func (p *tab) hear(event any) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if complaint != "" {
+	if complaint != "" && (p.forgiven == "" || !strings.Contains(complaint, p.forgiven)) {
 		p.heard = append(p.heard, complaint)
 	}
 }
 
-// forgive drops what the console has said until now: the test provoked it.
-func (p *tab) forgive() {
+// forgive passes over complaints with this text from now on: the test provokes
+// them, and the browser may tell them late.
+func (p *tab) forgive(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard = nil
+	p.forgiven = text
 }
 
 // patience bounds one step in the browser.
