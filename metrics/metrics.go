@@ -5,6 +5,7 @@ package metrics
 import (
 	"cmp"
 	"database/sql"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -58,6 +59,9 @@ var (
 // of them on registries of their own share nothing.
 func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	c, err := newConfig(opts)
+	if r, ok := reg.(*prometheus.Registry); ok && r == nil {
+		err = errors.Join(err, errors.New("metrics: the registry is a nil *prometheus.Registry, want one from prometheus.NewRegistry, or nil for none"))
+	}
 	if err != nil {
 		return nil, err
 	}

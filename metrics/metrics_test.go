@@ -62,6 +62,14 @@ func TestNoRegistryMeansNotRegistered(t *testing.T) {
 	}
 }
 
+func TestARegistryThatWasNeverMadeIsAnError(t *testing.T) {
+	var reg *prometheus.Registry
+	m, err := New(reg)
+	if m != nil || err == nil || !strings.Contains(err.Error(), "nil *prometheus.Registry") {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
 func TestTwoOnTwoRegistriesStayApart(t *testing.T) {
 	one, regOne := newMetrics(t)
 	_, regTwo := newMetrics(t)
