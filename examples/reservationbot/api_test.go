@@ -196,6 +196,7 @@ func TestErrorsOfTheAPIAreProblems(t *testing.T) {
 		"unknown field":   {"POST", "/api/chat", `{"guest":"a","txt":"b"}`, nil, 400},
 		"no name":         {"POST", "/api/chat", `{"text":"b"}`, nil, 422},
 		"too large":       {"POST", "/api/chat", `{"text":"` + strings.Repeat("b", 1<<14) + `"}`, nil, 413},
+		"large, no JSON":  {"POST", "/api/chat", strings.Repeat("b", 1<<14+1), []string{"Content-Type", "text/plain"}, 413},
 		"a form":          {"POST", "/api/chat", `guest=a`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
 		"wrong method":    {"DELETE", "/api/chat", "", nil, 405},
 		"nowhere":         {"GET", "/api/nowhere", "", nil, 404},
@@ -212,6 +213,64 @@ func TestErrorsOfTheAPIAreProblems(t *testing.T) {
 	}
 	if s := state(t, client, server.URL).Switches; s.PMS != "healthy" || s.Redis != "up" {
 		t.Errorf("a refused request switched something: %+v", s)
+	}
+}
+
+func TestWhatIsWrongWithABodyIsSaidInPlainWords(t *testing.T) {
+	server, client := page(t)
+	for body, want := range map[string]string{
+		`{"guest":1,"text":"b"}`:       "guest has the wrong type: number",
+		`{"guest":"a","text":["b"]}`:   "text has the wrong type: array",
+		`[]`:                           "it has the wrong type: array",
+		`"ana"`:                        "it has the wrong type: string",
+		`{"guest":"a","txt":"b"}`:      `unknown field "txt"`,
+		`{"guest":"a"`:                 "unexpected EOF",
+		" ":                            "it is empty",
+		`{"guest":"a","text":"b"} "c"`: "The body has more than one JSON object.",
+	} {
+		code, answer := call(t, client, "POST", server.URL+"/api/chat", body)
+		if detail, _ := answer["detail"].(string); code != 400 || !strings.HasSuffix(detail, want) {
+			t.Errorf("%s: %d, %q; want %q", body, code, detail, want)
+		}
+	}
+}
+
+// A page from elsewhere whose name was made to point to loopback has the
+// browser send that name.
+func TestASiteOnLoopbackAnswersToItsOwnNamesOnly(t *testing.T) {
+	for _, c := range []struct {
+		local, host string
+		want        int
+	}{
+		{"127.0.0.1", "127.0.0.1:8080", 200},
+		{"127.0.0.1", "[::1]:8080", 200},
+		{"127.0.0.1", "LOCALHOST:8080", 200},
+		{"127.0.0.1", "localhost", 200},
+		{"127.0.0.1", "evil.example:8080", 421},
+		{"127.0.0.1", "localhost.evil.example", 421},
+		{"127.0.0.1", "127.0.0.1.evil.example", 421},
+		{"frontdesk", "frontdesk:8080", 200},
+		{"frontdesk", "evil.example", 421},
+		{"", "bot.hotel.example", 200},
+	} {
+		here := start(t).site()
+		here.Local = c.local
+		server, client := serverOf(t, here)
+		for _, at := range []struct{ method, path string }{{"GET", "/api/state"}, {"POST", "/api/reset"}} {
+			r, err := http.NewRequestWithContext(t.Context(), at.method, server.URL+at.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = c.host
+			answer, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if got := answer.StatusCode; got != c.want && (got != 204 || c.want != 200) {
+				t.Errorf("%s for %q on %q: %d, want %d", at.method, c.host, c.local, got, c.want)
+			}
+		}
 	}
 }
 

@@ -28,6 +28,9 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 		return errors.Join(err, listener.Close())
 	}
 	page := b.site()
+	if at, ok := listener.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
+		page.Local, _, _ = net.SplitHostPort(b.options.addr)
+	}
 	server := newServer(page.Handler())
 	var running sync.WaitGroup
 	running.Go(func() { page.Run(ctx) })

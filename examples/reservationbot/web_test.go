@@ -130,7 +130,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		"not UTF-8":  {url.Values{"guest": {"ana\xff"}, "text": {"hello"}}, nil, 400},
 		"NUL":        {url.Values{"guest": {"ana\x00"}, "text": {"hello"}}, nil, 400},
 		"long name":  {url.Values{"guest": {strings.Repeat("a", 65)}, "text": {"hello"}}, nil, 400},
-		"huge":       {url.Values{"guest": {"ana"}, "text": {strings.Repeat("a", 1<<14)}}, nil, 400},
+		"huge":       {url.Values{"guest": {"ana"}, "text": {strings.Repeat("a", 1<<14)}}, nil, 413},
 		"cross-site": {good, []string{"Sec-Fetch-Site", "cross-site"}, 403},
 		"fine":       {good, []string{"Sec-Fetch-Site", "same-origin"}, 303},
 	} {
@@ -167,6 +167,16 @@ func TestServePrintsOneURLAndEndsWithItsContext(t *testing.T) {
 	defer client.CloseIdleConnections()
 	if code, body := get(t, client, page); code != http.StatusOK || !strings.Contains(body, "<h1>A hotel desk") {
 		t.Errorf("%s: %d, %s", page, code, body)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "evil.example"
+	if answer, err := client.Do(r); err != nil || answer.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("on loopback, for another host: %v, %v", answer, err)
+	} else {
+		answer.Body.Close()
 	}
 	stop()
 	if err := <-ended; err != nil {

@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,10 +65,8 @@ type Board struct {
 
 // Read returns the positions. It does no I/O.
 func (b *Board) Read() Switches {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	s := Switches{
-		PMS:     b.pms,
+		PMS:     b.mode(),
 		Audit:   position(b.Audit.down.Load()),
 		Redis:   position(b.Redis.down.Load()),
 		Cleanup: Stopped,
@@ -75,10 +74,13 @@ func (b *Board) Read() Switches {
 	if b.Chats.Stats().Running {
 		s.Cleanup = Running
 	}
-	if s.PMS == "" {
-		s.PMS = hotel.Healthy
-	}
 	return s
+}
+
+func (b *Board) mode() hotel.Mode {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return cmp.Or(b.pms, hotel.Healthy)
 }
 
 // Set moves the switches that are given. An unknown position is ErrInvalid;
@@ -88,8 +90,6 @@ func (b *Board) Set(ctx context.Context, s Switches) error {
 	if s.PMS != "" && !s.PMS.Valid() || !s.Audit.among(Up, Down) || !s.Redis.among(Up, Down) || !s.Cleanup.among(Running, Stopped) {
 		return fmt.Errorf("%w: the PMS is healthy, slow, failing or hanging, Redis and the audit are up or down, the cleanup is running or stopped", ErrInvalid)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if s.Audit != "" {
 		b.Audit.down.Store(s.Audit == Down)
 	}
@@ -117,6 +117,8 @@ func (b *Board) setPMS(ctx context.Context, m hotel.Mode) error {
 	if err := b.PMS.SetMode(ctx, m); err != nil {
 		return err
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.pms = m
 	return nil
 }

@@ -3,6 +3,8 @@
 package site
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,27 +54,41 @@ const patience = 5 * time.Second
 // read decodes a body of one JSON object without unknown fields, or answers
 // what is wrong with it.
 func read(w http.ResponseWriter, r *http.Request, into any) bool {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" && kind != "" {
-		fail(w, http.StatusUnsupportedMediaType, "The body must be application/json.")
-		return false
-	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	if err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("there is more than one JSON object")
-		}
-	}
+	body, err := io.ReadAll(r.Body)
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		fail(w, http.StatusRequestEntityTooLarge, "The body is larger than 16 KiB.")
 		return false
 	}
 	if err != nil {
-		fail(w, http.StatusBadRequest, "The body cannot be read: "+err.Error())
+		fail(w, http.StatusBadRequest, "The body did not arrive.")
+		return false
+	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" && kind != "" {
+		fail(w, http.StatusUnsupportedMediaType, "The body must be application/json.")
+		return false
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		fail(w, http.StatusBadRequest, "The body cannot be read: "+reason(err))
+		return false
+	}
+	if _, more := d.Token(); more != io.EOF {
+		fail(w, http.StatusBadRequest, "The body has more than one JSON object.")
 		return false
 	}
 	return true
+}
+
+// reason says why a body cannot be decoded, without the names of Go's types.
+func reason(err error) string {
+	if err == io.EOF {
+		return "it is empty"
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return cmp.Or(wrong.Field, "it") + " has the wrong type: " + wrong.Value
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
 func (s *Site) getState(w http.ResponseWriter, r *http.Request) {
@@ -230,7 +246,9 @@ func (s *Site) cleanUp(ctx context.Context) (swept, error) {
 }
 
 func (s *Site) postStorm(w http.ResponseWriter, r *http.Request) {
-	wanted := struct{ Guests int }{1000}
+	wanted := struct {
+		Guests int `json:"guests"`
+	}{1000}
 	if !read(w, r, &wanted) {
 		return
 	}

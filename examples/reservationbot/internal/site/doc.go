@@ -16,5 +16,6 @@
 //	GET  /metrics /healthz /readyz           for Prometheus and the orchestrator
 //
 // Errors of the API are problem details (RFC 9457). Writes from other sites
-// are refused, and so are bodies of more than 16 KiB.
+// are refused, and so are bodies of more than 16 KiB. On loopback the site
+// answers to localhost, to addresses, and to the name that it was started with.
 package site

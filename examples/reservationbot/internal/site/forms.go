@@ -4,6 +4,7 @@ package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -31,8 +32,13 @@ func (s *Site) forms(mux *http.ServeMux) {
 		"reset": func(r *http.Request) (int, error) { return http.StatusBadGateway, s.reset(r.Context()) },
 	} {
 		mux.HandleFunc("POST /"+path, func(w http.ResponseWriter, r *http.Request) {
-			if err := r.ParseForm(); err != nil {
-				http.Error(w, "the form cannot be read, or is too large", http.StatusBadRequest)
+			err := r.ParseForm()
+			if _, large := errors.AsType[*http.MaxBytesError](err); large {
+				http.Error(w, "the form is larger than 16 KiB", http.StatusRequestEntityTooLarge)
+				return
+			}
+			if err != nil {
+				http.Error(w, "the form cannot be read", http.StatusBadRequest)
 				return
 			}
 			if status, err := act(r); err != nil {

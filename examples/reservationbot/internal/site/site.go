@@ -7,6 +7,9 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +38,10 @@ type Parts struct {
 	Storm func(ctx context.Context, guests int, locks bool) (Tally, error)
 	// Tick is how often open pages look for changes; default 250 ms.
 	Tick time.Duration
+	// Local is the name of a site on loopback. Requests for a host of another
+	// name are then refused, because a page from elsewhere can have its name
+	// point to 127.0.0.1 and be taken for this one. "" allows all.
+	Local string
 }
 
 // Site serves the page. Make it with [New], keep [Site.Run] running while it
@@ -112,8 +119,23 @@ func (s *Site) Handler() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if !s.isOwn(r.Host) {
+			fail(w, http.StatusMisdirectedRequest, "The page on loopback answers to localhost and to addresses, not to other names.")
+			return
+		}
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+// isOwn tells whether a request for this host means this site. An address, other
+// than a name, means whom it reaches.
+func (s *Site) isOwn(host string) bool {
+	if s.Local == "" {
+		return true
+	}
+	name := (&url.URL{Host: host}).Hostname()
+	_, err := netip.ParseAddr(name)
+	return err == nil || strings.EqualFold(name, "localhost") || strings.EqualFold(name, s.Local)
 }
 
 // healthz says that the process answers.

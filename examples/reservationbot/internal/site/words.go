@@ -156,7 +156,7 @@ var words = map[string][2]string{
 	"chart.most":      {"most: %s", "máx.: %s"},
 
 	"alerts":            {"Alerts that come along", "Alertas incluidas"},
-	"alerts.note":       {"Each leads to its runbook: what it means and what to do.", "Cada una lleva a su guía (en inglés): qué significa y qué hacer."},
+	"alerts.note":       {"Prometheus watches for them, this page does not. Each leads to its runbook: what it means and what to do.", "De ellas avisa Prometheus, no esta página. Cada una lleva a su guía (en inglés): qué significa y qué hacer."},
 	"severity.critical": {"critical", "críticas"},
 	"severity.warning":  {"warning", "avisos"},
 
