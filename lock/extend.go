@@ -15,7 +15,8 @@ import (
 
 // Extend moves the deadline to ttl from now; 0 is the lease's own TTL. It
 // never moves it back, and counts as an extension even when it moves nothing.
-// One round trip.
+// One round trip; when the client sends it again after a lost reply it counts
+// once, or twice if another extension was counted in between.
 //
 // [ErrMaxReached]: MaxExtensions is used up, or MaxHold leaves nothing to
 // gain; the lease goes on until its deadline. [ErrNotHeld]: it had ended, or
