@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -31,18 +31,18 @@ var cores = map[string][]string{
 // heavy lists the modules that a package may import; those not named here,
 // the cores among them, have the standard library only.
 var heavy = map[string][]string{
-	"lock/redislock":       {"github.com/redis/go-redis/v9"},
-	"session/redissession": {"github.com/redis/go-redis/v9"},
-	"audit/gormsink":       {"gorm.io/gorm"},
-	"metrics":              {"github.com/prometheus/client_golang"},
-	"metrics/metricstest":  {"github.com/prometheus/client_golang"},
-	"internal/rediscall":   {"github.com/redis/go-redis/v9"},
-	"internal/redistest":   {"github.com/redis/go-redis/v9", "github.com/alicebob/miniredis/v2"},
+	"lock/redislock":          {"github.com/redis/go-redis/v9"},
+	"session/redissession":    {"github.com/redis/go-redis/v9"},
+	"audit/gormsink":          {"gorm.io/gorm"},
+	"metrics":                 {"github.com/prometheus/client_golang"},
+	"metrics/metricstest":     {"github.com/prometheus/client_golang"},
+	"internal/rediscall":      {"github.com/redis/go-redis/v9"},
+	"internal/test/redistest": {"github.com/redis/go-redis/v9", "github.com/alicebob/miniredis/v2"},
 }
 
 // testers are the packages that are made for tests and so may import testing.
 var testers = []string{"lock/locktest", "session/sessiontest", "audit/audittest", "metrics/metricstest",
-	"internal/faultproxy", "internal/leakcheck", "internal/postgrestest", "internal/redistest", "internal/testproc"}
+	"internal/test/faultproxy", "internal/test/leakcheck", "internal/test/postgrestest", "internal/test/redistest", "internal/test/testproc"}
 
 // pkg is what go list tells of a package.
 type pkg struct {
@@ -174,6 +174,22 @@ func TestOnlyPackagesForTestsImportTesting(t *testing.T) {
 	for _, p := range g.own() {
 		if g.reach(p.Imports)["testing"] && !slices.Contains(testers, p.name()) {
 			t.Errorf("%s takes testing along", p.name())
+		}
+	}
+}
+
+// The test kit is for tests: neither users' programs nor the exported suites
+// of tests take it along.
+func TestProductCodeDoesNotImportTheTestKit(t *testing.T) {
+	g := packages(t)
+	for _, p := range g.own() {
+		if strings.HasPrefix(p.name(), "internal/test/") {
+			continue
+		}
+		for path := range g.reach(p.Imports) {
+			if strings.HasPrefix(path, module+"/internal/test/") {
+				t.Errorf("%s takes %s along", p.name(), path)
+			}
 		}
 	}
 }

@@ -22,15 +22,15 @@ const maxLines = 400
 // sleepers are the folders that may wait in real time without saying why at
 // the place.
 var sleepers = map[string]string{
-	"internal/leakcheck":  "polls for goroutines that are about to end",
-	"internal/testproc":   "polls for a child process to answer",
-	"lock/locktest":       "the suite also runs on servers, whose time is real",
-	"session/sessiontest": "the suite also runs on servers, whose time is real",
+	"internal/test/leakcheck": "polls for goroutines that are about to end",
+	"internal/test/testproc":  "polls for a child process to answer",
+	"lock/locktest":           "the suite also runs on servers, whose time is real",
+	"session/sessiontest":     "the suite also runs on servers, whose time is real",
 }
 
 // skippers are the folders that may skip a test.
 var skippers = map[string]string{
-	"internal/testproc": "for want of a server, which HOLDFAST_REQUIRE turns into a failure",
+	"internal/test/testproc": "for want of a server, which HOLDFAST_REQUIRE turns into a failure",
 }
 
 // files reads the files of the tree, by path below the root, that end in one

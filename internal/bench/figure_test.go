@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/holdfast-go/holdfast/internal/testproc"
+	"github.com/holdfast-go/holdfast/internal/test/testproc"
 )
 
 // figures is a result of a suite that has nothing else.

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit/gormsink"
-	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 )
 
 // hotelState is what the test reads of a bot's state.

@@ -18,7 +18,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
-	"github.com/holdfast-go/holdfast/internal/faultproxy"
+	"github.com/holdfast-go/holdfast/internal/test/faultproxy"
 )
 
 // ground is what a fault happens on: the log writes through a proxy.

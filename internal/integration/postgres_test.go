@@ -11,7 +11,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"github.com/holdfast-go/holdfast/internal/postgrestest"
+	"github.com/holdfast-go/holdfast/internal/test/postgrestest"
 )
 
 // postgresServer is a PostgreSQL that GORM connects to.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/redissession"
 	"github.com/holdfast-go/holdfast/session/sessiontest"

@@ -7,9 +7,28 @@ package observe
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
+
+// Present returns those of list that are not nil, as [configerr.IsNil] has it.
+func Present[O any](list []O) []O {
+	return slices.DeleteFunc(slices.Clone(list), func(o O) bool { return configerr.IsNil(o) })
+}
+
+// Each calls f with each of list, in order. It defers the rest before it calls
+// f with the first, so the rest follow even while a panic or runtime.Goexit of
+// the first unwinds the stack.
+func Each[O any](list []O, f func(O)) {
+	if len(list) == 0 {
+		return
+	}
+	defer Each(list[1:], f)
+	f(list[0])
+}
 
 // Contain calls f and swallows a panic, counting it in panics.
 func Contain(panics *atomic.Uint64, f func()) {
@@ -22,7 +41,7 @@ func Contain(panics *atomic.Uint64, f func()) {
 }
 
 // Outbox delivers events in the order they were put. [Outbox.Put] only
-// appends, so it may be called while the state that the event tells of is
+// appends, so it may be called while the state that the event reports is
 // still locked: that fixes the order. [Outbox.Drain] delivers and must be
 // called without any lock held.
 //

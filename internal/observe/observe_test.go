@@ -4,14 +4,16 @@ package observe_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/holdfast-go/holdfast/internal/leakcheck"
 	"github.com/holdfast-go/holdfast/internal/observe"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -119,5 +121,36 @@ func TestTheContextOfAnEventReachesTheObserver(t *testing.T) {
 	o.Drain()
 	if got != "trace" {
 		t.Errorf("the observer saw %v", got)
+	}
+}
+
+func TestNilObserversAreDropped(t *testing.T) {
+	var absent *strings.Builder
+	var one strings.Builder
+	if got := observe.Present([]fmt.Stringer{nil, &one, absent}); len(got) != 1 || got[0] != &one {
+		t.Errorf("present are %v", got)
+	}
+}
+
+func TestEachGoesOnAfterAPanicAndAGoexit(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
+		var got []int
+		var panics atomic.Uint64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			observe.Contain(&panics, func() {
+				observe.Each([]int{1, 2, 3}, func(i int) {
+					got = append(got, i)
+					if i == 1 {
+						end()
+					}
+				})
+			})
+		}()
+		<-done
+		if want := []int{1, 2, 3}; !slices.Equal(got, want) {
+			t.Errorf("%s in the first: called with %v, want %v", name, got, want)
+		}
 	}
 }

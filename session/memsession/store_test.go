@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/memsession"
 	"github.com/holdfast-go/holdfast/session/sessiontest"

@@ -5,7 +5,7 @@ package redissession
 import (
 	"testing"
 
-	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/sessiontest"
 )

@@ -17,7 +17,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
-	"github.com/holdfast-go/holdfast/internal/postgrestest"
+	"github.com/holdfast-go/holdfast/internal/test/postgrestest"
 )
 
 // database is a server with a connection for each way of using it, and two

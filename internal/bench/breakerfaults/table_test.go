@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/bench"
-	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 )
 
 var write = flag.Bool("write", false, "write the table into the document")

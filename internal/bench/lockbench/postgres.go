@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/holdfast-go/holdfast/internal/postgrestest"
+	"github.com/holdfast-go/holdfast/internal/test/postgrestest"
 )
 
 // excluding books three nights in a table that refuses overlaps, and cancels

@@ -12,8 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/holdfast-go/holdfast/internal/faultproxy"
-	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/internal/test/faultproxy"
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 )
 
 // rounds is how often each library lives through a fault.

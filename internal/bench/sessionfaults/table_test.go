@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 
 	"github.com/holdfast-go/holdfast/internal/bench"
-	"github.com/holdfast-go/holdfast/internal/leakcheck"
-	"github.com/holdfast-go/holdfast/internal/redistest"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 )
 
 var (

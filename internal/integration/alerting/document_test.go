@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/holdfast-go/holdfast/internal/testproc"
+	"github.com/holdfast-go/holdfast/internal/test/testproc"
 )
 
 var (

@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 
-	"github.com/holdfast-go/holdfast/internal/leakcheck"
-	"github.com/holdfast-go/holdfast/internal/testproc"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/test/testproc"
 	"github.com/holdfast-go/holdfast/metrics/monitoring"
 )
 

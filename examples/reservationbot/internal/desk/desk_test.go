@@ -18,7 +18,7 @@ import (
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
-	"github.com/holdfast-go/holdfast/internal/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/lock/memlock"
 	"github.com/holdfast-go/holdfast/session"

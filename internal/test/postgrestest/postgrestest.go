@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/holdfast-go/holdfast/internal/testproc"
+	"github.com/holdfast-go/holdfast/internal/test/testproc"
 )
 
 // Server is a PostgreSQL of the test's own, with its data in a temporary
