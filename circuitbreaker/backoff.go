@@ -7,17 +7,19 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// Backoff says how long a breaker stays open: Base the first time, Factor
-// times longer at each attempt after that, at most Max, give or take Jitter.
+// Backoff configures how long a breaker stays open: Base the first time, Factor
+// times longer at each attempt after that, at most Max, plus or minus Jitter.
 // The zero Backoff is 5 s doubling to 60 s, ±20 %.
 //
 // Attempts are counted while the breaker opens again and again: they are
 // forgotten once it has stayed closed at least as long as its next open time
 // would have been (before jitter), or by [Breaker.Reset].
 //
-// An error may ask for more: when the one that opens the breaker, or one that
+// An error can lengthen it: when the error that opens the breaker, or one that
 // it wraps, has a method RetryAfter() time.Duration, the breaker stays open at
 // least that long, up to Max.
 type Backoff struct {
@@ -27,40 +29,24 @@ type Backoff struct {
 	Jitter float64       // share of the time, below 1; default 0.2; negative: none
 }
 
-// forever stands for no limit. It leaves room for jitter and for the time that
-// the process has been running.
+// forever stands for no limit. It leaves room for jitter and for the time since
+// the process began.
 const forever = time.Duration(1 << 60) // 36 years
 
-func (p *problems) checkBackoff(b *Backoff) {
-	if b.Base == 0 {
-		b.Base = 5 * time.Second
-	}
-	switch {
-	case b.Max == 0:
-		b.Max = max(60*time.Second, b.Base)
-	case b.Max < 0:
+func (b *Backoff) withDefaults(p *configerr.Problems) {
+	configerr.Default(&b.Base, 5*time.Second)
+	configerr.Default(&b.Max, max(60*time.Second, b.Base))
+	configerr.Default(&b.Factor, 2)
+	configerr.Default(&b.Jitter, 0.2)
+	b.Jitter = max(b.Jitter, 0)
+	if b.Max < 0 {
 		b.Max = forever
 	}
-	if b.Factor == 0 {
-		b.Factor = 2
-	}
-	if b.Jitter == 0 {
-		b.Jitter = 0.2
-	}
-	b.Jitter = max(b.Jitter, 0)
-	switch {
-	case b.Base < 0:
-		p.add("OpenFor.Base", b.Base, "more than 0")
-	case b.Max < b.Base:
-		p.add("OpenFor.Max", b.Max, fmt.Sprintf("at least Base (%v)", b.Base))
-	}
+	p.Want(b.Base > 0, "OpenFor.Base", b.Base, "more than 0")
+	p.Want(b.Max >= b.Base, "OpenFor.Max", b.Max, fmt.Sprintf("at least Base (%v)", b.Base))
 	b.Max = min(b.Max, forever)
-	if !(b.Factor >= 1) || math.IsInf(b.Factor, 1) {
-		p.add("OpenFor.Factor", b.Factor, "at least 1")
-	}
-	if !(b.Jitter < 1) {
-		p.add("OpenFor.Jitter", b.Jitter, "less than 1")
-	}
+	p.Want(b.Factor >= 1 && !math.IsInf(b.Factor, 1), "OpenFor.Factor", b.Factor, "at least 1")
+	p.Want(b.Jitter < 1, "OpenFor.Jitter", b.Jitter, "less than 1")
 }
 
 // delay returns the open time of the given attempt, counted from 1, before

@@ -11,10 +11,10 @@ import (
 	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Breaker guards calls to one dependency. Make it with [New]; all methods may
-// be called from any number of goroutines. It needs no Close: it keeps no
-// goroutine, and one that is dropped is collected, at the latest when the timer
-// of its open time or of a probe has fired.
+// Breaker guards calls to one dependency. Make it with [New]; all methods are
+// safe for concurrent use. It has no Close, because it keeps no goroutine: one
+// that is dropped is collected, at the latest when the timer of its open time or
+// of a probe has fired.
 type Breaker struct {
 	era    atomic.Pointer[era]
 	policy *policy
@@ -25,47 +25,44 @@ type Breaker struct {
 	failure, ignored, slow, stale, shadowRejected atomic.Uint64
 
 	mu   sync.Mutex // orders transitions, their events and clocks; see transition
-	mail *mail      // nil without observers
+	mail *mail      // nil without an observer
 }
 
-// mail brings events to the observers.
+// mail delivers events to the observer.
 type mail struct {
 	*observe.Outbox[Event]
 	panics  atomic.Uint64
-	retired bool // no event follows Retired; under Breaker.mu
+	retired bool // no event follows OpRetired; under Breaker.mu
 }
 
 // New returns a closed breaker, or every contradiction in cfg joined into one
-// error of [*ConfigError] values. Observers get a Created event before New
-// returns.
+// error of [*ConfigError] values. The observer gets an [OpCreated] event before
+// New returns.
 func New(cfg Config) (*Breaker, error) {
-	p, problems := newPolicy(cfg)
-	if err := problems.join(); err != nil {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
 		return nil, err
 	}
-	b := newBreaker(cfg.Name, p)
+	b := newBreaker(cfg.Name, newPolicy(cfg))
 	b.deliver()
 	return b, nil
 }
 
-// newBreaker leaves the Created event in the outbox.
+// newBreaker leaves the OpCreated event in the outbox.
 func newBreaker(name string, p *policy) *Breaker {
 	b := &Breaker{policy: p, name: name, born: time.Now()}
 	b.era.Store(&era{breaker: b, state: Closed, plain: p.plain(Closed), clocks: &firstClocks, window: p.newWindow()})
 	if p.observer != nil {
 		b.mail = new(mail)
-		b.mail.Outbox = observe.NewOutbox(b.tell)
-		b.post(noContext, Event{Kind: Created, Source: b, Time: b.born, Shadow: p.shadow})
+		b.mail.Outbox = observe.NewOutbox(b.notify)
+		b.post(noContext, Event{Op: OpCreated, Source: b, Time: b.born, Shadow: p.shadow})
 	}
 	return b
 }
 
-// tell hands an event to each observer. One that panics keeps nobody else from
-// being told.
-func (b *Breaker) tell(ctx context.Context, e Event) {
-	for _, o := range flatten(b.policy.observer) {
-		observe.Contain(&b.mail.panics, func() { o.ObserveBreaker(ctx, e) })
-	}
+// notify passes an event to the observer and contains its panic.
+func (b *Breaker) notify(ctx context.Context, e Event) {
+	observe.Contain(&b.mail.panics, func() { b.policy.observer.ObserveBreaker(ctx, e) })
 }
 
 // post puts an event into the outbox; b.mu is held, or b is not yet shared.
@@ -83,7 +80,7 @@ func (b *Breaker) deliver() {
 }
 
 // elapsed is the time since the breaker was made: one reading of the monotonic
-// clock, so steps of the wall clock do not matter.
+// clock, so steps of the wall clock have no effect.
 func (b *Breaker) elapsed() time.Duration { return time.Since(b.born) }
 
 // Name returns [Config.Name], or the name that the breaker has in its [Group].
@@ -92,40 +89,6 @@ func (b *Breaker) Name() string { return b.name }
 // State returns the current state. Reading it changes nothing, and it is right
 // without traffic: a timer makes an open breaker half-open. One atomic load.
 func (b *Breaker) State() State { return b.era.Load().state }
-
-// Stats returns a snapshot and changes nothing. It allocates nothing; its cost
-// grows with the buckets or calls of the window. It may wait for a transition
-// that is under way, never for a call or an observer. Under concurrent calls
-// the counts may be of slightly different instants.
-func (b *Breaker) Stats() Stats {
-	b.mu.Lock()
-	e, now := b.era.Load(), b.elapsed()
-	b.mu.Unlock()
-	return b.stats(e, now)
-}
-
-// stats is the snapshot as of now, with e as the current era.
-func (b *Breaker) stats(e *era, now time.Duration) Stats {
-	s := Stats{
-		State: e.state, Since: b.born.Add(e.since),
-		Total:    Counts{Success: b.success.sum(), Failure: b.failure.Load(), Ignored: b.ignored.Load(), Slow: b.slow.Load()},
-		Rejected: b.rejected.sum(), Stale: b.stale.Load(), ShadowRejected: b.shadowRejected.Load(),
-		times: e.times,
-	}
-	s.times[e.state] += now - e.since
-	if e.window != nil {
-		s.Window = e.window.counts(now)
-	}
-	if e.probes != nil {
-		s.Probing = e.probes.inFlight()
-	}
-	if b.mail != nil {
-		s.ObserverPanics = b.mail.panics.Load()
-	}
-	s.Window.Consecutive = int(e.streak.Load())
-	s.Total.Consecutive = s.Window.Consecutive
-	return s
-}
 
 // count adds the outcome to the totals, which no reset touches.
 func (b *Breaker) count(o Outcome, slow bool) {

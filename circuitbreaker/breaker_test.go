@@ -81,7 +81,7 @@ func bring(b *Breaker, s State) {
 	}
 }
 
-// events keeps what it is told.
+// events keeps the events that it gets.
 type events struct {
 	mu   sync.Mutex
 	list []Event
@@ -107,7 +107,7 @@ func (r *events) last() Event {
 
 func (r *events) transitions() (list []string) {
 	for _, e := range r.all() {
-		if e.Kind == Changed {
+		if e.Op == OpChanged {
 			list = append(list, e.From.String()+">"+e.To.String()+" "+e.Reason.String())
 		}
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // Ignore marks err as neutral: neither success nor failure, whatever
-// [Config.Classify] says. Use it for errors that are the caller's own, such as
-// a bad request. The mark is transparent to errors.Is and errors.As. Ignore(nil)
+// [Config.Classify] returns. Use it for errors that are the caller's fault, such
+// as a bad request. errors.Is and errors.As see through the mark. Ignore(nil)
 // is nil.
 func Ignore(err error) error {
 	if err == nil {
@@ -22,14 +22,14 @@ type ignoredError struct{ error }
 
 func (e *ignoredError) Unwrap() error { return e.error }
 
-// DefaultClassify is the Classify of a [Config] that has none, for own ones to
-// fall back on:
+// DefaultClassify is the Classify of a [Config] that has none. Your own can call
+// it for the errors that it does not know:
 //
 //   - nil is a Success;
-//   - what [Ignore] marked, and the cancellation of ctx itself, are Ignored:
-//     the caller gave up, which says nothing about the dependency;
-//   - everything else is a Failure, also a deadline: a dependency that hangs is
-//     seen only through deadlines.
+//   - an error marked by [Ignore], and the cancellation of ctx itself, are
+//     Ignored: the caller gave up, which says nothing about the dependency;
+//   - everything else is a Failure, including a deadline: only deadlines show
+//     that a dependency hangs.
 func DefaultClassify(ctx context.Context, err error) Outcome {
 	switch {
 	case err == nil:
@@ -46,10 +46,10 @@ func isIgnored(err error) bool {
 	return ok
 }
 
-// isOwnCancel tells the caller's cancellation from one that happened inside
-// the dependency: only the former is ctx's own. A context that was cancelled
-// because a deadline had passed, as that of a lease is when its parent's has,
-// ended by that deadline.
+// isOwnCancel reports whether err is the cancellation of ctx, and not one that
+// happened inside the dependency. A context that was cancelled because a
+// deadline had passed (that of a lease, when its parent's has) counts as a
+// deadline.
 func isOwnCancel(ctx context.Context, err error) bool {
 	if ctx == nil || !errors.Is(ctx.Err(), context.Canceled) {
 		return false
@@ -61,7 +61,7 @@ func isOwnCancel(ctx context.Context, err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, cause)
 }
 
-// ownClassify asks Config.Classify about what is not marked as ignored.
+// ownClassify calls Config.Classify, except for errors marked by Ignore.
 func (p *policy) ownClassify(ctx context.Context, err error) Outcome {
 	if err != nil && isIgnored(err) {
 		return Ignored

@@ -4,21 +4,22 @@ package circuitbreaker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// Config says when a breaker opens, for how long, and how it closes again.
-// Only Name is required; a zero field has the documented default.
+// Config configures a breaker: when it opens, for how long, and how it closes
+// again. Only Name is required; a zero field has the documented default.
 //
 // The rules (ConsecutiveFailures, FailureRate, SlowRate, TripWhen) work
-// together: they are asked in this order and the first one that is met opens
+// together: they are checked in this order, and the first one that is met opens
 // the breaker and is named in [Event.Reason]. With none of them set, a breaker
-// has ConsecutiveFailures 5 and FailureRate 0.5. Rules are asked only after a
+// has ConsecutiveFailures 5 and FailureRate 0.5. Rules are checked only after a
 // failure or a slow call: a success never opens a breaker, even when it is the
 // call that reaches MinCalls.
 type Config struct {
@@ -31,22 +32,22 @@ type Config struct {
 	TripWhen            func(Counts) bool // own rule: given the window's counts, true opens. Called on the goroutine of the call, without a lock
 
 	Window   Window // what the rates and TripWhen look at
-	MinCalls int    // rates say nothing below this; default 20, or Window.Calls if that is less; negative: 1
+	MinCalls int    // the rates are not checked below this; default 20, or Window.Calls if that is less; negative: 1
 
 	OpenFor Backoff
 	Probes  Probes
 
-	// Classify says what a call's error (or its absence) tells about the
-	// dependency; nil is [DefaultClassify]. Errors marked by [Ignore] never
-	// reach it. An unknown Outcome is a Failure.
+	// Classify returns the outcome of a call from its error, which may be nil;
+	// nil is [DefaultClassify]. It does not get errors marked by [Ignore]. An
+	// unknown Outcome is a Failure.
 	Classify func(context.Context, error) Outcome
 
 	Shadow   bool     // decide and report as always, but reject nothing
-	Observer Observer // see [Observers] for several
+	Observer Observer // nil for none; see [Observers] for several
 }
 
-// Window is the stretch of the past that rates look at: of time, or of calls.
-// The zero Window is 10 s in 10 buckets.
+// Window is what the rates are computed over: the calls of a time, or a number
+// of calls. The zero Window is 10 s in 10 buckets.
 type Window struct {
 	// Duration is the length of a window of time, default 10 s. It is counted
 	// in Buckets, default 10, each at least 1 ms long, and slides by one bucket:
@@ -55,11 +56,11 @@ type Window struct {
 	Buckets  int
 
 	// Calls, when set, makes it a window of the last so many calls instead.
-	// It takes 8 bytes a call, and a failure looks at all of them.
+	// It takes 8 bytes a call, and a failure reads all of them.
 	Calls int
 }
 
-// Probes says how a half-open breaker finds out whether the dependency is well.
+// Probes configures the probes of a half-open breaker.
 type Probes struct {
 	Concurrent int // calls let through at a time, at most 1024; default 1
 	Successes  int // so many successful probes close the breaker; default 2. One failed probe opens it
@@ -73,16 +74,14 @@ const (
 	defaultInARow      = 5
 	defaultFailureRate = 0.5
 	defaultMinCalls    = 20
-	defaultWindow      = 10 * time.Second
-	defaultBuckets     = 10
 	minBucket          = time.Millisecond
 	maxBuckets         = 4096
 	maxCalls           = 1 << 16
 	maxConcurrent      = 1024
 )
 
-// policy is what breakers need of a valid Config. It is immutable, and those of
-// a [Group] share one; a breaker on its own has one to itself, so it is packed.
+// policy is the part of a valid Config that breakers use. It is immutable. The
+// breakers of a [Group] share one; any other breaker has its own, so it is packed.
 type policy struct {
 	classify func(context.Context, error) Outcome
 	slowCall time.Duration
@@ -100,140 +99,77 @@ type policy struct {
 	timed    bool // settling a call needs the clock
 }
 
-// complete fills in the defaults and finds the contradictions.
-func complete(cfg Config) (Config, problems) {
+// withDefaults returns cfg with its defaults, or every contradiction in it.
+func (cfg Config) withDefaults() (Config, error) {
 	if cfg.ConsecutiveFailures == 0 && cfg.FailureRate == 0 && cfg.SlowRate == 0 && cfg.TripWhen == nil {
 		cfg.ConsecutiveFailures, cfg.FailureRate = defaultInARow, defaultFailureRate
 	}
-	var problems problems
-	problems.checkName(cfg.Name)
-	problems.checkRules(&cfg)
-	problems.checkWindow(&cfg.Window)
-	problems.checkMinCalls(&cfg)
-	problems.checkProbes(&cfg.Probes)
-	problems.checkBackoff(&cfg.OpenFor)
-	return cfg, problems
+	cfg.ConsecutiveFailures = max(cfg.ConsecutiveFailures, 0)
+	cfg.SlowCall = max(cfg.SlowCall, 0)
+	p := configerr.Collect(problem)
+	p.Want(isName(cfg.Name), "Name", cfg.Name, "valid UTF-8 without NUL, not empty")
+	p.Want(cfg.FailureRate <= 1, "FailureRate", cfg.FailureRate, "a share, above 0 and at most 1")
+	p.Want(cfg.SlowRate <= 1, "SlowRate", cfg.SlowRate, "a share, above 0 and at most 1")
+	p.Want(cfg.SlowRate <= 0 || cfg.SlowCall > 0, "SlowCall", cfg.SlowCall, "more than 0, because SlowRate is set")
+	cfg.FailureRate, cfg.SlowRate = max(cfg.FailureRate, 0), max(cfg.SlowRate, 0)
+	cfg.Window.withDefaults(p)
+	most := math.MaxInt
+	if cfg.Window.Calls > 0 {
+		most = cfg.Window.Calls
+	}
+	configerr.Default(&cfg.MinCalls, min(defaultMinCalls, most))
+	cfg.MinCalls = max(cfg.MinCalls, 1)
+	p.Want(cfg.MinCalls <= most, "MinCalls", cfg.MinCalls, fmt.Sprintf("at most Window.Calls (%d), or it is never reached", most))
+	cfg.Probes.withDefaults(p)
+	cfg.OpenFor.withDefaults(p)
+	return cfg, p.Err()
 }
 
-// newPolicy returns nil and the problems if there are any.
-func newPolicy(cfg Config) (*policy, problems) {
-	cfg, problems := complete(cfg)
-	if len(problems) > 0 {
-		return nil, problems
+func isName(s string) bool {
+	return s != "" && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
+func (w *Window) withDefaults(p *configerr.Problems) {
+	p.Want(0 <= w.Calls && w.Calls <= maxCalls, "Window.Calls", w.Calls, "1 to 65536")
+	if w.Calls > 0 {
+		p.Want(w.Duration == 0 && w.Buckets == 0, "Window", *w, "either a time or a number of calls")
+		return
 	}
+	configerr.Default(&w.Duration, 10*time.Second)
+	configerr.Default(&w.Buckets, 10)
+	p.Want(0 < w.Buckets && w.Buckets <= maxBuckets, "Window.Buckets", w.Buckets, "1 to 4096")
+	least := minBucket * time.Duration(max(1, min(w.Buckets, maxBuckets)))
+	p.Want(w.Duration >= least, "Window.Duration", w.Duration, fmt.Sprintf("at least %v, 1ms for each bucket", least))
+}
+
+func (c *Probes) withDefaults(p *configerr.Problems) {
+	configerr.Default(&c.Concurrent, 1)
+	configerr.Default(&c.Successes, 2)
+	configerr.Default(&c.Timeout, 30*time.Second)
+	p.Want(0 < c.Concurrent && c.Concurrent <= maxConcurrent, "Probes.Concurrent", c.Concurrent, "1 to 1024")
+	p.Want(c.Successes > 0, "Probes.Successes", c.Successes, "at least 1")
+	p.Want(c.Timeout > 0, "Probes.Timeout", c.Timeout, "more than 0, or a hung probe would hold its slot for ever")
+}
+
+// newPolicy returns the policy of a Config with its defaults.
+func newPolicy(cfg Config) *policy {
 	p := &policy{
-		classify: cfg.Classify, slowCall: cfg.SlowCall, tripWhen: cfg.TripWhen, observer: cfg.Observer,
+		classify: cfg.Classify, slowCall: cfg.SlowCall, tripWhen: cfg.TripWhen,
 		openFor: cfg.OpenFor, probes: cfg.Probes,
 		failures: newFraction(cfg.FailureRate), slows: newFraction(cfg.SlowRate),
 		inARow: atMost32(cfg.ConsecutiveFailures), minCalls: atMost32(cfg.MinCalls), calls: int32(cfg.Window.Calls),
 		shadow:   cfg.Shadow,
 		windowed: cfg.FailureRate > 0 || cfg.SlowRate > 0 || cfg.TripWhen != nil,
 	}
+	if !configerr.IsNil(cfg.Observer) {
+		p.observer = cfg.Observer
+	}
 	if p.calls == 0 {
 		p.ring = newRing(cfg.Window)
 	}
 	p.timed = p.slowCall > 0 || p.windowed && p.calls == 0
-	return p, nil
+	return p
 }
 
-// atMost32 keeps a count that nothing is expected to reach.
+// atMost32 cuts a count that is too large to be reached.
 func atMost32(n int) int32 { return int32(min(n, math.MaxInt32)) }
-
-// problems collects every contradiction of a Config, so that one error names
-// them all. The checks also fill in the defaults.
-type problems []error
-
-func (p problems) join() error { return errors.Join(p...) }
-
-func (p *problems) add(field string, value any, why string) {
-	*p = append(*p, &ConfigError{Field: field, Value: value, Why: why})
-}
-
-func (p *problems) checkName(name string) {
-	switch {
-	case name == "":
-		p.add("Name", name, "a text: breakers are told apart by it")
-	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-		p.add("Name", name, "UTF-8 without NUL")
-	}
-}
-
-func (p *problems) checkRules(c *Config) {
-	c.ConsecutiveFailures = max(c.ConsecutiveFailures, 0)
-	c.SlowCall = max(c.SlowCall, 0)
-	p.checkRate("FailureRate", &c.FailureRate)
-	p.checkRate("SlowRate", &c.SlowRate)
-	if c.SlowRate > 0 && c.SlowCall == 0 {
-		p.add("SlowCall", c.SlowCall, "a time: SlowRate needs to know which calls are slow")
-	}
-}
-
-func (p *problems) checkRate(field string, rate *float64) {
-	if *rate > 1 || math.IsNaN(*rate) {
-		p.add(field, *rate, "a share, above 0 and at most 1")
-	}
-	*rate = max(*rate, 0)
-}
-
-func (p *problems) checkWindow(w *Window) {
-	switch {
-	case w.Calls < 0 || w.Calls > maxCalls:
-		p.add("Window.Calls", w.Calls, "1 to 65536")
-	case w.Calls > 0 && (w.Duration != 0 || w.Buckets != 0):
-		p.add("Window", *w, "either a time or a number of calls")
-	case w.Calls > 0:
-		return
-	}
-	if w.Duration == 0 {
-		w.Duration = defaultWindow
-	}
-	if w.Buckets == 0 {
-		w.Buckets = defaultBuckets
-	}
-	badBuckets := w.Buckets < 0 || w.Buckets > maxBuckets
-	if badBuckets {
-		p.add("Window.Buckets", w.Buckets, "1 to 4096")
-	}
-	switch {
-	case w.Duration < 0:
-		p.add("Window.Duration", w.Duration, "more than 0")
-	case !badBuckets && w.Duration/time.Duration(w.Buckets) < minBucket:
-		p.add("Window.Duration", w.Duration, fmt.Sprintf("at least 1ms for each of its %d buckets", w.Buckets))
-	}
-}
-
-func (p *problems) checkMinCalls(c *Config) {
-	calls := c.Window.Calls
-	switch {
-	case c.MinCalls < 0:
-		c.MinCalls = 1
-	case c.MinCalls == 0:
-		c.MinCalls = defaultMinCalls
-		if calls > 0 {
-			c.MinCalls = min(calls, defaultMinCalls)
-		}
-	case calls > 0 && c.MinCalls > calls:
-		p.add("MinCalls", c.MinCalls, fmt.Sprintf("at most Window.Calls (%d), or it is never reached", calls))
-	}
-}
-
-func (p *problems) checkProbes(c *Probes) {
-	if c.Concurrent < 0 || c.Concurrent > maxConcurrent {
-		p.add("Probes.Concurrent", c.Concurrent, "1 to 1024")
-	}
-	if c.Successes < 0 {
-		p.add("Probes.Successes", c.Successes, "at least 1")
-	}
-	if c.Timeout < 0 {
-		p.add("Probes.Timeout", c.Timeout, "more than 0, or a hung probe would hold its slot for ever")
-	}
-	if c.Concurrent == 0 {
-		c.Concurrent = 1
-	}
-	if c.Successes == 0 {
-		c.Successes = 2
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 30 * time.Second
-	}
-}

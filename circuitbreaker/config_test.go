@@ -79,14 +79,14 @@ func TestBothHalvesOfAWindowAreChecked(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	p, _ := complete(Config{Name: "pms"})
+	p, _ := Config{Name: "pms"}.withDefaults()
 	if p.ConsecutiveFailures != 5 || p.FailureRate != 0.5 || p.MinCalls != 20 || p.SlowRate != 0 ||
 		p.Window != (Window{Duration: 10 * time.Second, Buckets: 10}) ||
 		p.OpenFor != (Backoff{Base: 5 * time.Second, Max: time.Minute, Factor: 2, Jitter: 0.2}) ||
 		p.Probes != (Probes{Concurrent: 1, Successes: 2, Timeout: 30 * time.Second}) {
 		t.Errorf("got %+v", p)
 	}
-	if p, _ := complete(Config{Name: "pms", TripWhen: func(Counts) bool { return false }}); p.ConsecutiveFailures != 0 || p.FailureRate != 0 {
+	if p, _ := (Config{Name: "pms", TripWhen: func(Counts) bool { return false }}).withDefaults(); p.ConsecutiveFailures != 0 || p.FailureRate != 0 {
 		t.Errorf("an own rule alone does not switch the defaults off: %+v", p)
 	}
 }

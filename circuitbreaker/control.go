@@ -2,9 +2,9 @@
 
 package circuitbreaker
 
-// Trip opens the breaker now, as a rule would: it recovers through probes after
-// its open time. cause is in the rejections and the event; it may be nil. A
-// breaker that is Open, ForcedOpen or Disabled stays as it is.
+// Trip opens the breaker as a rule would: it recovers through probes after its
+// open time. cause is in the rejections and the event; it may be nil. A breaker
+// that is Open, ForcedOpen or Disabled stays as it is.
 func (b *Breaker) Trip(cause error) {
 	b.force(change{to: Open, reason: ByHand, cause: cause}, Open, ForcedOpen, Disabled)
 }
@@ -16,15 +16,15 @@ func (b *Breaker) ForceOpen(cause error) {
 }
 
 // Disable lets every call through until [Breaker.Reset]. Calls are still
-// counted, but no rule is asked.
+// counted, but no rule is checked.
 func (b *Breaker) Disable() {
 	b.force(change{to: Disabled, reason: ByHand}, Disabled)
 }
 
 // Reset closes the breaker from any state, with an empty window, no streak and
-// the attempts forgotten. Results of calls that are in flight no longer count
-// for the rules. The totals stay. A breaker that was closed already is emptied
-// without an event: its state did not change.
+// no attempts. Results of calls in flight no longer count for the rules. The
+// totals stay. A breaker that is closed already is emptied without an event:
+// its state does not change.
 func (b *Breaker) Reset() {
 	b.force(change{to: Closed, reason: ByHand})
 }

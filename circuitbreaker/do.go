@@ -5,7 +5,8 @@ package circuitbreaker
 import "context"
 
 // Do calls fn if the breaker lets it through, and returns what fn returns.
-// Otherwise fn does not run and the error is an [*OpenError].
+// Otherwise fn does not run and the error is an [*OpenError], or [ErrInvalid]
+// for a nil fn or breaker.
 //
 // A panic or runtime.Goexit in fn counts as a failure and goes on to the
 // caller; there is no recover, so its stack trace is whole. Do adds no
@@ -18,8 +19,8 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	if fn == nil {
 		return v, errNilFunc
 	}
-	p := Permit{era: b.era.Load()} // as Allow, which is too large to be inlined
-	if !p.era.plain {
+	p := Permit{era: b.current()} // as Allow, which is too large to be inlined
+	if p.era == nil || !p.era.plain {
 		if p, err = b.allow(p.era); err != nil {
 			return v, err
 		}
@@ -36,17 +37,19 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	return v, err
 }
 
-// DoOr is [Do] with a fallback for every error: a rejection, or what fn
-// returned. The fallback gets that error, and its result is the result. It is
-// not guarded: the breaker does not count it.
+// DoOr is [Do] with a fallback for every error of a call: a rejection, or what
+// fn returned. The fallback gets that error, and its result is the result. It
+// is not guarded: the breaker does not count it. For a nil fn, fallback or
+// breaker the error is [ErrInvalid] and the fallback does not run.
 func DoOr[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error), fallback func(context.Context, error) (T, error)) (v T, err error) {
 	if fallback == nil {
 		return v, errNilFunc
 	}
-	if v, err = Do(ctx, b, fn); err != nil {
-		return fallback(ctx, err)
+	v, err = Do(ctx, b, fn)
+	if err == nil || err == errNilFunc || err == errNotMade {
+		return v, err
 	}
-	return v, nil
+	return fallback(ctx, err)
 }
 
 // Do is the function [Do] for calls that return only an error.

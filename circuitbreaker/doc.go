@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package circuitbreaker stops calling a dependency that is failing, and finds
-// out by itself when it is well again.
+// Package circuitbreaker stops calls to a dependency that fails, and lets them
+// through again when the dependency has recovered.
 //
 //	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms"})
 //	...
@@ -29,13 +29,13 @@
 //	                        the others are rejected
 //
 //	any state -- ForceOpen --> ForcedOpen -- Reset --> Closed    calls are rejected
-//	any state -- Disable ----> Disabled ---- Reset --> Closed    calls pass, no rule is asked
+//	any state -- Disable ----> Disabled ---- Reset --> Closed    calls pass, no rule is checked
 //
-// [Config] says which rules open a breaker (failures in a row, the share of
+// [Config] sets the rules that open a breaker (failures in a row, the share of
 // failures or of slow calls in a [Window], a rule of your own), how long it
-// stays open ([Backoff]) and what it takes to close it ([Probes]). [DefaultClassify]
-// says which errors are failures. [Group] keeps a breaker for each of many
-// keys. [Breaker.Allow] is for calls that cannot be a function.
+// stays open ([Backoff]) and which [Probes] close it. [DefaultClassify] decides
+// which errors are failures. [Group] keeps a breaker for each of many keys.
+// [Breaker.Allow] is for calls that cannot be a function.
 //
 // # Guarantees
 //
@@ -44,32 +44,33 @@
 //   - A result counts only for the stay in a state that let its call through. A
 //     call that began before the breaker opened, was reset or was half-open the
 //     last time cannot close it, open it or use up a probe.
-//   - No more than [Probes.Concurrent] probes of one half-open stay run at a
-//     time. A probe that panics, ends its goroutine, is cancelled or is settled
-//     twice gives its slot back once; one that hangs reopens the breaker after
+//   - At most [Probes.Concurrent] probes of one half-open stay run at a time. A
+//     probe that panics, ends its goroutine, is cancelled or is settled twice
+//     frees its slot once; one that hangs reopens the breaker after
 //     [Probes.Timeout].
-//   - State is right without traffic: timers move it, not calls.
+//   - The state is right without traffic: timers change it, not calls.
 //   - Rates are exact at their threshold: they are compared as integers.
 //   - Totals in [Stats] count every call once and never fall, whatever Reset does.
-//   - A rejection costs a few nanoseconds: no clock, no lock, no allocation. So
-//     the breaker does not become the load that it keeps away.
+//   - A rejection costs a few nanoseconds: it reads no clock, takes no lock and
+//     allocates nothing. So the breaker does not become the load that it keeps
+//     away.
 //   - Your functions ([Observer], Config.Classify, Config.TripWhen) run outside
-//     every lock and may call the breaker. A panicking observer is contained and
-//     counted; a panic in the others goes to the caller, and the breaker stands.
-//   - There is no goroutine that stays, and nothing to close. With the default
-//     rules a breaker takes half a kilobyte, and a few more once cores contend for
-//     it.
+//     every lock and may call the breaker. A panic of an observer is contained and
+//     counted; a panic of the others reaches the caller, and the breaker keeps
+//     working.
+//   - No goroutine stays, and there is nothing to close. With the default rules a
+//     breaker takes half a kilobyte, and a few kilobytes more under contention.
 //
 // # Not guaranteed
 //
-//   - Calls in flight when a breaker opens go on: it refuses, it does not
-//     interrupt. Their number is not bounded while the breaker is closed.
+//   - Calls in flight when a breaker opens continue: it rejects calls, it does not
+//     interrupt them. Their number is not bounded while the breaker is closed.
 //   - It adds no deadline. A call that hangs for ever while the breaker is closed
-//     is never counted: give calls a deadline, which counts as a failure.
-//   - Breakers are local. Those of other processes neither know nor follow it;
+//     is never counted: give each call a deadline, which counts as a failure.
+//   - Breakers are local. Breakers of other processes do not share their state;
 //     jitter keeps them from probing at the same instant.
-//   - Retry inside the breaker or around it, but around it do not retry [ErrOpen]
-//     at once: wait for [OpenError.RetryAfter].
-//   - With concurrent calls there is no order among outcomes that end at the same
-//     time: a streak is what the breaker saw, in one of the possible orders.
+//   - It does not retry. Retry inside the breaker or around it, but around it do
+//     not retry [ErrOpen] at once: wait for [OpenError.RetryAfter].
+//   - Concurrent calls that end at the same time have no defined order: a streak
+//     is what the breaker saw, in one of the possible orders.
 package circuitbreaker

@@ -11,9 +11,9 @@ import (
 
 // era is one stay in one state: a header that never changes, and the counters
 // that belong to the stay. The breaker points to the current one, and replaces
-// it as a whole. So a state, its deadline and its counters are always seen
-// together, a reset is a new era, and a result that comes late belongs to an
-// era that nobody looks at any more: it cannot move the breaker.
+// it as a whole. So a state, its deadline and its counters are always read
+// together, and a reset is a new era. A late result belongs to an era that is no
+// longer read: it cannot move the breaker.
 type era struct {
 	*clocks
 	breaker   *Breaker
@@ -27,7 +27,7 @@ type era struct {
 	probes *probes      // HalfOpen
 }
 
-// clocks say when an era began and what was before it.
+// clocks are when an era began and the time spent in each state before it.
 type clocks struct {
 	since   time.Duration            // after Breaker.born
 	openFor time.Duration            // Open only
@@ -71,12 +71,12 @@ type change struct {
 //	other     Disabled    Disable
 //	any       Closed      Reset
 //
-// Whoever saw a reason to leave the era races the others with one
-// compare-and-swap, and exactly one wins. Timers are never stopped: one that
-// comes late finds an era that is over, and loses.
+// Calls and timers that want to end the same era race with one
+// compare-and-swap, and exactly one wins. Timers are never stopped: a late one
+// finds that its era is over, and loses.
 //
-// The mutex puts events in the order of the swaps, and lets [Breaker.Stats] see
-// no clock that is ahead of the swap. No user code runs while it is held.
+// The mutex puts events in the order of the swaps, and keeps [Breaker.Stats] from
+// reading a clock that is ahead of the swap. No user code runs while it is held.
 func (b *Breaker) transition(ctx context.Context, from *era, c change) bool {
 	next := b.follow(from, c)
 	b.mu.Lock()
@@ -98,8 +98,8 @@ func (b *Breaker) transition(ctx context.Context, from *era, c change) bool {
 	return true
 }
 
-// follow prepares the era that comes after from. It may run user code: an error
-// may have a say in the open time.
+// follow prepares the era that comes after from. It may run user code: the cause
+// may have a method RetryAfter.
 func (b *Breaker) follow(from *era, c change) *era {
 	next := &era{breaker: b, state: c.to, plain: b.policy.plain(c.to), clocks: new(clocks)}
 	switch c.to {
@@ -119,7 +119,7 @@ func (b *Breaker) follow(from *era, c change) *era {
 }
 
 // begin sets what depends on the instant at which next begins; b.mu is held.
-// A half-open breaker still tells why it opened.
+// The rejections of a half-open breaker keep the reason why it opened.
 func (b *Breaker) begin(next, from *era, c change) {
 	next.since = b.elapsed()
 	next.times = from.times
@@ -162,7 +162,7 @@ func (p *policy) openTime(attempt int32, cause error) time.Duration {
 	return d
 }
 
-// retryAfter is an error that knows when the dependency may be asked again.
+// retryAfter is an error with the time after which the dependency may be called.
 type retryAfter interface {
 	error
 	RetryAfter() time.Duration
@@ -171,7 +171,7 @@ type retryAfter interface {
 // changed describes the transition for observers. It runs no user code.
 func (b *Breaker) changed(from, next *era, c change) Event {
 	e := Event{
-		Kind: Changed, Source: b, Time: b.born.Add(next.since), Shadow: b.policy.shadow,
+		Op: OpChanged, Source: b, Time: b.born.Add(next.since), Shadow: b.policy.shadow,
 		From: from.state, To: next.state, Reason: c.reason, Cause: c.cause,
 		OpenFor: next.openFor, Before: b.stats(from, next.since),
 	}

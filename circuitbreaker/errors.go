@@ -13,19 +13,21 @@ import (
 
 var (
 	// ErrOpen is in the chain of every rejection; the rejection itself is an
-	// [*OpenError]. Do not retry at once: ask [OpenError.RetryAfter].
+	// [*OpenError]. Do not retry at once: wait for [OpenError.RetryAfter].
 	ErrOpen = errors.New("circuitbreaker: open")
 
-	// ErrInvalid is in the chain of every [*ConfigError] and of the error for a
-	// nil function.
+	// ErrInvalid is in the chain of every [*ConfigError], and of the error of a
+	// call with a nil function, or through a breaker that is nil or was not made
+	// with [New] or by a [Group].
 	ErrInvalid = errors.New("circuitbreaker: invalid")
 
 	errNilFunc       = fmt.Errorf("%w: the function is nil", ErrInvalid)
+	errNotMade       = fmt.Errorf("%w: the breaker is nil, or not made with New or NewGroup", ErrInvalid)
 	errNoReturn      = errors.New("circuitbreaker: the call panicked or ended its goroutine")
 	errProbeTimedOut = errors.New("circuitbreaker: the probe timed out")
 )
 
-// OpenError is what a rejected call gets. One value serves all rejections of
+// OpenError is the error of a rejected call. One value serves all rejections of
 // one stay in a state: do not change it.
 type OpenError struct {
 	Name   string // of the breaker
@@ -45,13 +47,13 @@ func (e *OpenError) Error() string {
 	return s
 }
 
-// Unwrap returns [ErrOpen]. Cause is not in the chain: it is what another call
-// met, and a caller that asks errors.Is means its own.
+// Unwrap returns [ErrOpen]. Cause is not in the chain: it is the error of
+// another call, and errors.Is is about the caller's own.
 func (e *OpenError) Unwrap() error { return ErrOpen }
 
 // RetryAfter returns the time left until the breaker lets a call through as a
-// probe. It is 0 when it may do so now, and in HalfOpen and ForcedOpen, where
-// nobody knows.
+// probe. It is 0 when that time has passed, and in HalfOpen and ForcedOpen, where
+// it is unknown.
 func (e *OpenError) RetryAfter() time.Duration {
 	if e.until.IsZero() {
 		return 0
@@ -59,12 +61,16 @@ func (e *OpenError) RetryAfter() time.Duration {
 	return max(time.Until(e.until), 0)
 }
 
-// ConfigError is one contradiction in a [Config] or [GroupConfig]. [New] joins
-// all of them into one error.
+// ConfigError is one contradiction in a [Config] or [GroupConfig]. [New] and
+// [NewGroup] join all of them into one error.
 type ConfigError struct {
 	Field string // of the Config, such as "Window.Duration", or "GroupConfig.Max"
 	Value any
 	Why   string // what is wanted instead
+}
+
+func problem(field string, value any, want string) error {
+	return &ConfigError{Field: field, Value: value, Why: want}
 }
 
 // Error names the field, its value and what is wanted instead.

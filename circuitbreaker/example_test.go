@@ -18,9 +18,9 @@ func ExampleNew() {
 	_, err := circuitbreaker.New(circuitbreaker.Config{FailureRate: 50, SlowRate: 0.5})
 	fmt.Println(err)
 	// Output:
-	// circuitbreaker: Config.Name is "", want a text: breakers are told apart by it
+	// circuitbreaker: Config.Name is "", want valid UTF-8 without NUL, not empty
 	// circuitbreaker: Config.FailureRate is 50, want a share, above 0 and at most 1
-	// circuitbreaker: Config.SlowCall is 0s, want a time: SlowRate needs to know which calls are slow
+	// circuitbreaker: Config.SlowCall is 0s, want more than 0, because SlowRate is set
 }
 
 func ExampleDo() {
@@ -106,7 +106,7 @@ func ExampleBreaker_Stats() {
 type printer struct{}
 
 func (printer) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
-	if e.Kind == circuitbreaker.Changed {
+	if e.Op == circuitbreaker.OpChanged {
 		fmt.Println(e.Source.Name(), e.From, "to", e.To, "because", e.Reason)
 	}
 }

@@ -8,27 +8,39 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// GroupConfig describes the breakers of a [Group].
+// GroupConfig configures a [Group].
 type GroupConfig struct {
-	// Breaker is what each of them is made with. Its Name is the group's: the
-	// breaker for key k is called Name/k, and the one that serves the keys
-	// beyond Max is called Name/_overflow.
+	// Breaker configures each breaker of the group. Its Name is the group's: the
+	// breaker for key k is named Name/k, and the one that serves the keys beyond
+	// Max is named Name/_overflow.
 	Breaker Config
 
-	// Max is how many breakers are kept at a time, the overflow breaker not
-	// counted; default 1000. Each takes about half a kilobyte and, as its name
-	// is a label, one set of metrics.
+	// Max bounds the number of breakers, the overflow breaker not counted;
+	// default 1000. Each takes about half a kilobyte and, because its name is a
+	// label, one set of metrics.
 	Max int
 }
 
+// withDefaults returns cfg with its defaults, or every contradiction in it.
+func (cfg GroupConfig) withDefaults() (GroupConfig, error) {
+	p := configerr.Collect(problem)
+	breaker, err := cfg.Breaker.withDefaults()
+	cfg.Breaker = breaker
+	p.Add(err)
+	configerr.Default(&cfg.Max, defaultMax)
+	p.Want(cfg.Max > 0, "GroupConfig.Max", cfg.Max, "at least 1")
+	return cfg, p.Err()
+}
+
 // Group keeps one breaker for each key, such as a host or a tenant, and makes
-// it when the key is first asked for. The number of breakers is bounded,
-// whatever keys come in: at the cap, a new key takes the place of an idle one
-// that has nothing to lose (closed, no failures to remember, not asked for
-// since [Probes.Timeout]). While there is none, new keys share the overflow
-// breaker, so that the others keep what they know.
+// it at the first Get of the key. The number of breakers is bounded: at Max, a
+// new key takes the place of an idle breaker that has nothing to lose (closed,
+// no failures in its window, no Get since [Probes.Timeout]). While there is
+// none, new keys share the overflow breaker, and the others keep their state.
 //
 // All methods may be called from any number of goroutines.
 type Group struct {
@@ -58,25 +70,25 @@ const defaultMax = 1000
 // NewGroup returns an empty group, or every contradiction in cfg joined into
 // one error of [*ConfigError] values.
 func NewGroup(cfg GroupConfig) (*Group, error) {
-	p, problems := newPolicy(cfg.Breaker)
-	if cfg.Max == 0 {
-		cfg.Max = defaultMax
-	}
-	if cfg.Max < 0 {
-		problems.add("GroupConfig.Max", cfg.Max, "at least 1")
-	}
-	if err := problems.join(); err != nil {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
 		return nil, err
 	}
-	return &Group{name: cfg.Breaker.Name, policy: p, max: cfg.Max}, nil
+	return &Group{name: cfg.Breaker.Name, policy: newPolicy(cfg.Breaker), max: cfg.Max}, nil
 }
 
 // Get returns the breaker for key, never nil. For a key that has one it is a
-// lookup without a lock. Ask for it at each call rather than keeping it: a
-// breaker that lost its place still works, but its group has forgotten it, and
-// tells nobody. A call keeps the place for Probes.Timeout; what a longer one
-// meets may be forgotten. Choose a Max above the number of keys in use.
+// lookup without a lock. Call it before each call and do not keep the result: a
+// breaker that lost its place still works, but the group no longer uses it. A
+// Get keeps the place for Probes.Timeout; the result of a longer call may be
+// lost. Choose a Max above the number of keys in use.
+//
+// The breaker of a group that was not made with [NewGroup] fails every call
+// with [ErrInvalid].
 func (g *Group) Get(key string) *Breaker {
+	if g == nil || g.policy == nil {
+		return new(Breaker)
+	}
 	if found, ok := g.members.Load(key); ok {
 		m := found.(*member)
 		if !m.used.Load() { // a shared line is written only when that changes something
@@ -108,7 +120,7 @@ func (g *Group) All() iter.Seq2[string, *Breaker] {
 func (g *Group) add(key string) (b, evicted *Breaker) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if found, ok := g.members.Load(key); ok { // somebody was faster
+	if found, ok := g.members.Load(key); ok { // added meanwhile
 		return found.(*member).breaker, nil
 	}
 	place := len(g.ring)
@@ -156,7 +168,7 @@ func (g *Group) overflowed() *Breaker {
 	return g.overflow
 }
 
-// retire ends the breaker's events with Retired, if a new breaker in its place
+// retire ends the breaker's events with OpRetired, if a new breaker in its place
 // would know as much.
 func (b *Breaker) retire() bool {
 	b.mu.Lock()
@@ -166,7 +178,7 @@ func (b *Breaker) retire() bool {
 		return false
 	}
 	b.post(noContext, Event{
-		Kind: Retired, Source: b, Time: b.born.Add(now), Shadow: b.policy.shadow,
+		Op: OpRetired, Source: b, Time: b.born.Add(now), Shadow: b.policy.shadow,
 		From: e.state, To: e.state, Before: b.stats(e, now),
 	})
 	if b.mail != nil {

@@ -93,7 +93,7 @@ func TestAtTheCapOnlyIdleBlankBreakersGo(t *testing.T) {
 				if got := keysOf(g); !slices.Equal(got, []string{"failing", "flapping", "forced", "new"}) {
 					t.Fatalf("got %q", got)
 				}
-				retired := slices.DeleteFunc(seen.all(), func(e Event) bool { return e.Kind != Retired })
+				retired := slices.DeleteFunc(seen.all(), func(e Event) bool { return e.Op != OpRetired })
 				if len(retired) != 1 || retired[0].Source.Name() != "hosts/idle" || retired[0].Before.Total.Success != 1 {
 					t.Errorf("retired %+v", retired)
 				}
@@ -167,7 +167,7 @@ func TestABreakerThatLostItsPlaceStillWorksInSilence(t *testing.T) {
 		times(3, func() { call(old, errDown) })
 		wantState(t, old, Open)
 		for _, e := range seen.all() {
-			if e.Kind == Changed {
+			if e.Op == OpChanged {
 				t.Errorf("told of %v after Retired", e.To)
 			}
 		}
@@ -223,7 +223,7 @@ func TestAWindowOfCallsDoesNotKeepAnIdleBreaker(t *testing.T) {
 
 func TestGroupConfig(t *testing.T) {
 	_, err := NewGroup(GroupConfig{Max: -1})
-	if !errors.Is(err, ErrInvalid) || err.Error() != "circuitbreaker: Config.Name is \"\", want a text: breakers are told apart by it\ncircuitbreaker: GroupConfig.Max is -1, want at least 1" {
+	if !errors.Is(err, ErrInvalid) || err.Error() != "circuitbreaker: Config.Name is \"\", want valid UTF-8 without NUL, not empty\ncircuitbreaker: GroupConfig.Max is -1, want at least 1" {
 		t.Errorf("got %v", err)
 	}
 }

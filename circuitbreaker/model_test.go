@@ -232,7 +232,7 @@ func walk(t *testing.T, rng *rand.Rand, steps int) {
 	percent := uint64(1 + rng.IntN(100))
 	raw := randomConfig(rng, percent)
 	b := mustNew(t, raw)
-	cfg, _ := complete(raw)
+	cfg, _ := raw.withDefaults()
 	m := &model{cfg: cfg, percent: percent, probing: map[*modelCall]bool{}}
 	var out []*modelCall
 	for step := range steps {

@@ -22,12 +22,12 @@ func TestTheFirstEventIsCreated(t *testing.T) {
 	cfg := steady()
 	cfg.Observer = seen
 	b := mustNew(t, cfg)
-	if all := seen.all(); len(all) != 1 || all[0].Kind != Created || all[0].Source != Source(b) || all[0].Source.Name() != "pms" {
+	if all := seen.all(); len(all) != 1 || all[0].Op != OpCreated || all[0].Source != Source(b) || all[0].Source.Name() != "pms" {
 		t.Errorf("got %+v", all)
 	}
 }
 
-func TestARoundTripIsToldInOrderWithReasons(t *testing.T) {
+func TestARoundTripIsReportedInOrderWithReasons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := new(events)
 		cfg := steady()
@@ -63,7 +63,7 @@ func TestAnObserverMayCallEveryMethod(t *testing.T) {
 	depth := 0
 	cfg := steady()
 	cfg.Observer = observerFunc(func(_ context.Context, e Event) {
-		if e.Kind == Created || depth > 0 {
+		if e.Op == OpCreated || depth > 0 {
 			return
 		}
 		depth++
@@ -143,14 +143,34 @@ func TestABlockingObserverDelaysOnlyItsOwnCaller(t *testing.T) {
 	})
 }
 
-func TestObservers(t *testing.T) {
-	if Observers() != nil || Observers(nil, nil) != nil {
-		t.Error("without observers there is none")
-	}
+func TestObserversPassEachEventToEachThatIsNotNil(t *testing.T) {
 	a, b := new(events), new(events)
-	Observers(a, nil, b).ObserveBreaker(context.Background(), Event{})
+	Observers(a, nil, (*events)(nil), b).ObserveBreaker(context.Background(), Event{})
 	if len(a.all()) != 1 || len(b.all()) != 1 {
-		t.Error("one was not told")
+		t.Errorf("%d and %d events, want 1 each", len(a.all()), len(b.all()))
+	}
+	Observers().ObserveBreaker(context.Background(), Event{})
+}
+
+func TestANilObserverIsNone(t *testing.T) {
+	for _, none := range []Observer{nil, (*events)(nil), observerFunc(nil)} {
+		cfg := steady()
+		cfg.Observer = none
+		b := mustNew(t, cfg)
+		b.Trip(nil)
+		if n := b.Stats().ObserverPanics; n != 0 {
+			t.Errorf("%T: called, and %d panics counted", none, n)
+		}
+	}
+}
+
+func TestOpsHaveNames(t *testing.T) {
+	var got []string
+	for op := OpCreated; op <= OpRetired+1; op++ {
+		got = append(got, op.String())
+	}
+	if want := []string{"created", "changed", "retired", "unknown"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

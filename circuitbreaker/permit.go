@@ -10,12 +10,11 @@ import (
 // noContext is for changes that no call caused.
 var noContext = context.Background()
 
-// Permit is the leave that [Breaker.Allow] gives to one call. Settle it
-// exactly once, with Done, Success, Failure or Ignore; it may be passed to
-// another goroutine for that. A probe's second settling does nothing, another
-// call's would count it twice. A permit that is never settled is a call that
-// never ends: harmless, except that a probe keeps its slot until
-// [Probes.Timeout].
+// Permit allows one call; [Breaker.Allow] returns it. Settle it exactly once,
+// with Done, Success, Failure or Ignore, on any goroutine. Settling a probe
+// twice has no effect; settling another call twice counts it twice. A permit
+// that is never settled is a call that never ends: it has no effect, except
+// that a probe keeps its slot until [Probes.Timeout].
 //
 // The zero Permit belongs to no call, and settling it does nothing.
 type Permit struct {
@@ -24,26 +23,38 @@ type Permit struct {
 	slot  int           // of a probe, counted from 1
 }
 
-// Allow asks for leave to make one call: the two-step form of [Breaker.Do] for
-// code that cannot be a function. The error is an [*OpenError]. It allocates
-// nothing, except to look after a probe.
+// Allow returns a permit for one call: the two-step form of [Breaker.Do] for
+// code that cannot be a function. The error is an [*OpenError], or [ErrInvalid]
+// for a nil breaker. Allow allocates nothing, except a timer for a probe.
 func (b *Breaker) Allow() (Permit, error) {
-	e := b.era.Load()
-	if e.plain {
+	e := b.current()
+	if e != nil && e.plain {
 		return Permit{era: e}, nil
 	}
 	return b.allow(e)
 }
 
-// plain reports whether a call in the state costs no more than counting its
-// outcome, if that is a success: nothing rejects it, times it or classifies it.
+// current returns the current era; nil if the breaker is nil or not made with
+// [New] or by a [Group].
+func (b *Breaker) current() *era {
+	if b == nil {
+		return nil
+	}
+	return b.era.Load()
+}
+
+// plain reports whether a successful call in the state is only counted: not
+// rejected, not timed and not classified.
 func (p *policy) plain(s State) bool {
 	return (s == Closed || s == Disabled) && p.slowCall == 0 && p.classify == nil
 }
 
-// allow is the rest of Allow. It asks again when a half-open era ended
-// meanwhile: a slot may have come free only because the breaker opened.
+// allow is the rest of Allow. It starts again when a half-open era ended
+// meanwhile: a slot may have become free only because the breaker opened.
 func (b *Breaker) allow(e *era) (Permit, error) {
+	if e == nil {
+		return Permit{}, errNotMade
+	}
 	if e.rejection == nil {
 		return b.permit(e), nil
 	}
@@ -66,7 +77,7 @@ func (b *Breaker) allow(e *era) (Permit, error) {
 	return Permit{}, e.rejection
 }
 
-// permit reads the clock only if somebody wants to know how long calls take.
+// permit reads the clock only if slow calls are counted.
 func (b *Breaker) permit(e *era) Permit {
 	if b.policy.slowCall == 0 {
 		return Permit{era: e}
@@ -84,7 +95,7 @@ func (p Permit) Done(ctx context.Context, err error) {
 	p.settle(ctx, unclassified, err)
 }
 
-// succeed is what settle comes to for most calls.
+// succeed does what settle does for a success, the common case.
 func (e *era) succeed() {
 	b := e.breaker
 	var now time.Duration
@@ -110,11 +121,11 @@ func (p Permit) Failure() { p.settle(noContext, Failure, nil) }
 // Ignore settles the call as one that says nothing about the dependency.
 func (p Permit) Ignore() { p.settle(noContext, Ignored, nil) }
 
-// unclassified asks settle to find out the outcome.
+// unclassified makes settle classify the error.
 const unclassified Outcome = 255
 
-// settle counts the outcome and draws the consequences, unless the era that
-// let the call through is over.
+// settle counts the outcome and checks the rules, unless the era that let the
+// call through is over.
 func (p Permit) settle(ctx context.Context, o Outcome, err error) {
 	e := p.era
 	if e == nil {
@@ -171,7 +182,7 @@ func (p Permit) classify(ctx context.Context, err error) Outcome {
 	return o
 }
 
-// ask puts the question to the rules after a bad outcome.
+// ask checks the rules after a bad outcome.
 func (b *Breaker) ask(ctx context.Context, e *era, now time.Duration, streak int, err error) {
 	if reason := b.policy.verdict(e, now, streak); reason != NoReason {
 		b.transition(ctx, e, change{to: Open, reason: reason, cause: err})

@@ -17,7 +17,7 @@ type probes struct {
 	slots     []atomic.Int64
 	newest    atomic.Int64 // ticket
 	successes atomic.Int64
-	watched   atomic.Bool // a timer looks after hung probes
+	watched   atomic.Bool // a timer watches for hung probes
 }
 
 // What a slot holds while it holds no ticket.
@@ -87,15 +87,15 @@ func (b *Breaker) admit(e *era) (Permit, bool) {
 	return Permit{}, false
 }
 
-// watch makes sure that a timer looks after the probes of e.
+// watch starts a timer for the probes of e, unless there is one.
 func (b *Breaker) watch(e *era) {
 	if e.probes.watched.CompareAndSwap(false, true) {
 		time.AfterFunc(b.policy.probes.Timeout, func() { b.checkProbes(e) })
 	}
 }
 
-// checkProbes reopens the breaker when a probe of e has hung for too long. It
-// comes back while probes are in flight.
+// checkProbes reopens the breaker when a probe of e has taken longer than
+// Probes.Timeout. It runs again while probes are in flight.
 func (b *Breaker) checkProbes(e *era) {
 	if b.era.Load() != e {
 		return
@@ -112,9 +112,9 @@ func (b *Breaker) checkProbes(e *era) {
 	b.transition(noContext, e, change{to: Open, reason: ProbeTimedOut, cause: errProbeTimedOut})
 }
 
-// unwatch leaves no timer behind, so that an idle half-open breaker costs
-// nothing. A probe that began before the flag fell relied on it, hence the
-// second look.
+// unwatch clears the flag, so that an idle half-open breaker has no timer. A
+// probe that began before the flag was cleared started no timer of its own, so
+// the probes are checked once more.
 func (b *Breaker) unwatch(e *era) {
 	e.probes.watched.Store(false)
 	if e.probes.oldest() != 0 {

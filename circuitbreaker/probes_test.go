@@ -314,8 +314,8 @@ func checkChain(t *testing.T, all []Event) {
 	t.Helper()
 	at := Closed
 	for i, e := range all {
-		if i == 0 != (e.Kind == Created) || e.From != at || i > 0 && e.From == e.To {
-			t.Fatalf("event %d of %d is %v %v>%v, the breaker was %v", i, len(all), e.Kind, e.From, e.To, at)
+		if i == 0 != (e.Op == OpCreated) || e.From != at || i > 0 && e.From == e.To {
+			t.Fatalf("event %d of %d is %v %v>%v, the breaker was %v", i, len(all), e.Op, e.From, e.To, at)
 		}
 		at = e.To
 	}

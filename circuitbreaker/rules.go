@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// verdict asks the rules about a closed era after a bad outcome. The first
+// verdict checks the rules of a closed era after a bad outcome. The first
 // one that is met wins. It may run user code (TripWhen) and holds no lock.
 func (p *policy) verdict(e *era, now time.Duration, streak int) Reason {
 	if p.inARow > 0 && streak >= int(p.inARow) {

@@ -2,7 +2,7 @@
 
 package circuitbreaker
 
-// State is what a breaker does with calls.
+// State determines what a breaker does with calls.
 type State uint8
 
 const (
@@ -20,19 +20,19 @@ func (s State) String() string {
 	return name(s, "closed", "half_open", "open", "forced_open", "disabled")
 }
 
-// Outcome is what a call tells about the health of the dependency.
+// Outcome is what the result of a call says about the dependency.
 type Outcome uint8
 
 const (
 	Success Outcome = iota // the dependency worked
-	Failure                // it did not
+	Failure                // it did not work
 	Ignored                // it says nothing: counted, but no rule looks at it
 )
 
 // String returns "success", "failure" or "ignored".
 func (o Outcome) String() string { return name(o, "success", "failure", "ignored") }
 
-// Reason says why a state changed.
+// Reason is why a state changed.
 type Reason uint8
 
 const (
@@ -40,7 +40,7 @@ const (
 	TooManyInARow           // Config.ConsecutiveFailures was reached
 	TooManyFailures         // Config.FailureRate was reached
 	TooManySlow             // Config.SlowRate was reached
-	OwnRule                 // Config.TripWhen said so
+	OwnRule                 // Config.TripWhen returned true
 	ProbeFailed             // a probe was a failure
 	ProbeTimedOut           // no probe finished the half-open state in Probes.Timeout
 	ProbesPassed            // Probes.Successes probes succeeded

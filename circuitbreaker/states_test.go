@@ -239,12 +239,34 @@ func TestSecondsInEachStateAddUp(t *testing.T) {
 	})
 }
 
+func TestABreakerThatWasNotMadeFailsEveryCall(t *testing.T) {
+	var noGroup *Group
+	ctx := context.Background()
+	fn := func(context.Context) (int, error) { t.Error("called"); return 0, nil }
+	fallback := func(context.Context, error) (int, error) { t.Error("the fallback ran"); return 0, nil }
+	for name, b := range map[string]*Breaker{
+		"nil": nil, "zero": new(Breaker), "of a nil group": noGroup.Get("a"), "of a zero group": new(Group).Get("a"),
+	} {
+		_, allow := b.Allow()
+		_, do := Do(ctx, b, fn)
+		_, doOr := DoOr(ctx, b, fn, fallback)
+		method := b.Do(ctx, func(context.Context) error { t.Error("called"); return nil })
+		for call, err := range map[string]error{"Allow": allow, "Do": do, "DoOr": doOr, "the method Do": method} {
+			const want = "circuitbreaker: invalid: the breaker is nil, or not made with New or NewGroup"
+			if !errors.Is(err, ErrInvalid) || err.Error() != want {
+				t.Errorf("%s of a %s breaker: %v, want %s", call, name, err, want)
+			}
+		}
+	}
+}
+
 func TestNilFunctionsAreRefusedBeforeAnythingIsCounted(t *testing.T) {
 	b := mustNew(t, steady())
 	ctx := context.Background()
 	_, err1 := Do[int](ctx, b, nil)
 	_, err2 := DoOr(ctx, b, func(context.Context) (int, error) { t.Error("ran"); return 1, nil }, nil)
-	for _, err := range []error{err1, err2, b.Do(ctx, nil)} {
+	_, err3 := DoOr(ctx, b, nil, func(context.Context, error) (int, error) { t.Error("ran"); return 1, nil })
+	for _, err := range []error{err1, err2, err3, b.Do(ctx, nil)} {
 		if !errors.Is(err, ErrInvalid) {
 			t.Errorf("got %v, want ErrInvalid", err)
 		}

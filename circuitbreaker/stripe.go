@@ -48,7 +48,7 @@ func (c *counter) addWide() {
 	s[pick(len(s))].word.Add(1)
 }
 
-// spread grows the stripes, if nobody else has.
+// spread makes the stripes, unless another goroutine has.
 func (c *counter) spread() {
 	s := make([]stripe, stripes())
 	c.stripes.CompareAndSwap(nil, &s)

@@ -122,9 +122,9 @@ func (w *timeWindow) trouble() (failures, slow []atomic.Uint64) {
 // stride is the length of a wide row: whole pairs of cache lines.
 func (w *timeWindow) stride() int { return (int(w.n) + lineWords - 1) / lineWords * lineWords }
 
-// place finds the tick of an instant and its bucket. Divisions are dear, and
-// all calls of a bucket have the same answer, so the latest one is kept. It is
-// one word, so whoever reads it finds a tick and the bucket of that tick; at
+// place returns the tick of an instant and its bucket. Divisions are expensive,
+// and all calls of a bucket have the same result, so the latest one is kept. It
+// is one word, so a reader always gets a tick and the bucket of that tick; at
 // first that is tick 0, which ended before the breaker was made.
 func (w *timeWindow) place(at time.Duration) (tick, bucket uint64) {
 	latest := w.latest.Load()
@@ -168,8 +168,8 @@ func (w *timeWindow) stripe(bucket uint64) *atomic.Uint64 {
 	return &wide[pick(len(wide)/stride)*stride+int(bucket)]
 }
 
-// spread grows the wide rows, if nobody else has. The narrow row stays and
-// ages.
+// spread makes the wide rows, unless another goroutine has. The narrow row stays
+// and ages.
 func (w *timeWindow) spread() {
 	wide := make([]atomic.Uint64, stripes()*w.stride())
 	w.wide.CompareAndSwap(nil, &wide)

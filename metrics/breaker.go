@@ -22,12 +22,12 @@ func (m *Metrics) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
 	if e.Source == nil {
 		return
 	}
-	switch e.Kind {
-	case circuitbreaker.Created:
+	switch e.Op {
+	case circuitbreaker.OpCreated:
 		m.breakers.add(e.Source.Name(), e.Source)
-	case circuitbreaker.Retired:
+	case circuitbreaker.OpRetired:
 		m.breakers.retire(e.Source.Name(), e.Source)
-	case circuitbreaker.Changed:
+	case circuitbreaker.OpChanged:
 		// A breaker that was retired may still be in use, and is not
 		// taken back.
 		if s := m.breakers.find(e.Source.Name()); s != nil && int(e.To) < len(s.to) {

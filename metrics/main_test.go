@@ -76,7 +76,7 @@ func everything(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	db := keep(t, sql.OpenDB(noDatabase{}))
 	t.Cleanup(func() { db.Close() })
 	ctx := t.Context()
-	m.ObserveBreaker(ctx, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
+	m.ObserveBreaker(ctx, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	m.ObserveLock(ctx, lock.Event{Op: lock.OpCreated, Source: l})
 	m.ObserveSession(ctx, session.Event{Op: session.OpCreated, Source: s})
 	m.ObserveAudit(ctx, audit.Activity{Op: audit.OpCreated, Source: a})

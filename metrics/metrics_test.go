@@ -125,8 +125,8 @@ func TestTheNamespaceMayBeChosenOrLeftOut(t *testing.T) {
 func TestANameThatIsNoTextCannotBreakAScrape(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats](t, "a\xffb")
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Changed, Source: b, To: circuitbreaker.Open})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, Source: b, To: circuitbreaker.Open})
 	l := named[lock.Stats](t, "\xff")
 	m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: l})
 	expect(t, reg, map[string]float64{

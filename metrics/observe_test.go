@@ -18,7 +18,7 @@ import (
 func TestABreakersFiguresAreReadWhenScraped(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats](t, "pms")
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	b.set(func(s *circuitbreaker.Stats) {
 		s.State = circuitbreaker.HalfOpen
 		s.Total = circuitbreaker.Counts{Success: 1, Failure: 2, Ignored: 3, Slow: 4}
@@ -203,7 +203,7 @@ func TestNoEventAllocates(t *testing.T) {
 	)
 	m.ObserveLock(background, conflictOn(l, room)) // a key is new once
 	for name, f := range map[string]func(){
-		"breaker": func() { m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Changed, Source: b}) },
+		"breaker": func() { m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, Source: b}) },
 		"lock": func() {
 			m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: l, Took: 1, Waited: 1, Resource: room})
 		},

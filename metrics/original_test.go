@@ -48,13 +48,13 @@ func TestTheOriginalBreakerStateIsANumber(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
 	other := named[circuitbreaker.Stats](t, "other")
 	other.set(func(s *circuitbreaker.Stats) { s.State = circuitbreaker.Open })
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: other})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: other})
 	if _, there := scrape(t, reg)["pms_circuit_breaker_state"]; there {
 		t.Fatal("there is a state without a breaker named pms")
 	}
 	one, two := named[circuitbreaker.Stats](t, "pms"), named[circuitbreaker.Stats](t, "pms")
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: one})
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: two})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: one})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: two})
 	for state, want := range map[circuitbreaker.State]float64{
 		circuitbreaker.Closed: 0, circuitbreaker.HalfOpen: 1, circuitbreaker.Open: 2, circuitbreaker.ForcedOpen: 2, circuitbreaker.Disabled: 0,
 	} {

@@ -36,7 +36,7 @@ func untilGone(t *testing.T, reg prometheus.Gatherer, text string) {
 func TestADroppedSourceLeavesTheScrape(t *testing.T) {
 	for kind, meet := range map[string]func(*Metrics){
 		"breaker": func(m *Metrics) {
-			m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: &fake[circuitbreaker.Stats]{name: "gone"}})
+			m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: &fake[circuitbreaker.Stats]{name: "gone"}})
 		},
 		"lock": func(m *Metrics) {
 			m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: &fake[lock.Stats]{name: "gone"}})
@@ -64,7 +64,7 @@ func TestADroppedSourceLeavesTheScrape(t *testing.T) {
 func TestASourceThatIsUsedStays(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats](t, "kept")
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	for range 5 {
 		runtime.GC()
 		if mentions(scrape(t, reg), "kept") == nil {
@@ -103,19 +103,19 @@ func TestSourcesOfOddShapesAreKept(t *testing.T) {
 func TestARetiredBreakerLeavesAtOnceAndIsNotTakenBack(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats](t, "host")
-	tell := func(k circuitbreaker.Kind) {
-		m.ObserveBreaker(background, circuitbreaker.Event{Kind: k, Source: b, To: circuitbreaker.Open})
+	tell := func(k circuitbreaker.Op) {
+		m.ObserveBreaker(background, circuitbreaker.Event{Op: k, Source: b, To: circuitbreaker.Open})
 	}
-	tell(circuitbreaker.Created)
-	tell(circuitbreaker.Changed)
+	tell(circuitbreaker.OpCreated)
+	tell(circuitbreaker.OpChanged)
 	expect(t, reg, map[string]float64{`holdfast_circuitbreaker_transitions_total{breaker="host",to="open"}`: 1})
-	tell(circuitbreaker.Retired)
-	tell(circuitbreaker.Retired)
-	tell(circuitbreaker.Changed)
+	tell(circuitbreaker.OpRetired)
+	tell(circuitbreaker.OpRetired)
+	tell(circuitbreaker.OpChanged)
 	if got := mentions(scrape(t, reg), "host"); got != nil {
 		t.Fatalf("still there: %v", got)
 	}
-	tell(circuitbreaker.Created)
+	tell(circuitbreaker.OpCreated)
 	expect(t, reg, map[string]float64{`holdfast_circuitbreaker_transitions_total{breaker="host",to="open"}`: 0})
 }
 
@@ -129,7 +129,7 @@ func TestSourcesOfOneNameAddUp(t *testing.T) {
 		s.Total.Failure, s.State, s.Window = 4, circuitbreaker.Open, circuitbreaker.Counts{Failure: 2}
 	})
 	for _, b := range []*fake[circuitbreaker.Stats]{one, two, one} { // told twice counts once
-		m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
+		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	}
 	expect(t, reg, map[string]float64{
 		`holdfast_circuitbreaker_calls_total{breaker="pms",result="failure"}`: 7,
@@ -162,17 +162,17 @@ func TestTotalsNeverFallWhileTheNameLives(t *testing.T) {
 	m, reg := newMetrics(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	anchor := named[circuitbreaker.Stats](t, "pms")
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: anchor})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: anchor})
 	var live []*fake[circuitbreaker.Stats]
 	var counted, seen float64
 	for range 300 {
 		switch what := rnd.IntN(10); {
 		case what < 3 || len(live) == 0:
 			b := &fake[circuitbreaker.Stats]{name: "pms"}
-			m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
+			m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 			live = append(live, b)
 		case what < 4:
-			m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Retired, Source: live[0]})
+			m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpRetired, Source: live[0]})
 			live = live[1:]
 		case what < 5:
 			scrape(t, reg) // what it counted has been seen
@@ -200,7 +200,7 @@ func TestAnOlderSnapshotDoesNotLowerATotal(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats](t, "pms")
 	b.set(func(s *circuitbreaker.Stats) { s.Rejected = 5 })
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	scrape(t, reg)
 	b.set(func(s *circuitbreaker.Stats) { s.Rejected = 4 })
 	expect(t, reg, map[string]float64{`holdfast_circuitbreaker_calls_total{breaker="pms",result="rejected"}`: 5})
@@ -215,7 +215,7 @@ func TestSourcesThatComeAndGoAreForgottenWithoutAScrape(t *testing.T) {
 		if i%100 == 0 {
 			runtime.GC()
 		}
-		m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: &fake[circuitbreaker.Stats]{name: fmt.Sprint("host", i)}})
+		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: &fake[circuitbreaker.Stats]{name: fmt.Sprint("host", i)}})
 	}
 	if n := len(m.breakers.named); n > 1000 {
 		t.Fatalf("%d names of dropped breakers are kept", n)
@@ -232,8 +232,8 @@ func TestEventsAndScrapesMayRunAtOnce(t *testing.T) {
 				name := fmt.Sprint("n", (g+i)%3)
 				b, l := &fake[circuitbreaker.Stats]{name: name}, &fake[lock.Stats]{name: name}
 				s, a := &fake[session.Stats]{name: name}, &fake[audit.Stats]{name: name}
-				m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
-				m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Changed, Source: b})
+				m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+				m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, Source: b})
 				m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: lock.Conflicted, Source: l, Resource: lock.Key(name)})
 				m.ObserveSession(background, session.Event{Op: session.OpCleanup, Source: s})
 				m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Source: a})
@@ -242,7 +242,7 @@ func TestEventsAndScrapesMayRunAtOnce(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Retired, Source: b})
+				m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpRetired, Source: b})
 			}
 		})
 	}
@@ -272,9 +272,9 @@ func TestUnknownValuesDoNotPanic(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
 	b, l, s := named[circuitbreaker.Stats](t, "x"), named[lock.Stats](t, "x"), named[session.Stats](t, "x")
 	b.set(func(s *circuitbreaker.Stats) { s.State = 200 })
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Created, Source: b})
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: circuitbreaker.Changed, To: 200, Source: b})
-	m.ObserveBreaker(background, circuitbreaker.Event{Kind: 200, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, To: 200, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: 200, Source: b})
 	m.ObserveLock(background, lock.Event{Op: 200, Source: l})
 	m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: 200, Source: l})
 	m.ObserveLock(background, lock.Event{Op: lock.OpRenew, Result: lock.AuditFailed, Source: l}) // not expected of a renew

@@ -9,21 +9,26 @@ import (
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 )
 
-// Pick chooses the breaker for a request. A request for which it returns nil
-// is sent unguarded. It is called from any number of goroutines.
+// Pick returns the breaker for a request. A request for which it returns nil is
+// sent unguarded. It is called from any number of goroutines.
 type Pick func(*http.Request) *circuitbreaker.Breaker
 
-// One guards all requests with the same breaker.
+// One guards all requests with the same breaker. If b is nil, every request
+// fails with [circuitbreaker.ErrInvalid].
 func One(b *circuitbreaker.Breaker) Pick {
+	if b == nil {
+		b = new(circuitbreaker.Breaker) // fails every call
+	}
 	return func(*http.Request) *circuitbreaker.Breaker { return b }
 }
 
-// ByHost gives each host a breaker of the group. The key is the URL's host in
-// lower case, with its port unless that is the default of http or https. So
-// both schemes of a host share a breaker.
+// ByHost guards the requests to each host with a breaker of the group. The key
+// is the URL's host in lower case, with its port unless that is the default of
+// http or https. So both schemes of a host share a breaker. If g is nil, every
+// request fails with [circuitbreaker.ErrInvalid].
 func ByHost(g *circuitbreaker.Group) Pick {
 	return func(req *http.Request) *circuitbreaker.Breaker {
-		if req.URL == nil { // the transport below refuses it
+		if req.URL == nil { // the base transport returns an error
 			return nil
 		}
 		return g.Get(hostKey(req.URL.Scheme, req.URL.Host))

@@ -12,8 +12,9 @@ import (
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 )
 
-// DefaultStatus is what a [Transport] makes of a status without [WithStatus],
-// for own ones to fall back on.
+// DefaultStatus returns the outcome of a status in a [Transport] without
+// [WithStatus]. Your own function can call it for the statuses that it does not
+// know.
 func DefaultStatus(code int) circuitbreaker.Outcome {
 	switch code {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -25,9 +26,8 @@ func DefaultStatus(code int) circuitbreaker.Outcome {
 	}
 }
 
-// StatusError is what a failing status is to the breaker: it reaches
-// Config.Classify, and is the cause in events and rejections. No request returns
-// it.
+// StatusError is the error of a failing status. It is passed to Config.Classify,
+// and is the cause in events and rejections. No request returns it.
 type StatusError struct {
 	Code int // such as 503
 
@@ -43,11 +43,11 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("breakerhttp: the server answered %d %s", e.Code, http.StatusText(e.Code))
 }
 
-// RetryAfter returns how long the response asked to be left alone, or 0 if it
-// did not.
+// RetryAfter returns the time of the response's Retry-After header, or 0 without
+// one.
 func (e *StatusError) RetryAfter() time.Duration { return e.wait }
 
-// retryAfter reads Retry-After, which holds seconds or a date, and is 0 for
+// retryAfter reads Retry-After, which holds seconds or a date, and returns 0 for
 // anything else. A date is compared with the response's own Date, so that only
 // the server's clock matters; without one, with the local clock.
 func retryAfter(h http.Header) time.Duration {

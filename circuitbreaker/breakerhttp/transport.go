@@ -8,16 +8,17 @@ import (
 	"net/http"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 var (
 	errNoPick     = fmt.Errorf("breakerhttp: %w: the transport has no Pick", circuitbreaker.ErrInvalid)
-	errNoResponse = errors.New("breakerhttp: the transport below gave neither a response nor an error")
+	errNoResponse = errors.New("breakerhttp: the base transport returned neither a response nor an error")
 )
 
-// Transport is an [http.RoundTripper] that asks a breaker before each request.
-// Make it with [NewTransport]. It may be used from any number of goroutines if
-// the transport below may.
+// Transport is an [http.RoundTripper] that sends a request only if a breaker
+// lets it through. Make it with [NewTransport]. It is safe for concurrent use if
+// the base transport is.
 type Transport struct {
 	base   http.RoundTripper
 	pick   Pick
@@ -30,9 +31,9 @@ var _ http.RoundTripper = (*Transport)(nil)
 // Option changes a [Transport].
 type Option func(*Transport)
 
-// WithStatus says what a response's status tells about the server, in place of
-// [DefaultStatus]; nil changes nothing. It is called once a response, from any
-// number of goroutines.
+// WithStatus sets the function that returns the outcome of a response's status,
+// in place of [DefaultStatus]; nil changes nothing. It is called once for each
+// response, from any number of goroutines.
 func WithStatus(outcome func(code int) circuitbreaker.Outcome) Option {
 	return func(t *Transport) {
 		if outcome != nil {
@@ -42,19 +43,20 @@ func WithStatus(outcome func(code int) circuitbreaker.Outcome) Option {
 }
 
 // WithSettleAtEnd settles a successful response when its body ends: as a success
-// at EOF or when the caller closes it earlier, as Config.Classify says when
-// reading fails or the request's context has ended. How long a call takes, and
-// so whether it is slow, then includes the body.
+// at EOF or when the caller closes it earlier, by Config.Classify when reading
+// fails or the request's context has ended. The time of the call, and so whether
+// it is slow, then includes the body.
 //
-// A body that is never closed is a call that never ends; close every body, as
-// net/http asks for anyway. A protocol switch (101) is settled at once.
+// A body that is never closed is a call that never ends: close every body, as
+// net/http requires. A protocol switch (101) is settled at once.
 func WithSettleAtEnd() Option { return func(t *Transport) { t.atEnd = true } }
 
-// NewTransport puts the breakers that pick chooses before base; nil is
-// [http.DefaultTransport]. Without a pick, every request is refused with
+// NewTransport returns a transport that guards the requests of base with the
+// breakers that pick returns. A nil base is [http.DefaultTransport]; nil options
+// are skipped. If pick is nil, every request fails with
 // [circuitbreaker.ErrInvalid].
 func NewTransport(base http.RoundTripper, pick Pick, opts ...Option) *Transport {
-	if base == nil {
+	if configerr.IsNil(base) {
 		base = http.DefaultTransport
 	}
 	t := &Transport{base: base, pick: pick, status: DefaultStatus}
@@ -67,7 +69,8 @@ func NewTransport(base http.RoundTripper, pick Pick, opts ...Option) *Transport 
 }
 
 // RoundTrip sends the request if its breaker lets it through. Otherwise it
-// closes the request's body and returns a [*circuitbreaker.OpenError].
+// closes the request's body and returns a [*circuitbreaker.OpenError], or
+// [circuitbreaker.ErrInvalid] for a breaker that was not made.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.pick == nil {
 		return reject(req, errNoPick)
@@ -103,8 +106,7 @@ func reject(req *http.Request, err error) (*http.Response, error) {
 	return nil, err
 }
 
-// settle draws the consequences of a round trip, or leaves a success to the
-// body's end.
+// settle settles the call, or leaves a success to the body's end.
 func (t *Transport) settle(permit circuitbreaker.Permit, req *http.Request, resp *http.Response, outcome circuitbreaker.Outcome, err error) {
 	ctx := req.Context()
 	switch {
@@ -123,7 +125,8 @@ func (t *Transport) settle(permit circuitbreaker.Permit, req *http.Request, resp
 	}
 }
 
-// CloseIdleConnections passes the call of [http.Client] of that name on.
+// CloseIdleConnections calls the method of the base transport, if it has one.
+// [http.Client.CloseIdleConnections] calls it.
 func (t *Transport) CloseIdleConnections() {
 	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()

@@ -174,18 +174,33 @@ func TestClientsFindTheRejectionInTheirError(t *testing.T) {
 	}
 }
 
-func TestWithoutAPickNothingIsSent(t *testing.T) {
-	body := &countingBody{Reader: strings.NewReader("x")}
-	req := get(t)
-	req.Body = body
-	if _, err := NewTransport(answering(200), nil).RoundTrip(req); !errors.Is(err, circuitbreaker.ErrInvalid) || body.closed != 1 {
-		t.Errorf("got %v, closed %d times", err, body.closed)
+func TestWithoutAPickOrABreakerNothingIsSent(t *testing.T) {
+	base := tripFunc(func(*http.Request) (*http.Response, error) { t.Error("sent"); return nil, nil })
+	for name, pick := range map[string]Pick{
+		"no pick": nil, "a nil breaker": One(nil), "a zero breaker": One(new(circuitbreaker.Breaker)),
+		"a nil group": ByHost(nil), "a zero group": ByHost(new(circuitbreaker.Group)),
+	} {
+		body := &countingBody{Reader: strings.NewReader("x")}
+		req := get(t)
+		req.Body = body
+		if _, err := NewTransport(base, pick).RoundTrip(req); !errors.Is(err, circuitbreaker.ErrInvalid) || body.closed != 1 {
+			t.Errorf("%s: %v, body closed %d times; want ErrInvalid, and once", name, err, body.closed)
+		}
 	}
 }
 
 func TestARequestWithoutABreakerIsSentUnguarded(t *testing.T) {
-	if resp, err := NewTransport(answering(500), One(nil)).RoundTrip(get(t)); err != nil || resp.StatusCode != 500 {
+	none := func(*http.Request) *circuitbreaker.Breaker { return nil }
+	if resp, err := NewTransport(answering(500), none).RoundTrip(get(t)); err != nil || resp.StatusCode != 500 {
 		t.Errorf("got %v and %v", resp, err)
+	}
+}
+
+func TestANilBaseIsTheDefaultTransport(t *testing.T) {
+	for _, base := range []http.RoundTripper{nil, (*http.Transport)(nil), tripFunc(nil)} {
+		if got := NewTransport(base, nil, nil).base; got != http.DefaultTransport {
+			t.Errorf("%T: %v", base, got)
+		}
 	}
 }
 
@@ -305,7 +320,7 @@ func TestIdleConnectionsBelowCanBeClosed(t *testing.T) {
 		(&http.Client{Transport: NewTransport(rt, One(nil))}).CloseIdleConnections()
 	}
 	if base.closed != 1 {
-		t.Errorf("told %d times, want once", base.closed)
+		t.Errorf("called %d times, want once", base.closed)
 	}
 }
 

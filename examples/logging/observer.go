@@ -23,7 +23,7 @@ var (
 )
 
 func (o observer) ObserveBreaker(ctx context.Context, e circuitbreaker.Event) {
-	if e.Kind == circuitbreaker.Changed {
+	if e.Op == circuitbreaker.OpChanged {
 		o.log.WarnContext(ctx, "breaker", "name", e.Source.Name(), "from", e.From, "to", e.To, "reason", e.Reason, "cause", e.Cause)
 	}
 }

@@ -78,7 +78,7 @@ func newHoldfast(h hooks) guard {
 type onChange func()
 
 func (f onChange) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
-	if e.Kind == circuitbreaker.Changed {
+	if e.Op == circuitbreaker.OpChanged {
 		f()
 	}
 }

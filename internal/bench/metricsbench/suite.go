@@ -154,7 +154,7 @@ func breakers(observed bool) func() func(int) {
 type unexpected struct{}
 
 func (unexpected) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
-	if e.Kind != circuitbreaker.Created {
+	if e.Op != circuitbreaker.OpCreated {
 		panic(errors.New("an event of a successful call"))
 	}
 }
