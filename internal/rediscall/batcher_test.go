@@ -83,7 +83,7 @@ func crowded(t *testing.T) (c *Caller, a *airfield, land func()) {
 	}
 	a = &airfield{open: make(chan struct{})}
 	client.AddHook(a)
-	c = New(client)
+	c = New(client, nil)
 	for range maxFlights {
 		go c.Run(t.Context(), double, []string{"before"}, 1)
 	}
@@ -247,10 +247,10 @@ func TestOneServersClientsShareAndOthersDoNot(t *testing.T) {
 	defer one.Close()
 	several := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:0"}})
 	defer several.Close()
-	if New(one).batcher == nil {
+	if New(one, nil).batcher == nil {
 		t.Error("calls of a client of one server do not share")
 	}
-	if New(several).batcher != nil {
+	if New(several, nil).batcher != nil {
 		t.Error("calls of a cluster's client share, so one slow server holds up the others' calls")
 	}
 }

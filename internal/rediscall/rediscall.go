@@ -9,6 +9,8 @@ import (
 	"errors"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 // Caller runs scripts on the client of a user.
@@ -16,12 +18,17 @@ import (
 // The zero value is not usable; see [New]. Safe for concurrent use.
 type Caller struct {
 	client   redis.UniversalClient
+	missing  error    // answers every call when there is no client
 	obedient bool     // the client itself gives up when ctx ends
 	batcher  *batcher // nil for a client of several servers
 }
 
-// New wraps client. It does no I/O.
-func New(client redis.UniversalClient) *Caller {
+// New wraps client. It does no I/O. If client is nil, or holds a nil pointer,
+// every call returns missing.
+func New(client redis.UniversalClient, missing error) *Caller {
+	if configerr.IsNil(client) {
+		return &Caller{missing: missing}
+	}
 	c := &Caller{client: client, obedient: obedient(client)}
 	if _, one := client.(*redis.Client); one {
 		c.batcher = &batcher{caller: c}
@@ -44,7 +51,7 @@ func obedient(client redis.UniversalClient) bool {
 	}
 }
 
-// Client returns the user's client.
+// Client returns the user's client, or nil.
 func (c *Caller) Client() redis.UniversalClient { return c.client }
 
 // Run evaluates script by its hash, and by its text where the server does not
@@ -157,11 +164,11 @@ func (c *Caller) pipeline(ctx context.Context, n int, call func(int) (*redis.Scr
 }
 
 // Bounded calls f, which uses c's client, and returns when ctx ends even if
-// f does not. It does not call f when ctx has ended. A panic in f, as of a nil
-// client or of a user's hook, reaches the caller.
+// f does not. It does not call f when ctx has ended, or when there is no
+// client. A panic in f, as of a user's hook, reaches the caller.
 func Bounded[T any](ctx context.Context, c *Caller, f func(context.Context) (T, error)) (T, error) {
 	var none T
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(c.missing, ctx.Err()); err != nil {
 		return none, err
 	}
 	if c.obedient || ctx.Done() == nil {

@@ -24,7 +24,7 @@ var double = redis.NewScript(`return redis.call('INCRBY', KEYS[1], ARGV[1] * 2)`
 func TestAScriptRunsWhetherTheServerKnowsItOrNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := redistest.Virtual(t)
-		c := New(client)
+		c := New(client, nil)
 		if c.Client() != redis.UniversalClient(client) {
 			t.Error("Client is another one")
 		}
@@ -46,7 +46,7 @@ func TestABatchRunsEachCallOnceAndInOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := client(t)
-			c := New(client)
+			c := New(client, nil)
 			for round := range int64(3) {
 				if round == 1 {
 					client.ScriptFlush(t.Context())
@@ -79,7 +79,7 @@ func TestOneFailedCallFailsTheBatch(t *testing.T) {
 			{{Keys: []string{"text"}, Args: []any{1}}},
 			{{Keys: []string{"a"}, Args: []any{1}}, {Keys: []string{"text"}, Args: []any{1}}},
 		} {
-			if got, err := New(client).RunAll(t.Context(), double, calls); err == nil || got != nil && got[0] != nil {
+			if got, err := New(client, nil).RunAll(t.Context(), double, calls); err == nil || got != nil && got[0] != nil {
 				t.Errorf("%v, %v, want an error", got, err)
 			}
 		}
@@ -93,14 +93,14 @@ func TestACallEndsWithItsContextEvenIfTheClientDoesNot(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := Bounded(ctx, New(client), func(context.Context) (int, error) {
+		_, err := Bounded(ctx, New(client, nil), func(context.Context) (int, error) {
 			time.Sleep(time.Hour)
 			return 1, nil
 		})
 		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
 			t.Errorf("%v after %s, want the deadline after 1s", err, took)
 		}
-		_, err = Bounded(ctx, New(client), func(context.Context) (int, error) { t.Error("called"); return 1, nil })
+		_, err = Bounded(ctx, New(client, nil), func(context.Context) (int, error) { t.Error("called"); return 1, nil })
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after the deadline: %v", err)
 		}
@@ -112,7 +112,7 @@ func TestOnlyDisobedientClientsNeedAGoroutine(t *testing.T) {
 	obeys := func(client redis.UniversalClient, want bool) {
 		t.Helper()
 		defer client.Close()
-		if got := New(client).obedient; got != want {
+		if got := New(client, nil).obedient; got != want {
 			t.Errorf("%T: obedient %t, want %t", client, got, want)
 		}
 	}
@@ -126,12 +126,28 @@ func TestOnlyDisobedientClientsNeedAGoroutine(t *testing.T) {
 	}
 }
 
+func TestWithoutAClientEveryCallSaysSo(t *testing.T) {
+	missing := errors.New("New needs a client")
+	var none *redis.Client
+	for _, client := range []redis.UniversalClient{nil, none} {
+		c := New(client, missing)
+		_, run := c.Run(t.Context(), double, []string{"a"}, 5)
+		_, all := c.RunAll(t.Context(), double, make([]Call, 2))
+		_, bounded := Bounded(t.Context(), c, func(context.Context) (int, error) { t.Error("called"); return 1, nil })
+		for _, err := range []error{run, all, bounded} {
+			if err != missing {
+				t.Errorf("%T: %v, want %v", client, err, missing)
+			}
+		}
+	}
+}
+
 func TestABatchWithoutAServerIsAnError(t *testing.T) {
 	server := redistest.Real(t)
 	client := server.Client(t)
 	server.Kill()
 	calls := []Call{{Keys: []string{"a"}, Args: []any{1}}, {Keys: []string{"b"}, Args: []any{1}}}
-	if got, err := New(client).RunAll(t.Context(), double, calls); err == nil {
+	if got, err := New(client, nil).RunAll(t.Context(), double, calls); err == nil {
 		t.Errorf("%v from nobody", got)
 	}
 }
@@ -139,7 +155,7 @@ func TestABatchWithoutAServerIsAnError(t *testing.T) {
 func TestErrorsOfTheServerAreItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := redistest.Virtual(t)
-		_, err := New(client).Run(t.Context(), redis.NewScript(`return redis.error_reply('ERR no such room')`), []string{"a"})
+		_, err := New(client, nil).Run(t.Context(), redis.NewScript(`return redis.error_reply('ERR no such room')`), []string{"a"})
 		if err == nil || !strings.Contains(err.Error(), "no such room") {
 			t.Errorf("%v, want the script's own error", err)
 		}
@@ -156,5 +172,5 @@ func TestAPanicReachesTheCaller(t *testing.T) {
 			t.Errorf("recovered %v", got)
 		}
 	}()
-	_, _ = Bounded(ctx, New(client), func(context.Context) (int, error) { panic("a hook's") })
+	_, _ = Bounded(ctx, New(client, nil), func(context.Context) (int, error) { panic("a hook's") })
 }

@@ -17,7 +17,7 @@ func TestAScriptIsToldHowOftenItWasSent(t *testing.T) {
 	proxy := faultproxy.Start(t, server.Addr)
 	client := redis.NewClient(&redis.Options{Addr: proxy.Addr})
 	t.Cleanup(func() { _ = client.Close() })
-	c, told := New(client), redis.NewScript(`return ARGV[1]`)
+	c, told := New(client, nil), redis.NewScript(`return ARGV[1]`)
 	tried := func(flush bool, lost int, want string) {
 		t.Helper()
 		if flush {

@@ -34,7 +34,7 @@ var _ session.Store = (*Store)(nil)
 // nil client is reported by [session.New].
 func New(client redis.UniversalClient, opts ...Option) *Store {
 	s := &Store{
-		caller:         rediscall.New(client),
+		caller:         rediscall.New(client, errNoClient),
 		prefix:         "holdfast",
 		partitions:     16,
 		quarantineMost: 64,
@@ -48,10 +48,12 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 	return s
 }
 
+var errNoClient = errors.New("redissession: New needs a client")
+
 // Validate reports a store that was made without a client. [session.New] asks.
 func (s *Store) Validate() error {
 	if s == nil || s.caller.Client() == nil {
-		return errors.New("redissession: New needs a client")
+		return errNoClient
 	}
 	return nil
 }
