@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -148,7 +149,9 @@ func (a *attempt) ask(ctx context.Context) (*Lease, error) {
 	sent := time.Now()
 	g, err := a.m.store.Acquire(ctx, a.claim)
 	if err != nil {
-		a.m.undo(a.claim.Ticket)
+		if !errors.Is(err, ErrInvalid) { // which was not sent
+			a.m.undo(a.claim.Ticket)
+		}
 		return nil, unavailable(ctx, what, err)
 	}
 	a.m.sweeper.found(a.claim.Group, g.Expired)

@@ -40,7 +40,11 @@ func TestAConflictNamesWhoWhichNightsAndForHowLong(t *testing.T) {
 		if !ok || !errors.Is(err, lock.ErrConflict) {
 			t.Fatalf("error is %v, want a ConflictError", err)
 		}
-		hold := conflict.Conflicts[0].Hold
+		first, ok := conflict.First()
+		if !ok {
+			t.Fatal("no conflict is named")
+		}
+		hold := first.Hold
 		in, out := hold.Resource.Times()
 		if hold.Holder != "ada" || in.Day() != 12 || out.Day() != 15 || hold.Left != 42*time.Second || conflict.RetryAfter() != 42*time.Second {
 			t.Errorf("in the way is %+v, retry after %s", hold, conflict.RetryAfter())

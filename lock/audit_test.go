@@ -232,7 +232,8 @@ func TestTheTimeOfAnOperationIsWithoutTheRecorders(t *testing.T) {
 		wantErr(t, err, lock.ErrConflict)
 		conflict, _ := errors.AsType[*lock.ConflictError](err)
 		wantErr(t, l.Extend(t.Context(), 0))
-		wantErr(t, d.ForceRelease(t.Context(), conflict.Conflicts[0].Hold))
+		first, _ := conflict.First()
+		wantErr(t, d.ForceRelease(t.Context(), first.Hold))
 		for _, e := range d.seen.events {
 			if e.Took != 0 {
 				t.Errorf("%s, %s: took %s", e.Op, e.Result, e.Took)

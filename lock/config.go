@@ -3,18 +3,18 @@
 package lock
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// Config is what a [Manager] lives by. The zero value of a field is its
-// default; only Name has none.
+// Config configures a [Manager]. The zero value of a field is its default;
+// only Name has none.
 type Config struct {
-	// Name is the space of the manager's holds: managers of one name and
-	// store share them, in whatever process. Up to 128 ASCII letters,
+	// Name is the space of the manager's holds: managers with the same
+	// name and store share them, in all processes. Up to 128 ASCII letters,
 	// digits, and any of "_-.:/".
 	Name string
 
@@ -32,33 +32,36 @@ type Config struct {
 	// unlimited.
 	MaxExtensions int
 
-	// Holder names who holds, when [Holder] is not given.
+	// Holder names the holder of leases acquired without [Holder].
 	Holder string
 
-	// GroupBy gives a name's conflict domain, which is also its place in a
+	// GroupBy returns a name's conflict domain, which is also its place in a
 	// Redis Cluster: resources of different groups never conflict and
 	// cannot be in one [All]. nil = one group for all. Every process that
 	// shares the space must use the same function. The group is 1 to 255
-	// bytes of UTF-8 without NUL. A panic goes to the caller, and the
-	// manager stands.
+	// bytes of UTF-8 without NUL. A panic reaches the caller and leaves the
+	// manager usable.
 	GroupBy func(name string) string
 
-	// Capacity gives how many units a name has; nil = 1. Every process must
-	// use the same function. A panic goes to the caller, as from GroupBy.
+	// Capacity returns how many units a name has; nil = 1. Every process
+	// must use the same function. A panic reaches the caller, as from
+	// GroupBy.
 	Capacity func(name string) int
 
-	// Audit is told of each acquired, refused, extended, released and lost
-	// lease. A recorder that fails, hangs or panics never changes the
-	// outcome of an operation and delays it by AuditTimeout at most; it is
-	// counted in [Stats.AuditErrors].
+	// Audit records each acquired, refused, extended, released and lost
+	// lease; nil = no trail. A recorder that fails, hangs or panics never
+	// changes the outcome of an operation and delays it by AuditTimeout at
+	// most; it is counted in [Stats.AuditErrors].
 	Audit        audit.Recorder
 	AuditTimeout time.Duration // 100 ms by default
 
-	// AuditRequired gives an acquired lease back, with [ErrAudit], when its
-	// event could not be recorded. Releases are never refused.
+	// AuditRequired makes an acquire fail with [ErrAudit], and gives the
+	// hold back, when its event could not be recorded. Releases are never
+	// refused.
 	AuditRequired bool
 
-	// Observer is told of each operation.
+	// Observer receives an event for each operation; nil = none. Several
+	// are joined by [Observers].
 	Observer Observer
 }
 
@@ -71,38 +74,35 @@ const (
 	maxHolder           = 255
 )
 
-// complete returns cfg with its defaults, or every problem it has.
-func (cfg Config) complete() (Config, error) {
-	var problems []error
-	refuse := func(bad bool, field string, value any, why string) {
-		if bad {
-			problems = append(problems, &ConfigError{field, value, why})
-		}
-	}
-	refuse(!isSpace(cfg.Name), "Name", cfg.Name, "1 to 128 ASCII letters, digits, or any of _-.:/")
-	refuse(cfg.TTL != 0 && (cfg.TTL < minTTL || cfg.TTL > maxTTL), "TTL", cfg.TTL, "1 ms to 10 years")
-	refuse(cfg.MaxHold > 0 && cfg.MaxHold < minTTL, "MaxHold", cfg.MaxHold, "at least 1 ms; 0 = unlimited")
-	refuse(cfg.MaxHold > maxTTL, "MaxHold", cfg.MaxHold, "at most 10 years; 0 = unlimited")
-	refuse(cfg.MaxHold >= minTTL && cfg.TTL > cfg.MaxHold, "MaxHold", cfg.MaxHold, fmt.Sprintf("at least TTL (%s)", cfg.TTL))
-	refuse(!isText(cfg.Holder, maxHolder), "Holder", cfg.Holder, "valid UTF-8 without NUL, up to 255 bytes")
-	refuse(cfg.AuditTimeout < 0, "AuditTimeout", cfg.AuditTimeout, "a time: it cannot be off")
-	refuse(cfg.AuditRequired && cfg.Audit == nil, "AuditRequired", true, "Audit set, too")
-	if len(problems) > 0 {
-		return cfg, errors.Join(problems...)
-	}
+// withDefaults returns cfg with its defaults, or every problem it has.
+func (cfg Config) withDefaults() (Config, error) {
+	p := configerr.Collect(func(field string, value any, want string) error {
+		return &ConfigError{Field: field, Value: value, Why: want}
+	})
+	p.Want(isSpace(cfg.Name), "Name", cfg.Name, "1 to 128 ASCII letters, digits, or any of _-.:/")
+	p.Want(cfg.TTL == 0 || cfg.TTL >= minTTL && cfg.TTL <= maxTTL, "TTL", cfg.TTL, "1 ms to 10 years")
+	p.Want(cfg.MaxHold <= 0 || cfg.MaxHold >= minTTL, "MaxHold", cfg.MaxHold, "at least 1 ms; 0 = unlimited")
+	p.Want(cfg.MaxHold <= maxTTL, "MaxHold", cfg.MaxHold, "at most 10 years; 0 = unlimited")
+	p.Want(cfg.MaxHold < minTTL || cfg.TTL <= cfg.MaxHold, "MaxHold", cfg.MaxHold, fmt.Sprintf("at least TTL (%s)", cfg.TTL))
+	p.Want(isText(cfg.Holder, maxHolder), "Holder", cfg.Holder, "valid UTF-8 without NUL, up to 255 bytes")
+	p.Want(cfg.AuditTimeout >= 0, "AuditTimeout", cfg.AuditTimeout, "a time: it cannot be off")
+	p.Want(!cfg.AuditRequired || !configerr.IsNil(cfg.Audit), "AuditRequired", true, "Audit set, too")
 
-	if cfg.TTL == 0 {
-		cfg.TTL = defaultTTL
-		if cfg.MaxHold > 0 {
-			cfg.TTL = min(cfg.TTL, cfg.MaxHold)
-		}
+	if configerr.IsNil(cfg.Audit) {
+		cfg.Audit = nil
 	}
-	if cfg.AuditTimeout == 0 {
-		cfg.AuditTimeout = defaultAuditTimeout
+	if configerr.IsNil(cfg.Observer) {
+		cfg.Observer = nil
 	}
+	ttl := defaultTTL
+	if cfg.MaxHold > 0 {
+		ttl = min(ttl, cfg.MaxHold)
+	}
+	configerr.Default(&cfg.TTL, ttl)
+	configerr.Default(&cfg.AuditTimeout, defaultAuditTimeout)
 	cfg.MaxHold = max(cfg.MaxHold, 0)
 	cfg.MaxExtensions = max(cfg.MaxExtensions, 0)
-	return cfg, nil
+	return cfg, p.Err()
 }
 
 func isSpace(name string) bool {

@@ -69,6 +69,9 @@ type ConflictError struct {
 }
 
 func (e *ConflictError) Error() string {
+	if len(e.Conflicts) == 0 {
+		return fmt.Sprintf("lock: %s: others are first in the queue", e.Resource)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "lock: %s is taken", e.Resource)
 	for i, c := range e.Conflicts {
@@ -78,6 +81,15 @@ func (e *ConflictError) Error() string {
 		fmt.Fprintf(&b, " by a hold of %s for %s still", c.Hold.Resource, c.Hold.Left.Round(time.Millisecond))
 	}
 	return b.String()
+}
+
+// First returns the first of Conflicts, and false when there is none: Acquire
+// was refused only because others wait before it.
+func (e *ConflictError) First() (Conflict, bool) {
+	if len(e.Conflicts) == 0 {
+		return Conflict{}, false
+	}
+	return e.Conflicts[0], true
 }
 
 // RetryAfter is when the first of the conflicts ends at the latest, counted
@@ -94,9 +106,13 @@ func invalid(format string, args ...any) error {
 }
 
 // unavailable wraps a store's error with what was attempted. When ctx has
-// ended, its error is in there too, whatever the store says. A caller who
-// cancelled learns just that: it says nothing about the store.
+// ended, its error is included, whatever the store's is. A cancelled call, and
+// a request that the store refused as [ErrInvalid], say nothing about the
+// store's availability.
 func unavailable(ctx context.Context, what string, err error) error {
+	if errors.Is(err, ErrInvalid) {
+		return fmt.Errorf("lock: %s: %w", what, err)
+	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = errors.Join(err, ended)
 	}

@@ -29,8 +29,9 @@ func Example() {
 
 	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", december(14), december(16)), lock.Holder("bob"))
 	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
-		hold := conflict.Conflicts[0].Hold
-		fmt.Println("taken by", hold.Holder, hold.Resource)
+		if first, ok := conflict.First(); ok {
+			fmt.Println("taken by", first.Hold.Holder, first.Hold.Resource)
+		}
 	}
 
 	bob, err := rooms.TryAcquire(ctx, lock.Nights("room/101", december(15), december(16)), lock.Holder("bob"))

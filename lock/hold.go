@@ -2,7 +2,11 @@
 
 package lock
 
-import "time"
+import (
+	"context"
+	"iter"
+	"time"
+)
 
 // Hold is a lease as others see it. It never carries the secret token.
 type Hold struct {
@@ -22,4 +26,39 @@ type Hold struct {
 type Conflict struct {
 	Wanted Resource
 	Hold   Hold
+}
+
+// Holds yields the live holds that overlap r, in order of resource, as the
+// store knows them while it is asked; an error is the last that it yields.
+// The zero Resource stands for everything, as long as Config.GroupBy is nil.
+func (m *Manager) Holds(ctx context.Context, r Resource) iter.Seq2[Hold, error] {
+	return func(yield func(Hold, error) bool) {
+		q, err := m.query(r)
+		if err != nil {
+			yield(Hold{}, err)
+			return
+		}
+		if !m.gate.enter() {
+			yield(Hold{}, ErrClosed)
+			return
+		}
+		m.gate.leave() // the caller's loop may take its time: Close does not wait for it
+		for h, err := range m.store.Holds(ctx, q) {
+			if err != nil {
+				yield(Hold{}, unavailable(ctx, "listing holds", err))
+				return
+			}
+			if !yield(h, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Manager) query(r Resource) (Query, error) {
+	if r.parts() == nil && r.reason == "" && m.cfg.GroupBy == nil {
+		return Query{Space: m.cfg.Name, Group: onlyGroup}, nil
+	}
+	group, err := m.group(r)
+	return Query{Space: m.cfg.Name, Group: group, Resource: r}, err
 }

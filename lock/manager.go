@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/configerr"
 	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
@@ -44,8 +45,8 @@ const (
 // New makes a manager, or reports every problem of cfg in one error that wraps
 // a [*ConfigError] for each. It does no I/O and starts no goroutine.
 func New(store Store, cfg Config) (*Manager, error) {
-	cfg, err := cfg.complete()
-	if store == nil {
+	cfg, err := cfg.withDefaults()
+	if configerr.IsNil(store) {
 		err = errors.Join(invalid("New needs a store"), err)
 	}
 	if err != nil {

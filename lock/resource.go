@@ -120,9 +120,10 @@ func Of(kind Kind, name string, from, to int64) Resource {
 func All(rs ...Resource) Resource {
 	var all Resource
 	for _, r := range rs {
-		if r.reason != "" && all.reason == "" {
-			all.reason = r.reason
+		if r.parts() == nil {
+			r.reason = cmp.Or(r.reason, "the zero Resource")
 		}
+		all.reason = cmp.Or(all.reason, r.reason)
 		all.rest = append(all.rest, r.parts()...)
 	}
 	if len(all.rest) == 0 {

@@ -124,6 +124,7 @@ func TestAReasonNamesWhatIsWrong(t *testing.T) {
 		"wants 2 units of 1":  lock.Key("a").Units(2),
 		"All of nothing":      lock.All(lock.All()),
 		"the zero Resource":   {},
+		"zero Resource":       lock.All(lock.Key("a"), lock.Resource{}),
 	} {
 		if _, err := d.TryAcquire(t.Context(), r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want one that says %q", err, want)

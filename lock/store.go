@@ -13,7 +13,8 @@ import (
 //
 // Its methods speak of meaning, not of commands: what a conflict is, what a
 // limit, what a retry. Every answer is a status; an error means only that the
-// store did not answer, and that the outcome may be either. The manager makes
+// store did not answer, and that the outcome may be either, or, if it wraps
+// [ErrInvalid], that nothing was sent. The manager makes
 // ids and tokens, so that repeating a call with the same ticket is harmless:
 // it answers what the first one did. Time is the store's own, and a hold is
 // live as long as it is before its ExpiresAt.
@@ -45,10 +46,10 @@ type Store interface {
 
 	// Release ends a hold. Granted means it was held until now, or that it
 	// was released by the same token, and the same Force, less than
-	// [Memory] ago: the answer to that may have got lost. (A store need not
+	// [RememberFor] ago: the answer to that may have got lost. (A store need not
 	// keep the token for that: nothing changes any more.) Missing means
 	// neither. With a token and Fence 0 it gives up a claim of unknown
-	// outcome: should the claim come only now, within Memory, its answer
+	// outcome: should the claim come only now, within RememberFor, its answer
 	// is Missing. So is that to any claim whose hold was released.
 	Release(ctx context.Context, k Ticket) (Grant, error)
 
@@ -63,9 +64,9 @@ type Store interface {
 	Sweep(ctx context.Context, q Query, told []string) (expired []Hold, err error)
 }
 
-// Memory is how long a store remembers that a hold was released, or a claim
+// RememberFor is how long a store remembers that a hold was released, or a claim
 // given up.
-const Memory = 5 * time.Second
+const RememberFor = 5 * time.Second
 
 // Ticket names one hold and proves the right to change it.
 type Ticket struct {

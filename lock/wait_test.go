@@ -5,6 +5,7 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,7 +68,10 @@ func TestWaitingInVainNamesWhoWasInTheWay(t *testing.T) {
 				_, err := d.Acquire(ctx, lock.Key("room"))
 				wantErr(t, err, append(c.want, lock.ErrConflict)...)
 				conflict, ok := errors.AsType[*lock.ConflictError](err)
-				if !ok || conflict.Conflicts[0].Hold.Holder != "ada" || time.Since(start) != time.Second {
+				if !ok {
+					t.Fatal("no ConflictError")
+				}
+				if first, _ := conflict.First(); first.Hold.Holder != "ada" || time.Since(start) != time.Second {
 					t.Errorf("after %s: %v", time.Since(start), err)
 				}
 				wantList(t, "observed", d.seen.seen()[1:], c.result)
@@ -77,6 +81,35 @@ func TestWaitingInVainNamesWhoWasInTheWay(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A claim that was queued and never tried again keeps its place for some
+// seconds, though nothing is held.
+func TestWaitingOnlyForItsTurnNamesNoConflict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		ada := d.take(t, lock.Key("room"))
+		_, err := d.store.Acquire(t.Context(), lock.Claim{
+			Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: "dead", Token: "secret"},
+			Resource: lock.Key("room"), Capacity: []int{1}, TTL: time.Second, Queue: true,
+		})
+		wantErr(t, err)
+		wantErr(t, ada.Release(t.Context()))
+
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err = d.Acquire(ctx, lock.Key("room"))
+		conflict, ok := errors.AsType[*lock.ConflictError](err)
+		if !ok {
+			t.Fatalf("error is %v, want a ConflictError", err)
+		}
+		if first, ok := conflict.First(); ok || first.Hold.ID != "" {
+			t.Errorf("first in the way is %+v, want none", first)
+		}
+		if !strings.Contains(err.Error(), "lock: room: others are first in the queue") {
+			t.Error(err)
+		}
+	})
 }
 
 func TestAStoreThatFailsEndsTheWait(t *testing.T) {

@@ -83,8 +83,10 @@ func (m *Metrics) contended(s *lockSeries, e *lock.Event) {
 // wanted is the part of the resource that met the conflict, where the
 // event tells.
 func wanted(e *lock.Event) lock.Resource {
-	if c, ok := errors.AsType[*lock.ConflictError](e.Err); ok && len(c.Conflicts) > 0 {
-		return c.Conflicts[0].Wanted
+	if c, ok := errors.AsType[*lock.ConflictError](e.Err); ok {
+		if first, ok := c.First(); ok {
+			return first.Wanted
+		}
 	}
 	return e.Resource
 }

@@ -56,7 +56,7 @@ func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb re
 
 	lease, err := rooms.TryAcquire(ctx, lock.Nights("room/101", checkIn, checkOut), lock.Holder(guest))
 	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
-		return "", taken(conflict.Conflicts[0].Hold) // who, which nights, for how long still
+		return "", taken(conflict)
 	}
 	if err != nil {
 		return "", err
@@ -73,7 +73,13 @@ func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb re
 	return ref, err
 }
 
-func taken(h lock.Hold) error {
+// taken says who holds which nights, and for how long still.
+func taken(conflict *lock.ConflictError) error {
+	first, ok := conflict.First()
+	if !ok {
+		return conflict
+	}
+	h := first.Hold
 	return fmt.Errorf("%s holds %s for %s still", h.Holder, h.Resource, h.Left.Round(time.Second))
 }
 

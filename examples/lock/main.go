@@ -26,7 +26,9 @@ func main() {
 	try := func(guest string, from, to int) *lock.Lease {
 		lease, err := rooms.TryAcquire(ctx, lock.Nights("room/101", december(from), december(to)), lock.Holder(guest))
 		if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
-			fmt.Println(guest, "is refused: taken is", conflict.Conflicts[0].Hold.Resource)
+			if first, ok := conflict.First(); ok {
+				fmt.Println(guest, "is refused: taken is", first.Hold.Resource)
+			}
 		} else if err != nil {
 			fmt.Println(guest, "gets an error:", err)
 		} else {

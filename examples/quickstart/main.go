@@ -30,8 +30,9 @@ func main() {
 
 	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", night(14), night(16)), lock.Holder("ben"))
 	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
-		hold := conflict.Conflicts[0].Hold
-		fmt.Printf("%s is taken by %s\n", hold.Resource, hold.Holder)
+		if first, ok := conflict.First(); ok {
+			fmt.Printf("%s is taken by %s\n", first.Hold.Resource, first.Hold.Holder)
+		}
 	}
 
 	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", night(15), night(16)), lock.Holder("ben"))

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestAStoreThatKeepsItsPromisesPasses(t *testing.T) {
-	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual(), locktest.Steps(400))
+	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual(), nil, locktest.Steps(400))
 }
 
 // spoiled is a store that breaks one promise, the way real stores have.

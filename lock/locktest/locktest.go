@@ -41,12 +41,14 @@ func Virtual() Option { return func(c *config) { c.virtual = true } }
 func Steps(n int) Option { return func(c *config) { c.steps = n } }
 
 // Run runs every case as a subtest of t. newStore makes a fresh store for a
-// case and cleans up with t.
+// case and cleans up with t. Nil options are skipped.
 func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 	t.Helper()
 	cfg := config{}
 	for _, o := range opts {
-		o(&cfg)
+		if o != nil {
+			o(&cfg)
+		}
 	}
 	if cfg.steps <= 0 {
 		cfg.steps = 800

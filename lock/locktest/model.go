@@ -62,7 +62,7 @@ func (m *model) release(t lock.Ticket, now time.Time) lock.Status {
 }
 
 func (m *model) recall(id string, now time.Time) *ending {
-	if e, known := m.ended[id]; known && now.Sub(e.at) < lock.Memory {
+	if e, known := m.ended[id]; known && now.Sub(e.at) < lock.RememberFor {
 		return &e
 	}
 	return nil

@@ -63,18 +63,18 @@ func releaseForgotten(b *bench) {
 	}
 	c := b.hold(lock.Key("room"))
 	b.release(c.Ticket)
-	time.Sleep(lock.Memory - time.Millisecond)
+	time.Sleep(lock.RememberFor - time.Millisecond)
 	if s := b.release(c.Ticket); s != lock.Granted {
 		b.broken("at the last moment: status %d, want Granted", s)
 	}
 	time.Sleep(time.Millisecond)
 	if s := b.release(c.Ticket); s != lock.Missing {
-		b.broken("after %s: status %d, want Missing", lock.Memory, s)
+		b.broken("after %s: status %d, want Missing", lock.RememberFor, s)
 	}
 	b.hold(lock.Key("another room")) // the group is in use all the while
 	late := b.claim(lock.Key("room"))
 	b.release(late.Ticket) // gives it up
-	time.Sleep(lock.Memory - time.Millisecond)
+	time.Sleep(lock.RememberFor - time.Millisecond)
 	if g := b.acquire(late); g.Status != lock.Missing {
 		b.broken("a claim just before its giving up is forgotten: status %d, want Missing", g.Status)
 	}

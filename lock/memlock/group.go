@@ -72,7 +72,7 @@ func (g *group) release(k lock.Ticket, now time.Time) lock.Grant {
 
 // forget drops the endings that are too old.
 func (g *group) forget(now time.Time) {
-	for len(g.endings) > 0 && now.Sub(g.ended[g.endings[0]].at) >= lock.Memory {
+	for len(g.endings) > 0 && now.Sub(g.ended[g.endings[0]].at) >= lock.RememberFor {
 		delete(g.ended, g.endings[0])
 		g.endings = g.endings[1:]
 	}

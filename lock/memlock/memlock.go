@@ -14,6 +14,7 @@ package memlock
 import (
 	"context"
 	"crypto/subtle"
+	"fmt"
 	"iter"
 	"maps"
 	"sync"
@@ -68,6 +69,9 @@ func (s *Store) leave(space, name string, g *group) {
 func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	if err := ctx.Err(); err != nil {
 		return lock.Grant{}, err
+	}
+	if c.Resource.Name() == "" {
+		return lock.Grant{}, fmt.Errorf("memlock: acquire: %w: a claim of nothing", lock.ErrInvalid)
 	}
 	now := time.Now()
 	g := s.enter(c.Space, c.Group, now)

@@ -4,6 +4,7 @@ package memlock_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,12 @@ func TestAnIdInUseIsNotGrantedToAnotherToken(t *testing.T) {
 	c.Token, c.Resource = "yours", lock.Key("b")
 	if g, err := s.Acquire(t.Context(), c); err != nil || g.Status != lock.Missing {
 		t.Errorf("status %d, %v; want Missing", g.Status, err)
+	}
+}
+
+func TestAClaimOfNothingIsInvalid(t *testing.T) {
+	if _, err := memlock.New().Acquire(t.Context(), lock.Claim{TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
+		t.Errorf("error is %v, want ErrInvalid", err)
 	}
 }
 

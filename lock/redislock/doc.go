@@ -23,7 +23,7 @@
 //   - Deadlines are whole milliseconds. A hold may end up to 1 ms before its
 //     TTL, which leases make up for by ending earlier themselves.
 //   - What was released, or given up while it was on its way, is remembered
-//     for [lock.Memory]. A release that the client repeats later than that
+//     for [lock.RememberFor]. A release that the client repeats later than that
 //     answers that there was nothing to release, and a claim that arrives
 //     later holds until its TTL ends.
 //   - TryAcquire waits for nobody, so it may take what somebody in the queue

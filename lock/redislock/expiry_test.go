@@ -94,8 +94,8 @@ func TestTheMemoryOfReleasesIsShort(t *testing.T) {
 				r.Fatalf("release %d: status %d", i, s)
 			}
 		}
-		if ttl := r.client.PTTL(r.Context(), expiry).Val(); ttl <= 0 || ttl > lock.Memory {
-			r.Errorf("the memory of an idle group lives for %s, want %s at most", ttl, lock.Memory)
+		if ttl := r.client.PTTL(r.Context(), expiry).Val(); ttl <= 0 || ttl > lock.RememberFor {
+			r.Errorf("the memory of an idle group lives for %s, want %s at most", ttl, lock.RememberFor)
 		}
 		r.client.PExpire(r.Context(), expiry, time.Millisecond) // as if all that time had passed
 		r.pass(time.Millisecond)

@@ -87,20 +87,30 @@ func WithPrefix(prefix string) Option {
 //
 // Calls end when their ctx does, whatever the client's own timeouts. A client
 // with Options.ContextTimeoutEnabled spares the store a goroutine a call.
+//
+// Nil options are skipped. Of a nil client it makes a store that answers every
+// call with an error that wraps [lock.ErrInvalid].
 func New(client redis.UniversalClient, opts ...Option) *Store {
-	s := &Store{caller: rediscall.New(client), prefix: defaultPrefix}
+	s := &Store{caller: rediscall.New(client, errNoClient), prefix: defaultPrefix}
 	for _, opt := range opts {
-		opt(s)
+		if opt != nil {
+			opt(s)
+		}
 	}
 	s.inbox = newInbox(s.caller, s.prefix)
 	return s
 }
+
+var errNoClient = fmt.Errorf("%w: redislock.New needs a client", lock.ErrInvalid)
 
 // Acquire grants all parts of c or none, in one round trip. One that waits
 // queues up in the same step, from its second try on: before the first, it is
 // not known that anybody has to wait, and so there may be no inbox yet.
 func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	parts := slices.Collect(c.Resource.Parts())
+	if len(parts) == 0 {
+		return lock.Grant{}, fmt.Errorf("redislock: acquire: %w: a claim of nothing", lock.ErrInvalid)
+	}
 	for _, p := range parts {
 		if err := storable(p); err != nil {
 			return lock.Grant{}, err
@@ -193,7 +203,7 @@ func storable(p lock.Resource) error {
 	if p.Name() == "" || strings.ContainsRune(p.Name(), 0) || p.Kind() > 9 ||
 		from < lock.MinBound || to > lock.MaxBound || from >= to ||
 		p.Size() < 1 || int64(p.Size()) > math.MaxInt32 {
-		return fmt.Errorf("redislock: acquire: cannot store %s", p)
+		return fmt.Errorf("redislock: acquire: %w: cannot store %s", lock.ErrInvalid, p)
 	}
 	return nil
 }

@@ -90,8 +90,8 @@ func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (
 			t.lockTrouble(err)
 			return nil, stay, false
 		}
-		if t.request.Room != "" {
-			t.heldByOther(stay, conflict.Conflicts[0].Hold)
+		if first, ok := conflict.First(); ok && t.request.Room != "" {
+			t.heldByOther(stay, first.Hold)
 		}
 	}
 	return nil, stay, false

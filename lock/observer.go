@@ -5,18 +5,30 @@ package lock
 import (
 	"context"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Observer is told of every operation of a [Manager], once, when its outcome
-// is known. Events of one lease arrive in order; all arrive outside any lock.
-// It runs on the caller's goroutine: be quick. A panic is contained and
-// counted in [Stats.ObserverPanics].
+// Observer receives an event for every operation of a [Manager], once, when
+// its outcome is known. Events of one lease arrive in order, and without any
+// lock held. ObserveLock runs on the goroutine of the operation, so it must be
+// quick. A panic is contained and counted in [Stats.ObserverPanics].
 type Observer interface {
 	ObserveLock(ctx context.Context, e Event)
 }
 
-// Source is a manager seen by those who read it from time to time, such as a
-// metrics collector. Both methods are cheap and do no I/O.
+// Observers returns an observer that passes each event to each of list, in
+// order; nils are skipped. The others receive it even if one panics.
+func Observers(list ...Observer) Observer { return observers(observe.Present(list)) }
+
+type observers []Observer
+
+func (all observers) ObserveLock(ctx context.Context, e Event) {
+	observe.Each(all, func(o Observer) { o.ObserveLock(ctx, e) })
+}
+
+// Source is what a reader of a manager's state, such as a metrics collector,
+// sees of it. Both methods are cheap and do no I/O.
 type Source interface {
 	Name() string
 	Stats() Stats

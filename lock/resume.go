@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+
+package lock
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Resume goes on with a lease that was detached, here or in another process.
+// It changes nothing in the store: the deadline stays, and so do the holder,
+// the reason and the details. [TTL] is what [AutoRenew] and Extend(ctx, 0) go
+// by from now on. One round trip.
+//
+// [ErrNotHeld]: it has ended, or the Ref was altered. [ErrInvalid]: the Ref is
+// of another space, or not one at all.
+func (m *Manager) Resume(ctx context.Context, ref Ref, opts ...Option) (*Lease, error) {
+	start := time.Now()
+	l, err := m.resume(ctx, ref, opts, start)
+	if err != nil {
+		m.observe(ctx, Event{Op: OpResume, ID: ref.id, Took: time.Since(start), Result: result(err), Err: err})
+		return nil, err
+	}
+	l.outbox.Drain()
+	return l, nil
+}
+
+func (m *Manager) resume(ctx context.Context, ref Ref, opts []Option, start time.Time) (*Lease, error) {
+	if !m.gate.enter() {
+		return nil, ErrClosed
+	}
+	defer m.gate.leave()
+	w, err := m.wish(opts)
+	if err != nil {
+		return nil, err
+	}
+	t, err := ref.ticket()
+	if err != nil {
+		return nil, err
+	}
+	if t.Space != m.cfg.Name {
+		return nil, invalid("a Ref of %s, not of %s", t.Space, m.cfg.Name)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("lock: resuming %s: %w", ref, ended(ctx))
+	}
+	sent := time.Now()
+	grants, err := m.store.Extend(ctx, []Renewal{{Ticket: t}})
+	if err == nil && len(grants) != 1 {
+		err = errAnswers
+	}
+	if err != nil {
+		return nil, unavailable(ctx, "resuming "+ref.String(), err)
+	}
+	if grants[0].Status != Granted {
+		return nil, fmt.Errorf("lock: resuming %s: %w", ref, ErrNotHeld)
+	}
+	l := m.newLease(t, grants[0].Hold, sent, w)
+	e := l.event(OpResume)
+	e.Took = time.Since(start)
+	l.outbox.Put(ctx, e)
+	if !l.start() {
+		if m.stopping.Err() != nil {
+			return nil, ErrClosed
+		}
+		return nil, fmt.Errorf("lock: resuming %s: %w", ref, ErrNotHeld)
+	}
+	return l, nil
+}
