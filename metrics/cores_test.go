@@ -197,9 +197,9 @@ func TestALockTellsOfItsWholeLife(t *testing.T) {
 func TestCleanupUpdatesTheActiveSessionsMetricEveryCycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, reg := newMetrics(t, WithOriginalNames())
-		chats := must(session.New(memsession.New(), session.Config[string]{
+		chats := keep(t, must(session.New(memsession.New(), session.Config[string]{
 			Name: "chats", IdleTimeout: 25 * time.Minute, CleanupInterval: 10 * time.Minute, CleanupJitter: -1, Observer: m,
-		}))
+		})))
 		ctx, stop := context.WithCancel(t.Context())
 		cycle := func(n int, active, ended float64) {
 			t.Helper()
@@ -241,11 +241,12 @@ func lastCycle(s session.Source) float64 { return float64(s.Stats().LastComplete
 func TestADeadCleanupLoopIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, reg := newMetrics(t)
-		chats := must(session.New(memsession.New(), session.Config[string]{Name: "chats", CleanupInterval: time.Minute, CleanupJitter: -1, Observer: m}))
+		chats := keep(t, must(session.New(memsession.New(), session.Config[string]{Name: "chats", CleanupInterval: time.Minute, CleanupJitter: -1, Observer: m})))
 		overdue := func() float64 {
-			got := scrape(t, reg)
-			age := float64(time.Now().UnixNano())/1e9 - got[`holdfast_session_cleanup_last_success_timestamp_seconds{manager="chats"}`]
-			return age / got[`holdfast_session_cleanup_interval_seconds{manager="chats"}`]
+			t.Helper()
+			expect(t, reg, map[string]float64{`holdfast_session_cleanup_interval_seconds{manager="chats"}`: 60})
+			last := scrape(t, reg)[`holdfast_session_cleanup_last_success_timestamp_seconds{manager="chats"}`]
+			return (float64(time.Now().UnixNano())/1e9 - last) / 60
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)

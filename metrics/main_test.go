@@ -120,9 +120,11 @@ func scrape(t testing.TB, g prometheus.Gatherer) map[string]float64 {
 	return values
 }
 
-// expect compares some of the values of a scrape.
+// expect compares some of the values of a scrape. It collects garbage first: a
+// source that a test does not [keep] is missing in every run, not in some.
 func expect(t testing.TB, g prometheus.Gatherer, want map[string]float64) {
 	t.Helper()
+	runtime.GC()
 	got := scrape(t, g)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if v, ok := got[name]; !ok {
