@@ -18,12 +18,8 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func TestTheStoreKeepsItsPromisesInVirtualTime(t *testing.T) {
+func TestTheStoreKeepsItsPromises(t *testing.T) {
 	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual(), locktest.Steps(100_000))
-}
-
-func TestTheStoreKeepsItsPromisesInRealTime(t *testing.T) {
-	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() })
 }
 
 func TestUntoldExpiriesAreBoundedInNumberAndDays(t *testing.T) {

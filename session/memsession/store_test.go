@@ -19,19 +19,10 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func newStore(testing.TB) session.Store { return memsession.New() }
-
-func damage(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
-
-func TestStoreConformsInVirtualTime(t *testing.T) {
-	sessiontest.Run(t, newStore, sessiontest.Virtual(), sessiontest.Corrupt(damage), sessiontest.Schedules(10_000))
-}
-
-func TestStoreConformsInRealTime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes ten seconds")
-	}
-	sessiontest.Run(t, newStore, sessiontest.Corrupt(damage))
+func TestStoreConforms(t *testing.T) {
+	damage := func(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
+	sessiontest.Run(t, func(testing.TB) session.Store { return memsession.New() },
+		sessiontest.Virtual(), sessiontest.Corrupt(damage), sessiontest.Schedules(10_000))
 }
 
 func ExampleNew() {
