@@ -168,7 +168,7 @@ func TestABreakerThatLostItsPlaceStillWorksInSilence(t *testing.T) {
 		wantState(t, old, Open)
 		for _, e := range seen.all() {
 			if e.Op == OpChanged {
-				t.Errorf("told of %v after Retired", e.To)
+				t.Errorf("an event to %v after OpRetired", e.To)
 			}
 		}
 		if again := g.Get("a"); again == old {

@@ -37,7 +37,7 @@ func (m *Metrics) ObserveAudit(_ context.Context, a audit.Activity) {
 		return
 	}
 	s := m.logs.find(a.Source.Name())
-	if s == nil { // nobody told of its creation
+	if s == nil { // OpCreated was sent to another observer
 		s = m.logs.add(a.Source.Name(), a.Source)
 	}
 	if a.Op != audit.OpWrite {

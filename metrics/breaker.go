@@ -28,8 +28,7 @@ func (m *Metrics) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
 	case circuitbreaker.OpRetired:
 		m.breakers.retire(e.Source.Name(), e.Source)
 	case circuitbreaker.OpChanged:
-		// A breaker that was retired may still be in use, and is not
-		// taken back.
+		// A retired breaker may still be in use; it is not added again.
 		if s := m.breakers.find(e.Source.Name()); s != nil && int(e.To) < len(s.to) {
 			s.to[e.To].Add(1)
 		}

@@ -16,8 +16,7 @@ const (
 	Histogram Type = "histogram"
 )
 
-// Series describes one metric: what rules, dashboards and documents can rely
-// on.
+// Series describes one metric. Rules, dashboards and documents can rely on it.
 type Series struct {
 	Name    string // as scraped, in the default namespace
 	Type    Type
@@ -25,20 +24,20 @@ type Series struct {
 	Help    string
 	Labels  []Label
 	Buckets []float64 // upper bounds of a histogram, in Unit, without +Inf
-	Needs   string    // what switches it on, such as "WithKeyLabel"; "" for nothing
+	Needs   string    // what turns it on, such as "WithKeyLabel"; "" for always on
 }
 
 // Label is one label of a series.
 type Label struct {
 	Name   string
-	Values []string // every value it can have; nil when the program names them
+	Values []string // every value it can have; nil when the program chooses them
 }
 
 // Catalog returns every series that a [*Metrics] can expose, with the default
-// namespace and key label. It is the caller's to keep and change.
+// namespace and key label. The caller may change the result.
 //
-// Combinations of closed values exist from the start, at 0. Those that make no
-// sense, such as a release with the result conflict, do not exist.
+// Combinations of closed values exist from the start, at 0. Combinations that
+// cannot happen, such as a release with the result conflict, do not exist.
 func Catalog() []Series {
 	all := make([]Series, len(catalog))
 	for i, s := range catalog {
@@ -99,7 +98,7 @@ func (s Series) needs(what string) Series {
 	return s
 }
 
-// open is a label whose values the program names, closed one whose values are
-// these.
+// open is a label whose values the program chooses, closed one whose values are
+// listed.
 func open(name string) Label                     { return Label{Name: name} }
 func closed(name string, values ...string) Label { return Label{Name: name, Values: values} }

@@ -300,7 +300,7 @@ func seriesComment() string {
 		}
 	}
 	needs := func(what string) func(Series) bool { return func(s Series) bool { return s.Needs == what } }
-	group("Always there, from the first breaker, manager or log of a name on:", needs(""))
+	group("From the creation of the first breaker, manager or log of a name:", needs(""))
 	group("With [Metrics.DB]:", needs(needsDB))
 	group("With [Redis]:", needs(needsRedis))
 	group("With [WithKeyLabel], under the label that it names:", needs(needsKey))

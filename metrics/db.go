@@ -2,16 +2,21 @@
 
 package metrics
 
-import "database/sql"
+import (
+	"database/sql"
+	"fmt"
+)
 
-// DB adds the connection pool of a database, such as the one behind an audit
-// sink, under a name. The pool is read at scrape, which asks the database
-// nothing, and is held weakly: when the program drops it, its series end.
-// Pools of one name add up. A nil db adds nothing.
-func (m *Metrics) DB(name string, db *sql.DB) {
-	if db != nil {
-		m.dbs.add(name, db)
+// DB adds the connection pool of a database, such as the one of an audit sink,
+// under a name. A scrape reads the pool's statistics and sends nothing to the
+// database. The pool is held weakly: when the program drops it, its series end.
+// Pools of one name add up. A nil db is [ErrInvalid].
+func (m *Metrics) DB(name string, db *sql.DB) error {
+	if !m.made() || db == nil {
+		return fmt.Errorf("%w: DB(%q) needs a database, and a Metrics from New", ErrInvalid, name)
 	}
+	m.dbs.add(name, db)
+	return nil
 }
 
 func dbTotals(s sql.DBStats) []float64 {

@@ -10,8 +10,8 @@ import (
 )
 
 // distribution counts durations or sizes. Unlike a [prometheus.Histogram] it
-// knows that they are whole nanoseconds or bytes, so that an observation is two
-// additions and no loop on a float. Its count is the sum of its buckets, which
+// counts whole nanoseconds or bytes, so an observation is two additions and no
+// loop on a float. Its count is the sum of its buckets, which
 // therefore always agree; its sum may be ahead or behind of them by the
 // observations that are under way.
 type distribution struct {

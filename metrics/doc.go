@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-// Package metrics exposes what breakers, lock managers, session managers and
-// audit logs do to Prometheus.
+// Package metrics exports metrics of breakers, lock managers, session managers
+// and audit logs to Prometheus.
 //
 //	m, err := metrics.New(prometheus.DefaultRegisterer)
 //	...
 //	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: m})
 //	rooms, err := lock.New(store, lock.Config{Name: "rooms", Observer: m})
 //
-// One [*Metrics] observes any number of them, and is one
+// One [*Metrics] observes any number of them and is one
 // [prometheus.Collector]:
 //
 //	breaker ---- created, changed, retired --->  +---------+
@@ -18,49 +18,50 @@
 //	    ^                                             |
 //	    +------------- Stats() at scrape ------------+
 //
-// What a source keeps itself is read when somebody scrapes: a breaker's state
-// is right even if no call comes, and a call through it costs nothing more.
-// What happens now and then is counted when it happens.
+// What a source counts itself is read at each scrape: the state of a breaker is
+// right without calls, and a call through it costs nothing more. Events are
+// counted when they happen.
 //
-// # What you can rely on
+// # Guarantees
 //
-//   - One registration: all series or none, and an error instead of a panic.
-//   - A scrape reads memory only. It never asks Redis or a database, and waits
-//     for nobody who does.
-//   - Every counter exists at 0 from the moment its source exists, so that
-//     increase() sees the first event. See [Catalog] for the exceptions: keys.
-//   - Counters of a name never fall while a source of the name lives.
-//     Sources of one name add up, and one that goes leaves its last figures
-//     to the others. Figures of the store itself, which all managers of a
-//     name report alike (session_active, session_limit, intervals and
-//     timestamps), are not added but the highest is taken.
-//   - A source is held weakly. When the program has dropped the last one of a
-//     name, and the garbage collector has seen that, all series of the name
-//     end; so they do at once when a breaker's group retires it. A name that
-//     comes back begins at 0, as after a restart. Only a source that is no
-//     pointer stays for good.
+//   - Registration is one step: all series or none, and an error, not a panic.
+//   - A scrape only reads memory. It sends nothing to Redis or a database, and
+//     waits for no one who does.
+//   - Every counter exists at 0 from the creation of its source, so increase()
+//     counts the first event. Only counters by key do not.
+//   - Counters of a name never fall while a source of the name exists. Sources of
+//     one name add up, and when one ends, its last totals stay in the sum. Values
+//     of the store, which all managers of a name report alike (session_active,
+//     session_limit, intervals and timestamps), are not added: the highest counts.
+//   - A source is held weakly. When the program has dropped the last source of a
+//     name and the garbage collector has run, all series of the name end; they
+//     end at once when a breaker's group retires it. A name that comes back begins
+//     at 0, as after a restart. A source that is not a pointer stays for good.
 //   - Labels are bounded: they hold names from the configuration and closed
-//     values, never an id, a holder or a subject. Keys of locks are counted
-//     with [WithKeyLabel] only, up to its limit.
+//     values, never an id, a holder or a subject. Lock keys are a label only with
+//     [WithKeyLabel], up to its limit.
 //   - Nothing is global: two Metrics on two registries share nothing.
 //
-// What you cannot: session_active is as old as the latest cleanup cycle (see
-// session_cleanup_last_success_timestamp_seconds), every process reports the
-// same figure (aggregate with max, not sum), and what happened between the
-// last scrape and the end of a dropped source is not in the sum of its name.
+// # Not guaranteed
+//
+//   - session_active is as old as the latest cleanup cycle (see
+//     session_cleanup_last_success_timestamp_seconds), and every process reports
+//     the same value: aggregate it with max, not sum.
+//   - What happens between the last scrape and the end of a dropped source is not
+//     in the sum of its name.
 //
 // # Series
 //
-// Always there, from the first breaker, manager or log of a name on:
+// From the creation of the first breaker, manager or log of a name:
 //
 //	gauge holdfast_circuitbreaker_state{breaker, state=closed|half_open|open|forced_open|disabled}
 //	    Breakers of this name that are in the state: 1 for the current state, 0 for the others.
 //	counter holdfast_circuitbreaker_calls_total{breaker, result=success|failure|ignored|rejected}
-//	    Calls, by what they told of the dependency; rejected ones never reached it.
+//	    Calls, by outcome; rejected calls did not reach the dependency.
 //	counter holdfast_circuitbreaker_slow_calls_total{breaker}
 //	    Calls that took at least Config.SlowCall; they are also counted as success or failure.
 //	counter holdfast_circuitbreaker_stale_results_total{breaker}
-//	    Results of calls that began before the latest change of state; no rule looks at them.
+//	    Results of calls that began before the latest change of state; no rule counts them.
 //	counter holdfast_circuitbreaker_shadow_rejections_total{breaker}
 //	    Calls that a breaker in shadow mode let through and would have rejected.
 //	counter holdfast_circuitbreaker_transitions_total{breaker, to=closed|half_open|open|forced_open|disabled}
@@ -72,7 +73,7 @@
 //	gauge holdfast_circuitbreaker_probes{breaker}
 //	    Probes in flight.
 //	counter holdfast_lock_operations_total{manager, operation=acquire|extend|renew|resume|release|force_release, result=success|conflict|max_reached|not_held|timeout|canceled|invalid|unavailable|audit_failed|error}
-//	    Operations, by how they ended. An acquire is one call, however long it waits; a renew is the watchdog's extend.
+//	    Operations, by result. An acquire is one call, however long it waits; a renew is the watchdog's extend.
 //	histogram holdfast_lock_operation_duration_seconds{manager, operation=acquire|extend|renew|resume|release|force_release}
 //	    Time that operations took, without waiting for a conflict to end. Buckets: 0.001 0.005 0.025 0.1 0.5.
 //	histogram holdfast_lock_wait_duration_seconds{manager}
@@ -82,9 +83,9 @@
 //	counter holdfast_lock_conflicts_total{manager}
 //	    Acquires whose first try met a conflict, granted later or not.
 //	counter holdfast_lock_lost_total{manager}
-//	    Leases that ended under their holder.
+//	    Leases that were lost before their holder released them.
 //	counter holdfast_lock_expired_total{manager}
-//	    Expired holds that this process found and told of.
+//	    Expired holds that this process found and reported.
 //	gauge holdfast_lock_held{manager}
 //	    Leases of this process that have not ended.
 //	gauge holdfast_lock_renewing{manager}
@@ -92,7 +93,7 @@
 //	gauge holdfast_lock_waiting{manager}
 //	    Acquires of this process that wait for a conflict to end.
 //	counter holdfast_lock_audit_errors_total{manager}
-//	    Audit events that the recorder did not take in time.
+//	    Audit events that the recorder did not accept in time.
 //	gauge holdfast_session_active{manager}
 //	    Sessions alive in the store, as counted by the latest cleanup cycle. Every process reports the same figure: aggregate with max.
 //	gauge holdfast_session_limit{manager}
@@ -102,21 +103,21 @@
 //	gauge holdfast_session_cleanup_interval_seconds{manager}
 //	    Config.CleanupInterval.
 //	gauge holdfast_session_cleanup_running{manager}
-//	    Cleanup loops of this process that are on.
+//	    Cleanup loops of this process that run.
 //	gauge holdfast_session_cleanup_last_success_timestamp_seconds{manager}
 //	    When the latest cleanup cycle that finished its work ended; before the first one, when the manager was made.
 //	counter holdfast_session_operations_total{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete, result=success|not_found|conflict|busy|too_large|full|corrupt|unavailable|canceled|error}
-//	    Operations, by how they ended.
+//	    Operations, by result.
 //	histogram holdfast_session_operation_duration_seconds{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete}
 //	    Time that operations took, functions of the caller included, without waiting for other handlers of the session. Buckets: 0.001 0.005 0.025 0.1 0.5.
 //	histogram holdfast_session_size_bytes{manager}
 //	    Size of encoded payloads as they were written. Buckets: 256 1024 4096 16384 65536 262144 1.048576e+06.
 //	counter holdfast_session_cleanup_total{manager, result=success|error}
-//	    Cleanup cycles, by how they ended.
+//	    Cleanup cycles, by result.
 //	histogram holdfast_session_cleanup_duration_seconds{manager}
 //	    Time that cleanup cycles took. Buckets: 0.01 0.05 0.1 0.5 1 5 10 30 60 300.
 //	counter holdfast_session_ended_total{manager, reason=idle|absolute|deleted|evicted|rotated|vanished|corrupted|invalid_format}
-//	    Sessions that ended, by why.
+//	    Sessions that ended, by reason.
 //	counter holdfast_session_callback_errors_total{manager}
 //	    Calls of Config.OnExpire that failed or panicked.
 //	counter holdfast_session_given_up_total{manager}
@@ -126,13 +127,13 @@
 //	counter holdfast_audit_written_total{log}
 //	    Events that the sink stored.
 //	counter holdfast_audit_dropped_total{log, reason=queue_full|after_close|invalid|too_large|poisoned|retries_spent}
-//	    Events that are not in the sink and will not be, by why.
+//	    Events that the sink does not have and will not get, by reason.
 //	counter holdfast_audit_writes_total{log, result=success|error|timeout}
-//	    Tries to write a batch, by how they ended.
+//	    Attempts to write a batch, by result.
 //	counter holdfast_audit_retries_total{log}
-//	    Tries to write a batch after an earlier one failed.
+//	    Attempts to write a batch after an earlier one failed.
 //	histogram holdfast_audit_write_duration_seconds{log}
-//	    Time that tries to write a batch took. Buckets: 0.001 0.005 0.025 0.1 0.5.
+//	    Time that attempts to write a batch took. Buckets: 0.001 0.005 0.025 0.1 0.5.
 //	gauge holdfast_audit_queue_length{log}
 //	    Events accepted and not yet in the sink.
 //	gauge holdfast_audit_queue_capacity{log}
@@ -142,11 +143,11 @@
 //	gauge holdfast_audit_oldest_pending_seconds{log}
 //	    Age of the oldest event that is not yet in the sink; 0 for none.
 //	gauge holdfast_audit_last_success_timestamp_seconds{log}
-//	    When the sink last took a batch; before the first one, when the log was made.
+//	    When the sink last accepted a batch; before the first one, when the log was made.
 //	counter holdfast_observer_panics_total{component=circuitbreaker|lock|session|audit, name}
 //	    Panics of observers that were contained, by component and the name of its breaker, manager or log.
 //	gauge holdfast_build_info{version, go_version}
-//	    Always 1; the labels tell the versions of holdfast and of Go.
+//	    Always 1; the labels are the versions of holdfast and of Go.
 //
 // With [Metrics.DB]:
 //
@@ -164,7 +165,7 @@
 //	gauge holdfast_redis_connections{client, state=in_use|idle}
 //	    Open connections of the pool.
 //	counter holdfast_redis_connection_requests_total{client, result=hit|miss|timeout}
-//	    Requests for a connection: a free one was there, one had to be made, or none became free in time. A request can be both of the last.
+//	    Requests for a connection: hit, a free one was used; miss, a new one was opened; timeout, none became free in time. A request can be a miss and a timeout.
 //	counter holdfast_redis_stale_connections_total{client}
 //	    Connections that the pool closed because they were too old or broken.
 //

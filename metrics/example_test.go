@@ -5,6 +5,7 @@ package metrics_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"runtime"
@@ -87,16 +88,24 @@ func ExampleWithNamespace() {
 	// hotel_lock_conflicts_total manager=rooms: 1
 }
 
+// database stands for a driver of the program.
+type database struct{ driver.Connector }
+
 func ExampleMetrics_DB() {
 	registry := prometheus.NewRegistry()
 	m, err := metrics.New(registry)
 	if err != nil {
 		panic(err)
 	}
-	var pool *sql.DB // from sql.Open, or from a *gorm.DB by its method DB
-	m.DB("trail", pool)
-	show(registry, "sql_connections")
+	pool := sql.OpenDB(database{}) // or from a *gorm.DB by its method DB
+	defer pool.Close()
+	pool.SetMaxOpenConns(5)
+	if err := m.DB("trail", pool); err != nil {
+		panic(err)
+	}
+	show(registry, "sql_connections_limit")
 	// Output:
+	// holdfast_sql_connections_limit db=trail: 5
 }
 
 func ExampleCatalog() {
@@ -110,8 +119,8 @@ func ExampleCatalog() {
 	// gauge holdfast_audit_queue_bytes []
 }
 
-// fight has one conflict on each room. Its manager leaves the scrape when
-// nobody uses it any more.
+// fight has one conflict on each room. Its manager leaves the scrape when the
+// program has dropped it.
 func fight(m *metrics.Metrics, rooms ...string) *lock.Manager {
 	manager, err := lock.New(memlock.New(), lock.Config{Name: "rooms", Observer: m})
 	if err != nil {

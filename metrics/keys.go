@@ -10,12 +10,12 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// otherKey is the label value of keys that came too late, or are none.
+// otherKey is the label value of keys beyond the limit, and of invalid ones.
 const otherKey = "_other"
 
-// keys counts by key, with a bounded number of keys: the first max to come
-// stay for good, since a series that leaves and comes back looks like a
-// counter that was reset.
+// keys counts by key, with a bounded number of keys: the first max keys stay for
+// good, because a series that ends and comes back looks like a counter that was
+// reset.
 type keys struct {
 	of  func(lock.Resource) string
 	max int
@@ -62,7 +62,7 @@ func (k *keys) admit(key string) *atomic.Uint64 {
 // it, all labels together are bounded too.
 const maxKey = 256
 
-// key asks the caller's function, whose panic or nonsense counts as other.
+// key calls the caller's function; a panic or an invalid result is otherKey.
 func (k *keys) key(r lock.Resource) (key string) {
 	defer func() {
 		if recover() != nil || key == "" || len(key) > maxKey || !utf8.ValidString(key) {

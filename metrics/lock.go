@@ -35,7 +35,7 @@ func (m *Metrics) ObserveLock(_ context.Context, e lock.Event) {
 		return
 	}
 	s := m.locks.find(e.Source.Name())
-	if s == nil { // nobody told of its creation
+	if s == nil { // OpCreated was sent to another observer
 		s = m.locks.add(e.Source.Name(), e.Source)
 	}
 	switch {
@@ -80,8 +80,8 @@ func (m *Metrics) contended(s *lockSeries, e *lock.Event) {
 	}
 }
 
-// wanted is the part of the resource that met the conflict, where the
-// event tells.
+// wanted returns the part of the resource that met the conflict, or all of it
+// if the event has no conflict.
 func wanted(e *lock.Event) lock.Resource {
 	if c, ok := errors.AsType[*lock.ConflictError](e.Err); ok {
 		if first, ok := c.First(); ok {

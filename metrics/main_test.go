@@ -80,7 +80,9 @@ func everything(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	m.ObserveLock(ctx, lock.Event{Op: lock.OpCreated, Source: l})
 	m.ObserveSession(ctx, session.Event{Op: session.OpCreated, Source: s})
 	m.ObserveAudit(ctx, audit.Activity{Op: audit.OpCreated, Source: a})
-	m.DB("trail", db)
+	if err := m.DB("trail", db); err != nil {
+		t.Fatal(err)
+	}
 	if err := Redis(m, "main", keep(t, new(fakeRedis))); err != nil {
 		t.Fatal(err)
 	}

@@ -17,18 +17,18 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/internal/configerr"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/session"
 )
 
 // Metrics observes breakers, lock managers, session managers and audit logs,
-// and is the one [prometheus.Collector] of all their series. Make it with
-// [New] and give it to each of them as Config.Observer. Safe for concurrent
-// use.
+// and is the [prometheus.Collector] of all their series. Make it with [New] and
+// set it as the Config.Observer of each of them. It is safe for concurrent use.
 //
-// An observed event costs no allocation and a few atomic additions; a call
-// through a breaker costs nothing. A scrape reads the Stats of each living
-// source and does no I/O.
+// An event costs a few atomic additions and no allocation; a call through a
+// breaker costs nothing. A scrape reads the Stats of each source and does no
+// I/O.
 type Metrics struct {
 	descs   [numSeries]*prometheus.Desc
 	version string
@@ -52,15 +52,22 @@ var (
 	_ audit.Observer          = (*Metrics)(nil)
 )
 
-// New returns a Metrics registered with reg, as a whole or not at all; a nil
-// reg means not registered, for those who do it themselves. Options that make
-// no sense, and names that reg has already, are errors; a second Metrics of
-// one namespace on one registry is a [prometheus.AlreadyRegisteredError]. Two
-// of them on registries of their own share nothing.
+// New returns a Metrics registered with reg, as a whole or not at all. If reg is
+// nil, it is not registered; nil options are skipped. Contradictions in the
+// options, and a nil pointer as reg, are [ErrInvalid]. A name that reg has
+// already is an error; a second Metrics of one namespace on one registry is a
+// [prometheus.AlreadyRegisteredError]. Two of them on different registries share
+// nothing.
 func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
-	c, err := newConfig(opts)
-	if r, ok := reg.(*prometheus.Registry); ok && r == nil {
-		err = errors.Join(err, errors.New("metrics: the registry is a nil *prometheus.Registry, want one from prometheus.NewRegistry, or nil for none"))
+	c := config{namespace: defaultNamespace}
+	for _, o := range opts {
+		if o != nil {
+			o(&c)
+		}
+	}
+	c, err := c.withDefaults()
+	if reg != nil && configerr.IsNil(reg) {
+		err = errors.Join(err, fmt.Errorf("%w: the registerer is a nil %T, want one from prometheus.NewRegistry, or nil for none", ErrInvalid, reg))
 	}
 	if err != nil {
 		return nil, err
@@ -93,6 +100,9 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	}
 	return m, nil
 }
+
+// made reports whether m was made with [New].
+func (m *Metrics) made() bool { return m != nil && m.dbs.births != nil }
 
 // nothing is what is counted for sources without events.
 func nothing(string) *struct{} { return nil }
@@ -158,8 +168,7 @@ func (o output) put(s series, value float64, labels ...string) {
 	o.send(s, metric, err)
 }
 
-// send sends a metric. An error, which takes wrong labels to happen, reaches the
-// one who scrapes.
+// send sends a metric, or the error of wrong labels, which fails the scrape.
 func (o output) send(s series, metric prometheus.Metric, err error) {
 	if err != nil {
 		metric = prometheus.NewInvalidMetric(o.m.descs[s], err)
@@ -167,7 +176,7 @@ func (o output) send(s series, metric prometheus.Metric, err error) {
 	o.ch <- metric
 }
 
-// putOperation sends what an operation came to, by result.
+// putOperation sends the counts of an operation by result.
 func putOperation[O, R enum](o output, s series, t outcomes[O, R], label string, counts []atomic.Uint64) {
 	for i := range counts {
 		if n := counts[i].Load(); n > 0 || slices.Contains(t.results, R(i)) {
@@ -201,9 +210,9 @@ func version() string {
 	return "unknown"
 }
 
-// unix is when something last happened, as Prometheus counts time, or, before
-// that, when it could begin to happen: time() minus it then rises from there,
-// and nothing looks overdue at the start.
+// unix returns when something last happened, in seconds since 1970, or, before
+// that, when its source was made: time() minus it then rises from there, and
+// nothing looks overdue at the start.
 func unix(happened, born time.Time) float64 {
 	if happened.IsZero() {
 		happened = born

@@ -65,7 +65,7 @@ func TestNoRegistryMeansNotRegistered(t *testing.T) {
 func TestARegistryThatWasNeverMadeIsAnError(t *testing.T) {
 	var reg *prometheus.Registry
 	m, err := New(reg)
-	if m != nil || err == nil || !strings.Contains(err.Error(), "nil *prometheus.Registry") {
+	if m != nil || !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "nil *prometheus.Registry") {
 		t.Errorf("%v, %v", m, err)
 	}
 }
@@ -81,7 +81,7 @@ func TestTwoOnTwoRegistriesStayApart(t *testing.T) {
 	}
 }
 
-func TestOptionsThatMakeNoSenseAreErrors(t *testing.T) {
+func TestContradictionsInTheOptionsAreErrors(t *testing.T) {
 	name := lock.Resource.Name
 	for _, c := range []struct {
 		why  string
@@ -90,17 +90,17 @@ func TestOptionsThatMakeNoSenseAreErrors(t *testing.T) {
 	}{
 		{"namespace with a dash", []Option{WithNamespace("hold-fast")}, []string{"WithNamespace", `"hold-fast"`}},
 		{"namespace that begins with a digit", []Option{WithNamespace("1st")}, []string{"WithNamespace"}},
-		{"label with a colon", []Option{WithKeyLabel("a:b", name, 1)}, []string{"WithKeyLabel", `"a:b"`}},
+		{"label with a colon", []Option{WithKeyLabel("a:b", name, 1)}, []string{`label of WithKeyLabel is "a:b"`}},
 		{"reserved label", []Option{WithKeyLabel("__name__", name, 1)}, []string{"WithKeyLabel"}},
 		{"empty label", []Option{WithKeyLabel("", name, 1)}, []string{"WithKeyLabel"}},
-		{"no function", []Option{WithKeyLabel("room", nil, 1)}, []string{"nil function"}},
+		{"no function", []Option{WithKeyLabel("room", nil, 1)}, []string{"key of WithKeyLabel is nil"}},
 		{"no room", []Option{WithKeyLabel("room", name, 0)}, []string{"at least 1"}},
 		{"original names twice", []Option{WithNamespace(""), WithOriginalNames()}, []string{"WithOriginalNames"}},
-		{"all at once", []Option{WithNamespace("é"), WithKeyLabel("", nil, -1)}, []string{"WithNamespace", `WithKeyLabel("")`, "nil function", "-1"}},
+		{"all at once", []Option{WithNamespace("é"), WithKeyLabel("", nil, -1)}, []string{"WithNamespace", `label of WithKeyLabel is ""`, "key of WithKeyLabel is nil", "max of WithKeyLabel is -1"}},
 	} {
 		for _, reg := range []prometheus.Registerer{nil, prometheus.NewRegistry()} {
 			m, err := New(reg, c.opts...)
-			if m != nil || err == nil {
+			if detail, ok := errors.AsType[*ConfigError](err); m != nil || !ok || detail.Field == "" || !errors.Is(err, ErrInvalid) {
 				t.Errorf("%s: New = %v, %v", c.why, m, err)
 				continue
 			}

@@ -25,7 +25,7 @@ var (
 	originalOps     = [...]lock.Op{lock.OpAcquire, lock.OpExtend, lock.OpRelease}
 	originalResults = [...]string{"success", "error", "conflict", "max_reached"}
 
-	// originalReasons are the ends that nobody asked for.
+	// originalReasons are the reasons of sessions that were not deleted.
 	originalReasons = []session.EndCause{
 		session.Idle, session.Absolute, session.Evicted, session.Vanished, session.Corrupted, session.InvalidFormat,
 	}

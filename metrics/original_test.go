@@ -161,8 +161,9 @@ func TestPoolsAreReadWhenScraped(t *testing.T) {
 	defer two.Close()
 	one.SetMaxOpenConns(5)
 	two.SetMaxOpenConns(2)
-	m.DB("trail", one)
-	m.DB("trail", two)
+	if err := errors.Join(m.DB("trail", one), m.DB("trail", two)); err != nil {
+		t.Fatal(err)
+	}
 	expect(t, reg, map[string]float64{
 		`holdfast_sql_connections_limit{db="trail"}`:          7,
 		`holdfast_sql_connections{db="trail",state="in_use"}`: 0,

@@ -6,23 +6,25 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// Redis adds the connection pool of a Redis client under a name: of any client
-// of go-redis, a redis.UniversalClient for one. The pool is read at scrape,
-// which asks Redis nothing, and is held weakly: when the program drops the
-// client, its series end. Pools of one name add up. A client that is nil is an
-// error, and so is one that counts something else than go-redis.
+// Redis adds the connection pool of a Redis client under a name: any client of
+// go-redis, such as a redis.UniversalClient. A scrape reads the pool's
+// statistics and sends nothing to Redis. The client is held weakly: when the
+// program drops it, its series end. Pools of one name add up. A nil client is
+// [ErrInvalid], and so is one whose statistics are not those of go-redis.
 //
-// S is redis.PoolStats, of whichever version the program has. Its fields are
-// read by their names, so that this package brings no Redis client along.
+// S is redis.PoolStats, of the version that the program has. Its fields are read
+// by their names, so that this package does not import a Redis client.
 func Redis[S any](m *Metrics, name string, client interface{ PoolStats() *S }) error {
-	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return fmt.Errorf("metrics: Redis(%q): no client", name)
+	if !m.made() || configerr.IsNil(client) {
+		return fmt.Errorf("%w: Redis(%q) needs a client, and a Metrics from New", ErrInvalid, name)
 	}
 	fields, err := poolFields(reflect.TypeFor[S]())
 	if err != nil {
-		return fmt.Errorf("metrics: Redis(%q): %w", name, err)
+		return fmt.Errorf("%w: Redis(%q): %w", ErrInvalid, name, err)
 	}
 	id, get := weakly(client)
 	wide := new(widened)
@@ -68,8 +70,8 @@ type poolReader func() poolStats
 
 func (r poolReader) Stats() poolStats { return r() }
 
-// widened makes counters of 64 bits out of those of go-redis, whose 32 are
-// used up in days by a busy client.
+// widened makes counters of 64 bits out of those of go-redis, whose 32 bits
+// overflow within days in a busy client.
 type widened struct {
 	mu    sync.Mutex
 	last  [poolCounters]uint32
@@ -91,8 +93,8 @@ func (w *widened) stats(p reflect.Value, fields [len(poolFieldNames)][]int) (s p
 			s[i] = uint64(now[i])
 			continue
 		}
-		// The difference is right across an overflow. One that is negative is
-		// of a scrape that read before another and came after it.
+		// The difference is right across an overflow. A negative one means that
+		// another scrape read later and got here first.
 		if grown := int32(now[i] - w.last[i]); grown > 0 {
 			w.total[i] += uint64(grown)
 			w.last[i] = now[i]

@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"sync"
@@ -93,13 +94,15 @@ func (strangePool[S]) PoolStats() *S { return nil }
 func TestAClientThatIsNoneIsAnError(t *testing.T) {
 	m, reg := newMetrics(t)
 	for why, err := range map[string]error{
-		"no client":                    Redis[fakePoolStats](m, "x", nil),
-		"no client ":                   Redis(m, "x", (*fakeRedis)(nil)),
+		"needs a client":               Redis[fakePoolStats](m, "x", nil),
+		"needs a client ":              Redis(m, "x", (*fakeRedis)(nil)),
+		"a Metrics from New":           Redis(nil, "x", new(fakeRedis)),
+		"a Metrics from New ":          Redis(new(Metrics), "x", new(fakeRedis)),
 		"is no struct":                 Redis(m, "x", strangePool[int](0)),
 		"has no field Misses":          Redis(m, "x", strangePool[struct{ Hits uint32 }](0)),
 		"no field Hits of type uint32": Redis(m, "x", strangePool[struct{ Hits string }](0)),
 	} {
-		if err == nil || !strings.Contains(err.Error(), strings.TrimSpace(why)) || !strings.HasPrefix(err.Error(), `metrics: Redis("x"): `) {
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), strings.TrimSpace(why)) || !strings.Contains(err.Error(), `Redis("x")`) {
 			t.Errorf("%v does not say %q", err, why)
 		}
 	}

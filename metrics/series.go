@@ -107,12 +107,12 @@ var catalog = [numSeries]Series{
 	breakerState: gauge("circuitbreaker_state",
 		"Breakers of this name that are in the state: 1 for the current state, 0 for the others.", breaker, inState),
 	breakerCalls: counter("circuitbreaker_calls_total",
-		"Calls, by what they told of the dependency; rejected ones never reached it.",
+		"Calls, by outcome; rejected calls did not reach the dependency.",
 		breaker, closed("result", "success", "failure", "ignored", "rejected")),
 	breakerSlow: counter("circuitbreaker_slow_calls_total",
 		"Calls that took at least Config.SlowCall; they are also counted as success or failure.", breaker),
 	breakerStale: counter("circuitbreaker_stale_results_total",
-		"Results of calls that began before the latest change of state; no rule looks at them.", breaker),
+		"Results of calls that began before the latest change of state; no rule counts them.", breaker),
 	breakerShadow: counter("circuitbreaker_shadow_rejections_total",
 		"Calls that a breaker in shadow mode let through and would have rejected.", breaker),
 	breakerTransitions: counter("circuitbreaker_transitions_total",
@@ -125,7 +125,7 @@ var catalog = [numSeries]Series{
 		"Probes in flight.", breaker),
 
 	lockOps: counter("lock_operations_total",
-		"Operations, by how they ended. An acquire is one call, however long it waits; a renew is the watchdog's extend.",
+		"Operations, by result. An acquire is one call, however long it waits; a renew is the watchdog's extend.",
 		manager, lockOperation, closed("result", results(lockOutcomes)...)),
 	lockTook: histogram(opBuckets, "lock_operation_duration_seconds",
 		"Time that operations took, without waiting for a conflict to end.", manager, lockOperation),
@@ -139,9 +139,9 @@ var catalog = [numSeries]Series{
 		"Acquires whose first try met a conflict, by key, of all managers; keys beyond the limit are counted as _other.",
 		open(defaultKeyLabel)).needs(needsKey),
 	lockLost: counter("lock_lost_total",
-		"Leases that ended under their holder.", manager),
+		"Leases that were lost before their holder released them.", manager),
 	lockExpired: counter("lock_expired_total",
-		"Expired holds that this process found and told of.", manager),
+		"Expired holds that this process found and reported.", manager),
 	lockHeld: gauge("lock_held",
 		"Leases of this process that have not ended.", manager),
 	lockRenewing: gauge("lock_renewing",
@@ -149,7 +149,7 @@ var catalog = [numSeries]Series{
 	lockWaiting: gauge("lock_waiting",
 		"Acquires of this process that wait for a conflict to end.", manager),
 	lockAuditErrors: counter("lock_audit_errors_total",
-		"Audit events that the recorder did not take in time.", manager),
+		"Audit events that the recorder did not accept in time.", manager),
 
 	sessionActive: gauge("session_active",
 		"Sessions alive in the store, as counted by the latest cleanup cycle. Every process reports the same figure: aggregate with max.", manager),
@@ -160,21 +160,21 @@ var catalog = [numSeries]Series{
 	sessionInterval: gauge("session_cleanup_interval_seconds",
 		"Config.CleanupInterval.", manager),
 	sessionRunning: gauge("session_cleanup_running",
-		"Cleanup loops of this process that are on.", manager),
+		"Cleanup loops of this process that run.", manager),
 	sessionLastCleanup: gauge("session_cleanup_last_success_timestamp_seconds",
 		"When the latest cleanup cycle that finished its work ended; before the first one, when the manager was made.", manager),
 	sessionOps: counter("session_operations_total",
-		"Operations, by how they ended.", manager, sessionOperation, closed("result", results(sessionOutcomes)...)),
+		"Operations, by result.", manager, sessionOperation, closed("result", results(sessionOutcomes)...)),
 	sessionTook: histogram(opBuckets, "session_operation_duration_seconds",
 		"Time that operations took, functions of the caller included, without waiting for other handlers of the session.", manager, sessionOperation),
 	sessionBytes: histogram(byteBuckets, "session_size_bytes",
 		"Size of encoded payloads as they were written.", manager),
 	sessionCleanups: counter("session_cleanup_total",
-		"Cleanup cycles, by how they ended.", manager, closed("result", cleanupResults[:]...)),
+		"Cleanup cycles, by result.", manager, closed("result", cleanupResults[:]...)),
 	sessionCleanupTook: histogram(cleanupBuckets, "session_cleanup_duration_seconds",
 		"Time that cleanup cycles took.", manager),
 	sessionEnded: counter("session_ended_total",
-		"Sessions that ended, by why.", manager, closed("reason", names(session.EndCauses())...)),
+		"Sessions that ended, by reason.", manager, closed("reason", names(session.EndCauses())...)),
 	sessionCallbackErrors: counter("session_callback_errors_total",
 		"Calls of Config.OnExpire that failed or panicked.", manager),
 	sessionGivenUp: counter("session_given_up_total",
@@ -185,13 +185,13 @@ var catalog = [numSeries]Series{
 	auditWritten: counter("audit_written_total",
 		"Events that the sink stored.", log),
 	auditDropped: counter("audit_dropped_total",
-		"Events that are not in the sink and will not be, by why.", log, closed("reason", names(audit.DropReasons())...)),
+		"Events that the sink does not have and will not get, by reason.", log, closed("reason", names(audit.DropReasons())...)),
 	auditWrites: counter("audit_writes_total",
-		"Tries to write a batch, by how they ended.", log, closed("result", writeResults[:]...)),
+		"Attempts to write a batch, by result.", log, closed("result", writeResults[:]...)),
 	auditRetries: counter("audit_retries_total",
-		"Tries to write a batch after an earlier one failed.", log),
+		"Attempts to write a batch after an earlier one failed.", log),
 	auditTook: histogram(opBuckets, "audit_write_duration_seconds",
-		"Time that tries to write a batch took.", log),
+		"Time that attempts to write a batch took.", log),
 	auditQueued: gauge("audit_queue_length",
 		"Events accepted and not yet in the sink.", log),
 	auditCapacity: gauge("audit_queue_capacity",
@@ -201,7 +201,7 @@ var catalog = [numSeries]Series{
 	auditOldest: gauge("audit_oldest_pending_seconds",
 		"Age of the oldest event that is not yet in the sink; 0 for none.", log),
 	auditLastSuccess: gauge("audit_last_success_timestamp_seconds",
-		"When the sink last took a batch; before the first one, when the log was made.", log),
+		"When the sink last accepted a batch; before the first one, when the log was made.", log),
 
 	sqlConnections: gauge("sql_connections",
 		"Open connections of the pool.", db, closed("state", "in_use", "idle")).needs(needsDB),
@@ -215,7 +215,7 @@ var catalog = [numSeries]Series{
 	redisConnections: gauge("redis_connections",
 		"Open connections of the pool.", client, closed("state", "in_use", "idle")).needs(needsRedis),
 	redisGets: counter("redis_connection_requests_total",
-		"Requests for a connection: a free one was there, one had to be made, or none became free in time. A request can be both of the last.",
+		"Requests for a connection: hit, a free one was used; miss, a new one was opened; timeout, none became free in time. A request can be a miss and a timeout.",
 		client, closed("result", "hit", "miss", "timeout")).needs(needsRedis),
 	redisStale: counter("redis_stale_connections_total",
 		"Connections that the pool closed because they were too old or broken.", client).needs(needsRedis),
@@ -226,7 +226,7 @@ var catalog = [numSeries]Series{
 	labelOverflow: counter("metrics_label_overflow_total",
 		"Conflicts that were counted under the key _other.").needs(needsKey),
 	buildInfo: gauge("build_info",
-		"Always 1; the labels tell the versions of holdfast and of Go.", open("version"), open("go_version")),
+		"Always 1; the labels are the versions of holdfast and of Go.", open("version"), open("go_version")),
 
 	origBreakerState: gauge("pms_circuit_breaker_state",
 		"State of the breaker named pms: 0 closed or disabled, 1 half-open, 2 open.").needs(needsOriginal),
@@ -262,9 +262,9 @@ var breakerStates = []circuitbreaker.State{
 	circuitbreaker.Closed, circuitbreaker.HalfOpen, circuitbreaker.Open, circuitbreaker.ForcedOpen, circuitbreaker.Disabled,
 }
 
-// outcomes are the results that an operation can have: those are there from
-// the start, at 0. A result that is not listed is still counted, and appears
-// when it happens.
+// outcomes are the results that an operation can have: they exist from the
+// start, at 0. A result that is not listed is still counted, and appears when it
+// happens.
 type outcomes[O, R enum] struct {
 	op      O
 	results []R

@@ -42,7 +42,7 @@ func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
 		return
 	}
 	s := m.sessions.find(e.Source.Name())
-	if s == nil { // nobody told of its creation
+	if s == nil { // OpCreated was sent to another observer
 		s = m.sessions.add(e.Source.Name(), e.Source)
 	}
 	switch {
@@ -64,7 +64,7 @@ func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
 	}
 }
 
-// reads tells whether an operation leaves the payload as it is.
+// reads reports whether an operation leaves the payload as it is.
 func reads(op session.Op) bool {
 	return op == session.OpGet || op == session.OpPeek || op == session.OpTouch
 }

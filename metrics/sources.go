@@ -127,7 +127,7 @@ func (s *sources[S, P]) addAs(name string, id any, get func() (reader[S], bool))
 	if s.named == nil {
 		s.named = make(map[string]*family[S, P])
 	}
-	// Sources that come and go are forgotten even if nobody scrapes. The
+	// Sources that come and go are forgotten even without a scrape. The
 	// threshold doubles, so that the work for each add stays constant.
 	if len(s.named) >= s.pruneAt {
 		s.prune()
@@ -163,7 +163,7 @@ func (s *sources[S, P]) retire(name string, src reader[S]) {
 	}
 }
 
-// prune forgets the sources that nobody else holds any more, and the names
+// prune forgets the sources that the program has dropped, and the names
 // that have none left.
 func (s *sources[S, P]) prune() {
 	for name, f := range s.named {

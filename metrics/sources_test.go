@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -49,7 +50,9 @@ func TestADroppedSourceLeavesTheScrape(t *testing.T) {
 		},
 		"db": func(m *Metrics) {
 			db := sql.OpenDB(noDatabase{})
-			m.DB("gone", db)
+			if err := m.DB("gone", db); err != nil {
+				panic(err)
+			}
 			db.Close() // ends the goroutine that holds it
 		},
 	} {
@@ -253,6 +256,24 @@ func TestEventsAndScrapesMayRunAtOnce(t *testing.T) {
 	})
 }
 
+func TestANilDatabaseIsAnErrorAndAddsNothing(t *testing.T) {
+	m, reg := newMetrics(t)
+	db := sql.OpenDB(noDatabase{})
+	defer db.Close()
+	for why, err := range map[string]error{
+		"a nil database": m.DB("none", nil),
+		"a nil Metrics":  (*Metrics)(nil).DB("none", db),
+		"a zero Metrics": new(Metrics).DB("none", db),
+	} {
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), `DB("none") needs a database`) {
+			t.Errorf("%s: %v, want ErrInvalid", why, err)
+		}
+	}
+	if got := mentions(scrape(t, reg), "none"); got != nil {
+		t.Errorf("added: %v", got)
+	}
+}
+
 func TestAnEventWithoutASourceIsIgnored(t *testing.T) {
 	m, reg := newMetrics(t)
 	before := len(scrape(t, reg))
@@ -260,7 +281,6 @@ func TestAnEventWithoutASourceIsIgnored(t *testing.T) {
 	m.ObserveLock(background, lock.Event{})
 	m.ObserveSession(background, session.Event{})
 	m.ObserveAudit(background, audit.Activity{})
-	m.DB("none", nil)
 	if after := len(scrape(t, reg)); after != before {
 		t.Fatalf("%d series became %d", before, after)
 	}

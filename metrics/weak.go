@@ -8,10 +8,10 @@ import (
 	"weak"
 )
 
-// weakly returns a function that gives v back for as long as anybody else
-// holds it, and a value that is equal for the same v only, even when v has gone
-// and another took its address. T is an interface; the pointer in it is held
-// weakly, and anything that is no pointer for good.
+// weakly returns a function that returns v for as long as the program holds it,
+// and an id that is equal for the same v only, even when v was collected and
+// another has its address. T is an interface; the pointer in it is held weakly,
+// and a value that is no pointer is held for good.
 //
 // The type behind the interface is not known here (a session.Manager is
 // generic), while a weak.Pointer wants it. So the pointer is kept as one to

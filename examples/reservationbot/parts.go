@@ -82,8 +82,7 @@ func (b *bot) openDatabase(ctx context.Context, watch *metrics.Metrics) (*gorm.D
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("audit database: %w", err)
 	}
-	watch.DB("audit", pool)
-	return db, nil
+	return db, watch.DB("audit", pool)
 }
 
 // writable makes sure of the file with an error that says what is wrong with

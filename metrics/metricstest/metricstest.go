@@ -3,18 +3,19 @@
 // Package metricstest has assertions on metrics for the tests of programs.
 //
 //	metricstest.Rises(t, registry, `holdfast_lock_conflicts_total{manager="rooms"}`, 1, func() {
-//		answer := bot.Ask("room 101, tonight") // which somebody holds
+//		answer := bot.Ask("room 101, tonight") // another guest holds it
 //		...
 //	})
 //
-// A selector is written as in Prometheus, with a name and, in braces, labels
-// that have to be equal. A label that is left out may have any value: what
-// matches is added up, as sum() would. Of a histogram, name_count and name_sum
-// can be selected. A selector that matches nothing fails the test, so that a
-// mistyped one never passes for 0.
+// A selector is written as in Prometheus: a name and, in braces, labels that
+// must be equal. A label that is left out matches any value, and all series that
+// match are added up, as by sum(). Of a histogram, name_count and name_sum can be
+// selected. A selector that matches nothing fails the test, so a misspelt one is
+// never read as 0. So does a nil gatherer.
 package metricstest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -25,9 +26,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// Value returns the sum of the series that the selector matches.
+// Value returns the sum of the series that the selector matches. It fails the
+// test if there is none.
 func Value(t testing.TB, g prometheus.Gatherer, selector string) float64 {
 	t.Helper()
 	v, err := value(g, selector)
@@ -37,8 +41,8 @@ func Value(t testing.TB, g prometheus.Gatherer, selector string) float64 {
 	return v
 }
 
-// Want compares the sum of what each selector matches, up to the rounding of
-// floats.
+// Want fails the test for each selector whose sum is not the wanted one, up to
+// the rounding of floats.
 func Want(t testing.TB, g prometheus.Gatherer, want map[string]float64) {
 	t.Helper()
 	for _, selector := range slices.Sorted(maps.Keys(want)) {
@@ -48,9 +52,9 @@ func Want(t testing.TB, g prometheus.Gatherer, want map[string]float64) {
 	}
 }
 
-// Rises runs do and tells by how much the selected sum has to have risen in
-// the meantime. The series has to be there before, as those of holdfast are
-// from the moment that the breaker, manager or log exists.
+// Rises calls do and fails the test if the selected sum did not rise by exactly
+// that much. The series must exist before: those of holdfast exist as soon as
+// the breaker, manager or log does.
 func Rises(t testing.TB, g prometheus.Gatherer, selector string, by float64, do func()) {
 	t.Helper()
 	before := Value(t, g, selector)
@@ -60,10 +64,13 @@ func Rises(t testing.TB, g prometheus.Gatherer, selector string, by float64, do 
 	}
 }
 
-// Lint fails the test for each metric on which the linter of Prometheus has
-// something to say, except for those named.
+// Lint fails the test for each metric that the linter of Prometheus complains
+// about, except for those named.
 func Lint(t testing.TB, g prometheus.Gatherer, except ...string) {
 	t.Helper()
+	if configerr.IsNil(g) {
+		t.Fatal("metricstest: ", errNilGatherer)
+	}
 	families, err := g.Gather()
 	if err != nil {
 		t.Fatal("metricstest: ", err)
@@ -79,12 +86,17 @@ func Lint(t testing.TB, g prometheus.Gatherer, except ...string) {
 	}
 }
 
+var errNilGatherer = errors.New("the gatherer is nil, want a registry")
+
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
 
 func value(g prometheus.Gatherer, selector string) (float64, error) {
 	name, labels, err := parse(selector)
 	if err != nil {
 		return 0, err
+	}
+	if configerr.IsNil(g) {
+		return 0, errNilGatherer
 	}
 	families, err := g.Gather()
 	if err != nil {
@@ -116,7 +128,7 @@ func value(g prometheus.Gatherer, selector string) (float64, error) {
 	return sum, nil
 }
 
-// matches tells whether the labels of a metric are what is asked for.
+// matches reports whether a metric has the labels.
 func matches[P interface {
 	GetName() string
 	GetValue() string

@@ -16,25 +16,25 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// told is a test that notes what it is told.
-type told struct {
+// recorder is a test that keeps what is reported to it.
+type recorder struct {
 	testing.TB
 	said  []string
 	fatal bool
 }
 
-func (t *told) Helper() {}
-func (t *told) Errorf(format string, args ...any) {
+func (t *recorder) Helper() {}
+func (t *recorder) Errorf(format string, args ...any) {
 	t.said = append(t.said, fmt.Sprintf(format, args...))
 }
-func (t *told) Fatal(args ...any) {
+func (t *recorder) Fatal(args ...any) {
 	t.said, t.fatal = append(t.said, fmt.Sprint(args...)), true
 	panic(t)
 }
 
-// telling runs f on a test of its own.
-func telling(f func(testing.TB)) (t *told) {
-	t = new(told)
+// record runs f on a test of its own.
+func record(f func(testing.TB)) (t *recorder) {
+	t = new(recorder)
 	defer func() {
 		if r := recover(); r != nil && r != any(t) {
 			panic(r)
@@ -78,8 +78,8 @@ func TestASelectorAddsUpWhatItMatches(t *testing.T) {
 	for selector := range maps.Clone(want) {
 		want[selector] += 0.01
 	}
-	if saw := telling(func(t testing.TB) { Want(t, reg, want) }); len(saw.said) != len(want) {
-		t.Errorf("%d values are wrong, told of %d: %q", len(want), len(saw.said), saw.said)
+	if saw := record(func(t testing.TB) { Want(t, reg, want) }); len(saw.said) != len(want) {
+		t.Errorf("%d values are wrong, reported are %d: %q", len(want), len(saw.said), saw.said)
 	}
 }
 
@@ -89,9 +89,9 @@ func TestASelectorThatMatchesNothingFails(t *testing.T) {
 		"", "{}", "call_total", "wait_seconds", "summary_seconds", `calls_total{breaker="PMS"}`, `calls_total{broker="pms"}`, `calls_total{broker=""}`,
 		`calls_total{breaker="pms"`, `calls_total{breaker}`, `calls_total{breaker=pms}`, `calls_total{breaker="pms"}x`, `calls_total{`, `calls_total{breaker="pms"result="failure"}`,
 	} {
-		saw := telling(func(t testing.TB) { Value(t, reg, selector) })
+		saw := record(func(t testing.TB) { Value(t, reg, selector) })
 		if !saw.fatal || !strings.HasPrefix(saw.said[0], "metricstest: ") {
-			t.Errorf("%s: told %q", selector, saw.said)
+			t.Errorf("%s: reported %q", selector, saw.said)
 		}
 	}
 }
@@ -101,8 +101,8 @@ func TestARiseIsOfTheTimeBetween(t *testing.T) {
 	one := func() { calls.WithLabelValues("pms", "failure").Inc() }
 	Rises(t, reg, `calls_total{breaker="pms",result="failure"}`, 1, one)
 	Rises(t, reg, `calls_total{result="success"}`, 0, one)
-	if saw := telling(func(t testing.TB) { Rises(t, reg, "calls_total", 2, one) }); len(saw.said) != 1 {
-		t.Errorf("told %q", saw.said)
+	if saw := record(func(t testing.TB) { Rises(t, reg, "calls_total", 2, one) }); len(saw.said) != 1 {
+		t.Errorf("reported %q", saw.said)
 	}
 }
 
@@ -110,8 +110,8 @@ func TestTheLinterSpeaksUp(t *testing.T) {
 	reg, _ := registry()
 	Lint(t, reg)
 	reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "session_active_total", Help: "A gauge."}))
-	if saw := telling(func(t testing.TB) { Lint(t, reg) }); len(saw.said) != 1 || !strings.Contains(saw.said[0], "session_active_total") {
-		t.Errorf("told %q", saw.said)
+	if saw := record(func(t testing.TB) { Lint(t, reg) }); len(saw.said) != 1 || !strings.Contains(saw.said[0], "session_active_total") {
+		t.Errorf("reported %q", saw.said)
 	}
 	Lint(t, reg, "session_active_total")
 }
@@ -122,8 +122,12 @@ func TestARegistryThatFailsFailsTheTest(t *testing.T) {
 	for name, f := range map[string]func(testing.TB){
 		"Value": func(t testing.TB) { Value(t, broken, "x") },
 		"Lint":  func(t testing.TB) { Lint(t, broken) },
+
+		"Value of nil":            func(t testing.TB) { Value(t, nil, "x") },
+		"Lint of nil":             func(t testing.TB) { Lint(t, nil) },
+		"Value of a nil registry": func(t testing.TB) { Value(t, (*prometheus.Registry)(nil), "x") },
 	} {
-		if !telling(f).fatal {
+		if !record(f).fatal {
 			t.Errorf("%s goes on", name)
 		}
 	}

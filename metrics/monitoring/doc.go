@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: MIT
 
-// Package monitoring carries what watches a program that uses holdfast: alerts
-// for Prometheus, dashboards for Grafana, and a runbook for each alert. They
-// are plain files, to be read where they are and changed where they are used:
+// Package monitoring contains the alerts for Prometheus, the dashboards for
+// Grafana, and a runbook for each alert, for programs that use holdfast. They are
+// plain files. Copy them and change the copies:
 //
-//	alerts/*.yml        rules of Prometheus
-//	dashboards/*.json   dashboards of Grafana
+//	alerts/*.yml        rules for Prometheus
+//	dashboards/*.json   dashboards for Grafana
 //	runbooks/*.md       what to do when the alert of that name fires
 //
-// To have them in a folder of your own:
+// This command writes them into a folder:
 //
 //	go run github.com/holdfast-go/holdfast/metrics/monitoring/export@latest -out monitoring
 //
-// Files that begin with reservationbot and slo, and the dashboard bot, are of
-// the example program. They show how a program's own metrics join in.
+// The files reservationbot and slo, and the dashboard bot, belong to the example
+// program. They show how to add a program's own metrics.
 //
-// # What you can rely on
+// # Guarantees
 //
-// Each alert fires where it should and not a step earlier, and each has a
-// runbook. Every name, label and label value in rules, dashboards and runbooks
-// is one that metrics.Catalog lists, or that the example exposes. All alerts
-// keep the label job, and add up or take the highest of its instances; what
-// they say is of the manager, breaker, log or pool that they name.
+//   - Each alert is tested on both sides of its threshold, and has a runbook.
+//   - Every name, label and label value in rules, dashboards and runbooks is
+//     listed by metrics.Catalog or exposed by the example program.
+//   - All alerts keep the label job. They add up its instances, or take the
+//     highest value, for each manager, breaker, log or pool.
 //
-// What you cannot: thresholds fit a service with some hundred requests a
-// minute and more. They stand in the expressions, to be changed there.
+// # Not guaranteed
+//
+//   - The thresholds fit your service. They are chosen for some hundred requests a
+//     minute and more; change them in the expressions.
 package monitoring

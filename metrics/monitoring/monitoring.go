@@ -21,14 +21,13 @@ var files embed.FS
 // Files returns the folders alerts, dashboards and runbooks.
 func Files() fs.FS { return files }
 
-// Options say how [Export] writes the files. The zero value writes them as they
-// are.
+// Options configures [Export]. The zero value writes the files unchanged.
 type Options struct {
 	// Namespace replaces "holdfast" in the names of metrics, for programs that
-	// use metrics.WithNamespace. "" is no change.
+	// use metrics.WithNamespace. "" changes nothing.
 	Namespace string
 
-	// Operator wraps each file of rules into an object of the kind
+	// Operator writes each file of rules as an object of the kind
 	// PrometheusRule, for the Prometheus operator of Kubernetes.
 	Operator bool
 }
@@ -41,9 +40,9 @@ var (
 	comment   = regexp.MustCompile(`^(#.*\n)+`)
 )
 
-// Export writes the files into a folder, which it makes if need be, and returns
-// their paths in it. It writes over files of the same names and leaves all
-// others alone.
+// Export writes the files into a folder, creates the folder if it does not
+// exist, and returns the paths of the files in it. It overwrites files of the
+// same names and leaves all others unchanged.
 func Export(dir string, o Options) (paths []string, err error) {
 	if o.Namespace != "" && !namespace.MatchString(o.Namespace) {
 		return nil, fmt.Errorf("monitoring: namespace %q: %w", o.Namespace, errNamespace)
@@ -79,8 +78,8 @@ func (o Options) render(name string, content []byte) []byte {
 	return content
 }
 
-// asObject puts a file of rules below spec of a PrometheusRule. Moving each line
-// to the right leaves what YAML says as it is.
+// asObject puts a file of rules below spec of a PrometheusRule. Indenting every
+// line does not change the meaning of YAML.
 func asObject(name string, rules []byte) []byte {
 	about := comment.Find(rules)
 	var b bytes.Buffer
