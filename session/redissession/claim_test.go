@@ -93,6 +93,28 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 	})
 }
 
+// A record that was handed out before, and is then removed without being
+// handed out, is reported with all its attempts.
+func TestARemovedRecordIsReportedWithItsAttempts(t *testing.T) {
+	for before := range 3 {
+		inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+			done(t)(s.Create(t.Context(), newWrite("x")))
+			time.Sleep(time.Minute)
+			for range before {
+				claim(t, s, session.Claim{Payload: true})
+				time.Sleep(time.Minute)
+			}
+			due := claim(t, s, session.Claim{}).Due
+			if len(due) != 1 || due[0].Attempt != before+1 || due[0].Cause != session.Idle {
+				t.Errorf("after %d attempts: %+v", before, due)
+			}
+			if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+				t.Errorf("left %q", keys)
+			}
+		})
+	}
+}
+
 // The end of a conversation is told although its guest came back before the
 // cleanup did, again and again.
 func TestEveryLapsedRecordOfAPlaceIsTold(t *testing.T) {
