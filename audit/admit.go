@@ -11,8 +11,8 @@ import (
 
 // Everything in this file is called with mu held.
 
-// admit waits for room for an event of n bytes, or makes some. It lets go of
-// mu while it waits.
+// admit waits for room for an event of n bytes, or makes some. It unlocks mu
+// while it waits.
 func (l *Log) admit(ctx context.Context, n int) (DropReason, error) {
 	for {
 		switch {
@@ -69,7 +69,7 @@ func (l *Log) accept(e *Event, n int, now time.Time) {
 	l.rouse()
 }
 
-// refuse counts an event that was not taken, and marks where it would be.
+// refuse counts an event that was not accepted, and marks its place.
 func (l *Log) refuse(ctx context.Context, e *Event, why DropReason, err error, now time.Time) {
 	l.dropped[why]++
 	for _, f := range l.flushes {
@@ -87,10 +87,10 @@ func (l *Log) refuse(ctx context.Context, e *Event, why DropReason, err error, n
 		}
 		l.start()
 	}
-	l.tell(ctx, Activity{Op: OpRecord, Type: e.Type, Drop: why, Events: 1, Err: err})
+	l.report(ctx, Activity{Op: OpRecord, Type: e.Type, Drop: why, Events: 1, Err: err})
 }
 
-// lost settles an accepted event that the sink will not have.
+// lost settles an accepted event that will not be in the sink.
 func (l *Log) lost(e *entry, why DropReason, err error) {
 	l.dropped[why]++
 	l.pending--
@@ -101,10 +101,10 @@ func (l *Log) lost(e *entry, why DropReason, err error) {
 			f.cause = err
 		}
 	}
-	l.tell(context.Background(), Activity{Op: OpRecord, Type: e.Type, Drop: why, Events: 1, Bytes: e.size, Err: err})
+	l.report(context.Background(), Activity{Op: OpRecord, Type: e.Type, Drop: why, Events: 1, Bytes: e.size, Err: err})
 }
 
-// start makes sure that the writer exists.
+// start starts the writer unless it is running.
 func (l *Log) start() {
 	if !l.running {
 		l.running = true
@@ -112,22 +112,23 @@ func (l *Log) start() {
 	}
 }
 
-// rouse wakes the writer when its sleep is over early.
+// rouse wakes the writer when its reason to wait is gone.
 func (l *Log) rouse() {
 	if l.pausing && l.urgent || l.lingering && (len(l.flushes) > 0 || l.batchReady()) {
 		select {
 		case l.wake <- struct{}{}:
-		default: // it has been told already
+		default: // a wake-up is pending already
 		}
 	}
 }
 
-// batchReady reports whether there is no use in waiting for more events.
+// batchReady reports whether a batch should be written without waiting for more
+// events.
 func (l *Log) batchReady() bool {
 	return l.space != nil || l.pending >= l.cfg.MaxBatch || l.cfg.MaxBatchBytes > 0 && l.bytes >= l.cfg.MaxBatchBytes
 }
 
-// makeRoom wakes those who wait for room. All of them look again.
+// makeRoom wakes the calls of Record that wait for room. Each checks again.
 func (l *Log) makeRoom() {
 	if l.space != nil {
 		close(l.space)
@@ -135,7 +136,7 @@ func (l *Log) makeRoom() {
 	}
 }
 
-// watch begins a flush, which may be over at once.
+// watch begins a flush, which may end at once.
 func (l *Log) watch(f *flush) {
 	l.flushes = append(l.flushes, f)
 	l.settled()
@@ -143,8 +144,8 @@ func (l *Log) watch(f *flush) {
 	l.rouse()
 }
 
-// settled ends the flushes that have nothing to wait for any more. Close's
-// also waits for the writer to end.
+// settled ends the flushes whose entries have left queue and flight. Close's
+// flush also waits for the writer to end.
 func (l *Log) settled() {
 	oldest := l.seq + 1
 	switch {
@@ -166,7 +167,7 @@ func (l *Log) forget(f *flush) {
 	l.flushes = slices.DeleteFunc(l.flushes, func(other *flush) bool { return other == f })
 }
 
-// waitedInVain says why ctx ended before the sink had everything.
+// waitedInVain returns the error of a wait that ctx has ended.
 func (l *Log) waitedInVain(ctx context.Context) error {
 	if l.lastErr != nil {
 		return fmt.Errorf("%w: %w: %w", ErrUnavailable, ctx.Err(), l.lastErr)

@@ -31,7 +31,7 @@ func TestMultiFilterAndRedactAreSinks(t *testing.T) {
 	audittest.Run(t, func(testing.TB) (audit.Sink, audittest.Reader) {
 		m := audit.NewMemory()
 		all := func(audit.Event) bool { return true }
-		return audit.Multi(audit.NewMemory(), audit.Filter(audit.Redact(m, audit.Drop("details.absent")), all)), readMemory(m)
+		return audit.Multi(audit.NewMemory(), audit.Filter(audit.Redact(m, audit.Omit("details.absent")), all)), readMemory(m)
 	}, audittest.Virtual())
 }
 

@@ -14,18 +14,17 @@ import (
 	"unicode/utf8"
 )
 
-// Details is a JSON object that cannot change any more: whatever it was made
-// from may be changed freely. The zero Details has no fields. It is a value,
-// comparable, and as text exactly what sinks store.
+// Details is an immutable JSON object: later changes to the value that it was
+// made from do not reach it. The zero Details has no fields. Details are
+// comparable, and their text is what sinks store.
 //
-// Making one costs time and allocations; handing a ready one to Record costs
-// nothing.
+// Making Details allocates; passing them to Record does not.
 type Details struct{ text, bad string }
 
-// Fields makes details of attributes, in their order. Groups become objects,
-// times RFC 3339 in UTC with microseconds, durations text such as "1.5s",
-// errors their text. What JSON cannot hold becomes text that begins with
-// "!ERROR". Repeated keys are kept.
+// Fields makes details from attributes, in their order. Groups become objects,
+// times RFC 3339 in UTC with microseconds, durations a text such as "1.5s",
+// errors their text. A value that JSON cannot hold becomes a text that begins
+// with "!ERROR". Repeated keys are kept.
 func Fields(attrs ...slog.Attr) Details {
 	if len(attrs) == 0 {
 		return Details{}
@@ -33,9 +32,9 @@ func Fields(attrs ...slog.Attr) Details {
 	return Details{text: string(appendGroup(make([]byte, 0, 32*len(attrs)), attrs))}
 }
 
-// JSON makes details of whatever [json.Marshal] turns into an object. What it
-// cannot, or turns into something else, is accepted here and refused with
-// [ErrInvalid] by Record; see [Details.Err]. null is no details.
+// JSON makes details from a value that [json.Marshal] turns into an object; null
+// gives no details. Any other value is an error of [Details.Err], and Record
+// refuses the event with [ErrInvalid].
 func JSON(v any) Details {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -51,8 +50,9 @@ func JSON(v any) Details {
 	return d
 }
 
-// ParseDetails takes the text of a JSON object, or no text, as it is: order,
-// spaces and repeated keys included. Anything else is [ErrInvalid].
+// ParseDetails returns details with exactly this text of a JSON object: order,
+// spaces and repeated keys are kept. An empty text gives no details. For any
+// other text it returns [ErrInvalid].
 func ParseDetails(text string) (Details, error) {
 	if text == "" {
 		return Details{}, nil
@@ -63,7 +63,8 @@ func ParseDetails(text string) (Details, error) {
 	return Details{text: text}, nil
 }
 
-// Err says why the details cannot be recorded, wrapping [ErrInvalid], or nil.
+// Err returns nil, or an error that wraps [ErrInvalid] and says why the details
+// cannot be recorded.
 func (d Details) Err() error {
 	if d.bad != "" {
 		return fmt.Errorf("%w: %s", ErrInvalid, d.bad)
@@ -75,8 +76,8 @@ func (d Details) Err() error {
 func (d Details) IsZero() bool { return d == Details{} }
 
 // Get returns the value of a field: nil, a bool, string, [json.Number],
-// []any or map[string]any. Of repeated keys the last one counts. It decodes
-// the whole object each time, so it is for tests and readers.
+// []any or map[string]any. Of repeated keys the last one counts. Each call
+// decodes the whole object.
 func (d Details) Get(key string) (value any, ok bool) {
 	dec := json.NewDecoder(strings.NewReader(d.text))
 	dec.UseNumber()
@@ -88,7 +89,7 @@ func (d Details) Get(key string) (value any, ok bool) {
 	return value, ok
 }
 
-// String returns the JSON text, or "" when there are no details.
+// String returns the JSON text, "" when there are no details.
 func (d Details) String() string { return d.text }
 
 // MarshalJSON returns the object, {} when there are no details.
@@ -102,7 +103,7 @@ func (d Details) MarshalJSON() ([]byte, error) {
 	return []byte(d.text), nil
 }
 
-// UnmarshalJSON takes an object as [ParseDetails] does; null changes nothing.
+// UnmarshalJSON reads an object as [ParseDetails] does; null changes nothing.
 func (d *Details) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil
@@ -123,7 +124,7 @@ func appendGroup(b []byte, attrs []slog.Attr) []byte {
 func appendAttrs(b []byte, attrs []slog.Attr) []byte {
 	for _, a := range attrs {
 		v := a.Value.Resolve()
-		if a.Key == "" && v.Kind() == slog.KindGroup { // slog's rule: it belongs to the object around it
+		if a.Key == "" && v.Kind() == slog.KindGroup { // slog's rule: its fields belong to the object around it
 			b = appendAttrs(b, v.Group())
 			continue
 		}
@@ -177,8 +178,8 @@ func appendAny(b []byte, v any) []byte {
 	return append(b, withoutNUL(text)...)
 }
 
-// appendQuoted appends s as a JSON string, with what no database takes as
-// text, NUL and invalid UTF-8, replaced by U+FFFD.
+// appendQuoted appends s as a JSON string. NUL and invalid UTF-8, which databases
+// refuse, become U+FFFD.
 func appendQuoted(b []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	b = append(b, '"')
@@ -198,7 +199,7 @@ func appendQuoted(b []byte, s string) []byte {
 }
 
 // withoutNUL replaces \u0000 in the strings of valid JSON by \ufffd: several
-// databases take the first as JSON and fail when it is read as text.
+// databases store the first as JSON and fail to read it as text.
 func withoutNUL(text []byte) []byte {
 	const nul, replacement = `\u0000`, `\ufffd`
 	if !bytes.Contains(text, []byte(nul)) {
@@ -211,7 +212,7 @@ func withoutNUL(text []byte) []byte {
 		if bytes.HasPrefix(text[i:], []byte(nul)) {
 			copy(text[i:], replacement)
 		}
-		i++ // what follows a backslash begins no escape of its own
+		i++ // the byte after a backslash begins no escape
 	}
 	return text
 }

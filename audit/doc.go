@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: MIT
 
 // Package audit keeps a trail of who did what to what, when, and how it ended.
-// It loses nothing that it accepted without saying so, and it does not slow
-// down those who record.
+// Recording is fast, and no accepted event is lost without a report.
 //
 //	trail, err := audit.New(gormsink.New(db), audit.Config{})
 //	…
-//	defer trail.Close(context.WithoutCancel(ctx))
 //	err = trail.Record(ctx, audit.Event{Type: "room.key.issued", Outcome: audit.Success, …})
+//	…
+//	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+//	defer cancel()
+//	err = trail.Close(ctx) // writes what is queued; a *LossError names the rest
 //
-// # The way of an event
+// # From Record to the sink
 //
 //	Record ── Enrich ── check and freeze ──┐      ctx bounds waiting only
 //	                                       v
 //	        ┌───────────────────────── the queue ─────────────────────────┐
 //	        │  bounded by number and bytes; full: Block, DropNewest,      │
-//	        │  DropOldest; what is dropped leaves a mark in its place     │
+//	        │  DropOldest; a dropped event leaves a mark in its place     │
 //	        └──────────────────────────────┬──────────────────────────────┘
 //	                                       v  batches by number, bytes, Linger
 //	                                 one writer, one batch at a time
@@ -25,20 +27,20 @@
 //	                                       └─ ErrPermanent ──> halves, quarters, …
 //	                                          the poison event ──> DeadLetter, a mark in its place
 //
-// A [Sink] is what stores batches: package gormsink for databases,
-// [NewJSONLines] for files, [NewSlog] for logs, [NewMemory] for tests, or one's
-// own, checked by package audittest. [Multi] is several at once, none of which
-// waits for another; [Filter] and [Redact] keep events or fields out of one.
-// [Direct] is the way around the queue: one event, one write, and nil means
-// stored. Whoever has no trail uses [Discard].
+// A [Sink] stores batches: package gormsink in a database, [NewJSONLines] in
+// files, [NewSlog] in a log, [NewMemory] in memory, for tests. Package audittest
+// checks a sink of one's own. [Multi] writes to several sinks at once; none
+// waits for another. [Filter] and [Redact] keep events or fields out of a sink.
+// [Direct] writes each event without a queue, and its nil error means stored.
+// [Discard] is a [Recorder] for programs without a trail.
 //
 // # What is recorded
 //
-// Whatever is an [Event]. Record gives it an id, which orders events and keeps
-// them from being stored twice, and the time, and makes it safe to store
-// anywhere: times are UTC microseconds; NUL and invalid UTF-8 become U+FFFD;
-// texts and details that are too long are cut with a mark that says so
-// ([MaxText], [MaxDetails]). It keeps nothing that the caller could change.
+// Every record is an [Event]. Record adds the time and an id, by which events are
+// ordered and stored once. It makes the event safe for every sink: times are UTC
+// microseconds; NUL and invalid UTF-8 become U+FFFD; texts and details that are
+// too long are cut and say so ([MaxText], [MaxDetails]). The recorded event
+// shares no memory that the caller could change.
 //
 // # What is guaranteed
 //
@@ -47,29 +49,31 @@
 //     [TypeDropped], or [Log.Close] names it in a [*LossError].
 //   - Events of one log reach the sink in the order in which they were
 //     accepted, except those that a [*BatchError] names.
-//   - [Log.Flush] returning nil means that everything accepted before is in the
-//     sink.
-//   - The sinks of a [Multi] are isolated: each has a queue and drops of its
-//     own, and the promises above hold for each of them.
-//   - A sink that fails, hangs, panics or exits loses no event and keeps no
-//     call beyond its context. One batch is in flight at a time, also while
-//     a sink hangs, and [Log.Healthy] says so.
-//   - No value of an event is in an error or handed to the [Observer].
+//   - When [Log.Flush] returns nil, everything accepted before is in the sink.
+//   - The sinks of a [Multi] are isolated: each has its own queue and drops, and
+//     the guarantees above hold for each of them.
+//   - A sink that fails, hangs, panics or ends its goroutine loses no event and
+//     delays no call beyond the call's context. One batch is in flight at a
+//     time, also while a sink hangs, and [Log.Healthy] reports it.
+//   - Of an event, errors of this package and activities of the [Observer] carry
+//     the type and the id, and no other value.
 //
-// # What is not
+// # What is not guaranteed
 //
-//   - Accepted is not stored: the queue is memory. A killed process loses what
-//     it had not flushed, at most [Config.Queue] events, and as many again for
-//     each sink of a [Multi] that is behind. Flush, or use [Direct], where that
-//     is too much.
-//   - Between processes the order is that of their clocks.
-//   - What Close reports as in doubt may have been stored.
-//   - An event refused after Close is counted and answered with [ErrClosed], but
-//     the trail cannot mark it any more.
-//   - Nothing here shows that somebody changed the trail afterwards.
+//   - Accepted is not stored: the queue is memory. A killed process loses the
+//     events that it had not flushed, at most [Config.Queue], and as many again
+//     for each sink of a [Multi] that is behind. Where that is too much, Flush
+//     or use [Direct].
+//   - Between processes, the order of events is that of their clocks.
+//   - Events that Close reports as in doubt may have been stored.
+//   - An event refused after Close is counted, and Record returns [ErrClosed],
+//     but no mark in the trail shows it.
+//   - Later changes of the trail are not detected.
 //
 // # Shutting down
 //
-// First stop what records, then close the log, then the database. Give Close
-// a context that has not ended: on the way out the caller's usually has.
+// First stop what records, then close the log, then the database. Give Close a
+// context with a deadline that does not descend from the caller's: at the end of
+// a program the caller's context has usually ended, and without a deadline Close
+// waits for as long as the sink fails.
 package audit

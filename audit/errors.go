@@ -14,21 +14,23 @@ var (
 	ErrClosed = errors.New("audit: closed")
 	// ErrFull says that the event was not taken because the queue is full.
 	ErrFull = errors.New("audit: queue full")
-	// ErrInvalid says that an event, an id, details or a [Config] make no sense.
+	// ErrInvalid says that an event, an id, details, a sink or a [Config] makes
+	// no sense.
 	ErrInvalid = errors.New("audit: invalid")
-	// ErrTooLarge says that the event is over the bound even when cut.
+	// ErrTooLarge says that the event is larger than the bound, even with its
+	// texts cut.
 	ErrTooLarge = errors.New("audit: too large")
 	// ErrPermanent is wrapped by the error of a [Sink] that would refuse the
-	// same events again.
+	// same events at every try.
 	ErrPermanent = errors.New("audit: refused for good")
-	// ErrUnavailable says that the sink does not answer, or not in time.
+	// ErrUnavailable says that the sink failed or did not answer in time.
 	ErrUnavailable = errors.New("audit: sink unavailable")
 )
 
-// BatchError is a [Sink]'s answer when it has stored a part of a batch:
-// everything but the events in Failed. An error in Failed that wraps
-// [ErrPermanent] says that this event would be refused again. A BatchError
-// that names no event of the batch counts as a failure of all of it.
+// BatchError is a [Sink]'s answer when it has stored all events of a batch but
+// those in Failed. An error in Failed that wraps [ErrPermanent] says that this
+// event would be refused at every try. A BatchError that names no event of the
+// batch counts as a failure of the whole batch.
 type BatchError struct{ Failed map[ID]error }
 
 func (e *BatchError) Error() string {
@@ -36,12 +38,12 @@ func (e *BatchError) Error() string {
 }
 
 // LossError names the accepted events that did not reach the sink. Its text
-// has their number and the cause, nothing of what they say.
+// has their number and the cause, and no value of an event.
 type LossError struct {
 	IDs []ID // oldest first
-	// InDoubt is how many of them had been given to the sink, without an
-	// answer that settles them, when [Log.Close] gave up: the sink may have
-	// stored those. They come before the ones that never left the queue.
+	// InDoubt is how many of IDs, from the first on, were being written when
+	// [Log.Close] gave up: the sink may have stored those. The others never
+	// left the queue.
 	InDoubt int
 	Cause   error // what ended the waiting, and the sink's last error
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Event is one entry of the trail: who did what to what, when, and how it
-// ended. Make it with the fields that are known; Record sets the rest.
+// ended. The caller fills in what it knows; Record sets the id and the time.
 type Event struct {
 	ID       ID        // set by Record when zero; then never changed: sinks store an id once
 	Time     time.Time // UTC, microseconds; set by Record when zero
@@ -27,14 +27,14 @@ type Event struct {
 // people.
 type Entity struct{ Type, ID, Name string }
 
-// Outcome tells how the recorded action ended.
+// Outcome is how the recorded action ended.
 type Outcome uint8
 
 const (
 	Unknown Outcome = iota
 	Success
-	Failure // it was tried and did not work
-	Denied  // it was refused
+	Failure // the action was tried and failed
+	Denied  // the action was refused
 )
 
 // String returns "unknown", "success", "failure" or "denied".
@@ -64,22 +64,9 @@ func ParseOutcome(text string) (o Outcome, ok bool) {
 // Recorder takes events one by one. [*Log] queues them, [Direct] writes them
 // at once, [Discard] drops them. Safe for concurrent use.
 type Recorder interface {
-	// Record takes e. A nil error means accepted by a [*Log] and stored by
-	// [Direct]. ctx bounds waiting only: a cancelled one does not keep a
-	// [*Log] with room in its queue from accepting. e is frozen here, so
-	// nothing that the caller changes later reaches the trail.
+	// Record takes e. A nil error means that a [*Log] has accepted the event,
+	// or that [Direct] has stored it. ctx bounds waiting only: a [*Log] with
+	// room in its queue accepts an event under a cancelled context, too. What
+	// the caller changes after the call does not reach the trail.
 	Record(ctx context.Context, e Event) error
-}
-
-// Sink stores batches of events. This is what gets plugged in.
-type Sink interface {
-	// Write stores the batch and returns nil when all of it is as durable
-	// as the sink makes things. It must be idempotent on [Event.ID], since
-	// a batch whose answer got lost is written again, and must not keep
-	// batch after returning.
-	//
-	// An error that wraps [ErrPermanent] says that trying again is useless;
-	// a [*BatchError] that everything but its Failed events is stored; any
-	// other error that the whole batch may be tried again.
-	Write(ctx context.Context, batch []Event) error
 }

@@ -27,19 +27,19 @@ type service struct {
 	server *http.Server
 }
 
-// stop ends a service from the outside in: whatever may still record something
-// ends before the trail, and what the trail writes to ends after it.
+// stop ends a service from the outside in: what may still record ends before the
+// trail, and what the trail writes to ends after it.
 func (s *service) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second) // the caller's has ended: that is why we stop
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second) // the caller's may have ended
 	defer cancel()
 	for _, end := range []func(context.Context) error{
-		s.server.Shutdown, // no request is under way any more
-		s.rooms.Close,     // releases what is held, and records that
-		s.trail.Close,     // writes what is queued; *audit.LossError names what it could not
+		s.server.Shutdown, // waits for the requests under way
+		s.rooms.Close,     // releases the leases, and records that
+		s.trail.Close,     // writes what is queued; *audit.LossError names the rest
 		func(context.Context) error { return s.file.Close() },
 	} {
 		if err := end(ctx); err != nil {
-			fmt.Println("stopping:", err) // and go on: what comes next has to end as well
+			fmt.Println("stopping:", err) // the others have to end as well
 		}
 	}
 	return ctx.Err()
@@ -79,7 +79,7 @@ func Example_service() {
 	// 1 1 <nil>
 }
 
-// What docs/audit.md tells people to write has to compile.
+// The code in docs/audit.md compiles.
 func TestTheDocumentShowsTheExample(t *testing.T) {
 	document, err := os.ReadFile(filepath.FromSlash("../docs/audit.md"))
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 )
 
 func Example() {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	stored := audit.NewMemory()
 	trail, err := audit.New(stored, audit.Config{})
 	if err != nil {
@@ -28,7 +29,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	if err := trail.Close(ctx); err != nil { // drains the queue
+	if err := trail.Close(ctx); err != nil { // writes what is queued
 		panic(err)
 	}
 	for _, e := range stored.Events() {
@@ -46,7 +47,8 @@ func ExampleNew_contradictions() {
 }
 
 func ExampleLog_Flush() {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	stored := audit.NewMemory()
 	trail, _ := audit.New(stored, audit.Config{Linger: time.Hour})
 	defer trail.Close(ctx)
@@ -128,7 +130,7 @@ func ExampleJSON() {
 func ExampleDerivedID() {
 	expired := time.Date(2026, 12, 11, 12, 0, 0, 0, time.UTC)
 	stored := audit.NewMemory()
-	for range 3 { // told until somebody has recorded it
+	for range 3 { // reported until the report is recorded
 		_ = audit.Direct(stored).Record(context.Background(), audit.Event{
 			ID: audit.DerivedID(expired, "hold 4711"), Type: "lock.expired", Time: expired,
 		})

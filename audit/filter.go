@@ -9,48 +9,44 @@ import (
 	"maps"
 )
 
-// Filter returns a [Sink] that hands on to s the events that keep wants; the
-// others count as stored, so they appear in no sink, count or mark. An event at
-// which keep panics is refused for good: it neither gets through nor gets lost
-// unseen. Mind that marks ([TypeDropped]) come by as well.
+// Filter returns a [Sink] that writes to s the events for which keep returns
+// true. The others count as stored, without a mark in the trail. keep also gets
+// the marks of dropped events ([TypeDropped]). An event at which keep panics is
+// refused for good, so it is counted as [Poisoned].
 //
-// Without s or keep it is nil, which [New] and [Direct] refuse.
+// With a nil s or keep, [New] and every write return [ErrInvalid].
 func Filter(s Sink, keep func(Event) bool) Sink {
-	if s == nil || keep == nil {
-		return nil
+	if keep == nil {
+		return invalid{fmt.Errorf("%w: Filter needs a function", ErrInvalid)}
 	}
-	return each(s, func(s Sink) Sink {
+	return each(usable(s, "Filter"), func(s Sink) Sink {
 		return selected{sink: s, change: func(e *Event) bool { return keep(*e) }}
 	})
 }
 
 // each wraps the sinks of a [Multi] one by one, so that they stay isolated.
 func each(s Sink, wrap func(Sink) Sink) Sink {
-	all, ok := s.(multi)
-	if !ok {
-		return wrap(s)
+	switch s := s.(type) {
+	case invalid:
+		return s
+	case multi:
+		wrapped := make(multi, len(s))
+		for i := range s {
+			wrapped[i] = wrap(s[i])
+		}
+		return wrapped
 	}
-	wrapped := make(multi, len(all))
-	for i := range all {
-		wrapped[i] = wrap(all[i])
-	}
-	return wrapped
+	return wrap(s)
 }
 
-// selected hands on copies of events, after change, which leaves out those for
-// which it returns false.
+// selected writes copies of events to sink: each after change, unless that
+// returns false.
 type selected struct {
 	sink   Sink
 	change func(*Event) bool
-	err    error // what every write answers
 }
 
-func (s selected) check() error { return s.err }
-
 func (s selected) Write(ctx context.Context, batch []Event) error {
-	if s.err != nil {
-		return s.err
-	}
 	rest := make([]Event, 0, len(batch))
 	refused := make(map[ID]error)
 	for _, e := range batch {
@@ -67,7 +63,7 @@ func (s selected) Write(ctx context.Context, batch []Event) error {
 		err := s.sink.Write(ctx, rest)
 		partial, isPartial := errors.AsType[*BatchError](err)
 		if err != nil && !isPartial {
-			return err // when that is for good, the log finds out by halves which event it is about
+			return err // when it is permanent, the log finds the event by halves
 		}
 		if isPartial {
 			maps.Copy(refused, partial.Failed)

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// What an event can hold. Longer texts are cut, with a mark that says so and
-// a hash that keeps different ones apart. Longer details are replaced by
+// Bounds of an event. A longer text is cut and ends with its length and a hash,
+// which keeps different texts different. Longer details are replaced by
 // {"truncated":true,"bytes":n,"sha256":"…"}.
 const (
 	MaxType    = 128       // bytes of a type; a longer one is ErrTooLarge
@@ -22,9 +22,9 @@ const (
 	maxEvent = 64 * 1024
 )
 
-// freeze makes e what every sink can store and read back as it was: a type,
-// UTC microseconds, texts without NUL and invalid UTF-8, all of bounded size.
-// It allocates only when something has to change.
+// freeze turns e into an event that every sink can store and read back
+// unchanged: it has a type, a time in UTC microseconds, and texts of bounded
+// size without NUL and invalid UTF-8. It allocates only when a text changes.
 func freeze(e *Event, now time.Time) (DropReason, error) {
 	if e.Type == "" {
 		return InvalidEvent, fmt.Errorf("%w: an event without a type", ErrInvalid)
@@ -62,8 +62,8 @@ func (d Details) cut() Details {
 	return Details{text: fmt.Sprintf(`{"truncated":true,"bytes":%d,"sha256":"%x"}`, len(d.text), sha256.Sum256([]byte(d.text)))}
 }
 
-// safe replaces NUL and each invalid byte by U+FFFD: databases refuse them in
-// text, and with the event the batch that it is in.
+// safe replaces NUL and each invalid byte by U+FFFD: databases refuse them in a
+// text, and with it the whole batch.
 func safe(s string) string {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s

@@ -7,7 +7,7 @@ import "math/bits"
 // hunt finds the events that make a sink refuse a batch. It walks the binary
 // tree over the batch from the left: after done entries the next part is the
 // largest block that may begin there, the lowest set bit of done. So p bad
-// ones among n cost at most 2·p·log2(n) tries.
+// events among n cost at most 2·p·log2(n) tries.
 type hunt struct {
 	left, done int // of the refused batch, unsettled and settled entries; left 0: no hunt
 	limit      int // of the next part

@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// ID names an event for good; sinks store an ID once. Those made here are
-// UUIDs of version 7 (RFC 9562), so their order is that of their making:
-// within a process strictly, between processes as far as the clocks agree.
+// ID identifies an event; sinks store an ID once. The ids of [NewID] are UUIDs of
+// version 7 (RFC 9562): they are ordered by the time of their creation, strictly
+// within a process, and between processes as far as their clocks agree.
 type ID [16]byte
 
-// lastTick is the newest tick given out: milliseconds since 1970 in the upper
-// 48 of 60 bits, 1/4096 ms in the lower 12. It only grows, so ids do too, even
-// when the clock is set back or more than 4096 are made in a millisecond.
+// lastTick is the newest tick in use: milliseconds since 1970 in the upper 48 of
+// 60 bits, 1/4096 ms in the lower 12. It only grows, and so do ids, even when the
+// clock is set back or a millisecond has more than 4096 ids.
 var lastTick atomic.Uint64
 
-// NewID returns a new id, greater than every one made before in this process.
-// It takes no lock and allocates nothing.
+// NewID returns a new id, greater than all earlier ones of this process. It takes
+// no lock and does not allocate.
 func NewID() ID { return newID(time.Now()) }
 
 func newID(now time.Time) ID {
@@ -38,17 +38,17 @@ func newID(now time.Time) ID {
 	}
 }
 
-// DerivedID returns the same id for the same time (to the millisecond) and
-// key, and a different one for any other: for an event that may be told more
-// than once and must be stored once. It sorts by at. It is a UUID of version
-// 8, so it never equals one of [NewID].
+// DerivedID returns an id computed from at (to the millisecond) and key: equal
+// for equal arguments, different for others. Use it for an event that may be
+// reported more than once and must be stored once. The ids are ordered by at.
+// They are UUIDs of version 8, so none equals one of [NewID].
 func DerivedID(at time.Time, key string) ID {
 	sum := sha256.Sum256([]byte(key))
 	ms := tickOf(at) &^ 0xfff
 	return layout(ms|uint64(binary.BigEndian.Uint16(sum[:])&0xfff), 8, binary.BigEndian.Uint64(sum[2:]))
 }
 
-// tickOf counts in 1/4096 ms. Times before 1970 count as 1970.
+// tickOf returns t in 1/4096 ms since 1970, 0 for earlier times.
 func tickOf(t time.Time) uint64 {
 	ms := uint64(max(0, t.UnixMilli())) & (1<<48 - 1)
 	return ms<<12 | uint64(t.Nanosecond()%1_000_000)<<12/1_000_000
@@ -60,7 +60,7 @@ func layout(tick uint64, version byte, tail uint64) (id ID) {
 	return id
 }
 
-// beside returns a new id that sorts where id does.
+// beside returns a new id with the time of id.
 func (id ID) beside() ID {
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()&^(3<<62)|1<<63)
 	return id
@@ -69,7 +69,7 @@ func (id ID) beside() ID {
 // IsZero reports whether the id has not been set.
 func (id ID) IsZero() bool { return id == ID{} }
 
-// Compare orders ids as their texts and bytes do: -1, 0 or +1.
+// Compare returns -1, 0 or +1. Ids have the order of their bytes and texts.
 func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }
 
 // String returns the usual form of a UUID, such as
@@ -94,8 +94,8 @@ func (id *ID) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ParseID reads what [ID.String] returns, in lower or upper case, of any UUID
-// version. Anything else is [ErrInvalid].
+// ParseID reads the text of a UUID of any version, as [ID.String] returns it, in
+// lower or upper case. For any other text it returns [ErrInvalid].
 func ParseID(text string) (ID, error) {
 	if len(text) == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-' {
 		var id ID

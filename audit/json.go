@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// AppendJSON appends the event to b as one line of JSON without its end: an
-// object with id, time, type and outcome, and of the other fields those that
-// are not empty: reason, actor_type, actor_id, actor_name, resource_type,
+// AppendJSON appends the event to b as one line of JSON, without a line break: an
+// object with id, time, type and outcome, and of the other fields those that are
+// not empty: reason, actor_type, actor_id, actor_name, resource_type,
 // resource_id, resource_name, tenant, session_id, correlation_id, trace_id and
-// details. The text of the details is kept, but for line breaks between its
-// values, which become spaces.
+// details. The text of the details is kept, except that line breaks between its
+// values become spaces.
 func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, e.ID.String()...)
@@ -48,8 +48,9 @@ func (e *Event) AppendJSON(b []byte) []byte {
 // MarshalJSON returns what [Event.AppendJSON] appends.
 func (e Event) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
 
-// UnmarshalJSON takes what [Event.AppendJSON] wrote. Names that it does not
-// know are ignored. Anything else is [ErrInvalid]; the error quotes nothing.
+// UnmarshalJSON reads a line that [Event.AppendJSON] has written, of this version
+// or another: unknown names are ignored, and a name that is missing leaves its
+// field empty. Other texts are [ErrInvalid]; the error does not quote them.
 func (e *Event) UnmarshalJSON(line []byte) error {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(line, &fields) != nil {
@@ -78,7 +79,7 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 	return nil
 }
 
-// field is a text of an event, under the name that sinks know it by.
+// field is a text of an event, with its name in sinks.
 type field struct {
 	name string
 	text *string

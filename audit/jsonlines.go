@@ -16,12 +16,13 @@ import (
 
 // JSONLines is a [Sink] that appends to a file, one line of [Event.AppendJSON]
 // for each event. When Write returns nil the lines are on the disk (fsync). A
-// batch is there as a whole or not at all: what a full disk took of it is
-// taken back. It is safe for concurrent use; one process writes to a file.
+// batch is in the file as a whole or not at all: the part of it that fitted on
+// a full disk is removed. Safe for concurrent use by one process; two processes
+// must not write to one file. Make one with [NewJSONLines].
 //
-// When the file was moved or deleted, or lost its beginning, the next batch
-// goes into a new one of the same name. Nothing is ever deleted. A file cannot
-// tell what it has, so an event whose answer got lost may be there twice.
+// When the file was moved, deleted or emptied, the next batch goes into a new
+// file of the same name. JSONLines deletes no file. It does not look for ids
+// that the file has, so an event that is written again is in it twice.
 type JSONLines struct {
 	path   string
 	limit  int64
@@ -31,10 +32,10 @@ type JSONLines struct {
 	enter  func(dir string)
 
 	mu     sync.Mutex
-	file   file // nil before the first write, and after trouble
-	torn   bool // it may end in the middle of a line
+	file   file // nil before the first write, and after a failed one
+	torn   bool // the file may end in the middle of a line
 	closed bool
-	lines  []byte // kept to be used again
+	lines  []byte // reused by each write
 }
 
 // file is what is used of an [os.File].
@@ -46,17 +47,18 @@ type file interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// JSONLinesOption is how the defaults of [NewJSONLines] are changed.
+// JSONLinesOption changes a default of [NewJSONLines].
 type JSONLinesOption func(*JSONLines)
 
-// RotateAt has a file that would become larger than bytes moved out of the
-// way: its name then ends in the time, such as ".20261211T120000.000000Z". A
-// single batch may still be larger. Without it, or with 0, files grow.
-func RotateAt(bytes int64) JSONLinesOption { return func(j *JSONLines) { j.limit = bytes } }
+// WithRotation renames the file before it would become larger than bytes, and
+// begins a new one. The time is added to the old file's name, such as
+// ".20261211T120000.000000Z". A single batch may be larger than bytes. Without
+// the option, or with 0, the file grows without bound.
+func WithRotation(bytes int64) JSONLinesOption { return func(j *JSONLines) { j.limit = bytes } }
 
-// NewJSONLines returns a sink that appends to the file at path, made with mode
-// 0600 by the first write. It does no I/O: a path that cannot be written is an
-// error of every write, [ErrUnavailable], until it can.
+// NewJSONLines returns a sink that appends to the file at path, which the first
+// write creates with mode 0600. NewJSONLines does no I/O: while the path cannot
+// be written, every write returns [ErrUnavailable]. Nil options are skipped.
 func NewJSONLines(path string, opts ...JSONLinesOption) *JSONLines {
 	j := &JSONLines{path: path, now: time.Now, open: openFile, rename: os.Rename, enter: enterDir}
 	for _, o := range opts {
@@ -73,9 +75,9 @@ func openFile(path string) (file, error) {
 	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// enterDir makes the name of a new file outlast a power cut. Systems that
-// cannot do it for folders, such as Windows, do so with the file itself, or
-// leave nothing to be done: an error changes nothing.
+// enterDir makes the name of a new file durable. Systems on which a folder
+// cannot be synced, such as Windows, do so with the file or not at all, so
+// errors are ignored.
 func enterDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
@@ -83,8 +85,9 @@ func enterDir(dir string) {
 	}
 }
 
-// Write appends the batch. It takes one write and one fsync, the first of a
-// file one more for its folder.
+// Write appends the batch, with one write and one fsync; the first batch of a
+// file costs one more fsync, of its folder. Errors wrap [ErrUnavailable], or are
+// [ErrClosed] after Close.
 func (j *JSONLines) Write(ctx context.Context, batch []Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -118,7 +121,7 @@ func (j *JSONLines) append(lines []byte) error {
 		return err
 	}
 	if j.torn {
-		lines = append([]byte{'\n'}, lines...) // ends what was left of a line
+		lines = append([]byte{'\n'}, lines...) // ends the torn line
 	}
 	_, err = j.file.Write(lines)
 	if err == nil {
@@ -131,12 +134,13 @@ func (j *JSONLines) append(lines []byte) error {
 		}
 		return nil
 	}
-	// Nobody knows what of it the system kept, so none of it is to stay. After
-	// a failed fsync the next one may lie: only a file opened anew is asked.
+	// How much of the batch is on the disk is unknown, so all of it is removed.
+	// After a failed fsync the next one may wrongly succeed, so the file is
+	// opened anew.
 	return errors.Join(err, j.file.Truncate(size), j.drop())
 }
 
-// current makes sure that the open file is the one at path, and returns its
+// current opens the file at path unless that is the open one, and returns its
 // size.
 func (j *JSONLines) current() (size int64, err error) {
 	if j.file != nil {
@@ -168,7 +172,7 @@ func (j *JSONLines) current() (size int64, err error) {
 	return info.Size(), nil
 }
 
-// rotate moves the file out of the way, to a name that is free.
+// rotate renames the file to a name that is free.
 func (j *JSONLines) rotate() error {
 	if err := j.drop(); err != nil {
 		return err
@@ -193,8 +197,8 @@ func (j *JSONLines) drop() error {
 	return f.Close()
 }
 
-// Close closes the file. Writes are then refused with [ErrClosed]. Call it
-// after [Log.Close].
+// Close closes the file; later writes return [ErrClosed]. Close the log first,
+// because it still writes.
 func (j *JSONLines) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

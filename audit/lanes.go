@@ -14,25 +14,25 @@ import (
 	"time"
 )
 
-// lanes is the [Sink] of a log whose sinks must not wait for each other: each
-// has a log of its own, and the outer log's writer hands batches to all of
-// them. Only that writer calls Write.
+// lanes is the [Sink] of a log over a [Multi]. Each of the sinks has a log of its
+// own, a lane, so that none waits for another; the outer log's writer records its
+// batches in all of them. Only that writer calls Write.
 type lanes struct {
 	logs []*Log
 
-	// The batch that Write was called with and did not answer for yet.
+	// The batch of a Write that has not returned nil yet.
 	handed map[ID]bool
 	passes []*pass
 }
 
-// pass is one lane's way through what was handed to it.
+// pass is the handling of a batch by one lane.
 type pass struct {
 	lane *Log
-	idle bool // it had nothing else to do
+	idle bool // the lane had no other events
 	over *flush
 }
 
-// patience is how long the slower lanes are waited for.
+// patience is how long Write waits for the slower lanes after the first one.
 const patience = time.Second
 
 func newLanes(sinks []Sink, cfg Config) (*lanes, error) {
@@ -41,7 +41,7 @@ func newLanes(sinks []Sink, cfg Config) (*lanes, error) {
 		own := cfg
 		own.Name += "/" + strconv.Itoa(i+1)
 		own.WhenFull, own.Linger, own.Enrich = DropOldest, -1, nil
-		own.Queue += own.MaxBatch // so that beside the batch in flight there is one to drop
+		own.Queue += own.MaxBatch // beside the batch in flight there is always one to drop
 		l, err := New(sink, own)
 		if err != nil {
 			return nil, err
@@ -51,9 +51,9 @@ func newLanes(sinks []Sink, cfg Config) (*lanes, error) {
 	return s, nil
 }
 
-// Write hands the batch over and waits until one lane has settled it, and a
-// little longer for those that were not behind already. The same batch may
-// come again; then it goes on waiting.
+// Write records the batch in all lanes and waits until one has settled it, and
+// then, for patience at most, for those that were not behind before. Called
+// again with the same batch, it waits on.
 func (s *lanes) Write(ctx context.Context, batch []Event) error {
 	if slices.ContainsFunc(batch, func(e Event) bool { return !s.handed[e.ID] }) {
 		s.hand(batch)
@@ -98,7 +98,7 @@ func (s *lanes) Write(ctx context.Context, batch []Event) error {
 	return nil
 }
 
-// hand gives each lane what it was not given before.
+// hand records in each lane the events that were not handed over before.
 func (s *lanes) hand(batch []Event) {
 	known := s.handed
 	s.forget()
@@ -107,7 +107,7 @@ func (s *lanes) hand(batch []Event) {
 		idle := l.Stats().Queued == 0 || len(known) > 0
 		for _, e := range batch {
 			if !known[e.ID] {
-				_ = l.Record(context.Background(), e) // what it refuses it counts and marks
+				_ = l.Record(context.Background(), e) // the lane counts and marks what it refuses
 			}
 		}
 		s.passes = append(s.passes, &pass{l, idle, l.follow()})
@@ -126,7 +126,7 @@ func (s *lanes) forget() {
 	s.passes, s.handed = nil, nil
 }
 
-// follow returns a flush of everything accepted so far, without hurrying.
+// follow returns a flush of everything accepted so far. It ends no pause.
 func (l *Log) follow() *flush {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,10 +136,10 @@ func (l *Log) follow() *flush {
 	return f
 }
 
-// everything is the seq of a flush that is never over and collects every loss.
+// everything is the seq of a flush that never ends and collects every loss.
 const everything = math.MaxUint64
 
-// ending collects what the lanes lose from now on.
+// ending collects what the lanes lose from its creation on.
 type ending struct {
 	lanes    *lanes
 	watching []*flush
@@ -159,7 +159,8 @@ func (s *lanes) ending() *ending {
 	return e
 }
 
-// with ends the lanes, too, by end, and adds what came of that to err.
+// with calls end, Flush or Close, on all lanes, and adds their losses and errors
+// to err.
 func (e *ending) with(ctx context.Context, err error, end func(*Log, context.Context) error) error {
 	if e.lanes == nil {
 		return err

@@ -13,16 +13,16 @@ import (
 	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Log is a [Recorder] with a queue: Record only queues, one writer goroutine
-// hands batches to the sink and tries again what fails. The writer exists
-// while there is work. Safe for concurrent use. Make one with [New].
+// Log is a [Recorder] with a queue: Record only queues, and one goroutine writes
+// batches to the sink and tries failed ones again. That goroutine exists while
+// there is work. Safe for concurrent use. Make one with [New].
 type Log struct {
 	cfg    Config
 	sink   Sink
 	lanes  *lanes                    // also the sink, of a Multi; else nil
 	outbox *observe.Outbox[Activity] // nil without an observer
 	panics atomic.Uint64
-	wake   chan struct{}      // capacity 1: look again, sleeping writer
+	wake   chan struct{}      // capacity 1: wakes the writer
 	ctx    context.Context    // of every write
 	cancel context.CancelFunc // called when Close has ended or given up
 	ended  chan struct{}      // closed when closeErr is set
@@ -38,12 +38,12 @@ type Log struct {
 	bytes              int
 	seq                uint64        // of the newest entry
 	running            bool          // the writer goroutine exists
-	lingering, pausing bool          // it sleeps, for company or after a failure
-	urgent             bool          // somebody waits for the sink: do not sit out a pause
-	space              chan struct{} // closed when there is room or the log closes; nil when nobody waits
+	lingering, pausing bool          // the writer waits for more events, or pauses after a failure
+	urgent             bool          // a Flush or Close waits for the sink: end a pause early
+	space              chan struct{} // closed when there is room or the log closes; nil when no Record waits
 	flushes            []*flush
 	closing            *flush // Close's own; not nil once closed
-	gaveUp             bool   // Close has: nothing left is ours any more
+	gaveUp             bool   // Close gave up: the log has no entries any more
 	closeErr           error
 
 	recorded, written, retries uint64
@@ -67,11 +67,15 @@ type flush struct {
 	done  chan struct{}
 }
 
-// New returns a log that writes to sink. It does no I/O and starts nothing.
-// All that is wrong with sink and cfg is in one error, which joins a
-// [*ConfigError] for each contradiction in cfg.
+// New returns a log that writes to sink. It does no I/O and starts no goroutine.
+// One error reports all that is wrong with sink and cfg: it wraps [ErrInvalid]
+// and joins a [*ConfigError] for each contradiction in cfg. Close the log with a
+// context that has a deadline of its own.
 func New(sink Sink, cfg Config) (*Log, error) {
-	cfg, err := cfg.withDefaults(sink)
+	cfg, err := cfg.withDefaults()
+	if bad, ok := usable(sink, "New").(invalid); ok {
+		err = errors.Join(bad.err, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func New(sink Sink, cfg Config) (*Log, error) {
 			observe.Contain(&l.panics, func() { cfg.Observer.ObserveAudit(ctx, a) })
 		})
 	}
-	l.tell(context.Background(), Activity{Op: OpCreated})
+	l.report(context.Background(), Activity{Op: OpCreated})
 	l.drain()
 	if all, ok := sink.(multi); ok {
 		if l.lanes, err = newLanes(all, cfg); err != nil {
@@ -93,16 +97,16 @@ func New(sink Sink, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// Record freezes e and queues it; O(1), and without an allocation unless a
-// text of e has to be changed or the queue grows. A nil error means accepted:
-// the event will be in the sink, or in the trail as dropped, or in the
+// Record freezes e and queues it, in O(1). It allocates only when a text of e has
+// to be changed or the queue grows. A nil error means accepted: the event will
+// be in the sink, or be marked in the trail as dropped, or be named in the
 // [*LossError] of Close.
 //
-// Errors: [ErrInvalid] and [ErrTooLarge] for an event that no sink could
-// store, [ErrFull] as [Config.WhenFull] says, [ErrClosed] after Close. Refused
-// events are counted, and all but those after Close are marked in the trail.
-// Events with an id of their own keep it; they go to the sink however often
-// they are recorded, and it stores them once.
+// Errors: [ErrInvalid] and [ErrTooLarge] for an event that no sink could store,
+// [ErrFull] for one that found no room (see [Config.WhenFull]), [ErrClosed]
+// after Close. Refused events are counted, and marked in the trail except after
+// Close. An event that has an id keeps it: recorded again, it is written again,
+// and the sink stores it once.
 func (l *Log) Record(ctx context.Context, e Event) error {
 	if l.cfg.Enrich != nil {
 		e = l.enrich(ctx, e)
@@ -124,10 +128,10 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 	return err
 }
 
-// Flush waits until everything accepted before the call is in the sink. It
-// hurries the writer. When an event was lost meanwhile the error is a
-// [*LossError]. When ctx ends first it wraps ctx's error, [ErrUnavailable] and
-// the sink's last error; nothing is lost by that.
+// Flush waits until everything accepted before the call is in the sink, and ends
+// a pause of the writer early. When such an event is lost, the error is a
+// [*LossError]. When ctx ends first, the error wraps ctx's error,
+// [ErrUnavailable] and the sink's last error; the events stay queued.
 func (l *Log) Flush(ctx context.Context) error {
 	start := time.Now()
 	l.mu.Lock()
@@ -151,18 +155,19 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.mu.Unlock()
 	}
 	err = ending.with(ctx, err, (*Log).Flush)
-	l.tell(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
+	l.report(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
 	l.drain()
 	return err
 }
 
 // Close refuses new events, writes what is queued and ends the writer. When
-// ctx ends first it gives up: the error is a [*LossError] that names every
-// event that was accepted and not confirmed by the sink. A loss on the way is
-// reported the same way. Another call waits for the first one and returns
-// the same error.
+// ctx ends first, Close gives up: the error is a [*LossError] that names every
+// accepted event that the sink has not confirmed. An event lost while Close
+// writes is reported the same way. Another call waits for the first one and
+// returns the same error.
 //
-// Do not call it from an [Observer]: it waits for the writer, which may be
+// Give ctx a deadline: without one, Close waits for as long as the sink fails.
+// Do not call Close from an [Observer]: it waits for the writer, which may be
 // waiting for the observer.
 func (l *Log) Close(ctx context.Context) error {
 	start := time.Now()
@@ -173,14 +178,14 @@ func (l *Log) Close(ctx context.Context) error {
 		case <-l.ended:
 			return l.closeErr
 		case <-ctx.Done():
-			return fmt.Errorf("audit: close: another call is still at it: %w", ctx.Err())
+			return fmt.Errorf("audit: close: another call has not ended: %w", ctx.Err())
 		}
 	}
 	ending := l.lanes.ending()
 	f := &flush{seq: l.seq, done: make(chan struct{})}
 	l.closing = f
 	l.watch(f)
-	l.makeRoom() // those who wait for room learn that the log is closed
+	l.makeRoom() // a Record that waits for room returns ErrClosed
 	l.mu.Unlock()
 
 	left := 0
@@ -189,14 +194,14 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		left = l.giveUp(ctx, f)
 	}
-	l.cancel() // after giveUp, so that the writer knows what it means
+	l.cancel() // after giveUp, so that the writer sees why its context ends
 	l.closeErr = f.err()
 	if loss, ok := errors.AsType[*LossError](l.closeErr); ok {
 		loss.InDoubt = left
 	}
 	l.closeErr = ending.with(ctx, l.closeErr, (*Log).Close)
 	close(l.ended)
-	l.tell(ctx, Activity{Op: OpClosed, Events: lossOf(l.closeErr), Took: time.Since(start), Err: l.closeErr})
+	l.report(ctx, Activity{Op: OpClosed, Events: lossOf(l.closeErr), Took: time.Since(start), Err: l.closeErr})
 	l.drain()
 	return l.closeErr
 }
@@ -211,7 +216,7 @@ func lossOf(err error) int {
 // Name returns Config.Name.
 func (l *Log) Name() string { return l.cfg.Name }
 
-// Stats returns a snapshot, cheaply.
+// Stats returns a snapshot. It is cheap.
 func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -235,10 +240,10 @@ func (l *Log) Stats() Stats {
 	return s
 }
 
-// Healthy returns nil while the sink takes what it gets. Otherwise the error
-// wraps [ErrUnavailable] and says why: the last write failed, the one under way
-// takes longer than Config.WriteTimeout, or the queue is full; after Close it
-// is [ErrClosed].
+// Healthy returns nil while the sink stores what it gets. Otherwise the error
+// wraps [ErrUnavailable] and the cause: the last write failed, the current one
+// takes longer than [Config.WriteTimeout], or the queue is full. After Close it
+// is [ErrClosed]. It does no I/O.
 func (l *Log) Healthy() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -268,8 +273,8 @@ func (l *Log) enrich(ctx context.Context, e Event) Event {
 	return e
 }
 
-// tell puts an activity in order; drain delivers, with mu not held.
-func (l *Log) tell(ctx context.Context, a Activity) {
+// report fixes the order of an activity; drain delivers it, with mu not held.
+func (l *Log) report(ctx context.Context, a Activity) {
 	if l.outbox != nil {
 		a.Source = l
 		l.outbox.Put(ctx, a)

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Memory is a [Sink] that keeps events in memory, for tests. It is safe for
-// concurrent use and stores an id once.
+// Memory is a [Sink] that keeps events in memory, for tests. It stores an id
+// once and is safe for concurrent use. The zero Memory is empty and ready.
 type Memory struct {
 	mu     sync.Mutex
 	events []Event
@@ -19,12 +19,15 @@ type Memory struct {
 var _ Sink = (*Memory)(nil)
 
 // NewMemory returns an empty [Memory].
-func NewMemory() *Memory { return &Memory{stored: make(map[ID]bool)} }
+func NewMemory() *Memory { return new(Memory) }
 
 // Write stores the events that are not stored yet. It never fails.
 func (m *Memory) Write(_ context.Context, batch []Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.stored == nil {
+		m.stored = make(map[ID]bool)
+	}
 	for _, e := range batch {
 		if !m.stored[e.ID] {
 			m.stored[e.ID] = true

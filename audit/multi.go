@@ -10,56 +10,52 @@ import (
 	"slices"
 )
 
-// Multi returns a [Sink] that is all the sinks at once.
+// Multi returns a [Sink] that writes each event to all the sinks.
 //
-// Given to [New], no sink has to wait for another: each has a queue, retries,
-// drops and marks of its own, as large as [Config] says, and goes by the name
-// of the log with "/1", "/2" and so on for observers. An event counts as
-// written when one of the sinks has settled it. One that is more than a second
-// slower than the first is left behind with its queue; when that is full the
-// oldest events are dropped for this sink alone, counted and marked there.
-// [Log.Flush], [Log.Close] and [Log.Healthy] are about all of the sinks.
+// Given to [New], the sinks are isolated: each has its own queue, retries,
+// drops and marks, of the size in [Config], and is reported to the observer
+// under the log's name with "/1", "/2" and so on. An event counts as written
+// when one of the sinks has settled it. A sink that is more than a second slower
+// than the first keeps its queue and is no longer waited for; when that queue is
+// full, the oldest events are dropped for this sink only, counted and marked
+// there. [Log.Flush], [Log.Close] and [Log.Healthy] are about all of the sinks.
 //
 // Anywhere else, such as in [Direct], every sink has to store the event.
 //
-// Nil sinks are left out. Without any other it is nil, which New and Direct
-// refuse.
+// Without sinks, or with a nil one, [New] and every write return [ErrInvalid].
 func Multi(sinks ...Sink) Sink {
 	var all multi
-	for _, s := range sinks {
-		if m, ok := s.(multi); ok {
-			all = append(all, m...)
-		} else if s != nil {
+	var errs []error
+	for i, s := range sinks {
+		switch s := usable(s, fmt.Sprintf("place %d of Multi", i+1)).(type) {
+		case invalid:
+			errs = append(errs, s.err)
+		case multi:
+			all = append(all, s...)
+		default:
 			all = append(all, s)
 		}
 	}
-	switch len(all) {
-	case 0:
-		return nil
-	case 1:
+	switch {
+	case len(errs) > 0:
+		return invalid{errors.Join(errs...)}
+	case len(all) == 1:
 		return all[0]
+	case len(all) == 0:
+		return usable(nil, "Multi")
 	}
 	return all
 }
 
 type multi []Sink
 
-func (m multi) check() error {
-	var errs []error
-	for _, s := range m {
-		if c, ok := s.(interface{ check() error }); ok {
-			errs = append(errs, c.check())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// Write writes the batch to all the sinks at the same time and has stored what
-// all of them have. A sink that ignores its context is not waited for.
+// Write writes the batch to all the sinks at the same time; an event is stored
+// when all of them have stored it. ctx also ends the wait for a sink that
+// ignores it.
 func (m multi) Write(ctx context.Context, batch []Event) error {
 	answers := make(chan error, len(m))
 	for _, s := range m {
-		own := slices.Clone(batch) // for a sink that is left behind, or changes it
+		own := slices.Clone(batch) // the sink may change it, or read it after Write has returned
 		go func() {
 			err := errExited
 			defer func() { answers <- err }()
@@ -86,8 +82,8 @@ func (m multi) Write(ctx context.Context, batch []Event) error {
 			again = err
 		}
 	}
-	// What asks for the most comes first: a retry of all settles nothing yet,
-	// so the other answers will be given again.
+	// The answer that demands the most wins: after a retry of the whole batch
+	// the other sinks give their answers again.
 	switch {
 	case again != nil:
 		return fmt.Errorf("one of %d sinks: %w", len(m), again)

@@ -50,13 +50,13 @@ func TestASinkLeftBehindForTooLongMissesTheOldestAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		stuck, well := hung(release), newScripted(always(nil))
-		var told []string
+		var reported []string
 		var mu sync.Mutex
 		l := newLog(t, Multi(stuck, well), Config{Queue: 10, MaxBatch: 5, Linger: -1, Observer: observerFunc(func(_ context.Context, a Activity) {
 			mu.Lock()
 			defer mu.Unlock()
 			if a.Op == OpRecord {
-				told = append(told, fmt.Sprint(a.Source.Name(), " ", a.Drop))
+				reported = append(reported, fmt.Sprint(a.Source.Name(), " ", a.Drop))
 			}
 		})})
 		for i := range 4 {
@@ -80,8 +80,8 @@ func TestASinkLeftBehindForTooLongMissesTheOldestAndSaysSo(t *testing.T) {
 				lost += n
 			}
 		}
-		if lost == 0 || len(told) != lost || told[0] != "audit/1 queue_full" {
-			t.Errorf("marks of %d lost events, %d told of: %v", lost, len(told), told)
+		if lost == 0 || len(reported) != lost || reported[0] != "audit/1 queue_full" {
+			t.Errorf("marks of %d lost events, %d reported: %v", lost, len(reported), reported)
 		}
 		if stored := len(stuck.Events()) - 1; stored+lost != 40 {
 			t.Errorf("%d stored and %d marked as lost, want 40 in all", stored, lost)
@@ -142,8 +142,8 @@ func TestWhatOneSinkRefusesForGoodIsMarkedThereAndReported(t *testing.T) {
 	})
 }
 
-// While no sink works, the outer queue holds what comes, and nobody writes
-// more often for it.
+// While no sink works, the outer queue holds the events, and there are no more
+// tries than without it.
 func TestAnOutageOfAllSinksLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newScripted(always(errDown)), newScripted(always(errDown))
@@ -197,7 +197,7 @@ func TestASinkThatChangesTheBatchChangesItForNobodyElse(t *testing.T) {
 
 func TestMultiOfOneOrOfMultis(t *testing.T) {
 	m := NewMemory()
-	if got := Multi(nil, m); got != Sink(m) {
+	if got := Multi(m); got != Sink(m) {
 		t.Errorf("Multi of one is %T", got)
 	}
 	if got := Multi(Multi(m, m), m).(multi); len(got) != 3 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 )
@@ -15,13 +16,13 @@ type observerFunc func(context.Context, Activity)
 
 func (f observerFunc) ObserveAudit(ctx context.Context, a Activity) { f(ctx, a) }
 
-func TestObserverIsToldInOrder(t *testing.T) {
+func TestObserverSeesActivitiesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
+		var seen []string
 		var source Source
 		l := newLog(t, NewMemory(), Config{Name: "trail", Observer: observerFunc(func(_ context.Context, a Activity) {
 			source = a.Source
-			told = append(told, fmt.Sprint(a.Op, " ", a.Drop, " ", a.Events, " ", a.Err != nil))
+			seen = append(seen, fmt.Sprint(a.Op, " ", a.Drop, " ", a.Events, " ", a.Err != nil))
 		})})
 		mustRecord(t, l, 2)
 		_ = l.Record(t.Context(), Event{})
@@ -34,8 +35,8 @@ func TestObserverIsToldInOrder(t *testing.T) {
 			"created none 0 false", "record invalid 1 true", "write none 3 false", "flush none 0 false",
 			"closed none 0 false", "record after_close 1 true",
 		}
-		if !slices.Equal(told, want) {
-			t.Errorf("told %q, want %q", told, want)
+		if !slices.Equal(seen, want) {
+			t.Errorf("seen %q, want %q", seen, want)
 		}
 		if source.Name() != "trail" || source.Stats().Recorded != 2 {
 			t.Errorf("the source is %v", source)
@@ -45,10 +46,10 @@ func TestObserverIsToldInOrder(t *testing.T) {
 
 func TestPanickingObserverAndEnrichAreContainedAndCounted(t *testing.T) {
 	m := NewMemory()
-	told := 0
+	calls := 0
 	l := newLog(t, m, Config{
-		Observer: Observers(nil, observerFunc(func(context.Context, Activity) { panic("observer") }),
-			observerFunc(func(context.Context, Activity) { told++ })),
+		Observer: Observers(nil, observerFunc(nil), observerFunc(func(context.Context, Activity) { panic("observer") }),
+			observerFunc(func(context.Context, Activity) { calls++ })),
 		Enrich: func(_ context.Context, e *Event) {
 			e.Reason = "half done"
 			panic("enrich")
@@ -57,8 +58,8 @@ func TestPanickingObserverAndEnrichAreContainedAndCounted(t *testing.T) {
 	mustRecord(t, l, 1)
 	mustClose(t, l)
 	wantTrail(t, m.Events(), "0")
-	if n := l.Stats().ObserverPanics; n != 4 || told != 3 {
-		t.Errorf("%d panics counted and the other observer told %d times; want 4 (created, enrich, write, closed) and 3", n, told)
+	if n := l.Stats().ObserverPanics; n != 4 || calls != 3 {
+		t.Errorf("%d panics counted and the other observer called %d times; want 4 (created, enrich, write, closed) and 3", n, calls)
 	}
 }
 
@@ -76,22 +77,24 @@ func TestEnrichAddsWhatTheContextKnows(t *testing.T) {
 }
 
 func TestConfigReportsEveryContradictionAtOnce(t *testing.T) {
-	_, err := New(nil, Config{Queue: -1, MaxBytes: 1, MaxBatch: -1, WhenFull: 9, Retry: Backoff{Base: -1, Max: -2}})
-	var fields []string
-	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-		if !errors.Is(e, ErrInvalid) {
-			t.Errorf("%v is not ErrInvalid", e)
-		}
-		if c, ok := errors.AsType[*ConfigError](e); ok {
-			fields = append(fields, c.Field)
-		} else {
-			fields = append(fields, e.Error())
-		}
+	_, err := New(nil, Config{
+		Queue: -1, MaxBytes: 1, MaxBatch: -1, WhenFull: 9, Retry: Backoff{Base: -1, Max: -2}, DeadLetter: Multi(),
+	})
+	want := strings.Join([]string{
+		"audit: invalid: New needs a sink",
+		"audit: Config.Queue is -1, want at least 1",
+		"audit: Config.MaxBytes is 1, want room for one event, 65536; negative = unlimited",
+		"audit: Config.MaxBatch is -1, want at least 1",
+		"audit: Config.WhenFull is 9, want one of the policies",
+		"audit: Config.Retry.Base is -1ns, want more than 0",
+		"audit: Config.Retry.Max is -2ns, want at least Retry.Base (-1ns)",
+		"audit: invalid: Multi needs a sink",
+	}, "\n")
+	if !errors.Is(err, ErrInvalid) || err.Error() != want {
+		t.Errorf("the error is\n%v\nwant\n%s", err, want)
 	}
-	if want := []string{"audit: invalid: New needs a sink", "Queue", "MaxBytes", "MaxBatch", "WhenFull", "Retry.Base", "Retry.Max"}; !slices.Equal(fields, want) {
-		t.Errorf("contradictions in %v, want %v", fields, want)
-	}
-	if _, err := New(NewMemory(), Config{Queue: 10, MaxBatch: 11}); err == nil || err.Error() != "audit: Config.MaxBatch is 11, want at most Queue (10)" {
+	_, err = New(NewMemory(), Config{Queue: 10, MaxBatch: 11})
+	if bad, ok := errors.AsType[*ConfigError](err); !ok || bad.Field != "MaxBatch" || err.Error() != "audit: Config.MaxBatch is 11, want at most Queue (10)" {
 		t.Errorf("a batch above the queue: %v", err)
 	}
 	if l, err := New(NewMemory(), Config{Queue: 10}); err != nil || l.cfg.MaxBatch != 10 || l.Name() != "audit" {

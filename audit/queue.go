@@ -8,28 +8,28 @@ import (
 )
 
 // TypeDropped is the type of the event that a [Log] puts into the trail where
-// others are missing. Its details are n, how many; first and last, the ids of
-// the first and the last one; reason, a [DropReason].
+// others are missing. Its details are n, their number; first and last, the ids of
+// the first and the last of them; reason, a [DropReason].
 const TypeDropped = "audit.dropped"
 
-// entry is an event on its way to the sink, or the gap that lost ones left.
+// entry is an event on its way to the sink, or the gap that lost events left.
 type entry struct {
 	Event
 	seq  uint64    // place in the order of acceptance
-	at   time.Time // when it came
+	at   time.Time // of acceptance
 	size int       // of the event, in bytes
-	gap  *gap      // not nil: of lost events
-	mark bool      // Event tells of the gap; without this it is unset
+	gap  *gap      // of lost events; nil for an event
+	mark bool      // Event is a mark of the gap; a gap without it has no Event yet
 }
 
 // gap counts the events lost at one place of the trail.
 type gap [RetriesSpent + 1]span
 
-// span is what a gap says about one reason.
+// span is the part of a gap with one reason.
 type span struct {
 	n           int
 	first, last ID
-	at          time.Time // when the first one came
+	at          time.Time // when the first one was recorded
 }
 
 func (g *gap) add(why DropReason, id ID, at time.Time) {
@@ -41,7 +41,7 @@ func (g *gap) add(why DropReason, id ID, at time.Time) {
 	s.last = id
 }
 
-// join adds what later says.
+// join adds a later gap.
 func (g *gap) join(later *gap) {
 	for why, l := range later {
 		switch s := &g[why]; {
@@ -54,9 +54,9 @@ func (g *gap) join(later *gap) {
 	}
 }
 
-// marks turns a gap into one event for each reason. Their ids sort where the
-// lost events would have been, and are not ids of theirs: one of those may be
-// recorded again and must not find its id taken.
+// marks turns a gap into one event for each reason. The ids of marks are ordered
+// like those of the lost events, but differ from them: a lost event may be
+// recorded again, and its id must be free.
 func (e entry) marks(log string) []entry {
 	var marks []entry
 	for why, s := range e.gap {
@@ -75,9 +75,8 @@ func (e entry) marks(log string) []entry {
 	return marks
 }
 
-// queue is a ring of entries, oldest first. It never holds two gaps side by
-// side, so that the bound on events bounds it. It grows by doubling and keeps
-// its memory.
+// queue is a ring of entries, oldest first. Two gaps are never neighbours, so the
+// bound on events bounds the ring. It grows by doubling and keeps its memory.
 type queue struct {
 	ring    []entry // length zero or a power of two
 	head, n int
@@ -101,7 +100,7 @@ func (q *queue) pushFront(e entry) {
 func (q *queue) pop() entry {
 	front := q.at(0)
 	e := *front
-	*front = entry{} // lets go of the texts
+	*front = entry{} // releases the texts
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.n--
 	return e
@@ -118,8 +117,8 @@ func (q *queue) grow() {
 	q.ring, q.head = ring, 0
 }
 
-// gapAtTail tells of an event that was lost after everything queued. seq is
-// used when that needs an entry of its own, which it reports.
+// gapAtTail notes an event that was lost after everything queued. It reports
+// whether that took an entry of its own, which has the number seq.
 func (q *queue) gapAtTail(seq uint64, why DropReason, id ID, at time.Time) bool {
 	if q.n > 0 && q.at(q.n-1).gap != nil {
 		q.at(q.n-1).gap.add(why, id, at)
@@ -131,7 +130,7 @@ func (q *queue) gapAtTail(seq uint64, why DropReason, id ID, at time.Time) bool 
 	return true
 }
 
-// gapAtHead tells of lost events that were older than everything queued.
+// gapAtHead notes lost events that were older than everything queued.
 func (q *queue) gapAtHead(e entry) {
 	if q.n > 0 && q.at(0).gap != nil {
 		e.gap.join(q.pop().gap)

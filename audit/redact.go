@@ -11,31 +11,34 @@ import (
 	"strings"
 )
 
-// Redaction is a rule about fields that a sink must not get as they are. Make
-// one with [Drop] or [Pseudonymize].
+// Redaction is a rule about fields that a sink must not store as they are. Make
+// one with [Omit] or [Pseudonymize].
 //
 // A field has the name that [Event.AppendJSON] gives it, such as "actor_id" or
-// "session_id". "details" are all of them, "details.mail" is one, and "*"
-// stands for every key or element at its place: "details.conflicts.*.holder".
-// Only texts, numbers and so on are replaced by a pseudonym; of an object or
-// array that a rule names, each of them.
+// "session_id". "details" stands for all details, "details.mail" for one of
+// them, and "*" for every key or element at its place:
+// "details.conflicts.*.holder". A pseudonym replaces a text, number or boolean;
+// in an object or array that a rule names it replaces each of them.
 type Redaction struct {
 	fields []string
-	key    []byte // nil: drop
+	key    []byte // nil: omit
 	keyID  string
 	err    error
 }
 
-// Drop empties fields; in details their values become null.
-func Drop(fields ...string) Redaction { return Redaction{fields: fields}.checked() }
+// Omit empties the fields; in details their values become null. [New] and every
+// write return [ErrInvalid] for a field that no event has.
+func Omit(fields ...string) Redaction { return Redaction{fields: fields}.checked() }
 
-// Pseudonymize replaces what is in the fields by [Redaction.Pseudonym]: the
-// same value has the same pseudonym in all of them, so that one can still see
-// what the same person did. keyID names the key, so that it can be changed.
+// Pseudonymize replaces the values of the fields by [Redaction.Pseudonym]. Equal
+// values get equal pseudonyms in all fields, so the trail still shows what one
+// person did. keyID names the key, so that the key can be changed later: 1 to
+// 64 bytes without quotes, backslashes, colons and spaces. [New] and every write
+// return [ErrInvalid] for another keyID, a key of fewer than 16 bytes, and a
+// field that no event has.
 //
-// Whoever has the key, which has 16 bytes at least, can find out values by
-// trying, so keep it apart from the trail. Without it nobody can, not even for
-// values of which there are few.
+// Pseudonyms of a small set, such as room numbers, can be guessed by anyone who
+// has the key, and by no one else. Keep the key apart from the trail.
 func Pseudonymize(keyID string, key []byte, fields ...string) Redaction {
 	r := Redaction{fields: fields, key: append([]byte{}, key...), keyID: keyID}
 	switch {
@@ -47,9 +50,9 @@ func Pseudonymize(keyID string, key []byte, fields ...string) Redaction {
 	return r.checked()
 }
 
-// Pseudonym is what stands for value, "hmac:", the key's id, ":" and 32 hex
-// digits of its HMAC-SHA256, or "" for "" and for [Drop]. It is how a person is
-// found in a trail that has pseudonyms.
+// Pseudonym returns what replaces value: "hmac:", the key's id, ":" and 32 hex
+// digits of the value's HMAC-SHA256; "" for "" and for [Omit]. Use it to find a
+// person in a trail with pseudonyms.
 func (r Redaction) Pseudonym(value string) string {
 	if r.key == nil || value == "" {
 		return ""
@@ -59,21 +62,21 @@ func (r Redaction) Pseudonym(value string) string {
 	return fmt.Sprintf("hmac:%s:%x", r.keyID, mac.Sum(nil)[:16])
 }
 
-// Redact returns a [Sink] that hands on to s copies of the events that the
-// rules have changed, one after the other. A rule that makes no sense, such as
-// one with an unknown field, is an error of [New] and of every write.
+// Redact returns a [Sink] that writes to s copies of the events, changed by the
+// rules in their order.
 //
-// Without s it is nil, which [New] and [Direct] refuse.
+// With a nil s or a rule that makes no sense, [New] and every write return
+// [ErrInvalid].
 func Redact(s Sink, rules ...Redaction) Sink {
-	if s == nil {
-		return nil
-	}
 	var errs []error
 	for _, r := range rules {
 		errs = append(errs, r.err)
 	}
-	return each(s, func(s Sink) Sink {
-		return selected{sink: s, err: errors.Join(errs...), change: func(e *Event) bool {
+	if err := errors.Join(errs...); err != nil {
+		return invalid{err}
+	}
+	return each(usable(s, "Redact"), func(s Sink) Sink {
+		return selected{sink: s, change: func(e *Event) bool {
 			for _, r := range rules {
 				r.apply(e)
 			}
@@ -84,8 +87,8 @@ func Redact(s Sink, rules ...Redaction) Sink {
 
 const detail = "details."
 
-// checked finds fields that do not exist: a slip of the pen must not let
-// through what somebody meant to keep out.
+// checked finds fields that do not exist: a misspelled name must not let a
+// value through.
 func (r Redaction) checked() Redaction {
 	known := map[string]bool{"details": true}
 	for _, f := range new(Event).texts() {
@@ -118,10 +121,10 @@ func (r Redaction) apply(e *Event) {
 			}
 		}
 	}
-	e.Details = e.Details.cut() // pseudonyms can be longer than what they stand for
+	e.Details = e.Details.cut() // a pseudonym can be longer than the value
 }
 
-// json is what stands for a value in details.
+// json returns what replaces a value in details.
 func (r Redaction) json(value string, _ bool) (string, bool) {
 	if r.key == nil {
 		return "null", true

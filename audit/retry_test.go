@@ -148,17 +148,17 @@ func TestMisbehavingSinkLosesNothing(t *testing.T) {
 					}
 					return nil
 				})
-				var told []error
+				var reported []error
 				l := newLog(t, s, Config{Observer: observerFunc(func(_ context.Context, a Activity) {
 					if a.Op == OpWrite {
-						told = append(told, a.Err)
+						reported = append(reported, a.Err)
 					}
 				})})
 				mustRecord(t, l, 4)
 				mustClose(t, l)
 				wantTrail(t, s.Events(), numbers(4)...)
-				if told[0] == nil || strings.Contains(told[0].Error(), "canary") {
-					t.Errorf("the first try was reported as %v, want an error without what the panic said", told[0])
+				if reported[0] == nil || strings.Contains(reported[0].Error(), "canary") {
+					t.Errorf("the first try was reported as %v, want an error without what the panic said", reported[0])
 				}
 			})
 		})

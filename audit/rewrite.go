@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// ReplaceText returns details in which every string that equals old, at any
-// depth, is replaced. Everything else keeps its text. Keys are left alone.
+// ReplaceText returns details in which every string value that equals old, at any
+// depth, is replaced. Keys and all other text stay as they are.
 func (d Details) ReplaceText(old, replacement string) Details {
 	return d.rewrite(nil, false, func(value string, isText bool) (string, bool) {
 		return string(appendQuoted(nil, replacement)), isText && value == old
 	})
 }
 
-// rewrite replaces the values at path, "*" in which stands for any key or
-// index, by the JSON that change returns. An object or array at path is one
-// value when whole is set, and else all that is in it. What is not replaced
-// keeps its text. change gets the text of a string, and other values as they
-// are written; null is left alone.
+// rewrite replaces the values at path by the JSON that change returns; "*" in
+// path stands for any key or index. An object or array at path is replaced as
+// one value when whole is set, otherwise each value in it. All other text is
+// kept. change gets the text of a string, and other values as they are written;
+// null is kept.
 func (d Details) rewrite(path []string, whole bool, change func(value string, isText bool) (json string, ok bool)) Details {
 	if d.text == "" || d.bad != "" {
 		return d
@@ -36,13 +36,14 @@ func (d Details) rewrite(path []string, whole bool, change func(value string, is
 // rewriter walks over valid JSON once.
 type rewriter struct {
 	text       string
-	at, copied int // what is before at has been read, before copied is in out
+	at, copied int // text before at has been read, text before copied is in out
 	out        []byte
 	whole      bool
 	change     func(value string, isText bool) (json string, ok bool)
 }
 
-// value reads a value. on says that it lies on the way that path goes on from.
+// value reads a value. on says that the keys before it matched, so path is the
+// rest of the way.
 func (r *rewriter) value(path []string, on bool) {
 	r.skip(" \t\r\n")
 	begin, here := r.at, on && len(path) == 0
@@ -109,7 +110,7 @@ func (r *rewriter) skip(what string) {
 	}
 }
 
-// replace offers the value that was just read and began at begin.
+// replace passes to change the value that began at begin and was just read.
 func (r *rewriter) replace(begin int, value string, isText bool) {
 	if text, ok := r.change(value, isText); ok {
 		r.out = append(append(r.out, r.text[r.copied:begin]...), text...)

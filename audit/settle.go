@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// An entry in flight is settled when the sink has it, or when it is lost and
-// counted. Only the writer settles, and giveUp, after which nothing is left.
+// An entry in flight is settled when the sink has stored it, or when it is lost
+// and counted. Only the writer and giveUp settle; after giveUp no entry is left.
 
 // update runs change with mu held, unless Close gave up, and ends the flushes
-// that waited for it.
+// that waited for that.
 func (l *Log) update(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,8 +43,8 @@ func (l *Log) arrived(e *entry) {
 	}
 }
 
-// storedBut settles part, the front of flight, but for the events that the
-// sink names. It reports whether one of those should be tried again.
+// storedBut settles part, the front of flight, except the events that the sink
+// names. It reports whether one of those should be tried again.
 func (l *Log) storedBut(part []entry, partial *BatchError) (again bool) {
 	rest := make([]entry, 0, len(part))
 	var bad []int // indices into rest
@@ -56,7 +56,7 @@ func (l *Log) storedBut(part []entry, partial *BatchError) (again bool) {
 		case !errors.Is(err, ErrPermanent):
 			again = true
 		case e.mark:
-			continue // there is nothing left to say
+			continue // a refused mark is given up
 		default:
 			l.bury(e)
 			bad = append(bad, len(rest))
@@ -88,8 +88,8 @@ func (e *BatchError) concerns(part []entry) bool {
 	return false
 }
 
-// spend drops everything in flight and leaves a gap, which takes in the marks
-// among it. A closed log gives marks up that nothing follows. Called with mu
+// spend drops everything in flight and leaves one gap for all of it, marks
+// included. A closed log gives up marks that no event follows. Called with mu
 // held.
 func (l *Log) spend(err error) {
 	before := l.pending
@@ -104,7 +104,7 @@ func (l *Log) spend(err error) {
 	}
 	l.flight = nil
 	if before == 0 && l.closing != nil {
-		l.queue = queue{} // marks alone keep nobody from closing
+		l.queue = queue{} // marks alone do not delay Close
 		return
 	}
 	l.queue.gapAtHead(left)
@@ -121,7 +121,7 @@ func (l *Log) poisoned(i int, err error) {
 	})
 }
 
-// unmark gives up on a mark that the sink refuses, too.
+// unmark gives up a mark that the sink refuses.
 func (l *Log) unmark(err error) {
 	l.update(func() {
 		l.flight = l.flight[1:]
@@ -130,20 +130,20 @@ func (l *Log) unmark(err error) {
 	})
 }
 
-// bury hands an event that the sink refuses to the dead letters.
+// bury writes an event that the sink refuses to the dead letters.
 func (l *Log) bury(e entry) {
 	if l.cfg.DeadLetter != nil {
-		_ = l.call(l.cfg.DeadLetter, []Event{e.Event}) // it counts as poisoned either way
+		_ = l.call(l.cfg.DeadLetter, []Event{e.Event}) // the event counts as poisoned in any case
 	}
 }
 
-// giveUp ends the log with work left, all of which counts as lost, and
-// returns how much of it the sink had been given.
+// giveUp ends the log: the events that are left count as lost. It returns how
+// many of them were being written.
 func (l *Log) giveUp(ctx context.Context, f *flush) (inDoubt int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
-	case <-f.done: // just in time
+	case <-f.done: // the flush ended at the same time
 		return 0
 	default:
 	}

@@ -3,117 +3,75 @@
 package audit
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strconv"
-	"sync"
 	"testing"
 )
 
-// sinkFunc is a sink made of a function.
-type sinkFunc func(context.Context, []Event) error
-
-func (f sinkFunc) Write(ctx context.Context, batch []Event) error { return f(ctx, batch) }
-
-// scripted stores into Memory, and before that does what the plan says for
-// the n-th call, counted from 0.
-type scripted struct {
-	*Memory
-	plan func(n int, ctx context.Context, batch []Event) error
-
-	mu    sync.Mutex
-	calls []int // sizes of batches
-}
-
-func newScripted(plan func(n int, ctx context.Context, batch []Event) error) *scripted {
-	return &scripted{Memory: NewMemory(), plan: plan}
-}
-
-func (s *scripted) Write(ctx context.Context, batch []Event) error {
-	s.mu.Lock()
-	n := len(s.calls)
-	s.calls = append(s.calls, len(batch))
-	s.mu.Unlock()
-	if err := s.plan(n, ctx, batch); err != nil {
-		return err
+// Sinks that make no sense are an error of New, and of the first call of what
+// returns no error itself. It names what is missing.
+func TestSinksThatMakeNoSenseAreRefused(t *testing.T) {
+	yes := func(Event) bool { return true }
+	good := NewMemory()
+	var memory *Memory
+	var function sinkFunc
+	for name, c := range map[string]struct {
+		sink Sink
+		want string
+	}{
+		"a nil pointer":                 {memory, "New needs a sink"},
+		"a nil function":                {function, "New needs a sink"},
+		"Filter of nil":                 {Filter(nil, yes), "Filter needs a sink"},
+		"Filter of a nil pointer":       {Filter(memory, yes), "Filter needs a sink"},
+		"Filter by nil":                 {Filter(good, nil), "Filter needs a function"},
+		"Redact of nil":                 {Redact(nil), "Redact needs a sink"},
+		"Redact of a nil pointer":       {Redact(memory), "Redact needs a sink"},
+		"Multi of none":                 {Multi(), "Multi needs a sink"},
+		"Multi with nil":                {Multi(good, nil), "place 2 of Multi needs a sink"},
+		"Multi with a nil pointer":      {Multi(memory, good), "place 1 of Multi needs a sink"},
+		"Multi of what makes no sense":  {Multi(good, Redact(good, Omit("actor"))), `a redaction of "actor", which no event has`},
+		"Filter of what makes no sense": {Filter(Multi(good, nil), yes), "place 2 of Multi needs a sink"},
+		"an unknown field":              {Redact(good, Omit("actor_mail")), `a redaction of "actor_mail", which no event has`},
+		"no field of details":           {Redact(good, Omit("details.")), `a redaction of "details.", which no event has`},
+		"a short key":                   {Redact(good, Pseudonymize("k", []byte("short"), "actor_id")), "a redaction with a key of 5 bytes, less than 16"},
+		"a key without a name":          {Redact(good, Pseudonymize("", hotelKey, "actor_id")), "a redaction whose key has no plain name"},
+	} {
+		if _, err := New(c.sink, Config{}); !errors.Is(err, ErrInvalid) || err.Error() != "audit: invalid: "+c.want {
+			t.Errorf("New with %s: %v, want ErrInvalid: %s", name, err, c.want)
+		}
+		if err := Direct(c.sink).Record(t.Context(), Event{Type: "ok"}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Direct with %s: %v, want ErrInvalid", name, err)
+		}
 	}
-	return s.Memory.Write(ctx, batch)
-}
-
-func (s *scripted) sizes() []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.calls)
-}
-
-var errDown = errors.New("down")
-
-func always(err error) func(int, context.Context, []Event) error {
-	return func(int, context.Context, []Event) error { return err }
-}
-
-// poisonous refuses every batch that has an event of type "bad".
-func poisonous(_ int, _ context.Context, batch []Event) error {
-	if slices.ContainsFunc(batch, func(e Event) bool { return e.Type == "bad" }) {
-		return fmt.Errorf("bad row: %w", ErrPermanent)
+	if err := Direct(nil).Record(t.Context(), Event{Type: "ok"}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("Direct(nil): %v, want ErrInvalid", err)
 	}
-	return nil
+	if len(good.Events()) != 0 {
+		t.Errorf("stored %v", good.Events())
+	}
 }
 
-func newLog(t testing.TB, sink Sink, cfg Config) *Log {
-	t.Helper()
-	l, err := New(sink, cfg)
-	if err != nil {
+func TestNilOptionsObserversAndDeadLettersAreNone(t *testing.T) {
+	sink := newScripted(poisonous)
+	var letters *Memory
+	l := newLog(t, sink, Config{DeadLetter: letters, Observer: observerFunc(nil)})
+	if err := l.Record(t.Context(), Event{Type: "bad"}); err != nil {
 		t.Fatal(err)
 	}
-	return l
+	if loss, ok := errors.AsType[*LossError](l.Close(t.Context())); !ok || len(loss.IDs) != 1 {
+		t.Errorf("close: %v, want the loss of the one event", loss)
+	}
+	if n := l.Stats().ObserverPanics; n != 0 {
+		t.Errorf("%d panics counted, want none", n)
+	}
+	j := NewJSONLines(t.TempDir()+"/trail.jsonl", nil, WithRotation(1), nil)
+	defer j.Close()
+	mustWrite(t, j, frozenEvents(t, Event{Type: "ok"}))
 }
 
-// mustRecord records n events of type "ok" with the reasons "0", "1", ….
-func mustRecord(t testing.TB, l *Log, n int) {
-	t.Helper()
-	for i := range n {
-		if err := l.Record(t.Context(), Event{Type: "ok", Reason: strconv.Itoa(i)}); err != nil {
-			t.Fatalf("record %d: %v", i, err)
-		}
+func TestTheZeroMemoryIsReady(t *testing.T) {
+	var m Memory
+	mustWrite(t, &m, frozenEvents(t, Event{Type: "ok"}))
+	if n := len(m.Events()); n != 1 {
+		t.Errorf("%d events are stored, want 1", n)
 	}
-}
-
-func mustClose(t testing.TB, l *Log) {
-	t.Helper()
-	if err := l.Close(context.Background()); err != nil {
-		t.Fatalf("close: %v", err)
-	}
-}
-
-// trail is what a sink has, shortly: the reasons of events, and marks as
-// "dropped N reason".
-func trail(events []Event) []string {
-	var s []string
-	for _, e := range events {
-		if e.Type == TypeDropped {
-			n, _ := e.Details.Get("n")
-			s = append(s, fmt.Sprintf("dropped %v %s", n, e.Reason))
-		} else {
-			s = append(s, e.Reason)
-		}
-	}
-	return s
-}
-
-func wantTrail(t testing.TB, events []Event, want ...string) {
-	t.Helper()
-	if got := trail(events); !slices.Equal(got, want) {
-		t.Errorf("the trail is %q, want %q", got, want)
-	}
-}
-
-func numbers(n int) []string {
-	s := make([]string, n)
-	for i := range s {
-		s[i] = strconv.Itoa(i)
-	}
-	return s
 }

@@ -148,7 +148,7 @@ func TestMultiAnswersWithWhatAsksForTheMost(t *testing.T) {
 			sinks = append(sinks, sinkFunc(always2(err)))
 		}
 		m := NewMemory()
-		err := Multi(append(sinks, nil, m)...).Write(t.Context(), batch)
+		err := Multi(append(sinks, m)...).Write(t.Context(), batch)
 		partial, isPartial := errors.AsType[*BatchError](err)
 		if (err == nil) != (!c.again && !c.permanent && c.failed == 0) || errors.Is(err, ErrPermanent) != c.permanent || isPartial != (c.failed > 0) {
 			t.Errorf("%s: %v", name, err)

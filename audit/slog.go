@@ -8,14 +8,14 @@ import (
 	"log/slog"
 )
 
-// NewSlog returns a [Sink] that hands every event to l's handler, as one
-// record with the event's time and its type as the message, at level Info, or
-// Warn when the outcome is [Failure]. The handler's level does not matter: a
-// trail has none. Empty fields are left out.
+// NewSlog returns a [Sink] that passes every event to l's handler, as one record
+// with the event's time and its type as the message, at level Info, or Warn when
+// the outcome is [Failure]. The handler's own level is not asked. Empty fields
+// are left out. A nil l stands for [slog.Default] at the time of the write.
 //
-// A logger knows no ids, so an event whose answer got lost may be there twice.
-// The handler's error at one event leaves it and those after it to be written
-// again. A nil l is [slog.Default].
+// A handler does not look for ids, so an event that is written again is logged
+// twice. After a handler's error the events before it count as stored; that one
+// and the following are written again.
 func NewSlog(l *slog.Logger) Sink { return slogSink{l} }
 
 type slogSink struct{ logger *slog.Logger }

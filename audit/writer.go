@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// run is the writer: it lives while there is something to write.
+// run is the writer. It ends when there is nothing left to write.
 func (l *Log) run() {
 	l.rest(l.cfg.Linger, &l.lingering, func() bool { return len(l.flushes) > 0 || l.batchReady() })
 	for l.take() {
@@ -18,8 +18,8 @@ func (l *Log) run() {
 	}
 }
 
-// rest sleeps for d at most, and only until over, asked with mu held, says so.
-// The flag is up meanwhile, so that others know whom to wake.
+// rest waits for d at most, and ends early when over, called with mu held,
+// returns true. The flag is set during the wait; rouse reads it.
 func (l *Log) rest(d time.Duration, flag *bool, over func() bool) {
 	if d <= 0 {
 		return
@@ -47,8 +47,8 @@ func (l *Log) rest(d time.Duration, flag *bool, over func() bool) {
 	}
 }
 
-// take moves the next batch from the queue into flight. Without one it
-// reports false and the writer has ended.
+// take moves the next batch from the queue into flight. It returns false when
+// there is none; the writer then ends.
 func (l *Log) take() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,10 +80,10 @@ func (l *Log) deliver() {
 	var h hunt
 	for tries := 1; ; {
 		l.mu.Lock()
-		part := l.flight[:min(len(l.flight), l.cfg.MaxBatch)] // giveUp may take flight away, but not change what part shares
+		part := l.flight[:min(len(l.flight), l.cfg.MaxBatch)] // giveUp may empty flight, but does not change the entries that part shares
 		l.mu.Unlock()
 		if len(part) == 0 {
-			clear(l.batch) // lets go of the texts
+			clear(l.batch) // releases the texts
 			return
 		}
 		part = part[:h.part(len(part))]
@@ -114,10 +114,10 @@ func (l *Log) deliver() {
 	}
 }
 
-// errExited is what a sink gets that ends its goroutine instead of answering.
+// errExited is the error of a write whose sink ended its goroutine.
 var errExited = fmt.Errorf("%w: the sink ended its goroutine", ErrUnavailable)
 
-// try writes part once and tells of it.
+// try writes part once and reports it.
 func (l *Log) try(part []entry, attempt int) error {
 	bytes := 0
 	l.events = l.events[:0]
@@ -137,20 +137,20 @@ func (l *Log) try(part []entry, attempt int) error {
 
 	l.mu.Lock()
 	l.writing = time.Time{}
-	if !l.gaveUp { // else the sink may still be reading
+	if !l.gaveUp { // otherwise the sink may still read them
 		clear(l.events)
 	}
 	l.mu.Unlock()
-	l.tell(l.ctx, Activity{
+	l.report(l.ctx, Activity{
 		Op: OpWrite, Events: len(part), Bytes: bytes, Attempt: attempt,
 		Took: time.Since(start), Lag: start.Sub(part[0].at), Err: err,
 	})
 	return err
 }
 
-// call has a goroutine of its own wait for the sink's answer. So neither a
-// panic nor an exit harms the writer, and when Close gives up on a sink that
-// ignores its context only that goroutine stays behind.
+// call runs the sink on a goroutine of its own: a panic or exit there does not
+// end the writer, and when Close gives up on a sink that ignores its context,
+// only that goroutine is left.
 func (l *Log) call(sink Sink, events []Event) error {
 	ctx, cancel := l.ctx, context.CancelFunc(func() {})
 	if l.cfg.WriteTimeout > 0 {
@@ -171,8 +171,8 @@ func (l *Log) call(sink Sink, events []Event) error {
 	}
 }
 
-// failed notes that the sink is in trouble and pauses. When the tries are used
-// up it drops what is in flight. It returns the number of the next try.
+// failed counts a failed try and pauses. When the tries are spent, it drops what
+// is in flight. It returns the number of the next try.
 func (l *Log) failed(tries int, err error) int {
 	next := tries + 1
 	var pause time.Duration

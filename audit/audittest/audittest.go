@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 
 // Package audittest checks that an [audit.Sink] does what the rest of holdfast
-// relies on. Whoever writes a sink runs it in a test:
+// relies on. The test of a sink calls [Run]:
 //
 //	func TestSink(t *testing.T) {
 //		audittest.Run(t, func(t testing.TB) (audit.Sink, audittest.Reader) { … })
 //	}
+//
+// The suite checks that events are stored unchanged and once, that batches of
+// any size and from several goroutines are stored, and that a nil error means
+// stored. It does not check durability, deadlines, or errors of a server that is
+// down: those need faults that only the sink's own tests can make.
 package audittest
 
 import (
@@ -15,37 +20,39 @@ import (
 	"testing/synctest"
 
 	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// Reader yields everything that a sink has stored, in any order. An error
-// fails the case.
+// Reader yields all events that a sink has stored, in any order. An error fails
+// the case.
 type Reader func(ctx context.Context) iter.Seq2[audit.Event, error]
 
-// Option changes what Run does.
+// Option changes how [Run] works.
 type Option func(*suite)
 
-// Virtual runs each case in a [synctest] bubble of its own, with newSink called
-// inside it. Without it the cases run in real time; none takes long.
+// Virtual runs each case, and newSink with it, in a [synctest] bubble. Without it
+// the cases run in real time, and wait for nothing but the sink.
 func Virtual() Option { return func(s *suite) { s.virtual = true } }
 
-// AppendOnly leaves out the cases about storing an id once, for sinks such as
-// logs that cannot know what they have.
+// AppendOnly leaves out the cases about storing an id once. It is for sinks such
+// as logs, which do not look for ids.
 func AppendOnly() Option { return func(s *suite) { s.appendOnly = true } }
 
-// Run checks the sinks that newSink returns, one empty sink for each case.
-// Each failure says what the broken rule is good for.
+// Run runs each case on a new, empty sink that newSink returns. A failure says
+// what the broken rule is for. Nil options are skipped.
 func Run(t *testing.T, newSink func(t testing.TB) (audit.Sink, Reader), opts ...Option) {
 	var s suite
 	for _, o := range opts {
-		o(&s)
+		if o != nil {
+			o(&s)
+		}
 	}
 	for _, c := range cases {
 		if c.once && s.appendOnly {
 			continue
 		}
 		run := func(t *testing.T) {
-			sink, read := newSink(t)
-			c.check(&subject{TB: t, sink: sink, read: read})
+			c.check(newSubject(t, newSink))
 		}
 		t.Run(c.name, func(t *testing.T) {
 			if s.virtual {
@@ -64,6 +71,15 @@ type subject struct {
 	testing.TB
 	sink audit.Sink
 	read Reader
+}
+
+func newSubject(t testing.TB, newSink func(testing.TB) (audit.Sink, Reader)) *subject {
+	t.Helper()
+	sink, read := newSink(t)
+	if configerr.IsNil(sink) || read == nil {
+		t.Fatal("newSink returned no sink or no reader")
+	}
+	return &subject{TB: t, sink: sink, read: read}
 }
 
 // write writes a batch that has to succeed.

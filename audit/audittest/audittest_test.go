@@ -28,7 +28,26 @@ func memory(testing.TB) (audit.Sink, Reader) {
 
 func TestMemoryIsASink(t *testing.T) { Run(t, memory) }
 
-func TestMemoryIsASinkInVirtualTime(t *testing.T) { Run(t, memory, Virtual()) }
+func TestMemoryIsASinkInVirtualTime(t *testing.T) { Run(t, memory, nil, Virtual()) }
+
+func TestNoSinkOrNoReaderFails(t *testing.T) {
+	sink, read := memory(t)
+	for _, c := range []struct {
+		sink audit.Sink
+		read Reader
+		want bool
+	}{{sink, read, false}, {nil, read, true}, {(*audit.Memory)(nil), read, true}, {sink, nil, true}} {
+		w, done := &witness{TB: t}, make(chan struct{})
+		go func() {
+			defer close(done) // also after Fatal
+			newSubject(w, func(testing.TB) (audit.Sink, Reader) { return c.sink, c.read })
+		}()
+		<-done
+		if w.failed.Load() != c.want {
+			t.Errorf("%T and a reader (%t): failed is %t", c.sink, c.read != nil, !c.want)
+		}
+	}
+}
 
 // forgetful is memory that stores an id as often as it comes.
 type forgetful struct{ events []audit.Event }

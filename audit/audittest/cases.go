@@ -27,7 +27,7 @@ var cases = []struct {
 	{"takes batches of any size", false, sizes},
 	{"does not keep the batch", false, reusedBatch},
 	{"does not change the batch", false, unchangedBatch},
-	{"tells the truth under a cancelled context", false, cancelled},
+	{"returns nil only for stored events under a cancelled context", false, cancelled},
 	{"stores an id once", true, writtenAgain},
 	{"keeps what was stored first", true, firstWins},
 	{"completes a batch of which a part is stored", true, overlap},
@@ -74,7 +74,7 @@ func everyField(s *subject) {
 		batch = append(batch, frozen(e)...)
 	}
 	s.write(batch)
-	s.want(batch, "a trail that changes what it was told proves nothing; times have microseconds and are in UTC")
+	s.want(batch, "a trail that changes events proves nothing; times have microseconds and are in UTC")
 }
 
 func detailsText(s *subject) {
@@ -101,7 +101,7 @@ func oddTexts(s *subject) {
 		batch = append(batch, frozen(e)...)
 	}
 	s.write(batch)
-	s.want(batch, "names of guests and rooms come from outside; none may fail, change or break out of its place")
+	s.want(batch, "texts such as the names of guests come from outside; none may fail, change, or end up in another place")
 }
 
 func largest(s *subject) {
@@ -119,7 +119,7 @@ func largest(s *subject) {
 		s.Fatal("the largest event is not the largest")
 	}
 	s.write(batch)
-	s.want(batch, "an event within the bounds must never be what holds a batch up")
+	s.want(batch, "an event within the bounds must not make a batch fail")
 }
 
 func farTimes(s *subject) {
@@ -166,14 +166,14 @@ func cancelled(s *subject) {
 	if err := s.sink.Write(ctx, batch); err != nil {
 		s.write(batch)
 	}
-	s.want(batch, "nil means stored, and an error that trying again is right")
+	s.want(batch, "nil means stored; after an error the batch can be written again")
 }
 
 func writtenAgain(s *subject) {
 	batch := some(100)
 	s.write(batch)
 	s.write(batch)
-	s.want(batch, "when an answer got lost the log writes the batch again")
+	s.want(batch, "a batch whose answer was lost is written again")
 }
 
 func firstWins(s *subject) {
@@ -182,7 +182,7 @@ func firstWins(s *subject) {
 	forged := batch[0]
 	forged.Reason = "forged"
 	s.write([]audit.Event{forged})
-	s.want(batch, "what is in a trail does not change")
+	s.want(batch, "a stored event does not change")
 }
 
 func overlap(s *subject) {
@@ -195,7 +195,7 @@ func overlap(s *subject) {
 func twiceInBatch(s *subject) {
 	batch := some(2)
 	s.write([]audit.Event{batch[0], batch[1], batch[0]})
-	s.want(batch, "an expiry is told again until it is recorded, so one batch may have it twice")
+	s.want(batch, "an expiry is reported again until it is recorded, so one batch may have it twice")
 }
 
 func atOnce(s *subject) {

@@ -102,7 +102,7 @@ var mistakes = []struct {
 			return nil
 		}
 		return f.Memory.Write(ctx, batch)
-	}, []string{"tells the truth under a cancelled context"}},
+	}, []string{"returns nil only for stored events under a cancelled context"}},
 	{"stores an id as often as it comes", func(f *faulty, _ context.Context, batch []audit.Event) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()

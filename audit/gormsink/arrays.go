@@ -10,8 +10,7 @@ import (
 )
 
 // PostgreSQL gets a batch as one array for each column, written as text, which
-// every driver can send: one statement whatever the number of rows, and no
-// bound on that but memory.
+// every driver can send. So one statement serves any number of rows.
 
 // types of the columns.
 var types = [...]string{

@@ -10,15 +10,15 @@ import (
 	"github.com/holdfast-go/holdfast/audit"
 )
 
-// dialect is what differs between databases.
+// dialect has the differences between databases.
 type dialect struct {
 	folder     string // under migrations
 	arrays     bool   // a batch is one parameter for each column, however many rows it has
-	maxRows    int    // else: of one INSERT, a power of two; drivers bound the parameters, SQLite's take quadratic time for them
+	maxRows    int    // otherwise: rows of one INSERT, a power of two; drivers bound the parameters, and SQLite's take quadratic time for them
 	rowValues  bool   // (a, b) > (x, y) is found by an index
-	position   string // function that tells whether a text is in another
-	nativeTime bool   // times are times, not microseconds
-	onConflict string // what makes the insert ignore ids that are there
+	position   string // SQL that is more than 0 when a text contains another
+	nativeTime bool   // columns of time have a type of time, not of integers
+	onConflict string // makes the INSERT ignore ids that are stored already
 	lock       string // takes the migration lock until the transaction ends; one parameter
 	sqliteCode bool   // errors may carry SQLite's result codes
 }
@@ -62,7 +62,7 @@ func (d dialect) insertRows(table string, n int) string {
 		strings.Repeat(row+",", n-1) + row + d.onConflict
 }
 
-// time returns a time as the columns keep it.
+// time returns t as the columns store it.
 func (d dialect) time(t time.Time) any {
 	if d.nativeTime {
 		return t.UTC().Truncate(time.Microsecond)

@@ -15,8 +15,8 @@ import (
 )
 
 // databaseError is a driver's error with a text that cannot quote an event:
-// drivers like to put the value that they refuse into theirs. The original is
-// in Unwrap.
+// drivers put the value that they refuse into their texts. Unwrap returns the
+// original.
 type databaseError struct {
 	text  string
 	class error
@@ -26,8 +26,8 @@ type databaseError struct {
 func (e *databaseError) Error() string   { return e.class.Error() + ": " + e.text }
 func (e *databaseError) Unwrap() []error { return []error{e.class, e.cause} }
 
-// explain says what was attempted and whether trying again is of use. The
-// drivers are not imported: PostgreSQL's say SQLSTATE, SQLite's a result code.
+// explain adds what was attempted and whether another try may succeed. Drivers are
+// not imported: PostgreSQL's errors have a SQLSTATE, SQLite's a result code.
 func (d dialect) explain(what string, err error) error {
 	class := audit.ErrUnavailable
 	if d.permanent(err) {
@@ -37,9 +37,8 @@ func (d dialect) explain(what string, err error) error {
 }
 
 // permanent reports whether the database refuses a value: SQLSTATE class 22
-// (data exception), 23 (constraint) or 54 without resources to blame (the row
-// or the index entry is too big). Missing tables or rights are the operator's
-// to mend, so they are not.
+// (data exception), 23 (constraint) or 54 (the row or the index entry is too
+// big). A missing table or right is not permanent: an operator can add it.
 func (d dialect) permanent(err error) bool {
 	if state := sqlState(err); state != "" {
 		return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") || strings.HasPrefix(state, "54")

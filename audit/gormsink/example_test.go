@@ -4,6 +4,7 @@ package gormsink_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 )
 
-// A service makes the table, records through a log, and keeps a year.
+// A service makes the table, records through a log, and keeps the events of a
+// year.
 func Example() {
-	run := func(ctx context.Context, db *gorm.DB) error {
+	run := func(ctx context.Context, db *gorm.DB) (err error) {
 		sink := gormsink.New(db)
 		if err := sink.Migrate(ctx); err != nil {
 			return err
@@ -24,7 +26,11 @@ func Example() {
 		if err != nil {
 			return err
 		}
-		defer trail.Close(context.WithoutCancel(ctx))
+		defer func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+			defer cancel()
+			err = errors.Join(err, trail.Close(ctx)) // a *audit.LossError names what was not stored
+		}()
 
 		if err := trail.Record(ctx, audit.Event{Type: "service.started"}); err != nil {
 			return err
@@ -33,7 +39,7 @@ func Example() {
 		return err
 	}
 	fmt.Println(run(context.Background(), nil))
-	// Output: gormsink: audit: invalid: no database
+	// Output: gormsink: audit: invalid: New needs a database
 }
 
 // The event is stored if and only if the booking is.
@@ -49,10 +55,10 @@ func ExampleSink_In() {
 	_ = book
 }
 
-// What happened to a room, the newest first.
+// What happened to a room, newest first.
 func ExampleSink_Query() {
 	show := func(ctx context.Context, sink *gormsink.Sink) error {
-		for e, err := range sink.Query(ctx, gormsink.Filter{ResourceID: "room/101", Newest: true}) {
+		for e, err := range sink.Query(ctx, gormsink.Criteria{ResourceID: "room/101", Newest: true}) {
 			if err != nil {
 				return err
 			}

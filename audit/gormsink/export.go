@@ -10,19 +10,19 @@ import (
 	"io"
 )
 
-// Export writes the events that the filter wants to w, one line of
-// [audit.Event.AppendJSON] for each, and returns how many, also when it fails
-// half way. It holds a page of the trail in memory at a time.
+// Export writes the events that match c to w, one line of
+// [audit.Event.AppendJSON] for each, and returns their number, also with an
+// error. It holds one page of 500 events in memory.
 //
-// Rows that cannot be read are left out and told of in the error, which holds
-// a [*RowError] for each, the first 100 at most; the rows after them follow. An
-// error of w or of the database ends the export.
-func (s *Sink) Export(ctx context.Context, w io.Writer, f Filter) (n int64, err error) {
+// Rows that cannot be read are left out and reported in the error, with a
+// [*RowError] for each of the first 100. An error of w or of the database ends
+// the export.
+func (s *Sink) Export(ctx context.Context, w io.Writer, c Criteria) (n int64, err error) {
 	out := bufio.NewWriter(w)
 	var unreadable []error
 	var line []byte
 	bad := 0
-	for e, err := range s.Query(ctx, f) {
+	for e, err := range s.Query(ctx, c) {
 		if row, ok := errors.AsType[*RowError](err); ok {
 			if bad++; bad <= 100 {
 				unreadable = append(unreadable, row)

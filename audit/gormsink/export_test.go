@@ -26,14 +26,14 @@ func exported(events []audit.Event, unreadable int) *sqlmock.Rows {
 	return rows
 }
 
-func TestExportWritesALineForEachEventAndTellsOfTheRest(t *testing.T) {
+func TestExportWritesALineForEachEventAndReportsTheRest(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
 	all := events(t, 150)
 	mock.ExpectQuery("SELECT").WillReturnRows(exported(all, 120))
 	var out bytes.Buffer
-	n, err := s.Export(t.Context(), &out, Filter{})
+	n, err := s.Export(t.Context(), &out, Criteria{})
 	if _, ok := errors.AsType[*RowError](err); n != 30 || !ok || strings.Count(err.Error(), "\n") != 100 || !strings.Contains(err.Error(), "20 more rows") {
-		t.Errorf("%d events, %v; want 30, and the others told of in bounds", n, err)
+		t.Errorf("%d events, %v; want 30, and a bounded report of the others", n, err)
 	}
 	i := 120
 	for line := range bytes.Lines(out.Bytes()) {
@@ -55,15 +55,15 @@ func TestExportEndsWithTheDatabaseOrTheWriter(t *testing.T) {
 	all := events(t, 2)
 	var out bytes.Buffer
 	mock.ExpectQuery("SELECT").WillReturnRows(exported(all, 0).AddRow(toDriver(row(all[0], "", nil))...).RowError(2, errCut))
-	if n, err := s.Export(t.Context(), &out, Filter{}); n != 2 || !errors.Is(err, audit.ErrUnavailable) || bytes.Count(out.Bytes(), []byte{'\n'}) != 2 {
+	if n, err := s.Export(t.Context(), &out, Criteria{}); n != 2 || !errors.Is(err, audit.ErrUnavailable) || bytes.Count(out.Bytes(), []byte{'\n'}) != 2 {
 		t.Errorf("%d events, %v; want those before the cut, and it", n, err)
 	}
 	mock.ExpectQuery("SELECT").WillReturnRows(exported(all, 0))
-	if _, err := s.Export(t.Context(), full{}, Filter{}); !errors.Is(err, errCut) {
+	if _, err := s.Export(t.Context(), full{}, Criteria{}); !errors.Is(err, errCut) {
 		t.Errorf("%v, want the writer's error", err)
 	}
 	mock.ExpectQuery("SELECT").WillReturnRows(exported(events(t, 100), 0))
-	if n, err := s.Export(t.Context(), full{}, Filter{}); !errors.Is(err, errCut) || n >= 100 {
+	if n, err := s.Export(t.Context(), full{}, Criteria{}); !errors.Is(err, errCut) || n >= 100 {
 		t.Errorf("%d, %v; want the writer's error as soon as it comes", n, err)
 	}
 }

@@ -15,20 +15,24 @@ import (
 	"gorm.io/gorm"
 )
 
-// migrations has one folder per dialect, with one file per version of the
-// table. The files are plain SQL for the default name of the table, and can be
-// given to goose or Atlas as they are; then Migrate is not for that table.
+// migrations has one folder per dialect, with one file per version of the table.
+// The files are plain SQL for the default name of the table, and goose and Atlas
+// can run them; then do not call Migrate for that table.
+//
+// A version may only add to the one before: indexes, and columns that an INSERT
+// may leave out. So programs of both versions read and write one table.
 //
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// Migrate brings the table to the newest version, in one transaction; it does
-// nothing when it is there. The version is kept in <table>_schema. On
-// PostgreSQL an advisory lock and on SQLite its write lock make it safe to call
-// from several processes at once. Tables of a newer version are left alone:
-// what they have more does not disturb this one.
+// Migrate makes the table, or upgrades it to the newest version, in one
+// transaction. It does nothing when the table has that version, or a later one.
+// The version is stored in <table>_schema. On PostgreSQL and SQLite several
+// processes may call it at the same time: an advisory lock, or SQLite's write
+// lock, orders them.
 //
-// The statements are the files in the folder migrations.
+// The statements are the files in the folder migrations. Errors wrap
+// [audit.ErrUnavailable] or [audit.ErrPermanent].
 func (s *Sink) Migrate(ctx context.Context) error {
 	if s.err != nil {
 		return s.err
@@ -74,10 +78,10 @@ func (s *Sink) upgrade(tx *gorm.DB, schema string, steps []step) error {
 	return nil
 }
 
-// lockOut keeps everybody else out until tx ends: by PostgreSQL's advisory
+// lockOut locks out other migrations until tx ends: by PostgreSQL's advisory
 // lock, or by an UPDATE that changes nothing but takes the lock for writing.
-// SQLite waits for that one only while tx has read nothing, so the table of the
-// schema must be there before.
+// SQLite waits for that lock only while tx has read nothing, so the table of the
+// schema must exist before.
 func (s *Sink) lockOut(tx *gorm.DB, schema string) error {
 	if s.dialect.lock == "" {
 		return tx.Exec("UPDATE " + schema + " SET version = version").Error
@@ -100,7 +104,7 @@ func (s *Sink) apply(tx *gorm.DB, schema string, step step) error {
 	return tx.Exec("INSERT INTO "+schema+" (version, applied_at) VALUES (?, ?)", step.version, time.Now().UnixMicro()).Error
 }
 
-// step is one file: the way from the version before.
+// step is one file: the upgrade from the version before.
 type step struct {
 	version int
 	sql     string
@@ -128,7 +132,7 @@ func steps(folder string) ([]step, error) {
 	return all, nil
 }
 
-// lockKey names the advisory lock; tables of other names have others.
+// lockKey returns the key of the advisory lock of a table.
 func lockKey(table string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("holdfast/gormsink/" + table))

@@ -6,14 +6,14 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
 )
 
-// Filter says which events are wanted; its zero fields say nothing, so the
-// zero Filter wants them all.
-type Filter struct {
+// Criteria select events. A zero field matches every event.
+type Criteria struct {
 	ResourceID string // such as the name of a lock
 	ActorID    string
 	Types      []string        // any of these
@@ -24,15 +24,15 @@ type Filter struct {
 
 const pageRows = 500
 
-// Query yields the events that the filter wants in the order of their time,
-// those of the same time by id. It reads pages of 500 rows, each found by an
-// index and where the page before ended, and holds no connection while the
-// caller works on a page.
+// Query yields the events that match c in the order of their time, and those of
+// the same time by id. It reads pages of 500 rows, each by an index and from
+// where the page before ended, and holds no connection while the caller works
+// on a page.
 //
-// A row that cannot be read comes as a [*RowError] with its id, and the next
-// row follows. Any other error is the last thing yielded and wraps
-// [audit.ErrUnavailable]. Events written meanwhile may or may not be seen.
-func (s *Sink) Query(ctx context.Context, f Filter) iter.Seq2[audit.Event, error] {
+// A row that cannot be read is yielded as a [*RowError] with its id, and the
+// query goes on. Any other error ends the query and wraps
+// [audit.ErrUnavailable]. Events written during the query may be missing.
+func (s *Sink) Query(ctx context.Context, c Criteria) iter.Seq2[audit.Event, error] {
 	return func(yield func(audit.Event, error) bool) {
 		if s.err != nil {
 			yield(audit.Event{}, s.err)
@@ -40,7 +40,7 @@ func (s *Sink) Query(ctx context.Context, f Filter) iter.Seq2[audit.Event, error
 		}
 		var after *place
 		for {
-			page, err := s.page(ctx, f, after)
+			page, err := s.page(ctx, c, after)
 			for _, r := range page {
 				if !yield(r.event, r.err) {
 					return
@@ -58,7 +58,7 @@ func (s *Sink) Query(ctx context.Context, f Filter) iter.Seq2[audit.Event, error
 	}
 }
 
-// found is a row of a page: an event, or why it is none.
+// found is a row of a page: an event, or the reason why it cannot be read.
 type found struct {
 	place
 	event audit.Event
@@ -67,8 +67,8 @@ type found struct {
 
 // page reads the next rows. When the database fails in the middle it returns
 // the rows before with the error.
-func (s *Sink) page(ctx context.Context, f Filter, after *place) ([]found, error) {
-	query, args := s.selection(f, after)
+func (s *Sink) page(ctx context.Context, c Criteria, after *place) ([]found, error) {
+	query, args := s.selection(c, after)
 	rows, err := s.db.WithContext(ctx).Raw(query, args...).Rows()
 	if err != nil {
 		return nil, err
@@ -86,44 +86,37 @@ func (s *Sink) page(ctx context.Context, f Filter, after *place) ([]found, error
 }
 
 // selection builds the statement of a page.
-func (s *Sink) selection(f Filter, after *place) (string, []any) {
+func (s *Sink) selection(c Criteria, after *place) (string, []any) {
 	var args []any
-	query := "SELECT "
-	for i, c := range columns {
-		if i > 0 {
-			query += ","
-		}
-		query += c
-	}
-	query += " FROM " + s.table + " WHERE 1=1"
+	query := "SELECT " + strings.Join(columns, ",") + " FROM " + s.table + " WHERE 1=1"
 	and := func(condition string, values ...any) {
 		query += " AND " + condition
 		args = append(args, values...)
 	}
-	if f.ResourceID != "" {
-		and("resource_id = ?", f.ResourceID)
+	if c.ResourceID != "" {
+		and("resource_id = ?", c.ResourceID)
 	}
-	if f.ActorID != "" {
-		and("actor_id <> '' AND actor_id = ?", f.ActorID) // the first as its index says it
+	if c.ActorID != "" {
+		and("actor_id <> '' AND actor_id = ?", c.ActorID) // the first as its index says it
 	}
-	if len(f.Types) > 0 {
-		and("type IN ?", slices.Clone(f.Types))
+	if len(c.Types) > 0 {
+		and("type IN ?", slices.Clone(c.Types))
 	}
-	if len(f.Outcomes) > 0 {
+	if len(c.Outcomes) > 0 {
 		var names []string
-		for _, o := range f.Outcomes {
+		for _, o := range c.Outcomes {
 			names = append(names, o.String())
 		}
 		and("outcome IN ?", names)
 	}
-	if !f.From.IsZero() {
-		and("occurred_at >= ?", s.dialect.time(f.From.Add(time.Microsecond-1))) // events have whole microseconds
+	if !c.From.IsZero() {
+		and("occurred_at >= ?", s.dialect.time(c.From.Add(time.Microsecond-1))) // events have whole microseconds
 	}
-	if !f.To.IsZero() {
-		and("occurred_at < ?", s.dialect.time(f.To.Add(time.Microsecond-1)))
+	if !c.To.IsZero() {
+		and("occurred_at < ?", s.dialect.time(c.To.Add(time.Microsecond-1)))
 	}
 	order, beyond := "", ">"
-	if f.Newest {
+	if c.Newest {
 		order, beyond = " DESC", "<"
 	}
 	if after != nil {

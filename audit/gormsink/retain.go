@@ -15,14 +15,13 @@ import (
 
 const batchRows = 1000
 
-// TypeErased is the type of the event that [Sink.Erase] leaves. Its details
-// say how many events were changed, not whose.
+// TypeErased is the type of the event that [Sink.Erase] records. Its details have
+// the number of events that were changed, and not the id of the person.
 const TypeErased = "audit.erased"
 
-// Purge deletes the events whose time is before before and returns how many
-// those were, also when it fails half way. It works in statements of 1000
-// rows, oldest first, so that none of them holds locks for long; ctx ends it
-// between two of them at the latest.
+// Purge deletes the events with a time before before, and returns their number,
+// also with an error. Each statement deletes 1000 rows at most, oldest first, so
+// that none holds locks for long; ctx is checked before each.
 func (s *Sink) Purge(ctx context.Context, before time.Time) (int64, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -33,21 +32,19 @@ func (s *Sink) Purge(ctx context.Context, before time.Time) (int64, error) {
 	})
 }
 
-// Erase removes what the trail says of a person who has the given id. In
-// events whose actor that is it empties the actor's id and name and the
-// session's id, and replaces the details by {"erased":true}. In the details of
-// all other events, such as who was in the way of a lock, it replaces every
-// text that equals the id by "erased". That something happened, when and to
-// what remains.
+// Erase removes a person's id and data from the trail. In events whose actor has
+// the id, it empties the actor's id and name and the session's id, and replaces
+// the details by {"erased":true}. In the details of all other events it replaces
+// every text that equals the id by "erased", such as the holder in a conflict.
+// The type, time and resource of the events stay.
 //
-// It returns the number of events, also when it fails half way (then call it
-// again), and at the end records an event of [TypeErased]. It reads the table
-// once and changes 1000 rows at a time at most, so that no lock is held for
-// long. Events that are not written yet are not found: [audit.Log.Flush]
-// before.
+// It returns the number of changed events, also with an error; after an error,
+// call it again. At the end it records an event of [TypeErased]. It reads the
+// whole table once and changes 1000 rows at most in a statement. Events that are
+// still queued are not found: call [audit.Log.Flush] first.
 //
-// What else names the person stays: another actor's fields, a text that has
-// the id as a part of it, and what other sinks have.
+// These stay: the id in other fields, the id as a part of a longer text, and
+// events in other sinks.
 func (s *Sink) Erase(ctx context.Context, actorID string) (int64, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -72,9 +69,9 @@ func (s *Sink) Erase(ctx context.Context, actorID string) (int64, error) {
 	})
 }
 
-// eraseNamed goes through the details in which the id is a text, in the order
-// of the table's key. A text of JSON can be spelled in more than one way; the
-// two that are looked for are those of [audit.Fields] and of encoding/json.
+// eraseNamed erases the id from the details of other actors' events, in the order
+// of the table's key. JSON can spell a text in several ways; it looks for the
+// spellings of [audit.Fields] and of encoding/json.
 func (s *Sink) eraseNamed(ctx context.Context, actorID string) (n int64, err error) {
 	usual := audit.Fields(slog.String("", actorID)).String()
 	marshalled := audit.JSON(map[string]string{"": actorID}).String()
@@ -91,7 +88,7 @@ func (s *Sink) eraseNamed(ctx context.Context, actorID string) (n int64, err err
 			after = row.ID
 			d, err := audit.ParseDetails(row.Details)
 			if err != nil {
-				continue // unreadable rows say so when they are read
+				continue // Query reports unreadable rows
 			}
 			erased := d.ReplaceText(actorID, "erased")
 			if erased == d { // as a key, or a part of one text
@@ -108,8 +105,8 @@ func (s *Sink) eraseNamed(ctx context.Context, actorID string) (n int64, err err
 	}
 }
 
-// repeat runs a statement that changes at most batchRows rows until it finds
-// fewer, and adds up.
+// repeat runs a statement that changes at most batchRows rows until it changes
+// fewer, and returns the sum.
 func (s *Sink) repeat(ctx context.Context, what string, run func(*gorm.DB) *gorm.DB) (int64, error) {
 	var n int64
 	for {

@@ -28,7 +28,7 @@ func (d dialect) appendRow(args []any, e *audit.Event, now time.Time) []any {
 		e.Tenant, e.Session, e.Correlation, e.TraceID, details)
 }
 
-// RowError tells of a row that cannot be read as an event.
+// RowError reports a row that cannot be read as an event.
 type RowError struct {
 	ID  string // as it is in the table
 	Why string
@@ -38,8 +38,8 @@ func (e *RowError) Error() string {
 	return fmt.Sprintf("gormsink: the row with id %q cannot be read: %s", e.ID, e.Why)
 }
 
-// place is where a row is in the order of the trail, as the database gave it:
-// good for asking on from there even when the row makes no sense.
+// place is the position of a row in the order of the trail, as the database gave
+// it. The next page begins after it, also when the row cannot be read.
 type place struct{ occurred, id any }
 
 // readRow reads the current row. It asks the driver for values of any type, so
@@ -64,8 +64,8 @@ func readRow(rows *sql.Rows) (place, audit.Event, error) {
 	return at, e, nil
 }
 
-// event makes an event of a row's values, or says why it cannot. The reason
-// never quotes a value.
+// event makes an event from a row's values, or returns the reason why it cannot.
+// The reason quotes no value.
 func event(values []any) (e audit.Event, why string) {
 	texts := make([]string, len(values))
 	for i, v := range values {

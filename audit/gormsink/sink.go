@@ -12,35 +12,37 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
-// Sink keeps a trail in a table. It is safe for concurrent use. Make one with
+// Sink stores a trail in a table. It is safe for concurrent use. Make one with
 // [New].
 type Sink struct {
 	db      *gorm.DB
 	table   string
 	dialect dialect
-	err     error // what every method answers when the options make no sense
+	err     error // of every method, when the arguments of New make no sense
 }
 
 var _ audit.Sink = (*Sink)(nil)
 
-// Option is how New's defaults are changed.
+// Option changes a default of [New].
 type Option func(*Sink)
 
-// WithTable names the table; default "lock_audit". Migrate also makes
-// <table>_schema and indexes that begin with the name. It must be a plain
-// identifier of at most 40 letters, digits and underscores; any other name
-// makes every method fail.
+// WithTable names the table; default "lock_audit". [Sink.Migrate] also makes
+// <table>_schema and indexes that begin with the name. The name must be an
+// identifier of at most 40 ASCII letters, digits and underscores; with another
+// one every method returns [audit.ErrInvalid].
 func WithTable(name string) Option { return func(s *Sink) { s.table = name } }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,39}$`)
 
-// New returns a sink on the caller's db, which it never closes. It does no I/O;
-// call [Sink.Migrate] before the first write.
+// New returns a sink on the caller's db, which it does not close. It does no I/O;
+// call [Sink.Migrate] before the first write. With a nil db every method returns
+// [audit.ErrInvalid]. Nil options are skipped.
 //
-// Its statements run on a session of their own: GORM's logger is silent there,
-// since it would print the values, and GORM adds no transaction.
+// The statements run on a GORM session of their own: without GORM's logger, which
+// would print values of events, and without GORM's default transactions.
 func New(db *gorm.DB, opts ...Option) *Sink {
 	s := &Sink{table: "lock_audit"}
 	for _, o := range opts {
@@ -49,8 +51,8 @@ func New(db *gorm.DB, opts ...Option) *Sink {
 		}
 	}
 	switch {
-	case db == nil || db.Config == nil || db.Dialector == nil:
-		s.err = fmt.Errorf("gormsink: %w: no database", audit.ErrInvalid)
+	case db == nil || db.Config == nil || configerr.IsNil(db.Dialector):
+		s.err = fmt.Errorf("gormsink: %w: New needs a database", audit.ErrInvalid)
 	case !identifier.MatchString(s.table):
 		s.err = fmt.Errorf("gormsink: %w: %q is no plain name of a table", audit.ErrInvalid, s.table)
 	default:
@@ -60,23 +62,27 @@ func New(db *gorm.DB, opts ...Option) *Sink {
 	return s
 }
 
-// In returns a recorder that writes in the caller's own transaction, at once
-// and on the caller's goroutine: the event is stored if and only if tx commits.
-// A failed write fails tx on databases such as PostgreSQL.
+// In returns a recorder that writes in the caller's transaction, at once and on
+// the caller's goroutine: the event is stored if and only if tx commits. On
+// databases such as PostgreSQL a failed write fails tx. With a nil tx, Record
+// returns [audit.ErrInvalid].
 func (s *Sink) In(tx *gorm.DB) audit.Recorder {
+	if s.err != nil {
+		return audit.Direct(s)
+	}
 	return audit.Direct(New(tx, WithTable(s.table)))
 }
 
 // Write implements [audit.Sink]. The batch is stored as a whole or not at all.
-// Ids that are there already are ignored, so writing again changes nothing.
+// Rows with an id that is stored already are ignored.
 //
-// There are few different statements to prepare: on PostgreSQL a single one,
-// which takes a batch of any size as an array for each column; elsewhere one
-// for each power of two of rows, at most 64. Only a batch that needs several
-// of those is wrapped in a transaction.
+// On PostgreSQL a batch is one statement, with an array for each column. On other
+// databases a statement takes a power of two of rows, at most 64, so there are
+// few different statements to prepare; a batch of several statements is one
+// transaction.
 //
 // Errors wrap [audit.ErrPermanent] when the database refuses a value, and
-// [audit.ErrUnavailable] otherwise. Their text never quotes an event.
+// [audit.ErrUnavailable] otherwise. Their text quotes no event.
 func (s *Sink) Write(ctx context.Context, batch []audit.Event) error {
 	if s.err != nil {
 		return s.err

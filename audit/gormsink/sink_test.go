@@ -8,6 +8,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/DATA-DOG/go-sqlmock"
@@ -232,16 +234,23 @@ func TestInWritesOnTheCallersTransaction(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	if err := s.In(nil).Record(t.Context(), audit.Event{Type: "test"}); !errors.Is(err, audit.ErrInvalid) {
+		t.Errorf("no transaction: %v, want ErrInvalid", err)
+	}
 }
 
-func TestOptionsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
+func TestArgumentsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
 	pool := stubPool{exec: func(query string, _ []any) error { t.Errorf("ran %s", query); return nil }}
 	db := openOn(t, "sqlite", pool, logger.Discard)
-	for _, s := range []*Sink{New(nil), New(&gorm.DB{}), New(db, WithTable("")), New(db, WithTable("a;b")), New(db, WithTable(strings.Repeat("x", 41)))} {
+	var dialector *dialector
+	noDialect := &gorm.DB{Config: &gorm.Config{Dialector: dialector}}
+	for _, s := range []*Sink{New(nil), New(&gorm.DB{}), New(noDialect), New(db, WithTable("")), New(db, WithTable("a;b")), New(db, WithTable(strings.Repeat("x", 41)))} {
 		_, purge := s.Purge(t.Context(), time.Now())
 		_, erase := s.Erase(t.Context(), "ana")
-		errs := []error{s.Write(t.Context(), events(t, 1)), s.Migrate(t.Context()), purge, erase}
-		for _, err := range s.Query(t.Context(), Filter{}) {
+		_, export := s.Export(t.Context(), io.Discard, Criteria{})
+		in := s.In(db).Record(t.Context(), audit.Event{Type: "test"})
+		errs := []error{s.Write(t.Context(), events(t, 1)), s.Write(t.Context(), nil), s.Migrate(t.Context()), purge, erase, export, in}
+		for _, err := range s.Query(t.Context(), Criteria{}) {
 			errs = append(errs, err)
 		}
 		for _, err := range errs {
@@ -249,10 +258,32 @@ func TestOptionsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
 				t.Errorf("%v, want ErrInvalid", err)
 			}
 		}
-		if len(errs) != 5 {
+		if len(errs) != 8 {
 			t.Error("Query yielded nothing")
 		}
 	}
+}
+
+// A log cannot refuse the sink before its first write, so Flush, Close and Healthy
+// report what is missing.
+func TestALogOverNoDatabaseReportsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		trail, err := audit.New(New(nil, nil), audit.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := trail.Record(t.Context(), audit.Event{Type: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		flushed := trail.Flush(ctx)
+		for _, err := range []error{flushed, trail.Healthy(), trail.Close(ctx)} {
+			if !errors.Is(err, audit.ErrInvalid) || !strings.Contains(err.Error(), "gormsink: audit: invalid: New needs a database") {
+				t.Errorf("%v, want ErrInvalid that names the database", err)
+			}
+		}
+	})
 }
 
 func TestMySQLIgnoresKnownIDsInItsOwnWords(t *testing.T) {

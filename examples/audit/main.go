@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Events go into a queue and from there, in batches, to wherever the sink
-// puts them: here memory and a log.
+// Events go into a queue, and from there in batches to the sinks: here memory and
+// a log.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
 )
@@ -37,7 +38,10 @@ func main() {
 	// An event without a type is refused. The trail shows that it is missing.
 	fmt.Println(trail.Record(ctx, audit.Event{Outcome: audit.Denied}))
 
-	// Close writes what is queued; an error would name every event lost.
+	// Close writes what is queued, within its deadline. Its error names the events
+	// that were not stored.
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	if err := trail.Close(ctx); err != nil {
 		panic(err)
 	}

@@ -40,7 +40,11 @@ func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb re
 	if err != nil {
 		return "", err
 	}
-	defer trail.Close(context.WithoutCancel(ctx)) // drains
+	defer func() { // after the lease is released
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		err = errors.Join(err, trail.Close(ctx)) // writes what is queued; the error names the rest
+	}()
 	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", FailureRate: 0.5, Observer: m})
 	if err != nil {
 		return "", err

@@ -154,7 +154,7 @@ func (p *player) showAudit(ctx context.Context) error {
 	if err := p.trail.Flush(ctx); err != nil {
 		return err
 	}
-	for e, err := range p.sink.Query(ctx, gormsink.Filter{From: p.started}) {
+	for e, err := range p.sink.Query(ctx, gormsink.Criteria{From: p.started}) {
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func TestAStormWithoutItsAuditDatabaseFailsNoLockAndAccountsForEveryEvent(t *tes
 		t.Error(err)
 	}
 	stats, written, missing := log.Stats(), int64(0), int64(0)
-	for e, err := range sink.Query(ctx, gormsink.Filter{}) {
+	for e, err := range sink.Query(ctx, gormsink.Criteria{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func TestTheBotBooksOnWhileItsAuditDatabaseIsGone(t *testing.T) {
 	stored := 0
 	count := func() bool { // false over a connection that died with the server
 		stored = 0
-		for _, err := range sink.Query(t.Context(), gormsink.Filter{}) {
+		for _, err := range sink.Query(t.Context(), gormsink.Criteria{}) {
 			if err != nil {
 				return false
 			}

@@ -198,7 +198,7 @@ func TestThreeBotsShareAHotelThroughAKillAndAStoppedRedis(t *testing.T) {
 func bookingEvents(t *testing.T, sink *gormsink.Sink) (counts []int) {
 	t.Helper()
 	storms := make(map[string]int)
-	for e, err := range sink.Query(t.Context(), gormsink.Filter{}) {
+	for e, err := range sink.Query(t.Context(), gormsink.Criteria{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

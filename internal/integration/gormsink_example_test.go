@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/glebarez/sqlite"
 	"gorm.io/gorm"
@@ -14,7 +15,8 @@ import (
 )
 
 func Example_auditTrail() {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
 	db, err := gorm.Open(sqlite.Open("file:example?mode=memory&cache=shared"), &gorm.Config{})
 	if err != nil {
 		panic(err)
@@ -38,7 +40,7 @@ func Example_auditTrail() {
 	if err := trail.Close(ctx); err != nil {
 		panic(err)
 	}
-	for e, err := range sink.Query(ctx, gormsink.Filter{ResourceID: "room/101"}) {
+	for e, err := range sink.Query(ctx, gormsink.Criteria{ResourceID: "room/101"}) {
 		fmt.Println(e.Type, err)
 	}
 	erased, err := sink.Erase(ctx, "ana")

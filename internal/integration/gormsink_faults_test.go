@@ -104,7 +104,7 @@ func TestEveryAcceptedEventIsStoredOnceWhateverHappensToTheDatabase(t *testing.T
 				t.Fatalf("%v, stats %+v", err, log.Stats())
 			}
 			n := 0
-			for e, err := range gormsink.New(server.open(t)).Query(ctx, gormsink.Filter{}) {
+			for e, err := range gormsink.New(server.open(t)).Query(ctx, gormsink.Criteria{}) {
 				if err != nil {
 					t.Fatal(err)
 				}

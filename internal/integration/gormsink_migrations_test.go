@@ -73,7 +73,7 @@ func TestTheMigrationsAreTheSameByMigrateGooseAndAtlas(t *testing.T) {
 					t.Error(err)
 				}
 				read := 0
-				for _, err := range sink.Query(t.Context(), gormsink.Filter{Types: []string{"room.key.issued"}}) {
+				for _, err := range sink.Query(t.Context(), gormsink.Criteria{Types: []string{"room.key.issued"}}) {
 					if err != nil {
 						t.Error(err)
 					}

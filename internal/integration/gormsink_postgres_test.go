@@ -56,7 +56,7 @@ func TestAuditDatabaseGoneIsUnavailableWithinTheDeadline(t *testing.T) {
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("it took %s, beyond the deadline of 2s", took)
 	}
-	for _, err := range sink.Query(ctx, gormsink.Filter{}) {
+	for _, err := range sink.Query(ctx, gormsink.Criteria{}) {
 		if !errors.Is(err, audit.ErrUnavailable) {
 			t.Errorf("reading from a dead database: %v, want ErrUnavailable", err)
 		}
@@ -88,7 +88,7 @@ func TestTrailIsCompleteAfterTheDatabaseDiedAndCameBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for _, err := range sink.Query(ctx, gormsink.Filter{}) {
+	for _, err := range sink.Query(ctx, gormsink.Criteria{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

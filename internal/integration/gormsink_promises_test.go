@@ -30,7 +30,7 @@ func promises(t *testing.T, open func(testing.TB) *gorm.DB) {
 	}{
 		{"MigrateIsIdempotentAndSafeAtTheSameTime", migrateTwice},
 		{"MigrateMakesTheIndexes", migrateIndexes},
-		{"QueryFindsWhatTheFilterSays", queryFilters},
+		{"QueryFindsWhatTheCriteriaSay", queryCriteria},
 		{"QueryPagesInOrderWithoutGapsOrRepeats", queryPages},
 		{"QueryAdvancesPastAnUnreadableRow", queryUnreadable},
 		{"PurgeDeletesExactlyWhatIsOlder", purge},
@@ -38,6 +38,7 @@ func promises(t *testing.T, open func(testing.TB) *gorm.DB) {
 		{"EraseFindsThePersonInTheDetailsOfOthers", eraseNamed},
 		{"ExportWritesWhatQueryYields", export},
 		{"MigrateBringsTheFirstVersionUpToDate", upgrade},
+		{"ATableOfTheNextVersionIsReadAndWritten", nextVersion},
 		{"InIsPartOfTheCallersTransaction", inTransaction},
 		{"APoisonEventDoesNotTakeItsBatchAlong", poison},
 		{"OnlyAConflictOnTheIDIsIgnored", otherConflict},
@@ -96,10 +97,10 @@ func record(t *testing.T, s *gormsink.Sink, events ...audit.Event) []audit.Event
 	return m.Events()
 }
 
-func query(t *testing.T, s *gormsink.Sink, f gormsink.Filter) []audit.Event {
+func query(t *testing.T, s *gormsink.Sink, c gormsink.Criteria) []audit.Event {
 	t.Helper()
 	var all []audit.Event
-	for e, err := range s.Query(t.Context(), f) {
+	for e, err := range s.Query(t.Context(), c) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +109,7 @@ func query(t *testing.T, s *gormsink.Sink, f gormsink.Filter) []audit.Event {
 	return all
 }
 
-func queryFilters(t *testing.T, db *gorm.DB) {
+func queryCriteria(t *testing.T, db *gorm.DB) {
 	s := migrated(t, db)
 	e := func(kind, room, who string, o audit.Outcome) audit.Event {
 		return audit.Event{Type: kind, Outcome: o, Resource: audit.Entity{ID: room}, Actor: audit.Entity{ID: who}}
@@ -118,31 +119,31 @@ func queryFilters(t *testing.T, db *gorm.DB) {
 		e("lock.acquired", "102", "ben", audit.Success), e("lock.released", "101", "ana", audit.Success),
 		e("lock.lost", "102", "", audit.Failure))
 	for name, c := range map[string]struct {
-		filter gormsink.Filter
+		wanted gormsink.Criteria
 		want   []int
 	}{
-		"everything":     {gormsink.Filter{}, []int{0, 1, 2, 3, 4}},
-		"newest first":   {gormsink.Filter{Newest: true}, []int{4, 3, 2, 1, 0}},
-		"resource":       {gormsink.Filter{ResourceID: "101"}, []int{0, 1, 3}},
-		"actor":          {gormsink.Filter{ActorID: "ben"}, []int{1, 2}},
-		"type":           {gormsink.Filter{Types: []string{"lock.acquired"}}, []int{0, 2}},
-		"types":          {gormsink.Filter{Types: []string{"lock.acquired", "lock.lost"}}, []int{0, 2, 4}},
-		"outcome":        {gormsink.Filter{Outcomes: []audit.Outcome{audit.Denied, audit.Failure}}, []int{1, 4}},
-		"from inclusive": {gormsink.Filter{From: all[3].Time}, []int{3, 4}},
-		"to exclusive":   {gormsink.Filter{To: all[1].Time}, []int{0}},
-		"finer than µs":  {gormsink.Filter{From: all[3].Time.Add(1), To: all[4].Time.Add(1)}, []int{4}},
-		"all of it":      {gormsink.Filter{ResourceID: "101", ActorID: "ana", Types: []string{"lock.released"}, From: noon, To: noon.Add(time.Hour)}, []int{3}},
-		"nothing":        {gormsink.Filter{ResourceID: "103"}, nil},
+		"everything":     {gormsink.Criteria{}, []int{0, 1, 2, 3, 4}},
+		"newest first":   {gormsink.Criteria{Newest: true}, []int{4, 3, 2, 1, 0}},
+		"resource":       {gormsink.Criteria{ResourceID: "101"}, []int{0, 1, 3}},
+		"actor":          {gormsink.Criteria{ActorID: "ben"}, []int{1, 2}},
+		"type":           {gormsink.Criteria{Types: []string{"lock.acquired"}}, []int{0, 2}},
+		"types":          {gormsink.Criteria{Types: []string{"lock.acquired", "lock.lost"}}, []int{0, 2, 4}},
+		"outcome":        {gormsink.Criteria{Outcomes: []audit.Outcome{audit.Denied, audit.Failure}}, []int{1, 4}},
+		"from inclusive": {gormsink.Criteria{From: all[3].Time}, []int{3, 4}},
+		"to exclusive":   {gormsink.Criteria{To: all[1].Time}, []int{0}},
+		"finer than µs":  {gormsink.Criteria{From: all[3].Time.Add(1), To: all[4].Time.Add(1)}, []int{4}},
+		"all of it":      {gormsink.Criteria{ResourceID: "101", ActorID: "ana", Types: []string{"lock.released"}, From: noon, To: noon.Add(time.Hour)}, []int{3}},
+		"nothing":        {gormsink.Criteria{ResourceID: "103"}, nil},
 	} {
 		var want []audit.Event
 		for _, i := range c.want {
 			want = append(want, all[i])
 		}
-		if got := query(t, s, c.filter); !slices.Equal(got, want) {
+		if got := query(t, s, c.wanted); !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
 	}
-	for range s.Query(t.Context(), gormsink.Filter{}) {
+	for range s.Query(t.Context(), gormsink.Criteria{}) {
 		break // must not hold anything
 	}
 }
@@ -166,11 +167,11 @@ func queryPages(t *testing.T, db *gorm.DB) {
 	if err := s.Write(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
-	if got := query(t, s, gormsink.Filter{}); !slices.Equal(got, all) {
+	if got := query(t, s, gormsink.Criteria{}); !slices.Equal(got, all) {
 		t.Errorf("%d events in an order of their own, want %d by time and id", len(got), len(all))
 	}
 	slices.Reverse(all)
-	if got := query(t, s, gormsink.Filter{Newest: true}); !slices.Equal(got, all) {
+	if got := query(t, s, gormsink.Criteria{Newest: true}); !slices.Equal(got, all) {
 		t.Errorf("newest first: %d events in an order of their own, want %d", len(got), len(all))
 	}
 }
@@ -187,7 +188,7 @@ func queryUnreadable(t *testing.T, db *gorm.DB) {
 		t.Fatal(err)
 	}
 	good, unreadable := 0, []string(nil)
-	for _, err := range s.Query(t.Context(), gormsink.Filter{}) {
+	for _, err := range s.Query(t.Context(), gormsink.Criteria{}) {
 		row, isRow := errors.AsType[*gormsink.RowError](err)
 		switch {
 		case isRow:
@@ -217,7 +218,7 @@ func purge(t *testing.T, db *gorm.DB) {
 	if err != nil || n != 1204 {
 		t.Errorf("purged %d, %v; want 1204", n, err)
 	}
-	if got := query(t, s, gormsink.Filter{}); !slices.Equal(got, all[1204:]) {
+	if got := query(t, s, gormsink.Criteria{}); !slices.Equal(got, all[1204:]) {
 		t.Errorf("%d events are left, want the newest %d", len(got), len(all)-1204)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -249,10 +250,10 @@ func erase(t *testing.T, db *gorm.DB) {
 		all[i].Actor.ID, all[i].Actor.Name, all[i].Session = "", "", ""
 		all[i].Details = audit.Fields(slog.Bool("erased", true))
 	}
-	if got := query(t, s, gormsink.Filter{Types: []string{"lock.acquired"}}); !slices.Equal(got, all) {
+	if got := query(t, s, gormsink.Criteria{Types: []string{"lock.acquired"}}); !slices.Equal(got, all) {
 		t.Errorf("the trail is %v, want %v", got, all)
 	}
-	if notes := query(t, s, gormsink.Filter{Types: []string{gormsink.TypeErased}}); len(notes) != 1 {
+	if notes := query(t, s, gormsink.Criteria{Types: []string{gormsink.TypeErased}}); len(notes) != 1 {
 		t.Errorf("notes of the erasure: %v, want one", notes)
 	}
 }
@@ -271,7 +272,7 @@ func inTransaction(t *testing.T, db *gorm.DB) {
 			t.Fatal(err)
 		}
 	}
-	if got := query(t, s, gormsink.Filter{}); len(got) != 1 || got[0].Reason != "<nil>" {
+	if got := query(t, s, gormsink.Criteria{}); len(got) != 1 || got[0].Reason != "<nil>" {
 		t.Errorf("the trail is %v, want the committed event alone", got)
 	}
 }
@@ -302,8 +303,8 @@ func poison(t *testing.T, db *gorm.DB) {
 	if !ok || len(loss.IDs) != 1 || !errors.Is(loss, audit.ErrPermanent) {
 		t.Errorf("close: %v, want the loss of the poison event", loss)
 	}
-	stored := query(t, s, gormsink.Filter{})
-	marks := query(t, s, gormsink.Filter{Types: []string{audit.TypeDropped}})
+	stored := query(t, s, gormsink.Criteria{})
+	marks := query(t, s, gormsink.Criteria{Types: []string{audit.TypeDropped}})
 	if len(stored) != 1+511+1 || len(marks) != 1 {
 		t.Errorf("%d rows with %d marks, want the first, 511 and 1 mark", len(stored), len(marks))
 	}

@@ -32,7 +32,7 @@ func eraseNamed(t *testing.T, db *gorm.DB) {
 		}
 		all[0].Details = audit.Fields(slog.Group("conflicts", slog.Group("0", slog.String("holder", "erased"), slog.Int("left", 3))), slog.String("z", id+"!"))
 		all[1].Details = audit.JSON(map[string]any{"held_by": []any{"erased", 1e3}})
-		got := slices.DeleteFunc(query(t, s, gormsink.Filter{}), func(e audit.Event) bool {
+		got := slices.DeleteFunc(query(t, s, gormsink.Criteria{}), func(e audit.Event) bool {
 			return !slices.ContainsFunc(all, func(own audit.Event) bool { return own.ID == e.ID })
 		})
 		if !slices.Equal(got, all) {
@@ -48,7 +48,7 @@ func export(t *testing.T, db *gorm.DB) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if n, err := s.Export(t.Context(), &out, gormsink.Filter{}); n != 777 || err != nil {
+	if n, err := s.Export(t.Context(), &out, gormsink.Criteria{}); n != 777 || err != nil {
 		t.Errorf("exported %d, %v", n, err)
 	}
 	var got []audit.Event
@@ -100,7 +100,38 @@ func upgrade(t *testing.T, db *gorm.DB) {
 	if err := s.Write(t.Context(), e[1:]); err != nil {
 		t.Fatal(err)
 	}
-	if got := query(t, s, gormsink.Filter{}); len(got) != 2 || got[0].ID != e[0].ID || got[1] != e[1] {
+	if got := query(t, s, gormsink.Criteria{}); len(got) != 2 || got[0].ID != e[0].ID || got[1] != e[1] {
 		t.Errorf("after the upgrade the trail is %v", got)
+	}
+}
+
+// nextVersion has an artificial next version, which adds a column and an index as
+// the migrations may. A process of this version goes on with that table.
+func nextVersion(t *testing.T, db *gorm.DB) {
+	s, e := migrated(t, db), batch(t, 3)
+	if err := s.Write(t.Context(), e[:1]); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		"ALTER TABLE lock_audit ADD COLUMN region text",
+		"CREATE INDEX lock_audit_region ON lock_audit (region)",
+		"INSERT INTO lock_audit_schema (version, applied_at) SELECT MAX(version) + 1, 0 FROM lock_audit_schema",
+	} {
+		if err := db.Exec(statement).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Write(t.Context(), e[1:2]); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Exec("UPDATE lock_audit SET region = 'north' WHERE id = ?", e[1].ID.String()).Error; err != nil {
+		t.Fatal(err)
+	}
+	later := migrated(t, db) // a process of this version that starts now
+	if err := later.Write(t.Context(), e[2:]); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, later, gormsink.Criteria{}); !slices.Equal(got, e) {
+		t.Errorf("the trail is %v, want %v", got, e)
 	}
 }

@@ -51,7 +51,7 @@ func migrated(t testing.TB, db *gorm.DB, opts ...gormsink.Option) *gormsink.Sink
 }
 
 func reader(s *gormsink.Sink) audittest.Reader {
-	return func(ctx context.Context) iter.Seq2[audit.Event, error] { return s.Query(ctx, gormsink.Filter{}) }
+	return func(ctx context.Context) iter.Seq2[audit.Event, error] { return s.Query(ctx, gormsink.Criteria{}) }
 }
 
 func TestGormsinkOnSQLiteIsASink(t *testing.T) {

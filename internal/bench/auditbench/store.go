@@ -174,7 +174,7 @@ func (d *database) page(s *gormsink.Sink, n int) func() func(int) {
 		return func(times int) {
 			for range times {
 				read := 0
-				for _, err := range s.Query(ctx, gormsink.Filter{From: from}) {
+				for _, err := range s.Query(ctx, gormsink.Criteria{From: from}) {
 					must(0, err)
 					read++
 				}

@@ -187,7 +187,7 @@ func (s *Site) lookAtTrail(ctx context.Context) (Audit, error) {
 	if s.Switches.Read().Audit == fault.Down {
 		return shown, fault.ErrSwitchedOff
 	}
-	for e, err := range s.Events.Query(ctx, gormsink.Filter{Newest: true}) {
+	for e, err := range s.Events.Query(ctx, gormsink.Criteria{Newest: true}) {
 		if err != nil || len(shown.Latest) == latestEvents {
 			return shown, err
 		}

@@ -5,50 +5,40 @@ package audit
 import (
 	"context"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Observer is told what a [*Log] does with its events, outside any lock and
-// one activity at a time. A panic is contained and counted in
-// [Stats.ObserverPanics].
+// Observer gets the activities of a [*Log], one at a time and in order, outside
+// any lock. A panic is contained and counted in [Stats.ObserverPanics].
 type Observer interface {
 	ObserveAudit(ctx context.Context, a Activity)
 }
 
-// Observers fans out to every observer of the list that is not nil, in order.
-// One that panics does not keep the others from being told.
-func Observers(list ...Observer) Observer {
-	var all observers
-	for _, o := range list {
-		if o != nil {
-			all = append(all, o)
-		}
-	}
-	return all
-}
+// Observers returns an [Observer] that calls every observer of the list in
+// order, also after one that panics. Nil ones are skipped.
+func Observers(list ...Observer) Observer { return observers(observe.Present(list)) }
 
 type observers []Observer
 
-func (os observers) ObserveAudit(ctx context.Context, a Activity) {
-	if len(os) > 0 {
-		defer os[1:].ObserveAudit(ctx, a) // also when the first one panics
-		os[0].ObserveAudit(ctx, a)
-	}
+func (all observers) ObserveAudit(ctx context.Context, a Activity) {
+	observe.Each(all, func(o Observer) { o.ObserveAudit(ctx, a) })
 }
 
-// Source is a log seen by those who read it from time to time, such as a
-// metrics collector. Both methods are cheap and change nothing.
+// Source is a log for readers such as a metrics collector. Both methods are
+// cheap, change nothing, and are safe for concurrent use.
 type Source interface {
 	Name() string
 	Stats() Stats
 }
 
-// Op says what an [Activity] is about.
+// Op is what an [Activity] is about.
 type Op uint8
 
 const (
 	OpCreated Op = iota // sent by [New]
 	OpRecord            // an event was refused or dropped; accepted ones are only counted
-	OpWrite             // one try to write a batch
+	OpWrite             // one try to write a batch ended
 	OpFlush             // a Flush ended
 	OpClosed            // Close ended
 )
@@ -56,16 +46,16 @@ const (
 // String returns "created", "record", "write", "flush" or "closed".
 func (o Op) String() string { return name(o, "created", "record", "write", "flush", "closed") }
 
-// DropReason says why an event is not in the sink.
+// DropReason is why an event is not in the sink.
 type DropReason uint8
 
 const (
 	NotDropped    DropReason = iota
-	QueueFull                // the queue was full and Config.WhenFull says to drop
+	QueueFull                // the queue was full; see [Config.WhenFull]
 	AfterClose               // recorded after Close
 	InvalidEvent             // no type, a time outside the years 1 to 9999, or details that are no JSON object
-	EventTooLarge            // over the size bound even when cut
-	Poisoned                 // the sink refuses it for good; Config.DeadLetter may have it
+	EventTooLarge            // larger than the bound, even with its texts cut
+	Poisoned                 // the sink refuses it for good; it was written to [Config.DeadLetter]
 	RetriesSpent             // the sink did not take it before Close or the retries ended
 )
 
@@ -92,17 +82,17 @@ type Activity struct {
 	Op            Op
 	Source        Source
 	Type          string        // OpRecord: type of the event
-	Drop          DropReason    // why events were lost; NotDropped when none were
-	Events, Bytes int           // OpClosed: the events lost since Close was called, each told of before
+	Drop          DropReason    // OpRecord: why the event was lost
+	Events, Bytes int           // OpClosed: the events lost since Close was called, each reported before
 	Attempt       int           // OpWrite: 1 for the first try of a batch
 	Took          time.Duration // of the write, flush or close
 	Lag           time.Duration // OpWrite: age of the oldest event of the batch
 	Err           error
 }
 
-// Stats is a snapshot of a log. The counters never fall. Marks of drops
-// ([TypeDropped]) are in none of them. At any time Recorded = Written + Queued
-// + those accepted events that are in Dropped.
+// Stats is a snapshot of a log. The counters never fall and do not count marks
+// ([TypeDropped]). At any time Recorded = Written + Queued + those accepted
+// events that are in Dropped.
 type Stats struct {
 	Queued, Capacity int                   // events not yet in the sink, and the bound on them
 	QueuedBytes      int64                 // what those take in memory, roughly
