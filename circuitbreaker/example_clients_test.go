@@ -14,7 +14,7 @@ import (
 // unary guards the calls of a gRPC client, and needs no import of grpc for it:
 // with the type parameters set to *grpc.ClientConn, grpc.CallOption and
 // grpc.UnaryInvoker, the result is a grpc.UnaryClientInterceptor. Failures are
-// what Config.Classify says; there, status.Code tells Unavailable, Internal and
+// what Config.Classify says; there, status.Code separates Unavailable, Internal and
 // DataLoss from the codes that are the caller's fault.
 func unary[Conn, Option any, Invoker ~func(context.Context, string, any, any, Conn, ...Option) error](
 	b *circuitbreaker.Breaker,

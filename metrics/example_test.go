@@ -29,7 +29,7 @@ func ExampleNew() {
 	if err != nil {
 		panic(err)
 	}
-	defer runtime.KeepAlive(pms) // what nobody uses any more leaves the scrape
+	defer runtime.KeepAlive(pms) // what the program has dropped leaves the scrape
 	for _, outcome := range []error{nil, nil, errors.New("no answer")} {
 		_ = pms.Do(context.Background(), func(context.Context) error { return outcome })
 	}

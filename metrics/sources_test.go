@@ -131,7 +131,7 @@ func TestSourcesOfOneNameAddUp(t *testing.T) {
 	two.set(func(s *circuitbreaker.Stats) {
 		s.Total.Failure, s.State, s.Window = 4, circuitbreaker.Open, circuitbreaker.Counts{Failure: 2}
 	})
-	for _, b := range []*fake[circuitbreaker.Stats]{one, two, one} { // told twice counts once
+	for _, b := range []*fake[circuitbreaker.Stats]{one, two, one} { // added twice, counted once
 		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	}
 	expect(t, reg, map[string]float64{

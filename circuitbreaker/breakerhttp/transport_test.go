@@ -64,7 +64,7 @@ func get(t testing.TB) *http.Request {
 	return req
 }
 
-// outcomeOf sends one request and tells what it was counted as.
+// outcomeOf sends one request and returns the outcome that was counted.
 func outcomeOf(t *testing.T, b *circuitbreaker.Breaker, tr *Transport, req *http.Request) circuitbreaker.Outcome {
 	t.Helper()
 	before := b.Stats().Total
