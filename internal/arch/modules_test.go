@@ -142,7 +142,7 @@ func older(path string) string {
 func program(t *testing.T, imports string, pins map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	mod := fmt.Sprintf("module example.com/service\n\ngo 1.26\n\nreplace %s => %s\n", module, root(t))
+	mod := fmt.Sprintf("module example.com/service\n\ngo 1.26\n\nreplace %s => %q\n", module, root(t))
 	for path, version := range pins {
 		beside := filepath.Join("pins", path)
 		mod += fmt.Sprintf("\nrequire %s %s\n\nreplace %s %s => ./%s\n", path, version, path, version, filepath.ToSlash(beside))

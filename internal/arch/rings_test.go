@@ -59,14 +59,21 @@ func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module+"/")
 
 type graph map[string]pkg
 
+// listed is what packages found, once for all tests.
+var listed graph
+
 // packages lists everything that the root module's packages and tests need.
 func packages(t *testing.T) graph {
 	t.Helper()
+	if listed != nil {
+		return listed
+	}
 	out := run(t, root(t), "go", "list", "-e", "-deps", "-test", "-json=ImportPath,Standard,Module,Imports,TestImports,XTestImports", "./...")
 	g := make(graph)
 	for dec := json.NewDecoder(strings.NewReader(out)); ; {
 		var p pkg
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			listed = g
 			return g
 		} else if err != nil {
 			t.Fatal(err)

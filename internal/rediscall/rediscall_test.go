@@ -15,6 +15,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
+	"github.com/holdfast-go/holdfast/internal/test/testproc"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -143,9 +144,11 @@ func TestWithoutAClientEveryCallSaysSo(t *testing.T) {
 }
 
 func TestABatchWithoutAServerIsAnError(t *testing.T) {
-	server := redistest.Real(t)
-	client := server.Client(t)
-	server.Kill()
+	client := redis.NewClient(&redis.Options{
+		Addr: testproc.Addr(testproc.FreePort(t)), ContextTimeoutEnabled: true,
+		MaxRetries: -1, PoolSize: 1, // so that it does not dial for seconds
+	})
+	defer client.Close()
 	calls := []Call{{Keys: []string{"a"}, Args: []any{1}}, {Keys: []string{"b"}, Args: []any{1}}}
 	if got, err := New(client, nil).RunAll(t.Context(), double, calls); err == nil {
 		t.Errorf("%v from nobody", got)

@@ -20,6 +20,7 @@ func TestConformanceInVirtualTime(t *testing.T) {
 }
 
 func TestConformanceOnARealServer(t *testing.T) {
+	t.Parallel()
 	server := redistest.Real(t)
 	locktest.Run(t, func(t testing.TB) lock.Store { return redislock.New(server.Client(t)) }, locktest.Steps(steps()))
 }

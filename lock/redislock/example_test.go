@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+//go:build !386 && !arm && !mips && !mipsle
+
 package redislock_test
 
 import (

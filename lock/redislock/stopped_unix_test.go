@@ -62,7 +62,9 @@ func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
 func TestAServerThatDiedIsAnError(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
-	r := newRig(t, server.Client(t))
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1, PoolSize: 1}) // dials once
+	t.Cleanup(func() { _ = client.Close() })
+	r := newRig(t, client)
 	r.take(lock.Key("a"), time.Hour)
 	server.Kill()
 	if _, err := r.Acquire(t.Context(), r.claim(lock.Key("b"), time.Hour)); err == nil {

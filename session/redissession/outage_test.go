@@ -80,7 +80,7 @@ func TestCallsEndWithTheirContextThoughTheServerHangs(t *testing.T) {
 
 func TestEveryCallFailsWithTheCauseWhenRedisIsGone(t *testing.T) {
 	server := redistest.Real(t)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true, MaxRetries: -1, PoolSize: 1}) // dials once
 	t.Cleanup(func() { _ = client.Close() })
 	s := New(client)
 	done(t)(s.Create(t.Context(), newWrite("x")))

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
@@ -35,9 +34,18 @@ func (c lossy) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// listening returns the address of a miniredis.
+func listening(t *testing.T) string {
+	_, m := redistest.Virtual(t)
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return m.Addr()
+}
+
 func TestARetryAfterALostReplyIsTheSameCall(t *testing.T) {
 	servers := map[string]func(t *testing.T) (addr string){
-		"miniredis":    func(t *testing.T) string { return miniredis.RunT(t).Addr() },
+		"miniredis":    listening,
 		"redis-server": func(t *testing.T) string { return redistest.Real(t).Addr },
 	}
 	for name, server := range servers {
@@ -63,7 +71,7 @@ func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
 	for name, lease := range map[string]string{"Save": "", "Save that frees the lease": "anna"} {
 		for k := range 8 {
 			t.Run(fmt.Sprintf("%s, %d others", name, k), func(t *testing.T) {
-				direct := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+				direct := redis.NewClient(&redis.Options{Addr: listening(t)})
 				t.Cleanup(func() { _ = direct.Close() })
 				others := New(direct)
 				var drop atomic.Bool

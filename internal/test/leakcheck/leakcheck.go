@@ -20,17 +20,16 @@ const patience = 5 * time.Second
 //	func TestMain(m *testing.M) { leakcheck.Main(m) }
 func Main(m *testing.M) {
 	code := m.Run()
-	if left := Left(); code == 0 && len(left) > 0 {
+	if left := left(patience); code == 0 && len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "leakcheck: %d goroutines outlived the tests:\n\n%s\n", len(left), strings.Join(left, "\n\n"))
 		code = 1
 	}
 	os.Exit(code)
 }
 
-// Left returns the stacks of the goroutines that are neither the caller's nor
-// the runtime's or the test framework's own, after waiting up to five seconds
-// for them to end.
-func Left() []string {
+// left returns the stacks of the goroutines that are neither the caller's nor
+// the runtime's or the test framework's own, after waiting for them to end.
+func left(patience time.Duration) []string {
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		left := running()
 		if len(left) == 0 || time.Now().After(end) {

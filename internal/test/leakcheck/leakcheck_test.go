@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: MIT
 
-package leakcheck_test
+package leakcheck
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+	"time"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+func TestMain(m *testing.M) { Main(m) }
 
 func TestAGoroutineThatGoesOnIsFound(t *testing.T) {
 	stop := make(chan struct{})
 	go stay(stop)
-	left := leakcheck.Left()
+	found := left(50 * time.Millisecond)
 	close(stop)
-	if len(left) != 1 || !strings.Contains(left[0], "leakcheck_test.stay") {
-		t.Errorf("found %q, want the one goroutine of this test", left)
+	if len(found) != 1 || !strings.Contains(found[0], "leakcheck.stay") {
+		t.Errorf("found %q, want the one goroutine of this test", found)
 	}
-	if left := leakcheck.Left(); len(left) != 0 {
-		t.Errorf("found %q after it ended", left)
+	if found := left(patience); len(found) != 0 {
+		t.Errorf("found %q after it ended", found)
 	}
 }
 

@@ -48,6 +48,7 @@ func TestAKilledServerStartsAgainWithWhatItKept(t *testing.T) {
 }
 
 func TestASentinelPromotesTheReplicaOfAMasterThatStopped(t *testing.T) {
+	t.Parallel()
 	master := Real(t)
 	replica := Replica(t, master.Addr)
 	client := FailoverClient(t, Sentinel(t, master, 1, 300*time.Millisecond))
