@@ -79,6 +79,7 @@ func TestCallsEndWithTheirContextThoughTheServerHangs(t *testing.T) {
 }
 
 func TestEveryCallFailsWithTheCauseWhenRedisIsGone(t *testing.T) {
+	t.Parallel()
 	server := redistest.Real(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true, MaxRetries: -1, PoolSize: 1}) // dials once
 	t.Cleanup(func() { _ = client.Close() })

@@ -8,13 +8,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/sessiontest"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+func TestMain(m *testing.M) { redistest.Main(m) }
 
 // damageHeader overwrites the magic of a stored record.
 func damageHeader(t testing.TB, store session.Store, h session.Handle) {

@@ -6,6 +6,7 @@ package redistest
 
 import (
 	"context"
+	"flag"
 	"net"
 	"os/exec"
 	"slices"
@@ -15,8 +16,19 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/internal/test/testproc"
 )
+
+// Main is [leakcheck.Main] for tests of which most wait: unless the command line
+// says another number, eight parallel ones run at once, however few processors
+// there are.
+func Main(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	leakcheck.Main(m)
+}
 
 // Virtual returns a miniredis and a client of it, connected without a socket.
 // Inside a [testing/synctest] bubble its clock, and with it TIME and every

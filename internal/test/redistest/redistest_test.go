@@ -8,11 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+func TestMain(m *testing.M) { Main(m) }
 
 func TestVirtualRedisLivesInTheTimeOfTheBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
