@@ -17,9 +17,9 @@ func (discard) Record(context.Context, Event) error { return nil }
 
 // Direct returns a [Recorder] without a queue: each Record is one write to
 // sink, on the caller's goroutine and under its context. A nil error means that
-// the event is stored. [ErrUnavailable] means that it may or may not be stored;
-// any other error that it is not. There is no retry: an event that is recorded
-// again with the same [Event.ID] is stored once.
+// the event is stored; [ErrInvalid], [ErrTooLarge] and [ErrPermanent] mean that
+// it was refused; after any other error it may or may not be stored. There is no
+// retry: an event that is recorded again with the same [Event.ID] is stored once.
 //
 // A panic of the sink is returned as an error. A sink that ignores its context
 // delays the caller. With a nil sink every Record returns [ErrInvalid].

@@ -20,9 +20,10 @@ import (
 // a full disk is removed. Safe for concurrent use by one process; two processes
 // must not write to one file. Make one with [NewJSONLines].
 //
-// When the file was moved, deleted or emptied, the next batch goes into a new
-// file of the same name. JSONLines deletes no file. It does not look for ids
-// that the file has, so an event that is written again is in it twice.
+// When the file was moved or deleted, the next batch goes into a new file of the
+// same name; an emptied file is used on. JSONLines deletes no file. It does not
+// look for ids that the file has, so an event that is written again is in it
+// twice.
 type JSONLines struct {
 	path   string
 	limit  int64

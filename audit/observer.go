@@ -55,7 +55,7 @@ const (
 	AfterClose               // recorded after Close
 	InvalidEvent             // no type, a time outside the years 1 to 9999, or details that are no JSON object
 	EventTooLarge            // larger than the bound, even with its texts cut
-	Poisoned                 // the sink refuses it for good; it was written to [Config.DeadLetter]
+	Poisoned                 // the sink refuses it for good; it goes to [Config.DeadLetter], if any
 	RetriesSpent             // the sink did not take it before Close or the retries ended
 )
 
