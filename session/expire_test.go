@@ -111,6 +111,25 @@ func TestOneFailingCallbackKeepsNobodyElseWaiting(t *testing.T) {
 	})
 }
 
+// One that returns while it is being given up is not counted as left behind.
+func TestCallbacksThatReturnAtTheLastMomentKeepTheCleanupGoing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{OnExpire: func(ctx context.Context, _ expired) error {
+			<-ctx.Done()
+			time.Sleep(5 * time.Second)
+			return ctx.Err()
+		}})
+		for range 100 {
+			create(t, m, 1)
+		}
+		time.Sleep(11 * time.Minute)
+		for range 4 {
+			sweep(t, m)
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
 func TestCallbacksThatNeverReturnStopNeitherCleanupNorStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
