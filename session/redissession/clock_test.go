@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -67,4 +69,103 @@ func TestALowerRevisionDoesNotReplaceTheOneThatIsRemembered(t *testing.T) {
 			t.Errorf("revision %d after %d: an old handle could overwrite a new session", again.Rev, second.Rev)
 		}
 	})
+}
+
+// A record lives up to its deadline, and at its deadline no longer, whatever
+// looks at it.
+func TestARecordHasLapsedAtItsDeadline(t *testing.T) {
+	for name, live := range map[string]func(*testing.T, *Store, session.Record) bool{
+		"Load": func(t *testing.T, s *Store, r session.Record) bool {
+			return peek(t, s, r.Handle).Status == session.Done
+		},
+		"Load of the header": func(t *testing.T, s *Store, r session.Record) bool {
+			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Bare: true})).Status == session.Done
+		},
+		"Create": func(t *testing.T, s *Store, r session.Record) bool {
+			w := newWrite("other")
+			w.Handle = r.Handle
+			return answered(t)(s.Create(t.Context(), w)).Status == session.Exists
+		},
+		"Create at the limit": func(t *testing.T, s *Store, r session.Record) bool {
+			w := of(newWrite("other"), r.Owner)
+			w.MaxPerOwner = 1
+			return answered(t)(s.Create(t.Context(), w)).Status == session.OverLimit
+		},
+		"Save": func(t *testing.T, s *Store, r session.Record) bool {
+			return answered(t)(s.Save(t.Context(), next(session.Reply{Record: r}, "other"))).Status == session.Done
+		},
+		"List": func(t *testing.T, s *Store, r session.Record) bool {
+			for range s.List(t.Context(), space, r.Owner) {
+				return true
+			}
+			return false
+		},
+		"Count": func(t *testing.T, s *Store, _ session.Record) bool {
+			return count(t, s) == session.Counted{Active: 1}
+		},
+		"Claim": func(t *testing.T, s *Store, _ session.Record) bool {
+			return len(claim(t, s, session.Claim{}).Due) == 0
+		},
+	} {
+		for _, absolute := range []bool{false, true} {
+			inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
+				w := of(newWrite("x"), newHash(7))
+				if absolute {
+					w.Idle, w.Total = time.Hour, time.Minute
+				}
+				r := done(t)(s.Create(t.Context(), w)).Record
+				time.Sleep(time.Minute - time.Millisecond)
+				if !live(t, s, r) {
+					t.Errorf("%s a millisecond before the deadline (absolute: %v) finds that it has lapsed", name, absolute)
+				}
+			})
+			inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
+				w := of(newWrite("x"), newHash(7))
+				if absolute {
+					w.Idle, w.Total = time.Hour, time.Minute
+				}
+				r := done(t)(s.Create(t.Context(), w)).Record
+				time.Sleep(time.Minute)
+				if live(t, s, r) {
+					t.Errorf("%s at the deadline (absolute: %v) finds it alive", name, absolute)
+				}
+			})
+		}
+	}
+}
+
+// A lease keeps others away up to its end, and at its end no longer.
+func TestALeaseIsFreeAtItsEnd(t *testing.T) {
+	const lasting = 10 * time.Second
+	for name, c := range map[string]struct {
+		call          func(*testing.T, *Store, session.Record) session.Reply
+		before, after session.Status
+	}{
+		"Save without it": {func(t *testing.T, s *Store, r session.Record) session.Reply {
+			return answered(t)(s.Save(t.Context(), next(session.Reply{Record: r}, "y")))
+		}, session.Leased, session.Done},
+		"Save under it": {func(t *testing.T, s *Store, r session.Record) session.Reply {
+			w := next(session.Reply{Record: r}, "y")
+			w.Lease = "anna"
+			return answered(t)(s.Save(t.Context(), w))
+		}, session.Done, session.Leased},
+		"Load for another": {func(t *testing.T, s *Store, r session.Record) session.Reply {
+			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Lease: "bert", LeaseFor: lasting}))
+		}, session.Leased, session.Done},
+		"Load that renews it": {func(t *testing.T, s *Store, r session.Record) session.Reply {
+			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Lease: "anna", LeaseFor: lasting, Held: true}))
+		}, session.Done, session.Leased},
+	} {
+		for left, want := range map[time.Duration]session.Status{time.Millisecond: c.before, 0: c.after} {
+			inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
+				r := done(t)(s.Create(t.Context(), newWrite("x"))).Record
+				done(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Lease: "anna", LeaseFor: lasting}))
+				time.Sleep(lasting - left)
+				got := c.call(t, s, r)
+				if got.Status != want || got.Status == session.Leased && got.Retry != left {
+					t.Errorf("%s, %v before the end: %v for %v, want %v", name, left, got.Status, got.Retry, want)
+				}
+			})
+		}
+	}
 }
