@@ -58,7 +58,7 @@ end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', 0, num(most))) do
   reply[1] = reply[1] + 1
   local key, hash = base .. 'e' .. id, at(id, 0, 16)
-  local raw = read(key, keep and -1 or HEADER - 1)
+  local raw = keep and read(key) or header(key)
   if not valid(raw) then
     settled(id)
     unreadable(key, hash, raw)
@@ -75,7 +75,7 @@ local rest = num(most - reply[1])
 for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(now), 'LIMIT', 0, rest)) do
   reply[1] = reply[1] + 1
   local key = base .. 'd' .. hash
-  local raw = read(key, keep and -1 or HEADER - 1)
+  local raw = keep and read(key) or header(key)
   if not valid(raw) then
     unindex(hash, raw)
     unreadable(key, hash, raw)

@@ -16,7 +16,7 @@
 
 local hash, template = ARGV[1], ARGV[2]
 local nonce = at(template, NONCE, 8)
-local raw, last = read(KEYS[2], -1), 0
+local raw, last = read(KEYS[2]), 0
 
 -- Memory may be too short for the note, which is no reason to fail.
 local function note()

@@ -11,7 +11,7 @@
 
 local deleted = 0
 for i = 2, #KEYS do
-  local hash, head = ARGV[i + 2], read(KEYS[i], HEADER - 1)
+  local hash, head = ARGV[i + 2], header(KEYS[i])
   if head ~= '' and (ARGV[1] == NONE8 or (valid(head) and at(head, REV, 8) == ARGV[1])) then
     unindex(hash, head)
     discard(KEYS[i], hash, tonumber(ARGV[2]), tonumber(ARGV[3]))

@@ -14,7 +14,7 @@ local deleted = 0
 for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   if not except[hash] then
     local key = base .. 'd' .. hash
-    local head = read(key, HEADER - 1)
+    local head = header(key)
     redis.call('ZREM', KEYS[2], hash)
     if head ~= '' and (not valid(head) or owned(head) == KEYS[2]) then
       unindex(hash, head)

@@ -9,7 +9,7 @@
 
 local found = {}
 for i = 2, #KEYS do
-  local raw = read(KEYS[i], -1)
+  local raw = read(KEYS[i])
   found[i - 1] = valid(raw) and deadline(raw) > now and raw or ''
 end
 return found

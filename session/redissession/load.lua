@@ -12,7 +12,7 @@
 -- Cost   O(1) and the payload; a touch adds O(log n). A load that changes nothing
 --        replicates nothing. Taking a lease again under its name renews it.
 
-local raw = read(KEYS[2], ARGV[4] == '1' and HEADER - 1 or -1)
+local raw = ARGV[4] == '1' and header(KEYS[2]) or read(KEYS[2])
 if raw == '' then return {'missing', '', 0, 0} end
 if not valid(raw) then
   unindex(ARGV[1], raw)

@@ -15,11 +15,11 @@
 --        its own nonce in the new record.
 
 local template = ARGV[2]
-local there = read(KEYS[2], -1)
+local there = read(KEYS[2])
 local mine = valid(there) and wrote(there, template)
 if mine then return {'done', as(there, mine), 0, 0, {}} end
 if there ~= '' then return {'exists', there, 0, 0, {}} end
-local old = read(KEYS[3], HEADER - 1)
+local old = header(KEYS[3])
 if old == '' then return {'missing', '', 0, 0, {}} end
 if not valid(old) then
   unindex(ARGV[4], old)
@@ -27,7 +27,7 @@ if not valid(old) then
   return {'broken', '', 0, 0, {}}
 end
 local status, retry = check(old, template)
-if status == 'stale' then return {status, read(KEYS[3], -1), 0, 0, {}} end
+if status == 'stale' then return {status, read(KEYS[3]), 0, 0, {}} end
 if status then return {status, '', 0, retry, {}} end
 
 local evicted = {}

@@ -40,13 +40,17 @@ local function bytes(n, len)
   return table.concat(b)
 end
 
--- read returns the bytes of a key up to an offset: '' without the key, and
+-- range returns the bytes of a key up to an offset: '' without the key, and
 -- something that is no record for a key of another type.
-local function read(key, last)
+local function range(key, last)
   local raw = redis.pcall('GETRANGE', key, 0, num(last))
   if type(raw) ~= 'string' then return 'no string' end
   return raw
 end
+
+-- read returns all bytes of a key, header those before the payload.
+local function read(key) return range(key, -1) end
+local function header(key) return range(key, HEADER - 1) end
 
 -- valid reports whether the bytes begin with a header that can be read.
 local function valid(raw)

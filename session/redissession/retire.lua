@@ -14,7 +14,7 @@
 
 local hash, template = ARGV[1], ARGV[2]
 local nonce = at(template, NONCE, 8)
-local old = read(KEYS[2], HEADER - 1)
+local old = header(KEYS[2])
 if old == '' then
   local mine = nonce ~= NONE8 and redis.call('GET', KEYS[3]) == nonce
   return {mine and 'done' or 'missing', '', 0, 0}
@@ -25,7 +25,7 @@ if not valid(old) then
   return {'broken', '', 0, 0}
 end
 local status, retry = check(old, template)
-if status == 'stale' then return {status, read(KEYS[2], -1), 0, 0} end
+if status == 'stale' then return {status, read(KEYS[2]), 0, 0} end
 if status then return {status, '', 0, retry} end
 redis.call('SET', KEYS[3], nonce, 'PX', ARGV[3])
 unindex(hash, old)

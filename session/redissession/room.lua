@@ -32,7 +32,7 @@ local function room(u, limit, policy, except)
   if limit == 0 or redis.call('ZCOUNT', u, '(' .. num(now), '+inf') < limit then return {} end
   local live = {}
   for _, hash in ipairs(redis.call('ZRANGE', u, 0, -1)) do
-    local head = read(base .. 'd' .. hash, HEADER - 1)
+    local head = header(base .. 'd' .. hash)
     if not valid(head) or owned(head) ~= u or deadline(head) <= now then
       redis.call('ZREM', u, hash)
     elseif hash ~= except then

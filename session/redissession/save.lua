@@ -13,7 +13,7 @@
 --        unknown: the first try may have been carried out.
 
 local hash, template = ARGV[1], ARGV[2]
-local old = read(KEYS[2], HEADER - 1)
+local old = header(KEYS[2])
 if old == '' then return {'missing', '', 0, 0} end
 if not valid(old) then
   unindex(hash, old)
@@ -26,7 +26,7 @@ local status, retry = check(old, template)
 if (status == 'stale' or status == 'leased') and ARGV[7] ~= '1' and not follows(old, template) then
   return {'unknown', '', 0, 0}
 end
-if status == 'stale' then return {status, read(KEYS[2], -1), 0, 0} end
+if status == 'stale' then return {status, read(KEYS[2]), 0, 0} end
 if status then return {status, '', 0, retry} end
 
 local lease = ARGV[4] == '1' and NONE16 or at(old, LEASE, 16)

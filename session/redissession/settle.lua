@@ -14,7 +14,7 @@ local settled = 0
 for i = 2, #ARGV, 3 do
   local id, retry = ARGV[i], tonumber(ARGV[i + 1])
   local key = base .. 'e' .. id
-  local head = read(key, HEADER - 1)
+  local head = header(key)
   if head ~= '' then
     settled = settled + 1
     if retry > 0 then
