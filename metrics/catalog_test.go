@@ -156,7 +156,7 @@ func TestTheCatalogueKnowsEveryValueOfTheCores(t *testing.T) {
 		"lock.Result":          lock.Result(len(lockSeries{}.ops[0])),
 		"session.Op":           session.Op(len(sessionSeries{}.ops)),
 		"session.Result":       session.Result(len(sessionSeries{}.ops[0])),
-		"session.EndCause":     session.EndCause(len(sessionSeries{}.ended)),
+		"session.EndReason":    session.EndReason(len(sessionSeries{}.ended)),
 		"audit.DropReason":     audit.DropReason(len(audit.DropReasons()) + 1),
 	} {
 		if next.String() != "unknown" {

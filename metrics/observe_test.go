@@ -105,8 +105,8 @@ func TestSessionEventsAreCounted(t *testing.T) {
 		{Op: session.OpSave, Result: session.Conflicted, Bytes: 100},
 		{Op: session.OpGet, Result: session.NotFound},
 		{Op: session.OpExclusive, Took: ms(150), Waited: ms(100)},
-		{Op: session.OpEnded, Cause: session.Idle},
-		{Op: session.OpEnded, Cause: session.InvalidFormat},
+		{Op: session.OpEnded, Reason: session.Idle},
+		{Op: session.OpEnded, Reason: session.InvalidFormat},
 		{Op: session.OpCleanup, Took: time.Second, Report: session.Report{Backlog: 7, CallbackErrors: 2, Dead: 1}},
 		{Op: session.OpCleanup, Result: session.Unavailable, Took: time.Second, Report: session.Report{Backlog: 6}},
 	} {

@@ -26,7 +26,7 @@ var (
 	originalResults = [...]string{"success", "error", "conflict", "max_reached"}
 
 	// originalReasons are the reasons of sessions that were not deleted.
-	originalReasons = []session.EndCause{
+	originalReasons = []session.EndReason{
 		session.Idle, session.Absolute, session.Evicted, session.Vanished, session.Corrupted, session.InvalidFormat,
 	}
 )
@@ -58,8 +58,8 @@ func (s *originalSeries) session(e session.Event) {
 	switch {
 	case e.Op == session.OpCleanup:
 		s.cleanups[cleanupResult(e)].Add(1)
-	case e.Op == session.OpEnded && int(e.Cause) < len(s.ended):
-		s.ended[e.Cause].Add(1)
+	case e.Op == session.OpEnded && int(e.Reason) < len(s.ended):
+		s.ended[e.Reason].Add(1)
 	}
 }
 
@@ -89,8 +89,8 @@ func (o output) original(breakers []reading[circuitbreaker.Stats, breakerSeries]
 	for i, result := range cleanupResults {
 		o.put(origSessionCleanups, float64(s.cleanups[i].Load()), result)
 	}
-	for _, cause := range originalReasons {
-		o.put(origSessionExpirations, float64(s.ended[cause].Load()), cause.String())
+	for _, reason := range originalReasons {
+		o.put(origSessionExpirations, float64(s.ended[reason].Load()), reason.String())
 	}
 	var used float64
 	for _, r := range dbs {

@@ -116,7 +116,7 @@ func TestOriginalCountersCoverAllManagersAndOutliveThem(t *testing.T) {
 		l, s, a := &fake[lock.Stats]{name: name}, &fake[session.Stats]{name: name}, &fake[audit.Stats]{name: name}
 		s.set(func(s *session.Stats) { s.Active = 4 })
 		m.ObserveLock(background, conflictOn(l, lock.Key("101")))
-		m.ObserveSession(background, session.Event{Op: session.OpEnded, Cause: session.Corrupted, Source: s})
+		m.ObserveSession(background, session.Event{Op: session.OpEnded, Reason: session.Corrupted, Source: s})
 		m.ObserveSession(background, session.Event{Op: session.OpCleanup, Result: session.Failed, Source: s})
 		m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Err: context.DeadlineExceeded, Source: a})
 		m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Err: errors.New("else"), Source: a})

@@ -174,7 +174,7 @@ var catalog = [numSeries]Series{
 	sessionCleanupTook: histogram(cleanupBuckets, "session_cleanup_duration_seconds",
 		"Time that cleanup cycles took.", manager),
 	sessionEnded: counter("session_ended_total",
-		"Sessions that ended, by reason.", manager, closed("reason", names(session.EndCauses())...)),
+		"Sessions that ended, by reason.", manager, closed("reason", names(session.EndReasons())...)),
 	sessionCallbackErrors: counter("session_callback_errors_total",
 		"Calls of Config.OnExpire that failed or panicked.", manager),
 	sessionGivenUp: counter("session_given_up_total",

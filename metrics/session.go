@@ -47,8 +47,8 @@ func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
 	}
 	switch {
 	case e.Op == session.OpEnded:
-		if int(e.Cause) < len(s.ended) {
-			s.ended[e.Cause].Add(1)
+		if int(e.Reason) < len(s.ended) {
+			s.ended[e.Reason].Add(1)
 		}
 	case e.Op == session.OpCleanup:
 		s.cleaned(e)
@@ -127,8 +127,8 @@ func (o output) session(r reading[session.Stats, sessionSeries]) {
 	for i, result := range cleanupResults {
 		o.put(sessionCleanups, float64(r.pushed.cleanups[i].Load()), r.label, result)
 	}
-	for _, cause := range session.EndCauses() {
-		o.put(sessionEnded, float64(r.pushed.ended[cause].Load()), r.label, cause.String())
+	for _, reason := range session.EndReasons() {
+		o.put(sessionEnded, float64(r.pushed.ended[reason].Load()), r.label, reason.String())
 	}
 	o.put(sessionBacklog, float64(r.pushed.backlog.Load()), r.label)
 	o.put(sessionCallbackErrors, float64(r.pushed.callbackErrors.Load()), r.label)

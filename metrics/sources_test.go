@@ -299,7 +299,7 @@ func TestUnknownValuesDoNotPanic(t *testing.T) {
 	m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: 200, Source: l})
 	m.ObserveLock(background, lock.Event{Op: lock.OpRenew, Result: lock.AuditFailed, Source: l}) // not expected of a renew
 	m.ObserveSession(background, session.Event{Op: 200, Source: s})
-	m.ObserveSession(background, session.Event{Op: session.OpEnded, Cause: 200, Source: s})
+	m.ObserveSession(background, session.Event{Op: session.OpEnded, Reason: 200, Source: s})
 	expect(t, reg, map[string]float64{
 		`holdfast_lock_operations_total{manager="x",operation="acquire",result="error"}`:      1,
 		`holdfast_lock_operations_total{manager="x",operation="renew",result="audit_failed"}`: 1,

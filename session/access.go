@@ -28,16 +28,15 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	defer func() { m.finish(o, err) }()
 	var want createOptions
 	for _, opt := range opts {
-		if opt == nil {
-			return nil, invalid("a nil CreateOption")
+		if opt != nil {
+			opt(&want)
 		}
-		opt(&want)
 	}
 	if err := checkSubject(want.subject); err != nil {
 		return nil, err
 	}
 	id := newID(subjectHash(m.cfg.Name, want.subject))
-	w, err := m.written(id, want.subject, Key{}, &data)
+	w, err := m.written(id, want.subject, Conversation{}, &data)
 	if err != nil {
 		return nil, err
 	}
@@ -61,20 +60,20 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 // round trip; two when it creates one of more than 512 bytes. An unreadable
 // record in its place is taken away and replaced. Errors: [ErrTooLarge],
 // [ErrInvalid], [ErrUnavailable].
-func (m *Manager[T]) Open(ctx context.Context, key Key, initial T) (s *Session[T], created bool, err error) {
+func (m *Manager[T]) Open(ctx context.Context, c Conversation, initial T) (s *Session[T], created bool, err error) {
 	o := begin(ctx, OpOpen)
 	defer func() { m.finish(o, err) }()
-	return m.open(o, key, &initial, "")
+	return m.open(o, c, &initial, "")
 }
 
 // open does the work of Open and the first half of Converse's: with a lease it
 // also takes that, and answers ErrBusy when somebody else has it.
-func (m *Manager[T]) open(o *operation, key Key, initial *T, lease string) (s *Session[T], created bool, err error) {
-	if err := checkKey(key); err != nil {
+func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string) (s *Session[T], created bool, err error) {
+	if err := checkConversation(c); err != nil {
 		return nil, false, err
 	}
-	id := key.ID()
-	w, err := m.written(id, "", key, initial)
+	id := c.ID()
+	w, err := m.written(id, "", c, initial)
 	if err != nil {
 		return nil, false, err
 	}
@@ -93,7 +92,7 @@ func (m *Manager[T]) open(o *operation, key Key, initial *T, lease string) (s *S
 	return s, o.Fresh, err
 }
 
-func (m *Manager[T]) openOnce(o *operation, id ID, w Write) (*Session[T], error) {
+func (m *Manager[T]) openOnce(o *operation, id ID, w WriteRequest) (*Session[T], error) {
 	r := Reply{Status: Missing}
 	var err error
 	if len(w.Payload) > inlineOpen {
@@ -130,7 +129,7 @@ func (m *Manager[T]) openOnce(o *operation, id ID, w Write) (*Session[T], error)
 // fresh is the session that w creates. Its data is decoded from what is
 // written: the caller's own may be a template whose maps and slices nobody
 // wants to share between sessions.
-func (m *Manager[T]) fresh(id ID, w Write) (*Session[T], error) {
+func (m *Manager[T]) fresh(id ID, w WriteRequest) (*Session[T], error) {
 	s, ok := m.opened(id, w.Payload)
 	if !ok {
 		return nil, invalid("the codec cannot decode what it has encoded of this %T", *new(T))
@@ -165,8 +164,8 @@ func (m *Manager[T]) load(ctx context.Context, op Op, id ID) (s *Session[T], err
 	return m.read(ctx, r.Record, id)
 }
 
-// loaded makes a Load and turns every answer but Done into an error.
-func (m *Manager[T]) loaded(o *operation, id ID, l Load) (Reply, error) {
+// loaded calls Load and turns every answer but Done into an error.
+func (m *Manager[T]) loaded(o *operation, id ID, l LoadRequest) (Reply, error) {
 	if id.IsZero() {
 		return Reply{}, invalid("the zero ID names no session")
 	}
@@ -210,7 +209,7 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 	if err := s.intact(); err != nil {
 		return err
 	}
-	w, err := m.written(s.ID, s.Subject, s.Key, &s.Data)
+	w, err := m.written(s.ID, s.Subject, s.Conversation, &s.Data)
 	if err != nil {
 		return err
 	}
@@ -300,12 +299,12 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 	if id.IsZero() {
 		return invalid("the zero ID names no session")
 	}
-	_, err = m.remove(ctx, Removal{Handles: []Hash{id.hash(m.cfg.Name)}})
+	_, err = m.remove(ctx, RemoveRequest{Handles: []Hash{id.hash(m.cfg.Name)}})
 	return err
 }
 
 // remove deletes, and tells of each session that ended by it.
-func (m *Manager[T]) remove(ctx context.Context, d Removal) (int, error) {
+func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest) (int, error) {
 	d.Space = m.cfg.Name
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
@@ -345,9 +344,9 @@ func checkText(what, s string) error {
 
 func checkSubject(subject string) error { return checkText("subject", subject) }
 
-func checkKey(k Key) error {
-	if k.Channel == "" || k.Peer == "" {
-		return invalid("a Key needs a channel and a peer")
+func checkConversation(c Conversation) error {
+	if c.Channel == "" || c.Peer == "" {
+		return invalid("a Conversation needs a Channel and a Peer")
 	}
-	return errors.Join(checkText("channel", k.Channel), checkText("peer", k.Peer))
+	return errors.Join(checkText("channel", c.Channel), checkText("peer", c.Peer))
 }

@@ -60,7 +60,7 @@ func TestEachOperationTakesTheRoundTripsThatAreDocumented(t *testing.T) {
 	m := newManager(t, store, config{})
 	ctx := t.Context()
 	s := create(t, m, 1)
-	key := session.Key{Channel: "sms", Peer: "1"}
+	conversation := session.Conversation{Channel: "sms", Peer: "1"}
 	large := cart{Notes: map[string]string{"x": strings.Repeat("x", 1000)}}
 	nothing := func(*cart) error { return nil }
 	handle := func(context.Context, *session.Session[cart]) error { return nil }
@@ -76,15 +76,15 @@ func TestEachOperationTakesTheRoundTripsThatAreDocumented(t *testing.T) {
 		{"Save", func() error { return m.Save(ctx, s) }, "Save"},
 		{"Update", func() error { _, err := m.Update(ctx, s.ID, nothing); return err }, "Load Save"},
 		{"Exclusive", func() error { return m.Exclusive(ctx, s.ID, handle) }, "Load Save"},
-		{"Open that creates", func() error { _, _, err := m.Open(ctx, key, cart{}); return err }, "Create"},
-		{"Open that finds", func() error { _, _, err := m.Open(ctx, key, cart{}); return err }, "Create"},
-		{"Open with much data that finds", func() error { _, _, err := m.Open(ctx, key, large); return err }, "Load"},
+		{"Open that creates", func() error { _, _, err := m.Open(ctx, conversation, cart{}); return err }, "Create"},
+		{"Open that finds", func() error { _, _, err := m.Open(ctx, conversation, cart{}); return err }, "Create"},
+		{"Open with much data that finds", func() error { _, _, err := m.Open(ctx, conversation, large); return err }, "Load"},
 		{"Open with much data that creates", func() error {
-			_, _, err := m.Open(ctx, session.Key{Channel: "sms", Peer: "2"}, large)
+			_, _, err := m.Open(ctx, session.Conversation{Channel: "sms", Peer: "2"}, large)
 			return err
 		}, "Load Create"},
-		{"Converse that creates", func() error { return m.Converse(ctx, session.Key{Channel: "sms", Peer: "3"}, cart{}, handle) }, "Create Save"},
-		{"Converse that finds", func() error { return m.Converse(ctx, session.Key{Channel: "sms", Peer: "3"}, cart{}, handle) }, "Create Save"},
+		{"Converse that creates", func() error { return m.Converse(ctx, session.Conversation{Channel: "sms", Peer: "3"}, cart{}, handle) }, "Create Save"},
+		{"Converse that finds", func() error { return m.Converse(ctx, session.Conversation{Channel: "sms", Peer: "3"}, cart{}, handle) }, "Create Save"},
 		{"Count", func() error { _, err := m.Count(ctx); return err }, "Count"},
 		{"DeleteSubject", func() error { _, err := m.DeleteSubject(ctx, "ann"); return err }, "Delete"},
 		{"Delete", func() error { return m.Delete(ctx, s.ID) }, "Delete"},
@@ -154,13 +154,13 @@ func TestExpiredSessionsAreToldFromUnknownOnes(t *testing.T) {
 
 func TestOpenGivesOneSessionPerConversation(t *testing.T) {
 	m := newManager(t, memsession.New(), config{})
-	key := session.Key{Channel: "sms", Peer: "1"}
+	conversation := session.Conversation{Channel: "sms", Peer: "1"}
 	var mu sync.Mutex
 	creations := 0
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			_, created, err := m.Open(t.Context(), key, cart{})
+			_, created, err := m.Open(t.Context(), conversation, cart{})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -175,19 +175,19 @@ func TestOpenGivesOneSessionPerConversation(t *testing.T) {
 	if n, _ := m.Count(t.Context()); creations != 1 || n != 1 {
 		t.Errorf("%d callers created the conversation and %d sessions exist, want 1 and 1", creations, n)
 	}
-	got, err := m.Get(t.Context(), key.ID())
-	if err != nil || got.Key != key {
-		t.Errorf("Get by the key's id: %+v, %v, want the conversation with its key", got, err)
+	got, err := m.Get(t.Context(), conversation.ID())
+	if err != nil || got.Conversation != conversation {
+		t.Errorf("Get by the id of its conversation: %+v, %v, want its Conversation, too", got, err)
 	}
 }
 
 func TestOpenReplacesAnExpiredConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, memsession.New(), config{})
-		key := session.Key{Channel: "sms", Peer: "1"}
-		_, _, _ = m.Open(t.Context(), key, cart{Items: 1})
+		conversation := session.Conversation{Channel: "sms", Peer: "1"}
+		_, _, _ = m.Open(t.Context(), conversation, cart{Items: 1})
 		time.Sleep(11 * time.Minute)
-		s, created, err := m.Open(t.Context(), key, cart{Items: 2})
+		s, created, err := m.Open(t.Context(), conversation, cart{Items: 2})
 		if err != nil || !created || s.Data.Items != 2 {
 			t.Errorf("Open after the timeout: %+v, %v, %v, want a new session", s, created, err)
 		}
@@ -197,7 +197,7 @@ func TestOpenReplacesAnExpiredConversation(t *testing.T) {
 func TestOpenDoesNotShareTheInitialData(t *testing.T) {
 	m := newManager(t, memsession.New(), config{})
 	template := cart{Notes: map[string]string{"greeting": "hello"}}
-	s, _, err := m.Open(t.Context(), session.Key{Channel: "sms", Peer: "1"}, template)
+	s, _, err := m.Open(t.Context(), session.Conversation{Channel: "sms", Peer: "1"}, template)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestDeleteIsIdempotent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := seen.causes(); !slices.Equal(got, []session.EndCause{session.Deleted}) {
+	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Deleted}) {
 		t.Errorf("told %v, want one end", got)
 	}
 }
@@ -233,7 +233,7 @@ func TestLargeDataIsRefused(t *testing.T) {
 	if err := m.Save(t.Context(), s); !errors.Is(err, session.ErrTooLarge) {
 		t.Errorf("Save of too much: %v, want ErrTooLarge", err)
 	}
-	if _, _, err := m.Open(t.Context(), session.Key{Channel: "a", Peer: "b"}, large); !errors.Is(err, session.ErrTooLarge) {
+	if _, _, err := m.Open(t.Context(), session.Conversation{Channel: "a", Peer: "b"}, large); !errors.Is(err, session.ErrTooLarge) {
 		t.Errorf("Open with too much: %v, want ErrTooLarge", err)
 	}
 	unlimited := newManager(t, memsession.New(), config{MaxBytes: -1})
@@ -247,7 +247,7 @@ func TestArgumentsThatMakeNoSenseReachNoStore(t *testing.T) {
 	m := newManager(t, store, config{})
 	ctx := t.Context()
 	s := create(t, m, 1)
-	conversation, _, _ := m.Open(ctx, session.Key{Channel: "a", Peer: "b"}, cart{})
+	conversation, _, _ := m.Open(ctx, session.Conversation{Channel: "a", Peer: "b"}, cart{})
 	store.trips()
 	long := strings.Repeat("x", 1025)
 	for name, call := range map[string]func() error{
@@ -257,25 +257,27 @@ func TestArgumentsThatMakeNoSenseReachNoStore(t *testing.T) {
 		"Save of nothing":           func() error { return m.Save(ctx, nil) },
 		"Save of a made up session": func() error { return m.Save(ctx, &session.Session[cart]{ID: s.ID}) },
 		"Save with another subject": func() error { changed := *s; changed.Subject = "bob"; return m.Save(ctx, &changed) },
-		"Save with another key": func() error {
+		"Save with another Conversation": func() error {
 			changed := *conversation
-			changed.Key.Peer = "c"
+			changed.Conversation.Peer = "c"
 			return m.Save(ctx, &changed)
 		},
 		"Update with nothing to do":    func() error { _, err := m.Update(ctx, s.ID, nil); return err },
 		"Exclusive with nothing to do": func() error { return m.Exclusive(ctx, s.ID, nil) },
-		"Converse with nothing to do":  func() error { return m.Converse(ctx, conversation.Key, cart{}, nil) },
-		"Open without a peer":          func() error { _, _, err := m.Open(ctx, session.Key{Channel: "a"}, cart{}); return err },
-		"Open with a NUL":              func() error { _, _, err := m.Open(ctx, session.Key{Channel: "a", Peer: "b\x00c"}, cart{}); return err },
-		"Converse without a key":       func() error { return m.Converse(ctx, session.Key{}, cart{}, nothing) },
-		"a subject too long":           func() error { _, err := m.Create(ctx, cart{}, session.ForSubject(long)); return err },
-		"a nil option":                 func() error { _, err := m.Create(ctx, cart{}, nil); return err },
-		"an empty subject":             func() error { _, err := m.DeleteSubject(ctx, ""); return err },
-		"Bind to nobody":               func() error { return m.Bind(ctx, s, "") },
-		"Bind of nothing":              func() error { return m.Bind(ctx, nil, "ann") },
-		"Rotate of nothing":            func() error { return m.Rotate(ctx, nil) },
-		"Rotate of a made up one":      func() error { return m.Rotate(ctx, &session.Session[cart]{}) },
-		"Rotate of a conversation":     func() error { return m.Rotate(ctx, conversation) },
+		"Converse with nothing to do":  func() error { return m.Converse(ctx, conversation.Conversation, cart{}, nil) },
+		"Open without a peer":          func() error { _, _, err := m.Open(ctx, session.Conversation{Channel: "a"}, cart{}); return err },
+		"Open with a NUL": func() error {
+			_, _, err := m.Open(ctx, session.Conversation{Channel: "a", Peer: "b\x00c"}, cart{})
+			return err
+		},
+		"Converse without a Conversation": func() error { return m.Converse(ctx, session.Conversation{}, cart{}, nothing) },
+		"a subject too long":              func() error { _, err := m.Create(ctx, cart{}, session.ForSubject(long)); return err },
+		"an empty subject":                func() error { _, err := m.DeleteSubject(ctx, ""); return err },
+		"Bind to nobody":                  func() error { return m.Bind(ctx, s, "") },
+		"Bind of nothing":                 func() error { return m.Bind(ctx, nil, "ann") },
+		"Rotate of nothing":               func() error { return m.Rotate(ctx, nil) },
+		"Rotate of a made up one":         func() error { return m.Rotate(ctx, &session.Session[cart]{}) },
+		"Rotate of a conversation":        func() error { return m.Rotate(ctx, conversation) },
 		"BySubject of nobody": func() error {
 			for _, err := range m.BySubject(ctx, "") {
 				return err

@@ -26,7 +26,7 @@ const (
 // returned: then they tell what was done until then. Errors: [ErrUnavailable].
 func (m *Manager[T]) Sweep(ctx context.Context) (r Report, err error) {
 	o := begin(ctx, OpCleanup)
-	r = Report{Ended: map[EndCause]int{}, Active: m.lastActive()}
+	r = Report{Ended: map[EndReason]int{}, Active: m.lastActive()}
 	err = errAborted
 	defer func() {
 		r.Took = time.Since(o.start)
@@ -62,9 +62,9 @@ func (m *Manager[T]) patient(ctx context.Context) (context.Context, context.Canc
 
 // claimAll takes batches until one says that there is no more.
 func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err error) {
-	c := Claim{
+	c := ClaimRequest{
 		Space: m.cfg.Name, Max: m.cfg.CleanupBatch, For: claimFor,
-		Payload: m.cfg.OnExpire != nil, Quarantine: m.cfg.OnCorrupt == Quarantine,
+		Payload: m.cfg.OnExpire != nil, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	}
 	if c.Payload {
 		c.Max = min(c.Max, callbackBatch)
@@ -95,22 +95,22 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 func (m *Manager[T]) endAll(ctx context.Context, r *Report, due []Due) error {
 	var callbacks []Due
 	for _, d := range due {
-		if m.cfg.OnExpire != nil && (d.Cause == Idle || d.Cause == Absolute) {
+		if m.cfg.OnExpire != nil && (d.Reason == Idle || d.Reason == Absolute) {
 			callbacks = append(callbacks, d)
 			continue
 		}
-		m.endOne(ctx, r, d, d.Cause)
+		m.endOne(ctx, r, d, d.Reason)
 	}
 	return m.callBack(ctx, r, callbacks)
 }
 
-func (m *Manager[T]) endOne(ctx context.Context, r *Report, d Due, cause EndCause) {
-	r.Ended[cause]++
+func (m *Manager[T]) endOne(ctx context.Context, r *Report, d Due, reason EndReason) {
+	r.Ended[reason]++
 	var age time.Duration
 	if !d.CreatedAt.IsZero() {
 		age = d.ExpiresAt.Sub(d.CreatedAt)
 	}
-	m.ended(ctx, cause, age)
+	m.ended(ctx, reason, age)
 }
 
 // countAll reads the numbers. Without them the report keeps the last known

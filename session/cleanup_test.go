@@ -34,13 +34,13 @@ func TestSweepEndsWhatHasExpiredAndCountsTheRest(t *testing.T) {
 		}
 		create(t, m, 3)
 		r := sweep(t, m)
-		want := map[session.EndCause]int{session.Idle: 3, session.Absolute: 1}
+		want := map[session.EndReason]int{session.Idle: 3, session.Absolute: 1}
 		if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
 			t.Errorf("reported %+v, want %v ended, 1 active, nothing left", r, want)
 		}
 		for _, e := range seen.of(session.OpEnded) {
-			if wantAge := map[session.EndCause]time.Duration{session.Idle: 10 * time.Minute, session.Absolute: time.Hour}[e.Cause]; e.Age != wantAge {
-				t.Errorf("a session that ended %v is told to be %v old, want %v", e.Cause, e.Age, wantAge)
+			if wantAge := map[session.EndReason]time.Duration{session.Idle: 10 * time.Minute, session.Absolute: time.Hour}[e.Reason]; e.Age != wantAge {
+				t.Errorf("a session that ended %v is told to be %v old, want %v", e.Reason, e.Age, wantAge)
 			}
 		}
 		if n := len(seen.of(session.OpEnded)); n != 4 {
@@ -55,7 +55,7 @@ func TestCleanupRemovesCorruptedSessions(t *testing.T) {
 		name       string
 		policy     session.CorruptPolicy
 		quarantine int64
-	}{{"deleted", session.Delete, 0}, {"quarantined", session.Quarantine, 2}} {
+	}{{"deleted", session.DiscardCorrupt, 0}, {"quarantined", session.QuarantineCorrupt, 2}} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, seen := memsession.New(), &recorder{}
@@ -72,14 +72,14 @@ func TestCleanupRemovesCorruptedSessions(t *testing.T) {
 				alive := create(t, m, 1)
 
 				r := sweep(t, m)
-				want := map[session.EndCause]int{session.Corrupted: 1, session.InvalidFormat: 1, session.Idle: 1}
+				want := map[session.EndReason]int{session.Corrupted: 1, session.InvalidFormat: 1, session.Idle: 1}
 				if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
 					t.Errorf("reported %+v, want %v ended and 1 active", r, want)
 				}
-				causes := seen.causes()
-				slices.Sort(causes)
-				if !slices.Equal(causes, []session.EndCause{session.Idle, session.Corrupted, session.InvalidFormat}) {
-					t.Errorf("told %v, want each by its reason", causes)
+				reasons := seen.reasons()
+				slices.Sort(reasons)
+				if !slices.Equal(reasons, []session.EndReason{session.Idle, session.Corrupted, session.InvalidFormat}) {
+					t.Errorf("told %v, want each by its reason", reasons)
 				}
 				if called != 1 {
 					t.Errorf("OnExpire was called %d times, want once, for the one that can be read", called)
@@ -171,8 +171,8 @@ func TestSweepTellsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
 
 func TestRescoredAndVanishedSessionsAreReported(t *testing.T) {
 	store, seen := newStage(), &recorder{}
-	store.claim = func(session.Claimed) session.Claimed {
-		return session.Claimed{Rescored: 2, Due: []session.Due{{Cause: session.Vanished}}}
+	store.claim = func(session.ClaimReply) session.ClaimReply {
+		return session.ClaimReply{Rescored: 2, Due: []session.Due{{Reason: session.Vanished}}}
 	}
 	m := newManager(t, store, config{Observer: seen, OnExpire: func(context.Context, session.Expired[cart]) error {
 		t.Error("OnExpire was called for a session without data")
@@ -181,7 +181,7 @@ func TestRescoredAndVanishedSessionsAreReported(t *testing.T) {
 	if r := sweep(t, m); r.Rescored != 2 || r.Ended[session.Vanished] != 1 {
 		t.Errorf("reported %+v", r)
 	}
-	if got := seen.causes(); !slices.Equal(got, []session.EndCause{session.Vanished}) {
+	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Vanished}) {
 		t.Errorf("told %v", got)
 	}
 }

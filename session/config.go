@@ -4,11 +4,12 @@ package session
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 // Config says how a [Manager] works. The zero value of each field but Name is
@@ -93,69 +94,65 @@ const (
 	maxName         = 128
 )
 
-// resolved is a Config whose defaults are filled in: 0 stands for "none" and
-// "unlimited" now.
-func (c Config[T]) resolved() (Config[T], error) {
+// withDefaults fills in the defaults, and joins all contradictions of c. In the
+// result 0 stands for "none" and "unlimited".
+func (c Config[T]) withDefaults() (Config[T], error) {
 	r := c
-	r.AbsoluteTimeout = orDefault(c.AbsoluteTimeout, defaultAbsolute)
-	r.IdleTimeout = orDefault(c.IdleTimeout, defaultIdle)
+	r.AbsoluteTimeout = setting(c.AbsoluteTimeout, defaultAbsolute)
+	r.IdleTimeout = setting(c.IdleTimeout, defaultIdle)
 	if c.IdleTimeout == 0 && r.AbsoluteTimeout > 0 {
 		r.IdleTimeout = min(r.IdleTimeout, r.AbsoluteTimeout)
 	}
-	idle := r.IdleTimeout
+	idle := r.IdleTimeout // as asked for, 0 = none
 	if r.IdleTimeout == 0 {
 		r.IdleTimeout = r.AbsoluteTimeout // never the earlier one
 	}
-	r.TouchEvery = orDefault(c.TouchEvery, max(time.Millisecond, min(r.IdleTimeout/20, 30*time.Second)))
-	r.CleanupInterval = orDefault(c.CleanupInterval, defaultInterval)
-	r.CleanupJitter = orDefault(c.CleanupJitter, defaultJitter)
-	r.CleanupBatch = orDefault(c.CleanupBatch, defaultBatch)
-	r.Grace = orDefault(c.Grace, max(defaultGrace, 3*r.CleanupInterval))
+	r.TouchEvery = setting(c.TouchEvery, max(time.Millisecond, min(r.IdleTimeout/20, 30*time.Second)))
+	configerr.Default(&r.CleanupInterval, defaultInterval)
+	r.CleanupJitter = setting(c.CleanupJitter, defaultJitter)
+	configerr.Default(&r.CleanupBatch, defaultBatch)
+	configerr.Default(&r.Grace, max(defaultGrace, 3*r.CleanupInterval))
 	r.MaxPerSubject = max(0, c.MaxPerSubject)
 	r.MaxSessions = max(0, c.MaxSessions)
-	r.MaxBytes = orDefault(c.MaxBytes, defaultMaxBytes)
-	r.Timeout = orDefault(c.Timeout, defaultTimeout)
+	r.MaxBytes = setting(c.MaxBytes, defaultMaxBytes)
+	r.Timeout = setting(c.Timeout, defaultTimeout)
 	if c.Codec == nil {
 		r.Codec = JSON{}
 	}
-	return r, c.problems(r, idle)
+	if configerr.IsNil(c.Observer) {
+		r.Observer = nil
+	}
+
+	p := configerr.Collect(func(field string, value any, want string) error {
+		return &ConfigError{Field: field, Value: value, Why: want}
+	})
+	p.Want(isName(c.Name), "Name", c.Name, "1 to 128 bytes of UTF-8 without spaces, control characters or braces")
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"IdleTimeout", c.IdleTimeout}, {"AbsoluteTimeout", c.AbsoluteTimeout},
+		{"CleanupInterval", c.CleanupInterval}, {"Grace", c.Grace}, {"Timeout", c.Timeout},
+	} {
+		p.Want(d.value <= 0 || d.value >= time.Millisecond, d.field, d.value, "at least 1ms: stores count in milliseconds")
+		p.Want(d.value <= maxDuration, d.field, d.value, "at most 50 years; a negative value turns off what can be off")
+	}
+	p.Want(c.IdleTimeout >= 0 || c.AbsoluteTimeout >= 0, "AbsoluteTimeout", c.AbsoluteTimeout, "it or IdleTimeout, or sessions would never end")
+	p.Want(idle == 0 || r.AbsoluteTimeout == 0 || idle <= r.AbsoluteTimeout, "IdleTimeout", idle, "at most AbsoluteTimeout ("+r.AbsoluteTimeout.String()+"), or it never takes effect")
+	p.Want(c.TouchEvery <= 0 || c.TouchEvery < r.IdleTimeout, "TouchEvery", c.TouchEvery, "less than the idle timeout ("+r.IdleTimeout.String()+"), or sessions in use would end")
+	p.Want(c.CleanupInterval >= 0, "CleanupInterval", c.CleanupInterval, "a positive time: the cleanup runs only when it is started")
+	p.Want(c.CleanupJitter <= 1, "CleanupJitter", c.CleanupJitter, "a share of the interval, at most 1")
+	p.Want(c.CleanupBatch >= 0 && c.CleanupBatch <= maxBatch, "CleanupBatch", c.CleanupBatch, "1 to 10000: larger batches hold up the store")
+	p.Want(c.Grace >= 0 && (c.Grace < time.Millisecond || c.Grace >= r.CleanupInterval), "Grace", c.Grace, "at least CleanupInterval ("+r.CleanupInterval.String()+"), or expired sessions are lost before the cleanup comes")
+	p.Want(c.OnCorrupt <= QuarantineCorrupt, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")
+	p.Want(c.WhenFull <= EvictIdlest, "WhenFull", uint8(c.WhenFull), "one of the policies")
+	p.Want(c.WhenFull == Reject || c.WhenFull > EvictIdlest || c.MaxPerSubject > 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")
+	p.Want(c.Codec == nil || !configerr.IsNil(c.Codec), "Codec", c.Codec, "a codec, not a nil pointer")
+	return r, p.Err()
 }
 
-// problems reports every contradiction of c, whose resolved form is r. idle is
-// the idle timeout that was asked for, 0 = none.
-func (c Config[T]) problems(r Config[T], idle time.Duration) error {
-	var all []error
-	refuse := func(bad bool, field string, value any, why string) {
-		if bad {
-			all = append(all, &ConfigError{Field: field, Value: value, Why: why})
-		}
-	}
-	refuse(!isName(c.Name), "Name", c.Name, "1 to 128 bytes of UTF-8 without spaces, control characters or braces")
-	tooShort := func(d time.Duration) bool { return d > 0 && d < time.Millisecond }
-	duration := func(field string, d time.Duration) {
-		refuse(tooShort(d), field, d, "at least 1ms: stores count in milliseconds")
-		refuse(d > maxDuration, field, d, "at most 50 years; where a field can be off, that is a negative value")
-	}
-	duration("IdleTimeout", c.IdleTimeout)
-	duration("AbsoluteTimeout", c.AbsoluteTimeout)
-	duration("CleanupInterval", c.CleanupInterval)
-	duration("Grace", c.Grace)
-	duration("Timeout", c.Timeout)
-	refuse(c.IdleTimeout < 0 && c.AbsoluteTimeout < 0, "AbsoluteTimeout", c.AbsoluteTimeout, "it or IdleTimeout, or sessions would never end")
-	refuse(idle > 0 && r.AbsoluteTimeout > 0 && idle > r.AbsoluteTimeout, "IdleTimeout", idle, "at most AbsoluteTimeout ("+r.AbsoluteTimeout.String()+"), or it never takes effect")
-	refuse(c.TouchEvery > 0 && c.TouchEvery >= r.IdleTimeout, "TouchEvery", c.TouchEvery, "less than the idle timeout ("+r.IdleTimeout.String()+"), or sessions in use would end")
-	refuse(c.CleanupInterval < 0, "CleanupInterval", c.CleanupInterval, "a time: who wants no cleanup does not start it")
-	refuse(c.CleanupJitter > 1 || c.CleanupJitter != c.CleanupJitter, "CleanupJitter", c.CleanupJitter, "a share of the interval, at most 1")
-	refuse(c.CleanupBatch < 0 || c.CleanupBatch > maxBatch, "CleanupBatch", c.CleanupBatch, "1 to 10000: larger batches hold up the store")
-	refuse(c.Grace < 0 || (c.Grace >= time.Millisecond && c.Grace < r.CleanupInterval), "Grace", c.Grace, "at least CleanupInterval ("+r.CleanupInterval.String()+"), or expired sessions are lost before the cleanup comes")
-	refuse(c.OnCorrupt > Quarantine, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")
-	refuse(c.WhenFull > EvictIdlest, "WhenFull", uint8(c.WhenFull), "one of the policies")
-	refuse(c.WhenFull > Reject && c.WhenFull <= EvictIdlest && c.MaxPerSubject <= 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")
-	return errors.Join(all...)
-}
-
-// orDefault replaces zero by the default, and "off" by zero.
-func orDefault[N ~int | ~int64 | ~float64](v, def N) N {
+// setting replaces zero by the default, and "off" by zero.
+func setting[N ~int | ~int64 | ~float64](v, def N) N {
 	switch {
 	case v == 0:
 		return def

@@ -93,9 +93,36 @@ func TestAProblemIsToldOnceAndItsTextQuoted(t *testing.T) {
 }
 
 func TestNewNeedsAStore(t *testing.T) {
-	_, err := session.New(nil, config{})
-	if _, alsoConfig := errors.AsType[*session.ConfigError](err); !alsoConfig || !strings.HasPrefix(err.Error(), "session: invalid: New needs a store\n") {
-		t.Errorf("%v, want the store and the Config's name missed at once", err)
+	for _, store := range []session.Store{nil, (*memsession.Store)(nil)} {
+		_, err := session.New(store, config{})
+		if _, alsoConfig := errors.AsType[*session.ConfigError](err); !alsoConfig || !strings.HasPrefix(err.Error(), "session: invalid: New needs a store\n") {
+			t.Errorf("a %T: %v, want the store and the Config's name missed at once", store, err)
+		}
+	}
+}
+
+func TestNilObserversAndOptionsAreSkipped(t *testing.T) {
+	seen := &recorder{}
+	for _, observer := range []session.Observer{(*recorder)(nil), session.Observers(nil, (*recorder)(nil), seen)} {
+		m := newManager(t, memsession.New(), config{Observer: observer})
+		if s := create(t, m, 1, nil, session.ForSubject("ann"), nil); s.Subject != "ann" {
+			t.Errorf("created for %q, want ann", s.Subject)
+		}
+		if n := m.Stats().ObserverPanics; n != 0 {
+			t.Errorf("%d panics of nil observers", n)
+		}
+	}
+	if n := len(seen.of(session.OpCreate)); n != 1 {
+		t.Errorf("%d creations observed, want 1", n)
+	}
+}
+
+// A nil pointer as a codec is a mistake: JSON in its place could store what the
+// codec was to encrypt.
+func TestANilPointerIsNoCodec(t *testing.T) {
+	_, err := session.New(memsession.New(), config{Name: "x", Codec: (*session.JSON)(nil)})
+	if problem, ok := errors.AsType[*session.ConfigError](err); !ok || problem.Field != "Codec" {
+		t.Errorf("%v, want a ConfigError for Codec", err)
 	}
 }
 

@@ -28,8 +28,8 @@ func TestAnUnreadableSessionCostsOneErrorAndNoMore(t *testing.T) {
 		"Exclusive": func(m *manager, s *session.Session[cart]) error { return m.Exclusive(t.Context(), s.ID, nothing) },
 	}
 	for name, call := range calls {
-		for _, policy := range []session.CorruptPolicy{session.Delete, session.Quarantine} {
-			for _, reason := range []session.EndCause{session.Corrupted, session.InvalidFormat} {
+		for _, policy := range []session.CorruptPolicy{session.DiscardCorrupt, session.QuarantineCorrupt} {
+			for _, reason := range []session.EndReason{session.Corrupted, session.InvalidFormat} {
 				store, seen := newStage(), &recorder{}
 				m := newManager(t, store, config{Observer: seen, OnCorrupt: policy})
 				s := create(t, m, 1)
@@ -46,7 +46,7 @@ func TestAnUnreadableSessionCostsOneErrorAndNoMore(t *testing.T) {
 				if err := call(m, s); !errors.Is(err, session.ErrNotFound) || errors.As(err, &corrupt) {
 					t.Errorf("%s once more: %v, want a plain ErrNotFound", name, err)
 				}
-				if got := seen.causes(); !slices.Equal(got, []session.EndCause{reason}) {
+				if got := seen.reasons(); !slices.Equal(got, []session.EndReason{reason}) {
 					t.Errorf("%s told %v, want %v once", name, got, reason)
 				}
 				c, _ := store.Count(t.Context(), "carts")
@@ -79,18 +79,18 @@ func TestOpenReplacesAnUnreadableConversation(t *testing.T) {
 			func() { store.Store.(*memsession.Store).Damage(store.writes[len(store.writes)-1].Handle) },
 			func() {
 				other := newManager(t, store, config{Codec: binaryCodec{}})
-				_ = m.Delete(t.Context(), chatKey.ID())
-				_, _, _ = other.Open(t.Context(), chatKey, cart{})
+				_ = m.Delete(t.Context(), chat.ID())
+				_, _, _ = other.Open(t.Context(), chat, cart{})
 			},
 		} {
-			_, _, _ = m.Open(t.Context(), chatKey, cart{Items: 1})
+			_, _, _ = m.Open(t.Context(), chat, cart{Items: 1})
 			spoil()
-			s, created, err := m.Open(t.Context(), chatKey, data)
+			s, created, err := m.Open(t.Context(), chat, data)
 			if err != nil || !created || s.Data.Items != 2 {
 				t.Errorf("Open over an unreadable record: %+v, %v, %v, want a new session at once", s, created, err)
 			}
 		}
-		if got := seen.causes(); !slices.Contains(got, session.Corrupted) || !slices.Contains(got, session.InvalidFormat) {
+		if got := seen.reasons(); !slices.Contains(got, session.Corrupted) || !slices.Contains(got, session.InvalidFormat) {
 			t.Errorf("told %v, want both reasons", got)
 		}
 	}
@@ -99,12 +99,12 @@ func TestOpenReplacesAnUnreadableConversation(t *testing.T) {
 // spoiling finds each record unreadable that it is to create.
 type spoiling struct{ session.Store }
 
-func (spoiling) Create(context.Context, session.Write) (session.Reply, error) {
-	return session.Reply{Status: session.Broken, Cause: session.Corrupted}, nil
+func (spoiling) Create(context.Context, session.WriteRequest) (session.Reply, error) {
+	return session.Reply{Status: session.Broken, Reason: session.Corrupted}, nil
 }
 
 func TestOpenGivesUpOnAStoreThatSpoilsEverything(t *testing.T) {
-	_, _, err := newManager(t, spoiling{memsession.New()}, config{}).Open(t.Context(), chatKey, cart{})
+	_, _, err := newManager(t, spoiling{memsession.New()}, config{}).Open(t.Context(), chat, cart{})
 	if _, corrupt := errors.AsType[*session.CorruptError](err); !corrupt {
 		t.Errorf("%v, want a CorruptError", err)
 	}
@@ -119,8 +119,8 @@ func TestNothingIsLeftThatTheCodecCannotRead(t *testing.T) {
 		if got := store.trips(); len(got) != 0 {
 			t.Errorf("a codec that %s: Create asked the store for %v", name, got)
 		}
-		_, _, opened := m.Open(t.Context(), chatKey, cart{})
-		for what, err := range map[string]error{"Create": err, "Open": opened, "Converse": m.Converse(t.Context(), chatKey, cart{}, fail)} {
+		_, _, opened := m.Open(t.Context(), chat, cart{})
+		for what, err := range map[string]error{"Create": err, "Open": opened, "Converse": m.Converse(t.Context(), chat, cart{}, fail)} {
 			if !errors.Is(err, session.ErrInvalid) || errors.Is(err, session.ErrNotFound) {
 				t.Errorf("a codec that %s: %s: %v, want ErrInvalid", name, what, err)
 			}

@@ -8,10 +8,10 @@
 //	s, err := m.Create(ctx, Cart{}, session.ForSubject(userID)) // s.ID.Token() goes into the cookie
 //	s, err = m.Update(ctx, s.ID, func(c *Cart) error { c.Add(item); return nil })
 //
-// Conversations, such as a chat bot's, are named by a [Key] instead of a token,
+// Conversations, such as a chat bot's, are named by a [Conversation] instead of a token,
 // and handled one message at a time:
 //
-//	err := m.Converse(ctx, session.Key{Channel: "whatsapp", Peer: from}, Chat{},
+//	err := m.Converse(ctx, session.Conversation{Channel: "whatsapp", Peer: from}, Chat{},
 //		func(ctx context.Context, s *session.Session[Chat]) error { return answer(ctx, &s.Data, text) })
 //
 // # The life of a session
@@ -37,7 +37,7 @@
 // No arrow leads back to alive: what has expired is answered with [ErrExpired]
 // or [ErrNotFound], whether the cleanup has come by or not. A conversation
 // whose session has expired gets a new one, while the old one still waits for
-// OnExpire. In brackets are the causes that an [OpEnded] event tells.
+// OnExpire. In brackets are the reasons that an [OpEnded] event tells.
 //
 // # Round trips
 //
@@ -69,7 +69,7 @@
 //     replies were lost; where that cannot be known, it is [ErrUnavailable].
 //   - No resurrection: neither a late Save nor a touch brings a deleted or
 //     expired session back, nor does it reach one created later under the same
-//     [Key].
+//     [Conversation].
 //   - Timeouts are the store's, by its clock: skewed clocks of replicas do not
 //     matter. Nothing outlives Config.AbsoluteTimeout.
 //   - One handler at a time: two functions under [Manager.Exclusive] or

@@ -15,15 +15,15 @@ const envelopeV1 = 1
 // Stored, it is the version, then subject, channel and peer, each after its
 // length as a uvarint, then the codec's bytes to the end.
 type envelope struct {
-	Subject string
-	Key     Key
-	Data    []byte
+	Subject      string
+	Conversation Conversation
+	Data         []byte
 }
 
 func (e envelope) append(b []byte) []byte {
-	b = slices.Grow(b, 1+4+len(e.Subject)+len(e.Key.Channel)+len(e.Key.Peer)+len(e.Data))
+	b = slices.Grow(b, 1+4+len(e.Subject)+len(e.Conversation.Channel)+len(e.Conversation.Peer)+len(e.Data))
 	b = append(b, envelopeV1)
-	for _, s := range []string{e.Subject, e.Key.Channel, e.Key.Peer} {
+	for _, s := range []string{e.Subject, e.Conversation.Channel, e.Conversation.Peer} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
@@ -37,7 +37,7 @@ func openEnvelope(b []byte) (e envelope, ok bool) {
 		return envelope{}, false
 	}
 	b = b[1:]
-	for _, s := range []*string{&e.Subject, &e.Key.Channel, &e.Key.Peer} {
+	for _, s := range []*string{&e.Subject, &e.Conversation.Channel, &e.Conversation.Peer} {
 		n, width := binary.Uvarint(b)
 		if width <= 0 || n > uint64(len(b)-width) {
 			return envelope{}, false

@@ -9,7 +9,7 @@ import (
 )
 
 func TestNoTokenLeadsToAConversation(t *testing.T) {
-	conversation := Key{Channel: "sms", Peer: "1"}.ID()
+	conversation := Conversation{Channel: "sms", Peer: "1"}.ID()
 	forged := ID{kind: tokenID, raw: conversation.raw}
 	id, err := ParseID(forged.Token())
 	if err != nil {
@@ -22,7 +22,7 @@ func TestNoTokenLeadsToAConversation(t *testing.T) {
 
 func TestEnvelopesOfTheFirstVersionAreReadForEver(t *testing.T) {
 	got, ok := openEnvelope([]byte("\x01\x03ann\x03sms\x021x{\"a\":1}"))
-	if !ok || got.Subject != "ann" || got.Key != (Key{"sms", "1x"}) || string(got.Data) != `{"a":1}` {
+	if !ok || got.Subject != "ann" || got.Conversation != (Conversation{"sms", "1x"}) || string(got.Data) != `{"a":1}` {
 		t.Errorf("read %+v, %v", got, ok)
 	}
 	if b := got.append(nil); string(b) != "\x01\x03ann\x03sms\x021x{\"a\":1}" {
@@ -31,7 +31,7 @@ func TestEnvelopesOfTheFirstVersionAreReadForEver(t *testing.T) {
 }
 
 func FuzzEnvelope(f *testing.F) {
-	for _, e := range []envelope{{}, {Subject: "ann", Data: []byte("{}")}, {Key: Key{"sms", strings.Repeat("1", 200)}, Data: []byte("x")}} {
+	for _, e := range []envelope{{}, {Subject: "ann", Data: []byte("{}")}, {Conversation: Conversation{"sms", strings.Repeat("1", 200)}, Data: []byte("x")}} {
 		f.Add(e.append(nil))
 	}
 	f.Add([]byte("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
@@ -42,7 +42,7 @@ func FuzzEnvelope(f *testing.F) {
 			return
 		}
 		again, ok := openEnvelope(e.append(nil))
-		if !ok || again.Subject != e.Subject || again.Key != e.Key || !bytes.Equal(again.Data, e.Data) {
+		if !ok || again.Subject != e.Subject || again.Conversation != e.Conversation || !bytes.Equal(again.Data, e.Data) {
 			t.Fatalf("%q reads as %+v, which reads back as %+v, %v", b, e, again, ok)
 		}
 	})

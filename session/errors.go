@@ -61,7 +61,7 @@ func (*ConflictError[T]) Unwrap() error { return ErrConflict }
 // out of the way already, by [Config.OnCorrupt]: the session is gone, and
 // CorruptError matches [ErrNotFound] for that.
 type CorruptError struct {
-	Reason EndCause // Corrupted or InvalidFormat
+	Reason EndReason // Corrupted or InvalidFormat
 }
 
 func (e *CorruptError) Error() string {

@@ -125,9 +125,9 @@ func ExampleManager_Update() {
 
 func ExampleManager_Open() {
 	ctx, m := context.Background(), carts(session.Config[Cart]{})
-	key := session.Key{Channel: "whatsapp", Peer: "+34 600 000 000"}
+	conversation := session.Conversation{Channel: "whatsapp", Peer: "+34 600 000 000"}
 	for range 2 {
-		s, created, err := m.Open(ctx, key, Cart{Items: 1})
+		s, created, err := m.Open(ctx, conversation, Cart{Items: 1})
 		fmt.Println(s.Data.Items, created, err)
 	}
 	// Output:
@@ -153,9 +153,9 @@ func ExampleManager_Converse() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	key := session.Key{Channel: "sms", Peer: "+34 600 000 000"}
+	conversation := session.Conversation{Channel: "sms", Peer: "+34 600 000 000"}
 	for _, text := range []string{"hello", "two nights, please"} {
-		err := m.Converse(ctx, key, Chat{}, func(_ context.Context, s *session.Session[Chat]) error {
+		err := m.Converse(ctx, conversation, Chat{}, func(_ context.Context, s *session.Session[Chat]) error {
 			s.Data.Messages = append(s.Data.Messages, text)
 			fmt.Println(s.Data.Messages)
 			return nil
@@ -234,7 +234,7 @@ func ExampleManager_Sweep() {
 	m := carts(session.Config[Cart]{
 		IdleTimeout: 2 * time.Millisecond,
 		OnExpire: func(_ context.Context, e session.Expired[Cart]) error {
-			fmt.Println("abandoned:", e.Data.Items, "items,", e.Cause)
+			fmt.Println("abandoned:", e.Data.Items, "items,", e.Reason)
 			return nil
 		},
 	})
@@ -276,9 +276,9 @@ func ExampleParseID() {
 	// session: invalid: a token has 43 characters, not 5
 }
 
-func ExampleKey() {
-	key := session.Key{Channel: "sms", Peer: "+34 600 000 000"}
-	fmt.Printf("%q\n", key.ID().Token()) // there is nothing to hand out, and nothing to forge
+func ExampleConversation() {
+	conversation := session.Conversation{Channel: "sms", Peer: "+34 600 000 000"}
+	fmt.Printf("%q\n", conversation.ID().Token()) // there is nothing to hand out, and nothing to forge
 	// Output: ""
 }
 
@@ -288,7 +288,7 @@ func (printer) ObserveSession(_ context.Context, e session.Event) { fmt.Println(
 
 func ExampleObservers() {
 	m := carts(session.Config[Cart]{Observer: session.Observers(printer{}, nil)})
-	_, _ = m.Peek(context.Background(), session.Key{Channel: "sms", Peer: "1"}.ID())
+	_, _ = m.Peek(context.Background(), session.Conversation{Channel: "sms", Peer: "1"}.ID())
 	// Output:
 	// created success
 	// peek not_found

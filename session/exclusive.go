@@ -52,12 +52,12 @@ func (m *Manager[T]) Exclusive(ctx context.Context, id ID, fn func(context.Conte
 // Converse is Open and Exclusive in one: it finds or creates the session of a
 // conversation and runs fn with it, one message at a time. Two round trips when
 // nobody else is there.
-func (m *Manager[T]) Converse(ctx context.Context, key Key, initial T, fn func(context.Context, *Session[T]) error) error {
-	if err := checkKey(key); err != nil {
+func (m *Manager[T]) Converse(ctx context.Context, c Conversation, initial T, fn func(context.Context, *Session[T]) error) error {
+	if err := checkConversation(c); err != nil {
 		return m.refuseExclusive(ctx, err)
 	}
-	return m.exclusive(ctx, key.ID(), fn, func(o *operation, lease string) (*Session[T], error) {
-		s, _, err := m.open(o, key, &initial, lease)
+	return m.exclusive(ctx, c.ID(), fn, func(o *operation, lease string) (*Session[T], error) {
+		s, _, err := m.open(o, c, &initial, lease)
 		return s, err
 	})
 }
@@ -199,5 +199,5 @@ func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc,
 func (m *Manager[T]) freeLease(ctx context.Context, id ID, lease string) {
 	limited, cancel := m.detached(ctx)
 	defer cancel()
-	m.store.Load(limited, Load{Handle: m.handle(id, ""), Lease: lease, Bare: true})
+	m.store.Load(limited, LoadRequest{Handle: m.handle(id, ""), Lease: lease, Bare: true})
 }

@@ -21,7 +21,7 @@ import (
 
 var errDown = errors.New("connection refused")
 
-var chatKey = session.Key{Channel: "sms", Peer: "1"}
+var chat = session.Conversation{Channel: "sms", Peer: "1"}
 
 type handler = func(context.Context, *session.Session[cart]) error
 
@@ -33,7 +33,7 @@ func TestOneHandlerAtATimeAcrossManagers(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 12 {
 			wg.Go(func() {
-				err := managers[i%3].Converse(t.Context(), chatKey, cart{}, func(_ context.Context, s *session.Session[cart]) error {
+				err := managers[i%3].Converse(t.Context(), chat, cart{}, func(_ context.Context, s *session.Session[cart]) error {
 					if inside.Add(1) != 1 {
 						t.Error("two messages of one conversation are handled at once")
 					}
@@ -49,7 +49,7 @@ func TestOneHandlerAtATimeAcrossManagers(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		s, err := managers[0].Peek(t.Context(), chatKey.ID())
+		s, err := managers[0].Peek(t.Context(), chat.ID())
 		if err != nil || s.Data.Items != 12 || handled.Load() != 12 {
 			t.Errorf("12 messages left %+v, %v", s, err)
 		}
@@ -63,7 +63,7 @@ func TestMessagesAreHandledInTheOrderOfTheCalls(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() {
-				_ = m.Converse(t.Context(), chatKey, cart{}, func(context.Context, *session.Session[cart]) error {
+				_ = m.Converse(t.Context(), chat, cart{}, func(context.Context, *session.Session[cart]) error {
 					time.Sleep(time.Second)
 					order = append(order, i)
 					return nil
@@ -82,7 +82,7 @@ func TestASlowHandlerKeepsItsLeaseAndItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memsession.New()
 		m, other := newManager(t, store, config{}), newManager(t, store, config{})
-		err := m.Converse(t.Context(), chatKey, cart{}, func(ctx context.Context, s *session.Session[cart]) error {
+		err := m.Converse(t.Context(), chat, cart{}, func(ctx context.Context, s *session.Session[cart]) error {
 			time.Sleep(25 * time.Minute) // longer than the lease and the idle timeout
 			stranger, err := other.Peek(ctx, s.ID)
 			if err != nil {
@@ -97,7 +97,7 @@ func TestASlowHandlerKeepsItsLeaseAndItsSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, _ := m.Peek(t.Context(), chatKey.ID()); s.Data.Items != 7 {
+		if s, _ := m.Peek(t.Context(), chat.ID()); s.Data.Items != 7 {
 			t.Errorf("saved %+v", s.Data)
 		}
 	})
@@ -157,7 +157,7 @@ func giveAway(ctx context.Context, store *stage) {
 	store.mu.Lock()
 	first := store.loads[0]
 	store.mu.Unlock()
-	_, _ = store.Store.Load(ctx, session.Load{Handle: first.Handle, Lease: first.Lease})
+	_, _ = store.Store.Load(ctx, session.LoadRequest{Handle: first.Handle, Lease: first.Lease})
 }
 
 func TestAShortOutageDoesNotCostTheLease(t *testing.T) {
@@ -258,12 +258,12 @@ func TestWaitingForATurnEndsWithTheCaller(t *testing.T) {
 		started, finish := make(chan struct{}), make(chan struct{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_ = m.Converse(t.Context(), chatKey, cart{}, func(context.Context, *session.Session[cart]) error { close(started); <-finish; return nil })
+			_ = m.Converse(t.Context(), chat, cart{}, func(context.Context, *session.Session[cart]) error { close(started); <-finish; return nil })
 		})
 		<-started
 		for name, waiter := range map[string]*manager{"in this process": m, "in another one": other} {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			err := waiter.Converse(ctx, chatKey, cart{}, func(context.Context, *session.Session[cart]) error { t.Error("it was let in"); return nil })
+			err := waiter.Converse(ctx, chat, cart{}, func(context.Context, *session.Session[cart]) error { t.Error("it was let in"); return nil })
 			cancel()
 			if !errors.Is(err, session.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("waiting %s: %v, want ErrBusy and the deadline", name, err)
@@ -271,7 +271,7 @@ func TestWaitingForATurnEndsWithTheCaller(t *testing.T) {
 		}
 		close(finish)
 		wg.Wait()
-		if err := m.Converse(t.Context(), chatKey, cart{}, func(context.Context, *session.Session[cart]) error { return nil }); err != nil {
+		if err := m.Converse(t.Context(), chat, cart{}, func(context.Context, *session.Session[cart]) error { return nil }); err != nil {
 			t.Errorf("after one gave up waiting nobody gets in any more: %v", err)
 		}
 	})
@@ -280,12 +280,12 @@ func TestWaitingForATurnEndsWithTheCaller(t *testing.T) {
 func TestWorkIsSavedAlthoughTheCallerHasGone(t *testing.T) {
 	m := newManager(t, memsession.New(), config{})
 	ctx, cancel := context.WithCancel(t.Context())
-	err := m.Converse(ctx, chatKey, cart{}, func(_ context.Context, s *session.Session[cart]) error {
+	err := m.Converse(ctx, chat, cart{}, func(_ context.Context, s *session.Session[cart]) error {
 		s.Data.Items = 5
 		cancel()
 		return nil
 	})
-	if s, _ := m.Peek(t.Context(), chatKey.ID()); err != nil || s.Data.Items != 5 {
+	if s, _ := m.Peek(t.Context(), chat.ID()); err != nil || s.Data.Items != 5 {
 		t.Errorf("the handler succeeded, but %+v, %v was kept", s, err)
 	}
 }
@@ -309,19 +309,6 @@ func TestInsideAHandlerTheSessionCanBeSavedButNotMoved(t *testing.T) {
 	})
 	if got, _ := m.Peek(t.Context(), s.ID); err != nil || got.Data.Items != 3 {
 		t.Errorf("kept %+v, %v, want both changes", got, err)
-	}
-}
-
-func TestASessionThatAHandlerKeptIsSavedAsAnyOther(t *testing.T) {
-	m := newManager(t, memsession.New(), config{})
-	var kept *session.Session[cart]
-	err := m.Exclusive(t.Context(), create(t, m, 1).ID, func(_ context.Context, s *session.Session[cart]) error { kept = s; return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept.Data.Items = 2
-	if err := m.Save(t.Context(), kept); err != nil {
-		t.Errorf("Save after Exclusive, without its lease: %v", err)
 	}
 }
 
@@ -368,7 +355,7 @@ func TestACallerWhoLeavesWhileTheLeaseIsTakenBlocksNobody(t *testing.T) {
 func TestASessionBeingHandledDoesNotGoIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, memsession.New(), config{IdleTimeout: 2 * time.Second, TouchEvery: 1900 * time.Millisecond})
-		s, _, err := m.Open(t.Context(), chatKey, cart{})
+		s, _, err := m.Open(t.Context(), chat, cart{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,15 +369,15 @@ func TestASessionBeingHandledDoesNotGoIdle(t *testing.T) {
 			t.Errorf("Exclusive for longer than the idle timeout: %v", err)
 		}
 		time.Sleep(1800 * time.Millisecond)
-		if err := m.Converse(t.Context(), chatKey, cart{}, handle); err != nil {
+		if err := m.Converse(t.Context(), chat, cart{}, handle); err != nil {
 			t.Errorf("Converse for longer than the idle timeout: %v", err)
 		}
 		time.Sleep(1800 * time.Millisecond)
 		large := cart{Notes: map[string]string{"x": strings.Repeat("x", 1000)}}
-		if err := m.Converse(t.Context(), chatKey, large, handle); err != nil {
+		if err := m.Converse(t.Context(), chat, large, handle); err != nil {
 			t.Errorf("Converse with much data for longer than the idle timeout: %v", err)
 		}
-		if s, err := m.Peek(t.Context(), chatKey.ID()); err != nil || s.Data.Items != 3 {
+		if s, err := m.Peek(t.Context(), chat.ID()); err != nil || s.Data.Items != 3 {
 			t.Errorf("it has %+v, %v, want the work of all three", s, err)
 		}
 	})

@@ -27,9 +27,9 @@ const (
 
 // verdict is what came of one expired session.
 type verdict struct {
-	settlement Settlement
-	over       bool // it is gone for good, for cause
-	cause      EndCause
+	settlement SettleRequest
+	over       bool // it is gone for good, for reason
+	reason     EndReason
 	failed     bool // OnExpire failed
 	dead       bool
 }
@@ -53,7 +53,7 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 		})
 	}
 	wg.Wait()
-	settlements := make([]Settlement, len(due))
+	settlements := make([]SettleRequest, len(due))
 	for i, v := range verdicts {
 		settlements[i] = v.settlement
 		if v.failed {
@@ -67,7 +67,7 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 	}
 	for i, v := range verdicts {
 		if v.over {
-			m.endOne(ctx, r, due[i], v.cause)
+			m.endOne(ctx, r, due[i], v.reason)
 		}
 		if v.dead {
 			r.Dead++
@@ -80,27 +80,27 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 // out often, because processes died with it, is still called for: only a call
 // that fails at the last attempt gives it up.
 func (m *Manager[T]) judge(ctx context.Context, d Due) verdict {
-	gone := Settlement{Handle: d.Handle, Rev: d.Rev}
+	gone := SettleRequest{Handle: d.Handle, Rev: d.Rev}
 	e, ok := openEnvelope(d.Payload)
 	var data T
 	if ok {
 		data, ok = decode[T](m.cfg.Codec, e.Data)
 	}
 	if !ok {
-		gone.Quarantine = m.cfg.OnCorrupt == Quarantine
-		return verdict{settlement: gone, over: true, cause: InvalidFormat}
+		gone.Quarantine = m.cfg.OnCorrupt == QuarantineCorrupt
+		return verdict{settlement: gone, over: true, reason: InvalidFormat}
 	}
 	if ctx.Err() != nil {
 		return verdict{settlement: m.retry(d)}
 	}
 	ok = m.onExpire(ctx, Expired[T]{
-		ID: hex.EncodeToString(d.Hash[:]) + "-" + strconv.FormatUint(d.Rev, 36), Data: data, Subject: e.Subject, Key: e.Key,
-		Cause: d.Cause, CreatedAt: d.CreatedAt, LastActivity: d.LastActivity, ExpiresAt: d.ExpiresAt, Attempt: d.Attempt,
+		ID: hex.EncodeToString(d.Hash[:]) + "-" + strconv.FormatUint(d.Rev, 36), Data: data, Subject: e.Subject, Conversation: e.Conversation,
+		Reason: d.Reason, CreatedAt: d.CreatedAt, LastActivity: d.LastActivity, ExpiresAt: d.ExpiresAt, Attempt: d.Attempt,
 	})
 	if !ok {
 		return m.failed(ctx, d)
 	}
-	return verdict{settlement: gone, over: true, cause: d.Cause}
+	return verdict{settlement: gone, over: true, reason: d.Reason}
 }
 
 // failed is the verdict on a session for which OnExpire did not succeed.
@@ -109,15 +109,15 @@ func (m *Manager[T]) failed(ctx context.Context, d Due) verdict {
 	case ctx.Err() != nil: // it was interrupted: that is not its failure
 		return verdict{settlement: m.retry(d)}
 	case d.Attempt >= maxAttempts:
-		gone := Settlement{Handle: d.Handle, Rev: d.Rev, Quarantine: m.cfg.OnCorrupt == Quarantine}
-		return verdict{settlement: gone, over: true, cause: d.Cause, failed: true, dead: true}
+		gone := SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt}
+		return verdict{settlement: gone, over: true, reason: d.Reason, failed: true, dead: true}
 	}
 	return verdict{settlement: m.retry(d), failed: true}
 }
 
-func (m *Manager[T]) retry(d Due) Settlement {
+func (m *Manager[T]) retry(d Due) SettleRequest {
 	wait := retryAfter << min(d.Attempt-1, 20)
-	return Settlement{Handle: d.Handle, Rev: d.Rev, Retry: min(wait, m.cfg.CleanupInterval)}
+	return SettleRequest{Handle: d.Handle, Rev: d.Rev, Retry: min(wait, m.cfg.CleanupInterval)}
 }
 
 // onExpire calls the user's function and reports whether it succeeded. A panic

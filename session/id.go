@@ -17,7 +17,7 @@ import (
 const tokenLen = 43
 
 // ID names a session. There are three kinds: one made by [Manager.Create],
-// which a token stands for; a [Key]'s, which is known to everybody who knows
+// which a token stands for; a [Conversation]'s, which is known to everybody who knows
 // channel and peer, and has no token; and one met in a listing, whose token
 // only its owner knows. All of them can be read, saved and deleted by.
 //
@@ -34,7 +34,7 @@ type idKind uint8
 const (
 	noID idKind = iota
 	tokenID
-	keyID
+	conversationID
 	listedID
 )
 
@@ -57,7 +57,7 @@ func listed(h Hash) ID {
 
 // ParseID reads a token as [ID.Token] gives it. Anything else is [ErrInvalid].
 // Whether there is such a session only the store knows, and whatever a client
-// sends, it never names a [Key]'s session.
+// sends, it never names a [Conversation]'s session.
 func ParseID(token string) (ID, error) {
 	id := ID{kind: tokenID}
 	if len(token) != tokenLen {
@@ -102,22 +102,22 @@ func (id ID) LogValue() slog.Value { return slog.StringValue(id.String()) }
 // session on, send [ID.Token] and read it with [ParseID].
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// Key names the one session of a conversation: Channel is where it takes
+// Conversation names the one session of a conversation: Channel is where it takes
 // place, such as "whatsapp" or a bot's account, and Peer who is talking there.
 // It is no secret, and its id is never accepted from a client as a token.
-type Key struct {
+type Conversation struct {
 	Channel, Peer string
 }
 
 // ID returns the id of the conversation's session, whether there is one or
 // not.
-func (k Key) ID() ID {
+func (c Conversation) ID() ID {
 	h := sha256.New()
 	io.WriteString(h, "holdfast session key\x00")
-	h.Write(binary.AppendUvarint(nil, uint64(len(k.Channel)))) // so that ("a","bc") is not ("ab","c")
-	io.WriteString(h, k.Channel)
-	io.WriteString(h, k.Peer)
-	id := ID{kind: keyID}
+	h.Write(binary.AppendUvarint(nil, uint64(len(c.Channel)))) // so that ("a","bc") is not ("ab","c")
+	io.WriteString(h, c.Channel)
+	io.WriteString(h, c.Peer)
+	id := ID{kind: conversationID}
 	h.Sum(id.raw[:0])
 	return id
 }
@@ -133,7 +133,7 @@ func (id ID) hash(space string) Hash {
 	case tokenID:
 		h = hashOf("token", space, id.raw[:])
 		h[0] = id.raw[0]
-	case keyID:
+	case conversationID:
 		h = hashOf("conversation", space, id.raw[:])
 		h[0] = id.raw[0]
 	}

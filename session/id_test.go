@@ -71,14 +71,14 @@ func TestIDsAreRedactedHoweverTheyArePrinted(t *testing.T) {
 }
 
 func TestKeysHaveNoToken(t *testing.T) {
-	id := session.Key{Channel: "sms", Peer: "1"}.ID()
+	id := session.Conversation{Channel: "sms", Peer: "1"}.ID()
 	if id.Token() != "" || id.IsZero() {
 		t.Errorf("a conversation's id has token %q, want none", id.Token())
 	}
 }
 
 func TestKeysAreNotAmbiguous(t *testing.T) {
-	if (session.Key{Channel: "ab", Peer: "c"}).ID() == (session.Key{Channel: "a", Peer: "bc"}).ID() {
+	if (session.Conversation{Channel: "ab", Peer: "c"}).ID() == (session.Conversation{Channel: "a", Peer: "bc"}).ID() {
 		t.Error("two conversations have one id")
 	}
 }
@@ -101,7 +101,7 @@ func TestStoresSeeNeitherTokensNorSubjects(t *testing.T) {
 func FuzzParseID(f *testing.F) {
 	f.Add(strings.Repeat("A", 43))
 	f.Add("")
-	f.Add(session.Key{Channel: "a", Peer: "b"}.ID().String())
+	f.Add(session.Conversation{Channel: "a", Peer: "b"}.ID().String())
 	f.Fuzz(func(t *testing.T, token string) {
 		id, err := session.ParseID(token)
 		if err != nil {

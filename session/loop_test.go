@@ -231,10 +231,10 @@ func TestADayOfCleanup(t *testing.T) {
 				t.Fatalf("a cycle reports %+v (%v)", e.Report, e.Err)
 			}
 		}
-		if int(told.Load()) != created || len(seen.causes()) != created {
-			t.Errorf("%d sessions were created, %d told to OnExpire and %d to the observer", created, told.Load(), len(seen.causes()))
+		if int(told.Load()) != created || len(seen.reasons()) != created {
+			t.Errorf("%d sessions were created, %d told to OnExpire and %d to the observer", created, told.Load(), len(seen.reasons()))
 		}
-		if c, _ := store.Count(t.Context(), "carts"); c != (session.Counted{}) {
+		if c, _ := store.Count(t.Context(), "carts"); c != (session.CountReply{}) {
 			t.Errorf("the store still has %+v", c)
 		}
 	})

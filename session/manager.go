@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/configerr"
 	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
@@ -19,7 +20,7 @@ import (
 // [Manager.Start] is called, and needs no closing.
 type Manager[T any] struct {
 	store  Store
-	cfg    Config[T] // resolved
+	cfg    Config[T] // with its defaults
 	turns  turnstile
 	loop   loop
 	panics atomic.Uint64
@@ -33,30 +34,17 @@ type Manager[T any] struct {
 // wrong with store and cfg is reported in one error, which joins a
 // [*ConfigError] for each contradiction in cfg.
 func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
-	r, err := cfg.resolved()
-	if bad := usable(store); bad != nil {
-		err = errors.Join(bad, err)
+	cfg, err := cfg.withDefaults()
+	if configerr.IsNil(store) {
+		err = errors.Join(invalid("New needs a store"), err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager[T]{store: store, cfg: r}
-	m.stats = Stats{Interval: r.CleanupInterval, MaxSessions: r.MaxSessions}
+	m := &Manager[T]{store: store, cfg: cfg}
+	m.stats = Stats{Interval: cfg.CleanupInterval, MaxSessions: cfg.MaxSessions}
 	m.emit(context.Background(), Event{Op: OpCreated})
 	return m, nil
-}
-
-// usable says what keeps a store from being one.
-func usable(store Store) error {
-	if store == nil {
-		return invalid("New needs a store")
-	}
-	if v, ok := store.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return fmt.Errorf("%w: %w", ErrInvalid, err)
-		}
-	}
-	return nil
 }
 
 // Name returns Config.Name.
@@ -83,8 +71,8 @@ func (m *Manager[T]) emit(ctx context.Context, e Event) {
 }
 
 // ended tells of one session that is gone.
-func (m *Manager[T]) ended(ctx context.Context, cause EndCause, age time.Duration) {
-	m.emit(ctx, Event{Op: OpEnded, Cause: cause, Age: age})
+func (m *Manager[T]) ended(ctx context.Context, reason EndReason, age time.Duration) {
+	m.emit(ctx, Event{Op: OpEnded, Reason: reason, Age: age})
 }
 
 // operation is one call of a method, on its way to its event.
@@ -138,14 +126,18 @@ func (m *Manager[T]) ask(ctx context.Context, op Op, call func(context.Context) 
 		m.ended(ctx, Evicted, 0)
 	}
 	if r.Status == Broken {
-		m.ended(ctx, r.Cause, 0)
+		m.ended(ctx, r.Reason, 0)
 	}
 	return r, nil
 }
 
-// unanswered is the error of a call of the store that failed. When the caller
-// gave up, that is what happened, and not that the store is unavailable.
+// unanswered is the error of a call of the store that failed. A store that
+// cannot work at all, such as one without a client, says [ErrInvalid]. When the
+// caller gave up, the store may well be available.
 func unanswered(ctx context.Context, op string, err error) error {
+	if errors.Is(err, ErrInvalid) {
+		return err
+	}
 	if ctx.Err() == context.Canceled {
 		if cause := context.Cause(ctx); cause != context.Canceled {
 			return fmt.Errorf("session: %s: %w: %w", op, context.Canceled, cause)
@@ -176,7 +168,7 @@ func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease s
 	case OverLimit:
 		return fmt.Errorf("%w: MaxPerSubject is %d", ErrFull, m.cfg.MaxPerSubject)
 	case Broken:
-		return &CorruptError{Reason: r.Cause}
+		return &CorruptError{Reason: r.Reason}
 	}
 	return fmt.Errorf("session: %v: the store answered %v, which makes no sense here", op, r.Status)
 }
@@ -200,7 +192,7 @@ func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
 		return nil, false
 	}
 	data, ok := decode[T](m.cfg.Codec, e.Data)
-	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Key: e.Key, owner: e.Subject}, ok
+	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Conversation: e.Conversation, owner: e.Subject}, ok
 }
 
 // discard removes an undecodable record at this very revision: what somebody
@@ -209,8 +201,8 @@ func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
 func (m *Manager[T]) discard(ctx context.Context, rec Record) {
 	limited, cancel := m.detached(ctx)
 	defer cancel()
-	n, err := m.store.Delete(limited, Removal{
-		Space: m.cfg.Name, Handles: []Hash{rec.Hash}, Rev: rec.Rev, Quarantine: m.cfg.OnCorrupt == Quarantine,
+	n, err := m.store.Delete(limited, RemoveRequest{
+		Space: m.cfg.Name, Handles: []Hash{rec.Hash}, Rev: rec.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	})
 	if err == nil && n > 0 {
 		m.ended(ctx, InvalidFormat, 0)
@@ -223,22 +215,22 @@ func (m *Manager[T]) handle(id ID, subject string) Handle {
 }
 
 // written prepares a write of data. The nonce makes a repeated call harmless.
-func (m *Manager[T]) written(id ID, subject string, key Key, data *T) (Write, error) {
+func (m *Manager[T]) written(id ID, subject string, c Conversation, data *T) (WriteRequest, error) {
 	b, err := encode(m.cfg.Codec, data)
 	if err != nil {
-		return Write{}, err
+		return WriteRequest{}, err
 	}
 	if m.cfg.MaxBytes > 0 && len(b) > m.cfg.MaxBytes {
-		return Write{}, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
+		return WriteRequest{}, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
 	}
-	return Write{
-		Record:     Record{Handle: m.handle(id, subject), Payload: envelope{Subject: subject, Key: key, Data: b}.append(nil)},
+	return WriteRequest{
+		Record:     Record{Handle: m.handle(id, subject), Payload: envelope{Subject: subject, Conversation: c, Data: b}.append(nil)},
 		Nonce:      nonce(),
 		Idle:       m.cfg.IdleTimeout,
 		Total:      m.cfg.AbsoluteTimeout,
 		TouchEvery: m.cfg.TouchEvery,
 		Keep:       m.cfg.Grace,
-		Quarantine: m.cfg.OnCorrupt == Quarantine,
+		Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	}, nil
 }
 
@@ -253,16 +245,16 @@ func (s *Session[T]) intact() error {
 		return invalid("it is no session that a manager has returned")
 	case s.Subject != s.owner:
 		return invalid("the subject of a session is changed by Bind only")
-	case s.ID.kind == keyID && s.ID != s.Key.ID():
-		return invalid("the key of a conversation cannot be changed")
+	case s.ID.kind == conversationID && s.ID != s.Conversation.ID():
+		return invalid("the Conversation of a session cannot be changed")
 	}
 	return nil
 }
 
 // loading prepares a load that touches.
-func (m *Manager[T]) loading(id ID) Load {
-	return Load{
+func (m *Manager[T]) loading(id ID) LoadRequest {
+	return LoadRequest{
 		Handle: m.handle(id, ""), Touch: m.cfg.IdleTimeout, TouchEvery: m.cfg.TouchEvery,
-		Quarantine: m.cfg.OnCorrupt == Quarantine,
+		Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	}
 }

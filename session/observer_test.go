@@ -26,8 +26,8 @@ func TestEachOperationIsOneEvent(t *testing.T) {
 	_ = m.Save(ctx, s)
 	_, _ = m.Update(ctx, s.ID, func(*cart) error { return nil })
 	_ = m.Exclusive(ctx, s.ID, func(context.Context, *session.Session[cart]) error { return nil })
-	_, _, _ = m.Open(ctx, chatKey, cart{})
-	_ = m.Converse(ctx, chatKey, cart{}, func(context.Context, *session.Session[cart]) error { return nil })
+	_, _, _ = m.Open(ctx, chat, cart{})
+	_ = m.Converse(ctx, chat, cart{}, func(context.Context, *session.Session[cart]) error { return nil })
 	s, _ = m.Get(ctx, s.ID)
 	_ = m.Rotate(ctx, s)
 	_ = m.Bind(ctx, s, "ann")
@@ -38,7 +38,7 @@ func TestEachOperationIsOneEvent(t *testing.T) {
 	for _, e := range seen.events {
 		text := e.Op.String() + " " + e.Result.String()
 		if e.Op == session.OpEnded {
-			text = "ended " + e.Cause.String()
+			text = "ended " + e.Reason.String()
 		}
 		if e.Fresh {
 			text += " fresh"
@@ -107,7 +107,7 @@ func TestAnObserverMayUseTheManager(t *testing.T) {
 			calls++
 			e.Source.Stats()
 			nothing := func(context.Context, *session.Session[cart]) error { return nil }
-			if err := m.Converse(ctx, chatKey, cart{}, nothing); err != nil {
+			if err := m.Converse(ctx, chat, cart{}, nothing); err != nil {
 				t.Errorf("Converse inside %v: %v", e.Op, err)
 			}
 			if _, err := m.Sweep(ctx); err != nil {
@@ -115,7 +115,7 @@ func TestAnObserverMayUseTheManager(t *testing.T) {
 			}
 		})})
 		s := create(t, m, 1)
-		if err := m.Converse(t.Context(), chatKey, cart{}, func(context.Context, *session.Session[cart]) error { return nil }); err != nil {
+		if err := m.Converse(t.Context(), chat, cart{}, func(context.Context, *session.Session[cart]) error { return nil }); err != nil {
 			t.Error(err)
 		}
 		if err := m.Rotate(t.Context(), s); err != nil {
@@ -175,10 +175,10 @@ func TestOutcomesHaveTheirResult(t *testing.T) {
 
 func TestNamesOfValuesAreStable(t *testing.T) {
 	var got []string
-	for _, c := range session.EndCauses() {
+	for _, c := range session.EndReasons() {
 		got = append(got, c.String())
 	}
-	got = append(got, session.EvictIdlest.String(), session.Quarantine.String(), session.Broken.String(), session.Op(99).String(), session.OpCleanup.String(), session.Unavailable.String())
+	got = append(got, session.EvictIdlest.String(), session.QuarantineCorrupt.String(), session.Broken.String(), session.Op(99).String(), session.OpCleanup.String(), session.Unavailable.String())
 	want := []string{"idle", "absolute", "deleted", "evicted", "rotated", "vanished", "corrupted", "invalid_format",
 		"evict_idlest", "quarantine", "broken", "unknown", "cleanup", "unavailable"}
 	if !slices.Equal(got, want) {

@@ -20,9 +20,9 @@ func (p FullPolicy) String() string { return name(p, "reject", "evict_oldest", "
 type CorruptPolicy uint8
 
 const (
-	Delete     CorruptPolicy = iota // it is deleted
-	Quarantine                      // it is kept aside by the store, out of everybody's way
+	DiscardCorrupt    CorruptPolicy = iota // it is deleted
+	QuarantineCorrupt                      // the store keeps it aside, where no call meets it
 )
 
 // String returns the policy in lower case, such as "quarantine".
-func (p CorruptPolicy) String() string { return name(p, "delete", "quarantine") }
+func (p CorruptPolicy) String() string { return name(p, "discard", "quarantine") }

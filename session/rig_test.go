@@ -83,11 +83,11 @@ func (r *recorder) of(op session.Op) []session.Event {
 	return slices.DeleteFunc(slices.Clone(r.events), func(e session.Event) bool { return e.Op != op })
 }
 
-// causes returns why sessions ended, in order.
-func (r *recorder) causes() []session.EndCause {
-	var all []session.EndCause
+// reasons returns why sessions ended, in order.
+func (r *recorder) reasons() []session.EndReason {
+	var all []session.EndReason
 	for _, e := range r.of(session.OpEnded) {
-		all = append(all, e.Cause)
+		all = append(all, e.Reason)
 	}
 	return all
 }
@@ -99,9 +99,9 @@ type stage struct {
 	mu     sync.Mutex
 	calls  []string
 	before func(ctx context.Context, call string) error
-	claim  func(session.Claimed) session.Claimed // changes what Claim answers
-	writes []session.Write
-	loads  []session.Load
+	claim  func(session.ClaimReply) session.ClaimReply // changes what Claim answers
+	writes []session.WriteRequest
+	loads  []session.LoadRequest
 }
 
 func newStage() *stage { return &stage{Store: memsession.New()} }
@@ -133,13 +133,13 @@ func (s *stage) trips() []string {
 	return all
 }
 
-func (s *stage) wrote(w session.Write) {
+func (s *stage) wrote(w session.WriteRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes = append(s.writes, w)
 }
 
-func (s *stage) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+func (s *stage) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	s.wrote(w)
 	if err := s.enter(ctx, "Create"); err != nil {
 		return session.Reply{}, err
@@ -147,7 +147,7 @@ func (s *stage) Create(ctx context.Context, w session.Write) (session.Reply, err
 	return s.Store.Create(ctx, w)
 }
 
-func (s *stage) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+func (s *stage) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	s.mu.Lock()
 	s.loads = append(s.loads, l)
 	s.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *stage) Load(ctx context.Context, l session.Load) (session.Reply, error)
 	return s.Store.Load(ctx, l)
 }
 
-func (s *stage) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+func (s *stage) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	s.wrote(w)
 	if err := s.enter(ctx, "Save"); err != nil {
 		return session.Reply{}, err
@@ -165,7 +165,7 @@ func (s *stage) Save(ctx context.Context, w session.Write) (session.Reply, error
 	return s.Store.Save(ctx, w)
 }
 
-func (s *stage) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (s *stage) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	s.wrote(w)
 	if err := s.enter(ctx, "Move"); err != nil {
 		return session.Reply{}, err
@@ -173,7 +173,7 @@ func (s *stage) Move(ctx context.Context, from session.Handle, w session.Write) 
 	return s.Store.Move(ctx, from, w)
 }
 
-func (s *stage) Delete(ctx context.Context, d session.Removal) (int, error) {
+func (s *stage) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
 	if err := s.enter(ctx, "Delete"); err != nil {
 		return 0, err
 	}
@@ -187,9 +187,9 @@ func (s *stage) List(ctx context.Context, space string, owner session.Hash) iter
 	return s.Store.List(ctx, space, owner)
 }
 
-func (s *stage) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+func (s *stage) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
 	if err := s.enter(ctx, "Claim"); err != nil {
-		return session.Claimed{}, err
+		return session.ClaimReply{}, err
 	}
 	got, err := s.Store.Claim(ctx, c)
 	if s.claim != nil {
@@ -198,16 +198,16 @@ func (s *stage) Claim(ctx context.Context, c session.Claim) (session.Claimed, er
 	return got, err
 }
 
-func (s *stage) Settle(ctx context.Context, space string, list []session.Settlement) error {
+func (s *stage) Settle(ctx context.Context, space string, list []session.SettleRequest) error {
 	if err := s.enter(ctx, "Settle"); err != nil {
 		return err
 	}
 	return s.Store.Settle(ctx, space, list)
 }
 
-func (s *stage) Count(ctx context.Context, space string) (session.Counted, error) {
+func (s *stage) Count(ctx context.Context, space string) (session.CountReply, error) {
 	if err := s.enter(ctx, "Count"); err != nil {
-		return session.Counted{}, err
+		return session.CountReply{}, err
 	}
 	return s.Store.Count(ctx, space)
 }

@@ -56,10 +56,10 @@ func TestSaveNeverBringsBackADeletedSession(t *testing.T) {
 
 func TestSaveFromBeforeARestartOfTheConversationIsRefused(t *testing.T) {
 	m := newManager(t, memsession.New(), config{})
-	key := session.Key{Channel: "sms", Peer: "1"}
-	old, _, _ := m.Open(t.Context(), key, cart{Items: 1})
-	_ = m.Delete(t.Context(), key.ID())
-	fresh, created, err := m.Open(t.Context(), key, cart{Items: 2})
+	conversation := session.Conversation{Channel: "sms", Peer: "1"}
+	old, _, _ := m.Open(t.Context(), conversation, cart{Items: 1})
+	_ = m.Delete(t.Context(), conversation.ID())
+	fresh, created, err := m.Open(t.Context(), conversation, cart{Items: 2})
 	if err != nil || !created {
 		t.Fatalf("Open after Delete: created %v, %v", created, err)
 	}

@@ -8,10 +8,10 @@ import "time"
 // caller's: change Data, and only that, and hand it to [Manager.Save]. It is
 // not safe for concurrent use.
 type Session[T any] struct {
-	ID      ID
-	Data    T
-	Subject string // whose it is, by ForSubject or Bind; "" = nobody's
-	Key     Key    // of a conversation; the zero Key otherwise
+	ID           ID
+	Data         T
+	Subject      string       // whose it is, by ForSubject or Bind; "" = nobody's
+	Conversation Conversation // the zero value if it is none
 
 	// By the store's clock. LastActivity is at most Config.TouchEvery behind.
 	CreatedAt, LastActivity time.Time
@@ -33,11 +33,11 @@ type Session[T any] struct {
 // It is told again when the process dies before the call has returned and the
 // store knows of it; ID is the same then.
 type Expired[T any] struct {
-	ID      string // names this very end of this very session; for making the follow-up idempotent
-	Data    T
-	Subject string
-	Key     Key      // of a conversation; the zero Key otherwise
-	Cause   EndCause // Idle or Absolute
+	ID           string // names this very end of this very session; for making the follow-up idempotent
+	Data         T
+	Subject      string
+	Conversation Conversation // the zero value if it is none
+	Reason       EndReason    // Idle or Absolute
 
 	CreatedAt, LastActivity, ExpiresAt time.Time
 	Attempt                            int // from 1

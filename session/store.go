@@ -26,8 +26,8 @@ import (
 //
 // Requests and answers grow by fields. Implementations must be safe for
 // concurrent use and must not keep or hand out memory that the caller changes.
-// One that was made without what it needs may have a method Validate() error,
-// which [New] asks, so that the mistake is found there.
+// One that was made without what it needs, such as a client, answers each call
+// with an error that matches [ErrInvalid], which managers return as it is.
 type Store interface {
 	// Create inserts w, and takes w.Lease for it if that is set. It never
 	// overwrites a live record: Exists carries what is there, touched and
@@ -36,13 +36,13 @@ type Store interface {
 	// records already. A nonce that the record found remembers is a retry:
 	// Done, with the revision that it made. Missing says the same of a record
 	// that has ended since.
-	Create(ctx context.Context, w Write) (Reply, error)
+	Create(ctx context.Context, w WriteRequest) (Reply, error)
 
 	// Load returns a live record, moving its idle deadline when l.Touch is
 	// set and the last activity is at least l.TouchEvery ago; neither payload
 	// nor revision are written. With l.Lease it also takes, renews or frees
 	// the record's lease, or answers Leased and touches nothing.
-	Load(ctx context.Context, l Load) (Reply, error)
+	Load(ctx context.Context, l LoadRequest) (Reply, error)
 
 	// Save replaces the payload of a live record whose revision is w.Rev,
 	// and moves its idle deadline. Stale carries the current record. A lease
@@ -50,19 +50,19 @@ type Store interface {
 	// held any more. A write that is repeated is Done again, with the revision
 	// that it made; when it is not remembered and may have been made, that is
 	// an error.
-	Save(ctx context.Context, w Write) (Reply, error)
+	Save(ctx context.Context, w WriteRequest) (Reply, error)
 
 	// Move creates w and deletes from, keeping its times (Rotate, Bind). Like
 	// Save it wants from to be live, at revision w.Rev and not leased; like
 	// Create it heeds MaxPerOwner, not counting from itself. w.CreatedAt and
 	// w.Deadline repeat from's, or are zero where the caller does not know
 	// them: a store that keeps both records in one place does not need them.
-	Move(ctx context.Context, from Handle, w Write) (Reply, error)
+	Move(ctx context.Context, from Handle, w WriteRequest) (Reply, error)
 
 	// Delete removes records without reading their payload and returns how
 	// many there were. Expired ones that a Claim handed out, or that were set
 	// aside, are not its concern.
-	Delete(ctx context.Context, d Removal) (int, error)
+	Delete(ctx context.Context, d RemoveRequest) (int, error)
 
 	// List yields the live records of an owner. Broken ones are left out.
 	List(ctx context.Context, space string, owner Hash) iter.Seq2[Record, error]
@@ -70,16 +70,16 @@ type Store interface {
 	// Claim takes up to c.Max records that are due, oldest first (in a store
 	// that is split: in each partition, the one with the oldest first), each
 	// given to one caller until c.For has passed. Lapsed ones are due, and
-	// those whose claim ran out or whose Settlement.Retry has passed. Broken
+	// those whose claim ran out or whose SettleRequest.Retry has passed. Broken
 	// and vanished ones are told and gone, whatever c.Payload says.
-	Claim(ctx context.Context, c Claim) (Claimed, error)
+	Claim(ctx context.Context, c ClaimRequest) (ClaimReply, error)
 
 	// Settle ends claims: the records are gone for good, or due again after
 	// Retry. A record of another revision is left alone.
-	Settle(ctx context.Context, space string, s []Settlement) error
+	Settle(ctx context.Context, space string, s []SettleRequest) error
 
 	// Count reads the number of live records from the index.
-	Count(ctx context.Context, space string) (Counted, error)
+	Count(ctx context.Context, space string) (CountReply, error)
 }
 
 // Hash stands for an id or a subject: the first 16 bytes of a SHA-256. The
@@ -104,12 +104,12 @@ type Record struct {
 	Deadline                time.Time // the absolute one; zero = none
 }
 
-// Write asks to store a payload.
-type Write struct {
+// WriteRequest asks to store a payload.
+type WriteRequest struct {
 	Record
 	Nonce       uint64        // the same nonce is a retry of this very write; 0 = there are none
 	Idle, Total time.Duration // Idle is always set; Total is used by Create only, 0 = no absolute deadline
-	TouchEvery  time.Duration // Create: as in Load, for a record that exists
+	TouchEvery  time.Duration // Create: as in LoadRequest, for a record that exists
 	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record
 	Lease       string        // Create: take it. Save: it must be held; "" = nobody may hold one
 	LeaseFor    time.Duration // Create
@@ -119,8 +119,8 @@ type Write struct {
 	Quarantine  bool // keep a broken record aside instead of deleting it
 }
 
-// Load asks for a record.
-type Load struct {
+// LoadRequest asks for a record.
+type LoadRequest struct {
 	Handle
 	Touch      time.Duration // the idle timeout; 0 = leave the deadline alone (Peek)
 	TouchEvery time.Duration // 0 = touch every time
@@ -128,7 +128,7 @@ type Load struct {
 	LeaseFor   time.Duration // 0 = give it back; that never fails for want of it
 	Held       bool          // renew only: Leased when it is not held any more
 	Bare       bool          // leave the payload out of the answer
-	Quarantine bool          // as in Write
+	Quarantine bool          // as in WriteRequest
 }
 
 // Status is a store's answer.
@@ -142,7 +142,7 @@ const (
 	Stale            // Save, Move: another revision; with the current record
 	Leased           // somebody else has the lease
 	OverLimit        // the owner has too many
-	Broken           // the bytes were no record, and are gone; Reply.Cause says what was wrong
+	Broken           // the bytes were no record, and are gone; Reply.Reason says what was wrong
 )
 
 // String returns the status in lower case, such as "stale".
@@ -156,14 +156,14 @@ type Reply struct {
 	Status  Status
 	Record  Record
 	Touched bool
-	Cause   EndCause // Broken: Corrupted or InvalidFormat
+	Reason  EndReason // Broken: Corrupted or InvalidFormat
 	Evicted []Handle
 	Retry   time.Duration // Leased: when the lease ends at the latest
 }
 
-// Removal names records to delete. With Owner set it means all of the owner's,
+// RemoveRequest names records to delete. With Owner set it means all of the owner's,
 // except Handles.
-type Removal struct {
+type RemoveRequest struct {
 	Space      string
 	Handles    []Hash
 	Owner      Hash
@@ -171,18 +171,18 @@ type Removal struct {
 	Quarantine bool   // keep it aside instead
 }
 
-// Claim asks for records that are due.
-type Claim struct {
+// ClaimRequest asks for records that are due.
+type ClaimRequest struct {
 	Space   string
 	Max     int
 	For     time.Duration
 	Payload bool // keep a lapsed record until Settle and hand out its payload; false = remove it now
 
-	Quarantine bool // as in Write
+	Quarantine bool // as in WriteRequest
 }
 
-// Claimed are records that are due.
-type Claimed struct {
+// ClaimReply are records that are due.
+type ClaimReply struct {
 	Due      []Due
 	Rescored int  // index entries corrected: their records were alive
 	More     bool // there may be more
@@ -192,20 +192,20 @@ type Claimed struct {
 // handle's hash is certain.
 type Due struct {
 	Record
-	Cause   EndCause // Idle, Absolute, Vanished, Corrupted or InvalidFormat
-	Attempt int      // 1 the first time it is handed out
+	Reason  EndReason // Idle, Absolute, Vanished, Corrupted or InvalidFormat
+	Attempt int       // 1 the first time it is handed out
 }
 
-// Settlement ends the claim of one record at one revision.
-type Settlement struct {
+// SettleRequest ends the claim of one record at one revision.
+type SettleRequest struct {
 	Handle
 	Rev        uint64
 	Retry      time.Duration // due again after so long; 0 = gone for good
 	Quarantine bool
 }
 
-// Counted are the numbers of an index.
-type Counted struct {
+// CountReply are the numbers of an index.
+type CountReply struct {
 	Active      int64 // live records
 	Backlog     int64 // lapsed ones that no Claim has settled
 	Quarantined int64

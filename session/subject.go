@@ -56,7 +56,7 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 	if err := needSubject(subject); err != nil {
 		return 0, err
 	}
-	d := Removal{Owner: subjectHash(m.cfg.Name, subject)}
+	d := RemoveRequest{Owner: subjectHash(m.cfg.Name, subject)}
 	for _, id := range except {
 		d.Handles = append(d.Handles, id.hash(m.cfg.Name))
 	}
@@ -66,7 +66,7 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 // Rotate gives s a new id and saves its data, in one step: the old token is
 // worthless from then on. Do it whenever the rights behind a session change.
 // The session keeps its age and its subject. Errors as for Save, and
-// [ErrInvalid] for a conversation, whose id is its Key's. When two rotate at
+// [ErrInvalid] for a conversation, whose id follows from its [Conversation]. When two rotate at
 // once, one gets [ErrNotFound].
 func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 	o := begin(ctx, OpRotate)
@@ -92,8 +92,8 @@ func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string) (e
 
 func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 	switch {
-	case s.ID.kind == keyID:
-		return invalid("a conversation's id is its Key's, and cannot change")
+	case s.ID.kind == conversationID:
+		return invalid("a conversation's id follows from its Conversation, and cannot change")
 	case s.lease != "":
 		return invalid("a session cannot be moved while it is handled exclusively")
 	}
@@ -101,7 +101,7 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 	if subject == "" {
 		id.raw[0] = s.ID.raw[0] // in its partition a store moves it in one step
 	}
-	w, err := m.written(id, subject, Key{}, &s.Data)
+	w, err := m.written(id, subject, Conversation{}, &s.Data)
 	if err != nil {
 		return err
 	}

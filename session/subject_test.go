@@ -52,7 +52,7 @@ func TestSubjectsCanBeListedAndLoggedOutElsewhere(t *testing.T) {
 			t.Errorf("an excepted session is gone: %v", err)
 		}
 	}
-	if got := seen.causes(); !slices.Equal(got, []session.EndCause{session.Deleted, session.Deleted}) {
+	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Deleted, session.Deleted}) {
 		t.Errorf("told %v, want two deleted", got)
 	}
 	for range m.BySubject(t.Context(), "bob") {
@@ -95,7 +95,7 @@ func TestASubjectsLimitHolds(t *testing.T) {
 		}
 		wg.Wait()
 		n, _ := m.Count(t.Context())
-		ended := len(seen.causes())
+		ended := len(seen.reasons())
 		if n != 3 || int(full.Load())+ended != 13 || (policy == session.Reject) != (ended == 0) {
 			t.Errorf("%v: %d sessions, %d refused, %d ended; want 3, and 13 refused or evicted", policy, n, full.Load(), ended)
 		}
@@ -133,8 +133,8 @@ func TestLoginChangesTheIDAndKeepsTheSession(t *testing.T) {
 		if err := m.Save(t.Context(), &rotated); err != nil {
 			t.Errorf("Save after Rotate: %v", err)
 		}
-		if causes := seen.causes(); !slices.Equal(causes, []session.EndCause{session.Rotated, session.Rotated}) {
-			t.Errorf("told %v, want two rotated", causes)
+		if reasons := seen.reasons(); !slices.Equal(reasons, []session.EndReason{session.Rotated, session.Rotated}) {
+			t.Errorf("told %v, want two rotated", reasons)
 		}
 		if n, _ := m.Count(t.Context()); n != 1 {
 			t.Errorf("%d sessions, want 1", n)
@@ -167,9 +167,9 @@ func TestStoreFailuresAreToldFromTheCallersOwn(t *testing.T) {
 	bound := create(t, m, 1)
 	calls := map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error { _, err := m.Create(ctx, cart{}); return err },
-		"Open":   func(ctx context.Context) error { _, _, err := m.Open(ctx, chatKey, cart{}); return err },
+		"Open":   func(ctx context.Context) error { _, _, err := m.Open(ctx, chat, cart{}); return err },
 		"Open with much data": func(ctx context.Context) error {
-			_, _, err := m.Open(ctx, chatKey, cart{Notes: map[string]string{"x": string(make([]byte, 1000))}})
+			_, _, err := m.Open(ctx, chat, cart{Notes: map[string]string{"x": string(make([]byte, 1000))}})
 			return err
 		},
 		"Get":   func(ctx context.Context) error { _, err := m.Get(ctx, s.ID); return err },

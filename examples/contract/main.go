@@ -73,7 +73,7 @@ func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb re
 	if err != nil {
 		return "", err
 	}
-	_, _, err = chats.Open(ctx, session.Key{Channel: "web", Peer: guest}, Chat{Reference: ref})
+	_, _, err = chats.Open(ctx, session.Conversation{Channel: "web", Peer: guest}, Chat{Reference: ref})
 	return ref, err
 }
 

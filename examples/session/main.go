@@ -22,7 +22,7 @@ func main() {
 	chats, err := session.New(memsession.New(), session.Config[chat]{Name: "chats", IdleTimeout: 50 * time.Millisecond})
 	check(err)
 
-	key := session.Key{Channel: "web", Peer: "ana"}
+	key := session.Conversation{Channel: "web", Peer: "ana"}
 	mine, created, err := chats.Open(ctx, key, chat{})
 	check(err)
 	fmt.Println("created:", created)

@@ -9,7 +9,7 @@ var letters = [...]string{
 	"i", // index
 	"l", // ledger
 	"x", // expiry
-	"u", // unrecorded
+	"u", // untold
 	"q", // queue
 }
 

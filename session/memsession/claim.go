@@ -12,13 +12,13 @@ import (
 
 // Claim implements [session.Store]. Claims that ran out come first: they
 // lapsed before anything that nobody has claimed yet.
-func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
 	sp, now, err := s.lock(ctx, c.Space)
 	if err != nil {
-		return session.Claimed{}, err
+		return session.ClaimReply{}, err
 	}
 	defer s.mu.Unlock()
-	var got session.Claimed
+	var got session.ClaimReply
 	for len(got.Due) < c.Max {
 		e := sp.nextDue(now)
 		if e == nil {
@@ -37,17 +37,17 @@ func (sp *space) nextDue(now time.Time) *entry {
 	return sp.expiry.due(now)
 }
 
-// claim hands e out. Unless it has to be kept for its Settlement, this is its
+// claim hands e out. Unless it has to be kept until it is settled, this is its
 // end.
-func (sp *space) claim(e *entry, c session.Claim, now time.Time) session.Due {
+func (sp *space) claim(e *entry, c session.ClaimRequest, now time.Time) session.Due {
 	if e.damaged {
 		sp.remove(e, c.Quarantine)
-		return session.Due{Record: session.Record{Handle: e.Handle}, Cause: session.Corrupted, Attempt: 1}
+		return session.Due{Record: session.Record{Handle: e.Handle}, Reason: session.Corrupted, Attempt: 1}
 	}
-	d := session.Due{Record: e.Record, Cause: session.Idle, Attempt: e.attempts + 1}
+	d := session.Due{Record: e.Record, Reason: session.Idle, Attempt: e.attempts + 1}
 	d.Payload = nil
 	if e.ExpiresAt.Equal(e.Deadline) {
-		d.Cause = session.Absolute
+		d.Reason = session.Absolute
 	}
 	if !c.Payload {
 		sp.remove(e, false)
@@ -60,7 +60,7 @@ func (sp *space) claim(e *entry, c session.Claim, now time.Time) session.Due {
 }
 
 // Settle implements [session.Store].
-func (s *Store) Settle(ctx context.Context, name string, list []session.Settlement) error {
+func (s *Store) Settle(ctx context.Context, name string, list []session.SettleRequest) error {
 	sp, now, err := s.lock(ctx, name)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (s *Store) Settle(ctx context.Context, name string, list []session.Settleme
 
 // claimOf finds a claimed entry. One that a new session has replaced is in no
 // map any more, only in the queue of claims.
-func (sp *space) claimOf(done session.Settlement) *entry {
+func (sp *space) claimOf(done session.SettleRequest) *entry {
 	if e := sp.byHash[done.Hash]; e != nil && e.Rev == done.Rev && e.claimed() {
 		return e
 	}
@@ -94,14 +94,14 @@ func (sp *space) claimOf(done session.Settlement) *entry {
 }
 
 // Count implements [session.Store]. It costs O(backlog).
-func (s *Store) Count(ctx context.Context, name string) (session.Counted, error) {
+func (s *Store) Count(ctx context.Context, name string) (session.CountReply, error) {
 	sp, now, err := s.lock(ctx, name)
 	if err != nil {
-		return session.Counted{}, err
+		return session.CountReply{}, err
 	}
 	defer s.mu.Unlock()
 	lapsed := sp.expiry.countDue(now)
-	c := session.Counted{
+	c := session.CountReply{
 		Active:      int64(len(sp.expiry)) - lapsed,
 		Backlog:     int64(len(sp.claims)) + lapsed,
 		Quarantined: int64(len(sp.quarantine)),

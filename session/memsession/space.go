@@ -138,7 +138,7 @@ func (sp *space) find(h session.Hash, quarantine bool, now time.Time) (*entry, s
 		return nil, session.Reply{Status: session.Missing}
 	case e.damaged && !e.claimed():
 		sp.remove(e, quarantine)
-		return nil, session.Reply{Status: session.Broken, Cause: session.Corrupted}
+		return nil, session.Reply{Status: session.Broken, Reason: session.Corrupted}
 	case e.lapsed(now) || e.claimed():
 		return nil, session.Reply{Status: session.Lapsed}
 	}
@@ -147,7 +147,7 @@ func (sp *space) find(h session.Hash, quarantine bool, now time.Time) (*entry, s
 
 // room makes room for one more record of w's owner, or reports that there is
 // none. moving is the record that w replaces, if any.
-func (sp *space) room(w session.Write, moving *entry, now time.Time) (evicted []session.Handle, ok bool) {
+func (sp *space) room(w session.WriteRequest, moving *entry, now time.Time) (evicted []session.Handle, ok bool) {
 	if w.MaxPerOwner <= 0 || w.Owner == (session.Hash{}) {
 		return nil, true
 	}

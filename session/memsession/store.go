@@ -50,7 +50,7 @@ func (s *Store) nextRev(now time.Time) uint64 {
 }
 
 // write stores w's payload in e.
-func (s *Store) write(sp *space, e *entry, w session.Write, now time.Time) {
+func (s *Store) write(sp *space, e *entry, w session.WriteRequest, now time.Time) {
 	e.Rev, e.keep = s.nextRev(now), w.Keep
 	copy(e.writes[1:], e.writes[:])
 	e.writes[0] = write{e.Rev, w.Nonce}
@@ -67,7 +67,7 @@ func answer(status session.Status, e *entry) session.Reply {
 
 // repeated answers a write that has been made already, with the revision that
 // it made.
-func (e *entry) repeated(w session.Write) (r session.Reply, ok bool) {
+func (e *entry) repeated(w session.WriteRequest) (r session.Reply, ok bool) {
 	if e == nil {
 		return r, false
 	}
@@ -85,7 +85,7 @@ func leased(e *entry, now time.Time) session.Reply {
 }
 
 // Create implements [session.Store].
-func (s *Store) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	sp, now, err := s.lock(ctx, w.Space)
 	if err != nil {
 		return session.Reply{}, err
@@ -134,7 +134,7 @@ func (sp *space) touch(e *entry, idle, every time.Duration, now time.Time) bool 
 }
 
 // Load implements [session.Store]. It does not wait for leases.
-func (s *Store) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	sp, now, err := s.lock(ctx, l.Space)
 	if err != nil {
 		return session.Reply{}, err
@@ -165,7 +165,7 @@ func (s *Store) Load(ctx context.Context, l session.Load) (session.Reply, error)
 }
 
 // Save implements [session.Store].
-func (s *Store) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	sp, now, err := s.lock(ctx, w.Space)
 	if err != nil {
 		return session.Reply{}, err
@@ -184,7 +184,7 @@ func (s *Store) Save(ctx context.Context, w session.Write) (session.Reply, error
 
 // writable returns the entry of h when w may change it. Otherwise the reply
 // says why not; Done means that this very write has been made.
-func (sp *space) writable(h session.Hash, w session.Write, now time.Time) (*entry, session.Reply) {
+func (sp *space) writable(h session.Hash, w session.WriteRequest, now time.Time) (*entry, session.Reply) {
 	e, why := sp.find(h, w.Quarantine, now)
 	if r, again := e.repeated(w); again {
 		return nil, r
@@ -201,7 +201,7 @@ func (sp *space) writable(h session.Hash, w session.Write, now time.Time) (*entr
 }
 
 // Move implements [session.Store], in one step.
-func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	sp, now, err := s.lock(ctx, w.Space)
 	if err != nil {
 		return session.Reply{}, err
@@ -235,7 +235,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) 
 }
 
 // Delete implements [session.Store].
-func (s *Store) Delete(ctx context.Context, d session.Removal) (int, error) {
+func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
 	sp, _, err := s.lock(ctx, d.Space)
 	if err != nil {
 		return 0, err

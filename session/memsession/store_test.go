@@ -36,8 +36,8 @@ func ExampleNew() {
 }
 
 // write is a record with a new hash.
-func write(n int) session.Write {
-	w := session.Write{Nonce: uint64(n), Idle: time.Minute, Keep: time.Hour}
+func write(n int) session.WriteRequest {
+	w := session.WriteRequest{Nonce: uint64(n), Idle: time.Minute, Keep: time.Hour}
 	w.Space = "x"
 	w.Hash[0], w.Hash[1], w.Hash[2] = byte(n>>16), byte(n>>8), byte(n)
 	return w
@@ -63,7 +63,7 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 	for i := range 1100 {
 		w := write(i + 1)
 		_, _ = s.Create(t.Context(), w)
-		_, _ = s.Delete(t.Context(), session.Removal{Space: "x", Handles: []session.Hash{w.Hash}, Quarantine: true})
+		_, _ = s.Delete(t.Context(), session.RemoveRequest{Space: "x", Handles: []session.Hash{w.Hash}, Quarantine: true})
 	}
 	if c, _ := s.Count(t.Context(), "x"); c.Quarantined != 1000 {
 		t.Errorf("%d in quarantine, want the latest 1000", c.Quarantined)
@@ -77,11 +77,11 @@ func TestNothingIsDoneUnderAContextThatHasEnded(t *testing.T) {
 	var errs []error
 	add := func(_ any, err error) { errs = append(errs, err) }
 	add(s.Create(ctx, write(1)))
-	add(s.Load(ctx, session.Load{}))
+	add(s.Load(ctx, session.LoadRequest{}))
 	add(s.Save(ctx, write(1)))
 	add(s.Move(ctx, session.Handle{}, write(2)))
-	add(s.Delete(ctx, session.Removal{}))
-	add(s.Claim(ctx, session.Claim{}))
+	add(s.Delete(ctx, session.RemoveRequest{}))
+	add(s.Claim(ctx, session.ClaimRequest{}))
 	add(s.Count(ctx, "x"))
 	add(nil, s.Settle(ctx, "x", nil))
 	for _, err := range s.List(ctx, "x", session.Hash{}) {

@@ -80,7 +80,7 @@ func hashOf(reply any) (h session.Hash) {
 func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, quarantine bool) (session.Reply, error) {
 	r := session.Reply{Status: a.status, Touched: a.touched, Retry: a.retry}
 	if a.status == session.Broken {
-		r.Cause = session.InvalidFormat
+		r.Reason = session.InvalidFormat
 	}
 	for _, hash := range a.evicted {
 		r.Evicted = append(r.Evicted, session.Handle{Space: h.Space, Hash: hash, Owner: h.Owner})
@@ -106,12 +106,12 @@ func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, qu
 // corrupted removes a record whose payload is not what was written, unless it
 // has changed since: only the one who removes it tells of it.
 func (s *Store) corrupted(ctx context.Context, h session.Handle, rev uint64, quarantine bool) (session.Reply, error) {
-	n, err := s.Delete(ctx, session.Removal{Space: h.Space, Handles: []session.Hash{h.Hash}, Rev: rev, Quarantine: quarantine})
+	n, err := s.Delete(ctx, session.RemoveRequest{Space: h.Space, Handles: []session.Hash{h.Hash}, Rev: rev, Quarantine: quarantine})
 	if err != nil {
 		return session.Reply{}, err
 	}
 	if n == 0 {
 		return session.Reply{Status: session.Missing}, nil
 	}
-	return session.Reply{Status: session.Broken, Cause: session.Corrupted}, nil
+	return session.Reply{Status: session.Broken, Reason: session.Corrupted}, nil
 }

@@ -27,12 +27,12 @@ import (
 //
 // It is an error when the oldest are not where they belong: then processes
 // disagree about [WithPartitions].
-func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
 	order, err := s.oldestFirst(ctx, c.Space)
 	if err != nil {
-		return session.Claimed{}, failed(err)
+		return session.ClaimReply{}, failed(err)
 	}
-	var got session.Claimed
+	var got session.ClaimReply
 	for _, partition := range order {
 		left := c.Max - len(got.Due)
 		if left <= 0 {
@@ -47,7 +47,7 @@ func (s *Store) Claim(ctx context.Context, c session.Claim) (session.Claimed, er
 				got.More = true
 				break
 			}
-			return session.Claimed{}, err
+			return session.ClaimReply{}, err
 		}
 		if seen == 0 { // the oldest head is not due: nor are the others
 			break
@@ -120,7 +120,7 @@ func headScore(head *redis.ZSliceCmd) float64 {
 
 // claimIn claims in one partition and returns how many entries of its indexes
 // were looked at.
-func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Claim, got *session.Claimed) (int, error) {
+func (s *Store) claimIn(ctx context.Context, partition, most int, c session.ClaimRequest, got *session.ClaimReply) (int, error) {
 	slot := s.slot(c.Space, partition)
 	reply, err := s.caller.Run(ctx, claimScript, []string{slot.expiry(), slot.claims(), slot.backlog()},
 		most, millis(c.For), flag(c.Payload), s.aside(c.Quarantine), s.quarantineMost)
@@ -134,14 +134,14 @@ func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Clai
 	seen, _ := list[0].(int64)
 	rescored, _ := list[1].(int64)
 	got.Rescored += int(rescored)
-	var corrupted []session.Settlement
+	var corrupted []session.SettleRequest
 	for _, x := range list[2:] {
 		d, ok := dueOf(c, x)
 		if !ok {
 			return 0, errors.New("a script answered a claim that cannot be read")
 		}
-		if d.Cause == session.Corrupted {
-			corrupted = append(corrupted, session.Settlement{Handle: d.Handle, Rev: d.Rev, Quarantine: c.Quarantine})
+		if d.Reason == session.Corrupted {
+			corrupted = append(corrupted, session.SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: c.Quarantine})
 		}
 		got.Due = append(got.Due, d)
 	}
@@ -151,26 +151,26 @@ func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Clai
 	return int(seen), nil
 }
 
-// causes has the words that claim.lua uses for a cause.
-var causes = func() map[string]session.EndCause {
-	m := map[string]session.EndCause{}
-	for _, c := range session.EndCauses() {
+// reasons has the words that claim.lua uses for a reason.
+var reasons = func() map[string]session.EndReason {
+	m := map[string]session.EndReason{}
+	for _, c := range session.EndReasons() {
 		m[c.String()] = c
 	}
 	return m
 }()
 
-// dueOf reads {cause, hash, attempt, record or its header}. A payload whose
+// dueOf reads {reason, hash, attempt, record or its header}. A payload whose
 // checksum is wrong is not handed out.
-func dueOf(c session.Claim, reply any) (session.Due, bool) {
+func dueOf(c session.ClaimRequest, reply any) (session.Due, bool) {
 	list, _ := reply.([]any)
 	if len(list) != 4 {
 		return session.Due{}, false
 	}
 	word, _ := list[0].(string)
-	cause, known := causes[word]
+	reason, known := reasons[word]
 	attempt, _ := list[2].(int64)
-	d := session.Due{Cause: cause, Attempt: int(attempt)}
+	d := session.Due{Reason: reason, Attempt: int(attempt)}
 	d.Handle = session.Handle{Space: c.Space, Hash: hashOf(list[1])}
 	raw, _ := list[3].(string)
 	if raw == "" {
@@ -184,7 +184,7 @@ func dueOf(c session.Claim, reply any) (session.Due, bool) {
 	switch {
 	case !c.Payload:
 	case checksum(payload) != head.crc:
-		d.Cause = session.Corrupted
+		d.Reason = session.Corrupted
 	default:
 		d.Payload = []byte(payload)
 	}
@@ -193,7 +193,7 @@ func dueOf(c session.Claim, reply any) (session.Due, bool) {
 
 // Settle implements [session.Store]: one round trip for records of one
 // partition, one pipeline for several.
-func (s *Store) Settle(ctx context.Context, space string, list []session.Settlement) error {
+func (s *Store) Settle(ctx context.Context, space string, list []session.SettleRequest) error {
 	byPartition := map[int]int{} // to its index in calls
 	var calls []rediscall.Call
 	for _, done := range list {

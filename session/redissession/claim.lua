@@ -7,7 +7,7 @@
 -- KEYS   1 expiry index x, 2 claims c, 3 backlog b
 -- ARGV   1 at most, 2 claimed for ms, 3 payload ('1' = keep and hand it out, '0' =
 --        remove now), 4 quarantine ms (0 = delete), 5 quarantine at most
--- Reply  {entries looked at, entries corrected, {cause, hash, attempt, record}…}
+-- Reply  {entries looked at, entries corrected, {reason, hash, attempt, record}…}
 -- Cost   O(at most · log n). The keys of records are derived from the members of
 --        the indexes: base and hash tag are KEYS[1]'s, hence the same slot.
 --        A run after a lost reply hands out other records; those of the lost one
@@ -16,11 +16,11 @@
 local most, lasting, keep = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local reply = {0, 0}
 
-local function tell(cause, hash, attempt, raw)
-  reply[#reply + 1] = {cause, hash, attempt, raw}
+local function tell(reason, hash, attempt, raw)
+  reply[#reply + 1] = {reason, hash, attempt, raw}
 end
 
-local function cause(head)
+local function reason(head)
   return deadline(head) == int(head, ABSOLUTE, 6) and 'absolute' or 'idle'
 end
 
@@ -32,7 +32,7 @@ local function hand(id, raw)
   redis.call('ZADD', KEYS[2], num(now + lasting), id)
   redis.call('ZADD', KEYS[3], num(deadline(raw)), id)
   outlive(key, now + lasting + int(raw, KEEP, 4) * 1000)
-  tell(cause(raw), at(id, 0, 16), attempt, raw)
+  tell(reason(raw), at(id, 0, 16), attempt, raw)
 end
 
 -- unreadable tells of an entry without a record, or with bytes that are none.
@@ -67,7 +67,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMI
   else
     settled(id)
     redis.call('DEL', key)
-    tell(cause(raw), hash, int(raw, ATTEMPTS, 2) + 1, raw)
+    tell(reason(raw), hash, int(raw, ATTEMPTS, 2) + 1, raw)
   end
 end
 
@@ -87,7 +87,7 @@ for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(now), 'LI
   else
     unindex(hash, raw)
     redis.call('DEL', key)
-    tell(cause(raw), hash, 1, raw)
+    tell(reason(raw), hash, 1, raw)
   end
 end
 return reply

@@ -52,10 +52,10 @@ func TestAFailureInTheMiddleOfAClaimLosesNothingOfIt(t *testing.T) {
 		hook := &limping{}
 		hook.left.Store(1)
 		client.AddHook(hook)
-		if got := claim(t, s, session.Claim{}); len(got.Due) != 1 || !got.More {
+		if got := claim(t, s, session.ClaimRequest{}); len(got.Due) != 1 || !got.More {
 			t.Errorf("claimed %+v, want what the first partition gave, and more to come", got)
 		}
-		if _, err := s.Claim(t.Context(), session.Claim{Space: space, Max: 10, For: time.Minute}); err == nil {
+		if _, err := s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 10, For: time.Minute}); err == nil {
 			t.Error("a claim that got nothing hides its failure")
 		}
 	})
@@ -69,7 +69,7 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 		done(t)(s.Create(t.Context(), w))
 		time.Sleep(90 * time.Second)
 		for attempt := range 10 {
-			due := claim(t, s, session.Claim{For: time.Hour, Payload: true}).Due
+			due := claim(t, s, session.ClaimRequest{For: time.Hour, Payload: true}).Due
 			if len(due) != 1 || due[0].Attempt != attempt+1 || string(due[0].Payload) != "x" || due[0].Owner != w.Owner {
 				t.Fatalf("attempt %d gave %+v", attempt+1, due)
 			}
@@ -78,13 +78,13 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 				continue
 			}
 			retry := 10 * time.Hour
-			if err := s.Settle(t.Context(), space, []session.Settlement{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: retry}}); err != nil {
+			if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: retry}}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(retry)
 		}
-		due := claim(t, s, session.Claim{For: time.Hour, Payload: true}).Due
-		if err := s.Settle(t.Context(), space, []session.Settlement{{Handle: due[0].Handle, Rev: due[0].Rev}}); err != nil {
+		due := claim(t, s, session.ClaimRequest{For: time.Hour, Payload: true}).Due
+		if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev}}); err != nil {
 			t.Fatal(err)
 		}
 		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
@@ -101,11 +101,11 @@ func TestARemovedRecordIsReportedWithItsAttempts(t *testing.T) {
 			done(t)(s.Create(t.Context(), newWrite("x")))
 			time.Sleep(time.Minute)
 			for range before {
-				claim(t, s, session.Claim{Payload: true})
+				claim(t, s, session.ClaimRequest{Payload: true})
 				time.Sleep(time.Minute)
 			}
-			due := claim(t, s, session.Claim{}).Due
-			if len(due) != 1 || due[0].Attempt != before+1 || due[0].Cause != session.Idle {
+			due := claim(t, s, session.ClaimRequest{}).Due
+			if len(due) != 1 || due[0].Attempt != before+1 || due[0].Reason != session.Idle {
 				t.Errorf("after %d attempts: %+v", before, due)
 			}
 			if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
@@ -131,7 +131,7 @@ func TestEveryLapsedRecordOfAPlaceIsTold(t *testing.T) {
 		if c := count(t, s); c.Backlog != 3 || c.Oldest != 5*time.Minute {
 			t.Errorf("counted %+v, want 3 in the backlog, the oldest due for 5 min", c)
 		}
-		for _, d := range claim(t, s, session.Claim{Payload: true}).Due {
+		for _, d := range claim(t, s, session.ClaimRequest{Payload: true}).Due {
 			got = append(got, string(d.Payload))
 		}
 		if !slices.Equal(got, want) {
@@ -151,7 +151,7 @@ func TestProcessesThatDisagreeAboutPartitionsAreTold(t *testing.T) {
 					done(t)(writer.Create(t.Context(), w))
 					time.Sleep(time.Millisecond) // so that this is the order of the index
 				}
-				claim := session.Claim{Space: space, Max: 10, For: time.Minute, Payload: true}
+				claim := session.ClaimRequest{Space: space, Max: 10, For: time.Minute, Payload: true}
 				for _, lapsed := range []bool{false, true, true} { // the last time some may be claimed
 					if lapsed {
 						time.Sleep(time.Minute)

@@ -36,7 +36,7 @@ func TestARevisionIsRememberedUntilTheClockHasPassedIt(t *testing.T) {
 				m.SetTime(start)
 				r := done(t)(s.Create(t.Context(), newWrite("x"))).Record
 				m.SetTime(start.Add(-c.back))
-				if n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{r.Hash}}); n != 1 || err != nil {
+				if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}}); n != 1 || err != nil {
 					t.Fatalf("deleted %d, %v", n, err)
 				}
 				noted := string(s.slotOf(space, r.Hash)) + "r"
@@ -59,7 +59,7 @@ func TestALowerRevisionDoesNotReplaceTheOneThatIsRemembered(t *testing.T) {
 		first := done(t)(s.Create(t.Context(), newWrite("x"))).Record
 		second := done(t)(s.Save(t.Context(), next(done(t)(s.Create(t.Context(), newWrite("x"))), "y"))).Record
 		for _, h := range []session.Hash{second.Hash, first.Hash} {
-			if _, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{h}}); err != nil {
+			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{h}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -79,7 +79,7 @@ func TestARecordHasLapsedAtItsDeadline(t *testing.T) {
 			return peek(t, s, r.Handle).Status == session.Done
 		},
 		"Load of the header": func(t *testing.T, s *Store, r session.Record) bool {
-			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Bare: true})).Status == session.Done
+			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Bare: true})).Status == session.Done
 		},
 		"Create": func(t *testing.T, s *Store, r session.Record) bool {
 			w := newWrite("other")
@@ -101,10 +101,10 @@ func TestARecordHasLapsedAtItsDeadline(t *testing.T) {
 			return false
 		},
 		"Count": func(t *testing.T, s *Store, _ session.Record) bool {
-			return count(t, s) == session.Counted{Active: 1}
+			return count(t, s) == session.CountReply{Active: 1}
 		},
 		"Claim": func(t *testing.T, s *Store, _ session.Record) bool {
-			return len(claim(t, s, session.Claim{}).Due) == 0
+			return len(claim(t, s, session.ClaimRequest{}).Due) == 0
 		},
 	} {
 		for _, absolute := range []bool{false, true} {
@@ -150,16 +150,16 @@ func TestALeaseIsFreeAtItsEnd(t *testing.T) {
 			return answered(t)(s.Save(t.Context(), w))
 		}, session.Done, session.Leased},
 		"Load for another": {func(t *testing.T, s *Store, r session.Record) session.Reply {
-			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Lease: "bert", LeaseFor: lasting}))
+			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Lease: "bert", LeaseFor: lasting}))
 		}, session.Leased, session.Done},
 		"Load that renews it": {func(t *testing.T, s *Store, r session.Record) session.Reply {
-			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Lease: "anna", LeaseFor: lasting, Held: true}))
+			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Lease: "anna", LeaseFor: lasting, Held: true}))
 		}, session.Done, session.Leased},
 	} {
 		for left, want := range map[time.Duration]session.Status{time.Millisecond: c.before, 0: c.after} {
 			inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
 				r := done(t)(s.Create(t.Context(), newWrite("x"))).Record
-				done(t)(s.Load(t.Context(), session.Load{Handle: r.Handle, Lease: "anna", LeaseFor: lasting}))
+				done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Lease: "anna", LeaseFor: lasting}))
 				time.Sleep(lasting - left)
 				got := c.call(t, s, r)
 				if got.Status != want || got.Status == session.Leased && got.Retry != left {

@@ -13,7 +13,7 @@ import (
 
 // Count implements [session.Store]: one pipeline with O(log n) for each
 // partition. Partitions are counted one after the other, not at one instant.
-func (s *Store) Count(ctx context.Context, space string) (session.Counted, error) {
+func (s *Store) Count(ctx context.Context, space string) (session.CountReply, error) {
 	calls := make([]rediscall.Call, s.partitions)
 	for p := range calls {
 		slot := s.slot(space, p)
@@ -24,13 +24,13 @@ func (s *Store) Count(ctx context.Context, space string) (session.Counted, error
 	}
 	replies, err := s.caller.RunAll(ctx, countScript, calls)
 	if err != nil {
-		return session.Counted{}, failed(err)
+		return session.CountReply{}, failed(err)
 	}
-	var c session.Counted
+	var c session.CountReply
 	for _, r := range replies {
 		list, _ := r.([]any)
 		if len(list) != 4 {
-			return session.Counted{}, fmt.Errorf("a script answered %T of length %d", r, len(list))
+			return session.CountReply{}, fmt.Errorf("a script answered %T of length %d", r, len(list))
 		}
 		var n [4]int64
 		for i := range n {

@@ -17,7 +17,7 @@ import (
 func TestAPayloadThatChangedIsToldOnceAsCorrupted(t *testing.T) {
 	calls := map[string]func(*testing.T, *Store, session.Reply) session.Reply{
 		"Load": func(t *testing.T, s *Store, r session.Reply) session.Reply {
-			return answered(t)(s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute}))
+			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute}))
 		},
 		"Create": func(t *testing.T, s *Store, r session.Reply) session.Reply {
 			return answered(t)(s.Create(t.Context(), next(r, "other")))
@@ -43,13 +43,13 @@ func TestAPayloadThatChangedIsToldOnceAsCorrupted(t *testing.T) {
 			s := New(client, WithPrefix(name))
 			r := done(t)(s.Create(t.Context(), newWrite("precious")))
 			damagePayload(t, s, r.Record.Handle)
-			if got := call(t, s, r); got.Status != session.Broken || got.Cause != session.Corrupted || len(got.Record.Payload) != 0 {
+			if got := call(t, s, r); got.Status != session.Broken || got.Reason != session.Corrupted || len(got.Record.Payload) != 0 {
 				t.Errorf("%s answered %+v, want broken, corrupted, without payload", name, got)
 			}
 			if got := peek(t, s, r.Record.Handle); got.Status != session.Missing {
 				t.Errorf("after %s it answers %v, want missing", name, got.Status)
 			}
-			if c := count(t, s); c != (session.Counted{}) {
+			if c := count(t, s); c != (session.CountReply{}) {
 				t.Errorf("after %s %+v are counted", name, c)
 			}
 		}
@@ -85,9 +85,9 @@ func TestBytesThatAreNoRecordAreInvalidFormat(t *testing.T) {
 				s := New(client)
 				r := done(t)(s.Create(t.Context(), newWrite("x")))
 				put(client, t, key(s, r.Record.Handle))
-				got := answered(t)(s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Quarantine: true}))
-				if got.Status != session.Broken || got.Cause != session.InvalidFormat {
-					t.Errorf("answered %v for %v, want broken for invalid_format", got.Status, got.Cause)
+				got := answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Quarantine: true}))
+				if got.Status != session.Broken || got.Reason != session.InvalidFormat {
+					t.Errorf("answered %v for %v, want broken for invalid_format", got.Status, got.Reason)
 				}
 				wantStatus(t, peek(t, s, r.Record.Handle), session.Missing)
 				if c := count(t, s); c.Active != 0 || c.Quarantined != 1 {
@@ -108,11 +108,11 @@ func TestRemovalNeverReadsPayloads(t *testing.T) {
 			client.Set(t.Context(), key(s, w.Handle), "rubbish", 0)
 			handles = append(handles, w.Hash)
 		}
-		n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: handles[:1]})
+		n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: handles[:1]})
 		if err != nil || n != 1 {
 			t.Errorf("deleted %d, %v, want 1", n, err)
 		}
-		n, err = s.Delete(t.Context(), session.Removal{Space: space, Owner: owner})
+		n, err = s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
 		if err != nil || n != 2 {
 			t.Errorf("deleted %d of the owner's, %v, want 2", n, err)
 		}
@@ -125,7 +125,7 @@ func TestRemovalNeverReadsPayloads(t *testing.T) {
 func TestClaimTellsEveryCauseAndGoesOn(t *testing.T) {
 	for _, payload := range []bool{true, false} {
 		inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
-			var all []session.Write
+			var all []session.WriteRequest
 			for i := range 5 {
 				w := newWrite("x")
 				if i == 1 {
@@ -138,17 +138,17 @@ func TestClaimTellsEveryCauseAndGoesOn(t *testing.T) {
 			client.SetRange(t.Context(), key(s, all[3].Handle), 0, "XXX")
 			client.Del(t.Context(), key(s, all[4].Handle))
 			time.Sleep(time.Hour)
-			got := map[session.Hash]session.EndCause{}
-			for _, d := range claim(t, s, session.Claim{Payload: payload, Quarantine: true}).Due {
-				got[d.Hash] = d.Cause
+			got := map[session.Hash]session.EndReason{}
+			for _, d := range claim(t, s, session.ClaimRequest{Payload: payload, Quarantine: true}).Due {
+				got[d.Hash] = d.Reason
 			}
-			want := []session.EndCause{session.Idle, session.Absolute, session.Corrupted, session.InvalidFormat, session.Vanished}
+			want := []session.EndReason{session.Idle, session.Absolute, session.Corrupted, session.InvalidFormat, session.Vanished}
 			if !payload {
 				want[2] = session.Idle // nobody reads it any more
 			}
-			for i, cause := range want {
-				if told, ok := got[all[i].Hash]; !ok || told != cause {
-					t.Errorf("payload %v: record %d is told as %v (%v), want %v", payload, i, told, ok, cause)
+			for i, reason := range want {
+				if told, ok := got[all[i].Hash]; !ok || told != reason {
+					t.Errorf("payload %v: record %d is told as %v (%v), want %v", payload, i, told, ok, reason)
 				}
 			}
 			backlog, kept := int64(0), int64(1)
@@ -168,7 +168,7 @@ func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
 			done(t)(s.Create(t.Context(), newWrite("x")))
 		}
 		time.Sleep(2 * time.Minute)
-		claim(t, s, session.Claim{Payload: true})
+		claim(t, s, session.ClaimRequest{Payload: true})
 		aside := client.Keys(t.Context(), "*:e*").Val()
 		if len(aside) != 2 {
 			t.Fatalf("set aside are %q", aside)
@@ -176,13 +176,13 @@ func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
 		client.Del(t.Context(), aside[0])
 		client.Set(t.Context(), aside[1], "rubbish", 0)
 		time.Sleep(2 * time.Minute)
-		var causes []session.EndCause
-		for _, d := range claim(t, s, session.Claim{Payload: true}).Due {
-			causes = append(causes, d.Cause)
+		var reasons []session.EndReason
+		for _, d := range claim(t, s, session.ClaimRequest{Payload: true}).Due {
+			reasons = append(reasons, d.Reason)
 		}
-		slices.Sort(causes)
-		if !slices.Equal(causes, []session.EndCause{session.Vanished, session.InvalidFormat}) {
-			t.Errorf("told %v, want vanished and invalid_format", causes)
+		slices.Sort(reasons)
+		if !slices.Equal(reasons, []session.EndReason{session.Vanished, session.InvalidFormat}) {
+			t.Errorf("told %v, want vanished and invalid_format", reasons)
 		}
 		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
 			t.Errorf("left %q", keys)
@@ -196,7 +196,7 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 		for range 10 {
 			w := newWrite("x")
 			done(t)(s.Create(t.Context(), w))
-			if _, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{w.Hash}, Quarantine: true}); err != nil {
+			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}, Quarantine: true}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)

@@ -14,7 +14,7 @@ import (
 // handles of one partition; one pipeline for handles of several, where each
 // partition changes by itself. After a lost reply a retry counts only what the
 // first try left.
-func (s *Store) Delete(ctx context.Context, d session.Removal) (int, error) {
+func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
 	calls := s.deleteHandles(d)
 	script := deleteScript
 	if d.Owner != (session.Hash{}) {
@@ -35,7 +35,7 @@ func (s *Store) Delete(ctx context.Context, d session.Removal) (int, error) {
 	return int(n), nil
 }
 
-func (s *Store) deleteHandles(d session.Removal) []rediscall.Call {
+func (s *Store) deleteHandles(d session.RemoveRequest) []rediscall.Call {
 	rev := binary.BigEndian.AppendUint64(nil, d.Rev)
 	byPartition := map[int]int{} // to its index in calls
 	var calls []rediscall.Call
@@ -56,7 +56,7 @@ func (s *Store) deleteHandles(d session.Removal) []rediscall.Call {
 	return calls
 }
 
-func (s *Store) deleteOwner(d session.Removal) rediscall.Call {
+func (s *Store) deleteOwner(d session.RemoveRequest) rediscall.Call {
 	slot := s.slotOf(d.Space, d.Owner)
 	c := rediscall.Call{
 		Keys: []string{slot.expiry(), slot.owner(d.Owner)},

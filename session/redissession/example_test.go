@@ -108,7 +108,7 @@ func ExampleWithQuarantine() {
 	defer cancel()
 
 	store := redissession.New(rdb, redissession.WithQuarantine(10, 48*time.Hour))
-	m, err := session.New(store, session.Config[Cart]{Name: "carts", OnCorrupt: session.Quarantine})
+	m, err := session.New(store, session.Config[Cart]{Name: "carts", OnCorrupt: session.QuarantineCorrupt})
 	if err != nil {
 		log.Fatal(err)
 	}

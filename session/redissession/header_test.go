@@ -199,7 +199,7 @@ func TestALaterVersionWorksOnRecordsOfThisOne(t *testing.T) {
 		if !ok || text != payload || h.rev != created.Record.Rev || h.idle != 60000 {
 			t.Errorf("the later load gives %+v, %q, want revision %d and the new idle timeout", h, text, created.Record.Rev)
 		}
-		r := done(t)(store.Load(t.Context(), session.Load{Handle: w.Handle}))
+		r := done(t)(store.Load(t.Context(), session.LoadRequest{Handle: w.Handle}))
 		if string(r.Record.Payload) != payload {
 			t.Errorf("after a later version touched it, it holds %q, want %q", r.Record.Payload, payload)
 		}

@@ -59,7 +59,7 @@ func TestACreateThatComesAfterItsRetryBringsBackNothing(t *testing.T) {
 		if next.Load() || len(kept) == 0 {
 			t.Fatal("no request was delayed")
 		}
-		if n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{w.Hash}}); n != 1 || err != nil {
+		if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); n != 1 || err != nil {
 			t.Fatalf("deleted %d, %v", n, err)
 		}
 		late, err := net.Dial("tcp", server.Addr)

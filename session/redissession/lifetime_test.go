@@ -57,7 +57,7 @@ func TestEveryRecordHasATimeToLiveJustPastItsDeadline(t *testing.T) {
 				}
 				time.Sleep(time.Duration(rand.Int64N(int64(w.Idle))))
 				if step%2 == 0 {
-					r = answered(t)(s.Load(t.Context(), session.Load{Handle: w.Handle, Touch: w.Idle}))
+					r = answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: w.Idle}))
 				} else {
 					w = next(r, "y")
 					w.Owner, w.Idle, w.Keep = r.Record.Owner, time.Duration(rand.Int64N(int64(time.Hour)))+1, time.Duration(rand.Int64N(int64(time.Hour)))
@@ -138,7 +138,7 @@ func TestRevisionsRiseThoughTheServersClockStepsBack(t *testing.T) {
 				t.Fatalf("revisions %d and %d after %d: an old handle could overwrite a new session", created.Record.Rev, saved.Record.Rev, last)
 			}
 			last = saved.Record.Rev
-			if _, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{w.Hash}}); err != nil {
+			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -150,7 +150,7 @@ func TestATouchWritesNeitherPayloadNorRevision(t *testing.T) {
 		r := done(t)(s.Create(t.Context(), newWrite("payload")))
 		before := client.Get(t.Context(), key(s, r.Record.Handle)).Val()
 		time.Sleep(time.Second)
-		touched := done(t)(s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Touch: time.Minute}))
+		touched := done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute}))
 		after := client.Get(t.Context(), key(s, r.Record.Handle)).Val()
 		if !touched.Touched || before[:36] != after[:36] || before[36:48] == after[36:48] || before[48:] != after[48:] {
 			t.Errorf("a touch turned\n%x into\n%x, want only idle and last activity to change", before, after)
@@ -165,7 +165,7 @@ func TestATouchHealsIndexesThatWereEvicted(t *testing.T) {
 		slot := s.slotOf(space, w.Hash)
 		client.Del(t.Context(), slot.expiry(), slot.owner(w.Owner))
 		time.Sleep(time.Second)
-		done(t)(s.Load(t.Context(), session.Load{Handle: w.Handle, Touch: time.Minute}))
+		done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: time.Minute}))
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v after a touch, want the session again", c)
 		}
@@ -195,21 +195,6 @@ func TestOwnerIndexesCannotLeak(t *testing.T) {
 	})
 }
 
-func TestAMoveTakesWhatHasLapsedOutOfTheOwnersIndex(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
-		owner := newHash(7)
-		done(t)(s.Create(t.Context(), of(newWrite("abandoned"), owner)))
-		time.Sleep(2 * time.Minute)
-		from := done(t)(s.Create(t.Context(), newWrite("guest"))).Record
-		w := of(newWrite("user"), owner)
-		w.Rev = from.Rev
-		done(t)(s.Move(t.Context(), from.Handle, w))
-		if got := client.ZRange(t.Context(), s.slotOf(space, owner).owner(owner), 0, -1).Val(); len(got) != 1 || got[0] != string(w.Hash[:]) {
-			t.Errorf("the index has %q, want the moved record alone", got)
-		}
-	})
-}
-
 // Once a record is claimed nothing brings it back, and once it is touched in
 // time nothing claims it.
 func TestOfTouchAndClaimOneWins(t *testing.T) {
@@ -219,19 +204,19 @@ func TestOfTouchAndClaimOneWins(t *testing.T) {
 			time.Sleep(time.Until(r.Record.ExpiresAt) - time.Duration(rand.IntN(3))*time.Millisecond)
 			var wg sync.WaitGroup
 			var touched session.Reply
-			var claimed session.Claimed
+			var claimed session.ClaimReply
 			wg.Go(func() {
-				touched, _ = s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Touch: time.Minute})
+				touched, _ = s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute})
 			})
 			wg.Go(func() {
-				claimed, _ = s.Claim(t.Context(), session.Claim{Space: space, Max: 10, For: time.Hour, Payload: true})
+				claimed, _ = s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 10, For: time.Hour, Payload: true})
 			})
 			wg.Wait()
 			if alive := touched.Status == session.Done; alive == (len(claimed.Due) == 1) {
 				t.Fatalf("touched: %v, claimed: %d, want one of both", touched.Status, len(claimed.Due))
 			}
 			if touched.Status == session.Done {
-				if _, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{r.Record.Hash}}); err != nil {
+				if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Record.Hash}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -243,7 +228,7 @@ func TestAnIndexEntryOfALiveRecordIsCorrectedNotClaimed(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		r := done(t)(s.Create(t.Context(), newWrite("x")))
 		client.ZAdd(t.Context(), s.slotOf(space, r.Record.Hash).expiry(), redis.Z{Score: 1, Member: string(r.Record.Hash[:])})
-		if got := claim(t, s, session.Claim{}); len(got.Due) != 0 || got.Rescored != 1 {
+		if got := claim(t, s, session.ClaimRequest{}); len(got.Due) != 0 || got.Rescored != 1 {
 			t.Errorf("claimed %+v, want one corrected entry", got)
 		}
 		wantStatus(t, peek(t, s, r.Record.Handle), session.Done)

@@ -10,7 +10,7 @@ import (
 
 // Load implements [session.Store] in one round trip. It does not wait for a
 // lease: that is the manager's.
-func (s *Store) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	slot := s.slotOf(l.Space, l.Hash)
 	args := []any{l.Hash[:], millis(l.Touch), millis(l.TouchEvery), flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
 	if l.Lease != "" {

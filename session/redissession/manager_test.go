@@ -42,7 +42,7 @@ func TestEachOperationOfAManagerTakesTheRoundTripsThatAreDocumented(t *testing.T
 		handle := func(context.Context, *session.Session[note]) error { return nil }
 		open := func(peer string, data note) func() error {
 			return func() error {
-				_, _, err := m.Open(ctx, session.Key{Channel: "sms", Peer: peer}, data)
+				_, _, err := m.Open(ctx, session.Conversation{Channel: "sms", Peer: peer}, data)
 				return err
 			}
 		}
@@ -82,8 +82,8 @@ func TestEachOperationOfAManagerTakesTheRoundTripsThatAreDocumented(t *testing.T
 			{"Open that finds", open("1", small), 1},
 			{"Open with much data that creates", open("2", large), 2},
 			{"Open with much data that finds", open("2", large), 1},
-			{"Converse that creates", func() error { return m.Converse(ctx, session.Key{Channel: "sms", Peer: "3"}, small, handle) }, 2},
-			{"Converse that finds", func() error { return m.Converse(ctx, session.Key{Channel: "sms", Peer: "3"}, small, handle) }, 2},
+			{"Converse that creates", func() error { return m.Converse(ctx, session.Conversation{Channel: "sms", Peer: "3"}, small, handle) }, 2},
+			{"Converse that finds", func() error { return m.Converse(ctx, session.Conversation{Channel: "sms", Peer: "3"}, small, handle) }, 2},
 			{"BySubject", func() error {
 				for _, err := range m.BySubject(ctx, "ann") {
 					return err

@@ -22,8 +22,8 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	client := redistest.Real(t, "--maxmemory-policy", "noeviction").Client(t)
 	s, ctx, owner := New(client), t.Context(), newHash(7)
 	live := done(t)(s.Create(ctx, of(newWrite("live"), owner)))
-	lease := session.Load{Handle: live.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute, Bare: true}
-	lapsing := func(keep string) session.Write {
+	lease := session.LoadRequest{Handle: live.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute, Bare: true}
+	lapsing := func(keep string) session.WriteRequest {
 		w := newWrite(keep)
 		w.Idle, w.Total = 20*time.Millisecond, 20*time.Millisecond
 		done(t)(s.Create(ctx, w))
@@ -31,7 +31,7 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	}
 	lapsing("retried")
 	time.Sleep(25 * time.Millisecond) // a real server's clock
-	due := claim(t, s, session.Claim{Payload: true, For: time.Millisecond}).Due
+	due := claim(t, s, session.ClaimRequest{Payload: true, For: time.Millisecond}).Due
 	lapsing("new")
 	reopened := lapsing("reopened")
 	time.Sleep(25 * time.Millisecond) // the same; the claim has run out, too
@@ -43,7 +43,7 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	before := client.DBSize(ctx).Val()
 	again := newWrite("again")
 	again.Handle = reopened.Handle
-	for what, w := range map[string]session.Write{"a new record": newWrite("x"), "one of an owner": of(newWrite("x"), owner), "one in place of a lapsed one": again} {
+	for what, w := range map[string]session.WriteRequest{"a new record": newWrite("x"), "one of an owner": of(newWrite("x"), owner), "one in place of a lapsed one": again} {
 		if r, err := s.Create(ctx, w); err == nil || !redis.HasErrorPrefix(err, "OOM") {
 			t.Errorf("Create of %s at full memory: %v, %v, want it refused", what, r.Status, err)
 		}
@@ -55,7 +55,7 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 		t.Errorf("refused calls left %d keys of %d", after, before)
 	}
 
-	if r := done(t)(s.Load(ctx, session.Load{Handle: live.Record.Handle, Touch: time.Minute})); !r.Touched {
+	if r := done(t)(s.Load(ctx, session.LoadRequest{Handle: live.Record.Handle, Touch: time.Minute})); !r.Touched {
 		t.Error("a touch, which needs no memory, was not written")
 	}
 	done(t)(s.Load(ctx, lease)) // renew
@@ -65,21 +65,21 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	if r, err := s.Load(ctx, lease); err == nil {
 		t.Errorf("a lease was given (%v) to a handler who could not save", r.Status)
 	}
-	if err := s.Settle(ctx, space, []session.Settlement{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: time.Millisecond}}); err != nil {
+	if err := s.Settle(ctx, space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: time.Millisecond}}); err != nil {
 		t.Errorf("Settle for a retry: %v", err)
 	}
 	time.Sleep(5 * time.Millisecond) // the retry is due
 	told := map[string]bool{}
-	for _, d := range claim(t, s, session.Claim{Payload: true}).Due {
+	for _, d := range claim(t, s, session.ClaimRequest{Payload: true}).Due {
 		told[string(d.Payload)] = true
-		if err := s.Settle(ctx, space, []session.Settlement{{Handle: d.Handle, Rev: d.Rev}}); err != nil {
+		if err := s.Settle(ctx, space, []session.SettleRequest{{Handle: d.Handle, Rev: d.Rev}}); err != nil {
 			t.Errorf("Settle: %v", err)
 		}
 	}
 	if len(told) != 3 {
 		t.Errorf("told of %v at full memory, want retried, new and reopened", told)
 	}
-	if n, err := s.Delete(ctx, session.Removal{Space: space, Owner: owner, Quarantine: true}); n != 1 || err != nil {
+	if n, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner, Quarantine: true}); n != 1 || err != nil {
 		t.Errorf("Delete at full memory: %d, %v", n, err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // that lapses by itself; what made room for the copy stays evicted. It takes
 // two round trips when w repeats CreatedAt and Deadline of from, otherwise
 // three.
-func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	if err := s.placed(w.Handle); err != nil {
 		return session.Reply{}, err
 	}
@@ -25,7 +25,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) 
 	if !w.CreatedAt.IsZero() {
 		return s.moveAcross(ctx, from, w)
 	}
-	r, err := s.Load(ctx, session.Load{Handle: from, Quarantine: w.Quarantine})
+	r, err := s.Load(ctx, session.LoadRequest{Handle: from, Quarantine: w.Quarantine})
 	switch {
 	case err != nil || r.Status == session.Broken || r.Status == session.Lapsed:
 		return r, err
@@ -38,7 +38,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.Write) 
 	return s.moveAcross(ctx, from, w)
 }
 
-func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	slot := s.slotOf(w.Space, w.Hash)
 	keys := []string{slot.expiry(), slot.record(w.Hash), slot.record(from.Hash)}
 	if w.Owner != (session.Hash{}) {
@@ -55,7 +55,7 @@ func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.W
 	return s.written(ctx, a, w)
 }
 
-func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	h := template(w)
 	h.lease, h.created = leaseName{}, w.CreatedAt.UnixMilli()
 	if !w.Deadline.IsZero() {
@@ -69,13 +69,13 @@ func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.W
 	if err != nil || gone.Status == session.Done {
 		return created, err
 	}
-	_, err = s.Delete(ctx, session.Removal{Space: w.Space, Handles: []session.Hash{w.Hash}, Rev: created.Record.Rev})
+	_, err = s.Delete(ctx, session.RemoveRequest{Space: w.Space, Handles: []session.Hash{w.Hash}, Rev: created.Record.Rev})
 	gone.Evicted = created.Evicted
 	return gone, err
 }
 
 // retire deletes from after its copy was created.
-func (s *Store) retire(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (s *Store) retire(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	slot := s.slotOf(from.Space, from.Hash)
 	a, err := s.ask(ctx, retireScript, []string{slot.expiry(), slot.record(from.Hash), slot.moveNote(from.Hash)},
 		from.Hash[:], template(w).encode(), noted.Milliseconds(), s.aside(w.Quarantine), s.quarantineMost)
@@ -87,10 +87,10 @@ func (s *Store) retire(ctx context.Context, from session.Handle, w session.Write
 
 // movedBefore answers a move whose from is missing: Done when this very move
 // has deleted it.
-func (s *Store) movedBefore(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (s *Store) movedBefore(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	gone, err := s.retire(ctx, from, w)
 	if err != nil || gone.Status != session.Done {
 		return gone, err
 	}
-	return s.Load(ctx, session.Load{Handle: w.Handle, Quarantine: w.Quarantine})
+	return s.Load(ctx, session.LoadRequest{Handle: w.Handle, Quarantine: w.Quarantine})
 }

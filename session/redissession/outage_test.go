@@ -22,7 +22,7 @@ func everyCall(ctx context.Context, s *Store) map[string]error {
 	from := session.Handle{Space: space, Hash: newHash(8)}
 	errs := map[string]error{}
 	_, errs["Create"] = s.Create(ctx, w)
-	_, errs["Load"] = s.Load(ctx, session.Load{Handle: w.Handle})
+	_, errs["Load"] = s.Load(ctx, session.LoadRequest{Handle: w.Handle})
 	_, errs["Save"] = s.Save(ctx, w)
 	_, errs["Move within"] = s.Move(ctx, w.Handle, w)
 	_, errs["Move"] = s.Move(ctx, from, w)
@@ -31,15 +31,15 @@ func everyCall(ctx context.Context, s *Store) map[string]error {
 	_, errs["retire"] = s.retire(ctx, from, w)
 	_, errs["movedBefore"] = s.movedBefore(ctx, from, w)
 	_, errs["corrupted"] = s.corrupted(ctx, from, 1, false)
-	_, errs["Delete"] = s.Delete(ctx, session.Removal{Space: space, Handles: []session.Hash{w.Hash, from.Hash}})
+	_, errs["Delete"] = s.Delete(ctx, session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash, from.Hash}})
 	for _, err := range s.List(ctx, space, w.Hash) {
 		errs["List"] = err
 	}
 	_, errs["listSome"] = s.listSome(ctx, space, w.Hash, []string{"one"})
 	_, errs["Count"] = s.Count(ctx, space)
-	_, errs["Claim"] = s.Claim(ctx, session.Claim{Space: space, Max: 1})
-	_, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.Claim{Space: space}, &session.Claimed{})
-	errs["Settle"] = s.Settle(ctx, space, []session.Settlement{{Handle: w.Handle}})
+	_, errs["Claim"] = s.Claim(ctx, session.ClaimRequest{Space: space, Max: 1})
+	_, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.ClaimRequest{Space: space}, &session.ClaimReply{})
+	errs["Settle"] = s.Settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}})
 	return errs
 }
 
@@ -64,7 +64,7 @@ func TestCallsEndWithTheirContextThoughTheServerHangs(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		start := time.Now()
-		_, err := New(client).Load(ctx, session.Load{Handle: newWrite("x").Handle})
+		_, err := New(client).Load(ctx, session.LoadRequest{Handle: newWrite("x").Handle})
 		took := time.Since(start)
 		cancel()
 		var timeout net.Error

@@ -36,7 +36,7 @@ func TestARestartWithoutPersistenceLogsOutAndBringsNobodyBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := session.Key{Channel: "sms", Peer: "1"}
+	key := session.Conversation{Channel: "sms", Peer: "1"}
 	restart := func() {
 		first.Kill()
 		addr.Store(redistest.Real(t).Addr)

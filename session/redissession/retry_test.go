@@ -91,7 +91,7 @@ func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
 				created := done(t)(s.Create(t.Context(), newWrite("0")))
 				warm := done(t)(s.Save(t.Context(), next(created, "1")))
 				if lease != "" {
-					done(t)(s.Load(t.Context(), session.Load{Handle: warm.Record.Handle, Lease: lease, LeaseFor: time.Minute}))
+					done(t)(s.Load(t.Context(), session.LoadRequest{Handle: warm.Record.Handle, Lease: lease, LeaseFor: time.Minute}))
 				}
 				w := next(warm, "mine")
 				w.Lease, w.Free = lease, lease != ""
@@ -161,7 +161,7 @@ func loseEachReply(t *testing.T, s *Store, client *redis.Client, drop *atomic.Bo
 	lose()
 	created := done(t)(s.Create(t.Context(), w))
 	lose()
-	done(t)(s.Load(t.Context(), session.Load{Handle: w.Handle, Lease: "anna", LeaseFor: time.Minute}))
+	done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Lease: "anna", LeaseFor: time.Minute}))
 	save := next(created, "1")
 	save.Lease, save.Free = "anna", true
 	lose()
@@ -186,7 +186,7 @@ func loseEachReply(t *testing.T, s *Store, client *redis.Client, drop *atomic.Bo
 		t.Fatal(err)
 	}
 	lose()
-	if n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{far.Hash}}); err != nil || n != 0 {
+	if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{far.Hash}}); err != nil || n != 0 {
 		t.Errorf("deleted %d, %v, want nothing more", n, err)
 	}
 	if c := count(t, s); c.Active != 0 || c.Backlog != 0 {
@@ -233,7 +233,7 @@ func TestALogoutInTheMiddleOfAMoveWins(t *testing.T) {
 		h := template(w)
 		h.created, h.absolute = w.CreatedAt.UnixMilli(), w.Deadline.UnixMilli()
 		done(t)(s.create(t.Context(), w, h))
-		if _, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{from.Record.Hash}}); err != nil {
+		if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{from.Record.Hash}}); err != nil {
 			t.Fatal(err)
 		}
 		wantStatus(t, answered(t)(s.Move(t.Context(), from.Record.Handle, w)), session.Missing)
@@ -256,7 +256,7 @@ func TestARefusedMoveBetweenPartitionsLeavesNothingBehind(t *testing.T) {
 			t.Errorf("stale carries %+v, want the current record of the old handle", stale.Record)
 		}
 		wantStatus(t, peek(t, s, w.Handle), session.Missing)
-		done(t)(s.Load(t.Context(), session.Load{Handle: r.Record.Handle, Lease: "anna", LeaseFor: time.Minute}))
+		done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Lease: "anna", LeaseFor: time.Minute}))
 		w.Rev = r.Record.Rev
 		wantStatus(t, answered(t)(s.Move(t.Context(), r.Record.Handle, w)), session.Leased)
 		wantStatus(t, peek(t, s, w.Handle), session.Missing)
@@ -314,7 +314,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 		}
 		for name, call := range map[string]func() error{
 			"Create": func() (err error) { r, err = s.Create(t.Context(), w); return err },
-			"Load":   func() error { _, err := s.Load(t.Context(), session.Load{Handle: w.Handle}); return err },
+			"Load":   func() error { _, err := s.Load(t.Context(), session.LoadRequest{Handle: w.Handle}); return err },
 			"Save":   func() error { _, err := s.Save(t.Context(), next(r, "y")); return err },
 			"Count": func() error {
 				c, err := s.Count(t.Context(), space)
@@ -323,7 +323,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 				}
 				return err
 			},
-			"Claim": func() error { _, err := s.Claim(t.Context(), session.Claim{Space: space, Max: 1}); return err },
+			"Claim": func() error { _, err := s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 1}); return err },
 			"Move":  func() error { _, err := s.Move(t.Context(), w.Handle, newWrite("z")); return err },
 			"List": func() error {
 				n := 0
@@ -339,7 +339,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 				return nil
 			},
 			"Settle": func() error {
-				return s.Settle(t.Context(), space, []session.Settlement{{Handle: w.Handle}, {Handle: session.Handle{Hash: spread[0]}}})
+				return s.Settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}, {Handle: session.Handle{Hash: spread[0]}}})
 			},
 		} {
 			client.ScriptFlush(t.Context())
@@ -348,11 +348,11 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 			}
 		}
 		client.ScriptFlush(t.Context())
-		if n, err := s.Delete(t.Context(), session.Removal{Space: space, Owner: owner}); err != nil || n != 1 {
+		if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner}); err != nil || n != 1 {
 			t.Errorf("after SCRIPT FLUSH %d of an owner's were deleted, %v, want 1", n, err)
 		}
 		client.ScriptFlush(t.Context())
-		if n, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: spread}); err != nil || n != len(spread) {
+		if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: spread}); err != nil || n != len(spread) {
 			t.Errorf("a pipeline after SCRIPT FLUSH deleted %d, %v, want %d", n, err, len(spread))
 		}
 	})

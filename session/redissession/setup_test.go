@@ -39,21 +39,21 @@ func newHash(first byte) session.Hash {
 }
 
 // newWrite is a write of a new record, without an owner, in partition 7.
-func newWrite(payload string) session.Write {
-	return session.Write{
+func newWrite(payload string) session.WriteRequest {
+	return session.WriteRequest{
 		Record: session.Record{Handle: session.Handle{Space: space, Hash: newHash(7)}, Payload: []byte(payload)},
 		Nonce:  rand.Uint64() | 1, Idle: time.Minute, Total: time.Hour, Keep: time.Hour,
 	}
 }
 
 // of makes w one of the owner's, in its partition.
-func of(w session.Write, owner session.Hash) session.Write {
+func of(w session.WriteRequest, owner session.Hash) session.WriteRequest {
 	w.Owner, w.Hash[0] = owner, owner[0]
 	return w
 }
 
 // next is a Save over what r has.
-func next(r session.Reply, payload string) session.Write {
+func next(r session.Reply, payload string) session.WriteRequest {
 	w := newWrite(payload)
 	w.Handle, w.Rev = r.Record.Handle, r.Record.Rev
 	return w
@@ -90,10 +90,10 @@ func wantStatus(t testing.TB, r session.Reply, want session.Status) {
 
 func peek(t testing.TB, s *Store, h session.Handle) session.Reply {
 	t.Helper()
-	return answered(t)(s.Load(t.Context(), session.Load{Handle: h}))
+	return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: h}))
 }
 
-func count(t testing.TB, s *Store) session.Counted {
+func count(t testing.TB, s *Store) session.CountReply {
 	t.Helper()
 	c, err := s.Count(t.Context(), space)
 	if err != nil {
@@ -102,7 +102,7 @@ func count(t testing.TB, s *Store) session.Counted {
 	return c
 }
 
-func claim(t testing.TB, s *Store, c session.Claim) session.Claimed {
+func claim(t testing.TB, s *Store, c session.ClaimRequest) session.ClaimReply {
 	t.Helper()
 	c.Space = space
 	if c.Max == 0 {

@@ -44,7 +44,7 @@ func TestTwoStoresOnOneServerLoseNoUpdate(t *testing.T) {
 // increment adds one to the number in a record, again until nobody was
 // quicker.
 func increment(t *testing.T, s *Store, h session.Handle) error {
-	r, err := s.Load(t.Context(), session.Load{Handle: h})
+	r, err := s.Load(t.Context(), session.LoadRequest{Handle: h})
 	for err == nil {
 		n, _ := strconv.Atoi(string(r.Record.Payload))
 		if r, err = s.Save(t.Context(), next(r, strconv.Itoa(n+1))); r.Status == session.Done {

@@ -77,7 +77,7 @@ func deadline(ctx context.Context) time.Time {
 // calls are the operations of a manager on s, which they leave alone when the
 // store does not answer.
 func calls(m *session.Manager[note], s *session.Session[note]) map[string]func(context.Context) error {
-	key := session.Key{Channel: "sms", Peer: "1"}
+	key := session.Conversation{Channel: "sms", Peer: "1"}
 	handle := func(context.Context, *session.Session[note]) error { return errors.New("it ran without a lease") }
 	return map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error { _, err := m.Create(ctx, note{}); return err },

@@ -30,8 +30,9 @@ type Store struct {
 var _ session.Store = (*Store)(nil)
 
 // New returns a store on client, which may be of a single server, Sentinel or
-// a Cluster, and stays the caller's. It does no I/O. Nil options are skipped; a
-// nil client is reported by [session.New].
+// a Cluster, and stays the caller's to close. It does no I/O. Nil options are
+// skipped. If client is nil, every call of the store returns an error that
+// matches [session.ErrInvalid].
 func New(client redis.UniversalClient, opts ...Option) *Store {
 	s := &Store{
 		caller:         rediscall.New(client, errNoClient),
@@ -48,15 +49,7 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 	return s
 }
 
-var errNoClient = errors.New("redissession: New needs a client")
-
-// Validate reports a store that was made without a client. [session.New] asks.
-func (s *Store) Validate() error {
-	if s == nil || s.caller.Client() == nil {
-		return errNoClient
-	}
-	return nil
-}
+var errNoClient = fmt.Errorf("%w: redissession.New needs a client", session.ErrInvalid)
 
 // placed refuses a handle whose record and owner index would be in different
 // partitions, where no script could change both.

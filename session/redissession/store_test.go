@@ -3,7 +3,6 @@
 package redissession
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -52,12 +51,4 @@ func TestStoreConformsOnARealServer(t *testing.T) {
 	}
 	sessiontest.Run(t, func(testing.TB) session.Store { return New(client) },
 		sessiontest.Corrupt(damageHeader), sessiontest.Vanish(vanish), sessiontest.Schedules(schedules))
-}
-
-func TestAStoreWithoutAClientIsFoundByNew(t *testing.T) {
-	for name, s := range map[string]*Store{"a nil client": New(nil, nil), "no store": nil} {
-		if _, err := session.New(s, session.Config[note]{Name: "x"}); !errors.Is(err, session.ErrInvalid) {
-			t.Errorf("%s: %v, want ErrInvalid", name, err)
-		}
-	}
 }

@@ -138,7 +138,7 @@ func TestManyCleanersTellEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 			t.Errorf("%s was told %d times", who, n)
 		}
 	}
-	if c := count(t, store); c != (session.Counted{}) {
+	if c := count(t, store); c != (session.CountReply{}) {
 		t.Errorf("left behind: %+v", c)
 	}
 }

@@ -116,8 +116,8 @@ func TestRoundTrips(t *testing.T) {
 		{"Create of one that exists", func() { answered(t)(s.Create(t.Context(), next(r, "y"))) }, 1, 0},
 		{"Load", func() { peek(t, s, w.Handle) }, 1, 0},
 		{"Load with touch and lease", func() {
-			done(t)(s.Load(t.Context(), session.Load{Handle: w.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Millisecond}))
-			done(t)(s.Load(t.Context(), session.Load{Handle: w.Handle, Lease: "anna"}))
+			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Millisecond}))
+			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Lease: "anna"}))
 		}, 2, 0},
 		{"Save", func() { save("y") }, 1, 0},
 		{"List", func() {
@@ -125,29 +125,29 @@ func TestRoundTrips(t *testing.T) {
 			}
 		}, 2, 0},
 		{"Count", func() { count(t, s) }, 0, 1},
-		{"idle Claim", func() { claim(t, s, session.Claim{}) }, 1, 1},
+		{"idle Claim", func() { claim(t, s, session.ClaimRequest{}) }, 1, 1},
 		{"Move within a partition", func() { move(w.Hash[0], false) }, 1, 0},
 		{"Move to another partition", func() { move(8, true) }, 2, 0},
 		{"Move without its times", func() { move(9, false) }, 3, 0},
-		{"Settle", func() { must(s.Settle(t.Context(), space, []session.Settlement{{Handle: w.Handle}})) }, 1, 0},
+		{"Settle", func() { must(s.Settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}})) }, 1, 0},
 		{"Settle of none", func() { must(s.Settle(t.Context(), space, nil)) }, 0, 0},
 		{"Delete", func() {
-			_, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{r.Record.Hash}})
+			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Record.Hash}})
 			must(err)
 		}, 1, 0},
 		{"Delete of several partitions", func() {
-			_, err := s.Delete(t.Context(), session.Removal{Space: space, Handles: []session.Hash{newHash(1), newHash(2), newHash(2)}})
+			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{newHash(1), newHash(2), newHash(2)}})
 			must(err)
 		}, 0, 1},
 		{"Delete of an owner", func() {
-			_, err := s.Delete(t.Context(), session.Removal{Space: space, Owner: owner})
+			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
 			must(err)
 		}, 1, 0},
 		{"Delete of none", func() {
-			_, err := s.Delete(t.Context(), session.Removal{Space: space})
+			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space})
 			must(err)
 		}, 0, 0},
-		{"Claim without any session", func() { claim(t, s, session.Claim{}) }, 0, 1},
+		{"Claim without any session", func() { claim(t, s, session.ClaimRequest{}) }, 0, 1},
 	}
 	for _, sc := range []*redis.Script{createScript, loadScript, saveScript, moveScript, retireScript, deleteScript, deleteOwnerScript, listScript, claimScript, settleScript, countScript} {
 		must(sc.Load(t.Context(), client).Err())
@@ -174,7 +174,7 @@ func TestACleanupCycleCallsScriptsByTheBatch(t *testing.T) {
 		client.AddHook(n)
 		told, more := 0, true
 		for more {
-			got := claim(t, s, session.Claim{Max: batch})
+			got := claim(t, s, session.ClaimRequest{Max: batch})
 			if len(got.Due) > batch {
 				t.Fatalf("claimed %d, want %d at most", len(got.Due), batch)
 			}
@@ -205,7 +205,7 @@ func TestClaimIsOldestFirst(t *testing.T) {
 				t.Fatalf("the oldest is due for %v, before it was %v", oldest, last)
 			}
 			last = oldest
-			got := claim(t, s, session.Claim{Max: 7}).Due
+			got := claim(t, s, session.ClaimRequest{Max: 7}).Due
 			if len(got) == 0 {
 				t.Fatalf("told %d of 40", told)
 			}

@@ -18,7 +18,7 @@ import (
 const noted = 2 * time.Minute
 
 // template is the header of a write, as far as the client knows it.
-func template(w session.Write) header {
+func template(w session.WriteRequest) header {
 	keep := w.Keep
 	if keep <= 0 {
 		keep = keepDefault
@@ -35,7 +35,7 @@ func template(w session.Write) header {
 }
 
 // Create implements [session.Store] in one round trip.
-func (s *Store) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	h := template(w)
 	h.absolute, h.leaseEnd = millis(w.Total), millis(w.LeaseFor)
 	if h.idle == 0 && h.absolute == 0 {
@@ -47,7 +47,7 @@ func (s *Store) Create(ctx context.Context, w session.Write) (session.Reply, err
 	return s.create(ctx, w, h)
 }
 
-func (s *Store) create(ctx context.Context, w session.Write, h header) (session.Reply, error) {
+func (s *Store) create(ctx context.Context, w session.WriteRequest, h header) (session.Reply, error) {
 	if err := s.placed(w.Handle); err != nil {
 		return session.Reply{}, err
 	}
@@ -65,7 +65,7 @@ func (s *Store) create(ctx context.Context, w session.Write, h header) (session.
 }
 
 // written is the reply to w. Done came without the payload, which is w's.
-func (s *Store) written(ctx context.Context, a answer, w session.Write) (session.Reply, error) {
+func (s *Store) written(ctx context.Context, a answer, w session.WriteRequest) (session.Reply, error) {
 	r, err := s.reply(ctx, a, w.Handle, a.status != session.Done, w.Quarantine)
 	if err == nil && r.Status == session.Done {
 		r.Record.Payload = slices.Clone(w.Payload)
@@ -76,7 +76,7 @@ func (s *Store) written(ctx context.Context, a answer, w session.Write) (session
 // Save implements [session.Store] in one round trip. When the client has lost
 // replies, and more has been saved meanwhile than the record remembers, the
 // answer is an error: nobody can tell.
-func (s *Store) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	slot := s.slotOf(w.Space, w.Hash)
 	a, err := s.ask(ctx, saveScript, []string{slot.expiry(), slot.record(w.Hash)},
 		w.Hash[:], template(w).encode(), string(w.Payload), flag(w.Free), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries))

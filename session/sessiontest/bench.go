@@ -75,14 +75,14 @@ func (b *bench) handle(owner session.Hash) session.Handle {
 
 func (b *bench) owner() session.Hash { return b.handle(session.Hash{}).Hash }
 
-func (b *bench) write(h session.Handle, payload string) session.Write {
-	return session.Write{
+func (b *bench) write(h session.Handle, payload string) session.WriteRequest {
+	return session.WriteRequest{
 		Record: session.Record{Handle: h, Payload: []byte(payload)},
 		Nonce:  rand.Uint64() | 1, Idle: b.idle, Total: b.total, Keep: time.Hour,
 	}
 }
 
-func (b *bench) create(w session.Write) session.Reply {
+func (b *bench) create(w session.WriteRequest) session.Reply {
 	b.Helper()
 	return b.must(b.store.Create(b.ctx(), w))
 }
@@ -95,19 +95,19 @@ func (b *bench) created(h session.Handle, payload string) session.Record {
 	return r.Record
 }
 
-func (b *bench) load(l session.Load) session.Reply {
+func (b *bench) load(l session.LoadRequest) session.Reply {
 	b.Helper()
 	return b.must(b.store.Load(b.ctx(), l))
 }
 
 func (b *bench) peek(h session.Handle) session.Reply {
 	b.Helper()
-	return b.load(session.Load{Handle: h})
+	return b.load(session.LoadRequest{Handle: h})
 }
 
 func (b *bench) touch(h session.Handle) session.Reply {
 	b.Helper()
-	return b.load(session.Load{Handle: h, Touch: b.idle})
+	return b.load(session.LoadRequest{Handle: h, Touch: b.idle})
 }
 
 // save writes payload over the revision of rec.
@@ -118,7 +118,7 @@ func (b *bench) save(rec session.Record, payload string) session.Reply {
 	return b.must(b.store.Save(b.ctx(), w))
 }
 
-func (b *bench) remove(d session.Removal) int {
+func (b *bench) remove(d session.RemoveRequest) int {
 	b.Helper()
 	d.Space = b.space
 	n, err := b.store.Delete(b.ctx(), d)
@@ -128,7 +128,7 @@ func (b *bench) remove(d session.Removal) int {
 	return n
 }
 
-func (b *bench) claim(c session.Claim) session.Claimed {
+func (b *bench) claim(c session.ClaimRequest) session.ClaimReply {
 	b.Helper()
 	c.Space = b.space
 	if c.Max == 0 {
@@ -141,14 +141,14 @@ func (b *bench) claim(c session.Claim) session.Claimed {
 	return got
 }
 
-func (b *bench) settle(s ...session.Settlement) {
+func (b *bench) settle(s ...session.SettleRequest) {
 	b.Helper()
 	if err := b.store.Settle(b.ctx(), b.space, s); err != nil {
 		b.Fatalf("Settle: the store did not answer: %v", err)
 	}
 }
 
-func (b *bench) count() session.Counted {
+func (b *bench) count() session.CountReply {
 	b.Helper()
 	c, err := b.store.Count(b.ctx(), b.space)
 	if err != nil {

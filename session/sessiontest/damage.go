@@ -39,8 +39,8 @@ func (b *bench) damaged(owner session.Hash) session.Record {
 func (b *bench) wantBroken(r session.Reply) {
 	b.Helper()
 	b.want(r, session.Broken, "bytes that changed in the store must not be served as a session")
-	if r.Cause != session.Corrupted && r.Cause != session.InvalidFormat {
-		b.Errorf("Broken for %v, want corrupted or invalid_format", r.Cause)
+	if r.Reason != session.Corrupted && r.Reason != session.InvalidFormat {
+		b.Errorf("Broken for %v, want corrupted or invalid_format", r.Reason)
 	}
 }
 
@@ -56,7 +56,7 @@ func brokenLoad(b *bench) {
 
 func brokenQuarantine(b *bench) {
 	rec := b.damaged(session.Hash{})
-	b.wantBroken(b.load(session.Load{Handle: rec.Handle, Quarantine: true}))
+	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
 	b.want(b.peek(rec.Handle), session.Missing, "a quarantined record is out of everybody's way")
 	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
 		b.Errorf("counted %+v, want one in quarantine and none active", c)
@@ -79,7 +79,7 @@ func brokenCreate(b *bench) {
 
 func brokenDelete(b *bench) {
 	rec := b.damaged(session.Hash{})
-	if n := b.remove(session.Removal{Handles: []session.Hash{rec.Hash}}); n != 1 {
+	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}}); n != 1 {
 		b.Errorf("Delete of a broken record says %d, want 1: deleting must not read", n)
 	}
 	b.want(b.peek(rec.Handle), session.Missing, "a deleted record is still there")
@@ -90,14 +90,14 @@ func brokenClaim(b *bench) {
 	b.pass(0.5)
 	healthy := b.created(b.handle(session.Hash{}), "healthy")
 	b.pass(11)
-	causes := map[session.Hash]session.EndCause{}
-	for _, d := range b.claim(session.Claim{For: time.Minute, Payload: true}).Due {
-		causes[d.Hash] = d.Cause
+	reasons := map[session.Hash]session.EndReason{}
+	for _, d := range b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due {
+		reasons[d.Hash] = d.Reason
 	}
-	if c, ok := causes[first.Hash]; !ok || (c != session.Corrupted && c != session.InvalidFormat) {
+	if c, ok := reasons[first.Hash]; !ok || (c != session.Corrupted && c != session.InvalidFormat) {
 		b.Errorf("the broken record is told as %v (%v), want corrupted or invalid_format", c, ok)
 	}
-	if c, ok := causes[healthy.Hash]; !ok || c != session.Idle {
+	if c, ok := reasons[healthy.Hash]; !ok || c != session.Idle {
 		b.Errorf("the healthy record behind the broken one is told as %v (%v): one unreadable record blocks the cleanup", c, ok)
 	}
 	if c := b.count(); c.Backlog != 1 {
@@ -119,8 +119,8 @@ func vanished(b *bench) {
 	b.suite.vanish(b.TB, b.store, rec.Handle)
 	b.want(b.peek(rec.Handle), session.Missing, "a record that is not there is missing")
 	b.pass(11)
-	due := b.claim(session.Claim{For: time.Minute, Payload: true}).Due
-	if len(due) != 1 || due[0].Cause != session.Vanished {
+	due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
+	if len(due) != 1 || due[0].Reason != session.Vanished {
 		b.Fatalf("due are %+v, want one that vanished: losing records to eviction must be seen", due)
 	}
 	if c := b.count(); c.Active != 0 || c.Backlog != 0 {

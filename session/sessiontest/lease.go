@@ -24,7 +24,7 @@ func leaseCases() []conformanceCase {
 
 func (b *bench) take(h session.Handle, name string, units float64) session.Reply {
 	b.Helper()
-	return b.load(session.Load{Handle: h, Lease: name, LeaseFor: time.Duration(units * float64(b.suite.unit()))})
+	return b.load(session.LoadRequest{Handle: h, Lease: name, LeaseFor: time.Duration(units * float64(b.suite.unit()))})
 }
 
 func leaseHeldByOne(b *bench) {
@@ -54,7 +54,7 @@ func leaseRetaken(b *bench) {
 
 func leaseRenewal(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
-	renew := session.Load{Handle: rec.Handle, Lease: "anna", LeaseFor: 2 * b.suite.unit(), Held: true, Bare: true}
+	renew := session.LoadRequest{Handle: rec.Handle, Lease: "anna", LeaseFor: 2 * b.suite.unit(), Held: true, Bare: true}
 	b.want(b.load(renew), session.Leased, "a renewal of a lease that was never taken has to say that it is lost")
 	b.want(b.take(rec.Handle, "anna", 2), session.Done, "a free lease has to be given")
 	b.want(b.load(renew), session.Done, "a renewal by the holder has to work")
@@ -123,7 +123,7 @@ func leaseOnCreate(b *bench) {
 func leaseRecreated(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
 	b.want(b.take(rec.Handle, "anna", 20), session.Done, "a free lease has to be given")
-	b.remove(session.Removal{Handles: []session.Hash{rec.Hash}})
+	b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}})
 	fresh := b.created(rec.Handle, "y")
 	b.want(b.save(fresh, "z"), session.Done, "a new session inherited the lease of the deleted one")
 }

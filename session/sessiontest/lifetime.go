@@ -66,7 +66,7 @@ func peekLeaves(b *bench) {
 
 func touchesAreThrottled(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
-	l := session.Load{Handle: rec.Handle, Touch: b.idle, TouchEvery: 4 * b.suite.unit()}
+	l := session.LoadRequest{Handle: rec.Handle, Touch: b.idle, TouchEvery: 4 * b.suite.unit()}
 	b.pass(2)
 	r := b.load(l)
 	if r.Touched || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
@@ -114,9 +114,9 @@ func absoluteDeadline(b *bench) {
 	}
 	b.pass(3) // 31 of 30
 	b.want(b.touch(rec.Handle), session.Lapsed, "touching keeps it alive for ever: a stolen session would never end")
-	due := b.claim(session.Claim{For: time.Minute}).Due
-	if len(due) != 1 || due[0].Cause != session.Absolute {
-		b.Errorf("its end is told as %+v, want one with cause absolute", due)
+	due := b.claim(session.ClaimRequest{For: time.Minute}).Due
+	if len(due) != 1 || due[0].Reason != session.Absolute {
+		b.Errorf("its end is told as %+v, want one with reason absolute", due)
 	}
 }
 
@@ -141,7 +141,7 @@ func nothingRevives(b *bench) {
 	b.pass(11)
 	b.want(b.touch(rec.Handle), session.Lapsed, "a touch after the deadline brought the session back")
 	b.want(b.save(rec, "y"), session.Lapsed, "a Save after the deadline brought the session back")
-	if due := b.claim(session.Claim{For: time.Minute, Payload: true}).Due; len(due) != 1 {
+	if due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due; len(due) != 1 {
 		b.Fatalf("%d records are due, want 1", len(due))
 	}
 	if r := b.touch(rec.Handle); !gone(r) {
@@ -162,10 +162,10 @@ func createOverLapsed(b *bench) {
 	if c.Active != 1 || c.Backlog != 1 {
 		b.Errorf("counted %+v, want the new one active and the old one in the backlog", c)
 	}
-	due := b.claim(session.Claim{For: time.Minute, Payload: true}).Due
+	due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
 	if len(due) != 1 || string(due[0].Payload) != "old" || due[0].Rev != old.Rev {
 		b.Fatalf("due are %+v, want the old record: its expiry must not be lost because somebody was quicker than the cleanup", due)
 	}
-	b.settle(session.Settlement{Handle: due[0].Handle, Rev: due[0].Rev})
+	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev})
 	b.wantPayload(b.peek(old.Handle), "new", "settling the old record removed the new one")
 }

@@ -154,7 +154,7 @@ func (p *player) staleSave(i int) {
 }
 
 func (p *player) remove(i int) {
-	n, want := p.bench.remove(session.Removal{Handles: []session.Hash{p.handles[i].Hash}}), 0
+	n, want := p.bench.remove(session.RemoveRequest{Handles: []session.Hash{p.handles[i].Hash}}), 0
 	if m := p.model.live[i]; m != nil {
 		want = 1
 		delete(p.model.due, m.payload)
@@ -167,10 +167,10 @@ func (p *player) remove(i int) {
 
 func (p *player) claim(int) {
 	var got, want []string
-	var done []session.Settlement
-	for _, d := range p.bench.claim(session.Claim{For: time.Minute, Payload: true}).Due {
+	var done []session.SettleRequest
+	for _, d := range p.bench.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due {
 		got = append(got, string(d.Payload))
-		done = append(done, session.Settlement{Handle: d.Handle, Rev: d.Rev})
+		done = append(done, session.SettleRequest{Handle: d.Handle, Rev: d.Rev})
 	}
 	p.settle(done...)
 	for payload := range p.model.due {

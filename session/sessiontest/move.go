@@ -18,7 +18,7 @@ func moveCases() []conformanceCase {
 	}
 }
 
-func (b *bench) move(from session.Record, to session.Handle, payload string) (session.Write, session.Reply) {
+func (b *bench) move(from session.Record, to session.Handle, payload string) (session.WriteRequest, session.Reply) {
 	b.Helper()
 	w := b.write(to, payload)
 	w.Rev = from.Rev

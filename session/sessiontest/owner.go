@@ -25,7 +25,7 @@ func listOwner(b *bench) {
 	one, two, three := b.created(b.handle(mine), "1"), b.created(b.handle(mine), "2"), b.created(b.handle(mine), "3")
 	b.created(b.handle(other), "other's")
 	b.created(b.handle(session.Hash{}), "nobody's")
-	b.remove(session.Removal{Handles: []session.Hash{three.Hash}})
+	b.remove(session.RemoveRequest{Handles: []session.Hash{three.Hash}})
 	b.pass(6)
 	b.touch(two.Handle)
 	if got := b.list(mine); !maps.Equal(got, map[session.Hash]string{one.Hash: "1", two.Hash: "2"}) {
@@ -57,15 +57,15 @@ func deleteOwner(b *bench) {
 	b.created(b.handle(mine), "phone")
 	b.created(b.handle(mine), "tablet")
 	theirs := b.created(b.handle(other), "other's")
-	if n := b.remove(session.Removal{Owner: mine, Handles: []session.Hash{keep.Hash, theirs.Hash}}); n != 2 {
+	if n := b.remove(session.RemoveRequest{Owner: mine, Handles: []session.Hash{keep.Hash, theirs.Hash}}); n != 2 {
 		b.Errorf("Delete of an owner but one says %d, want 2", n)
 	}
 	b.want(b.peek(keep.Handle), session.Done, "logging out everywhere else ended this session, too")
 	b.want(b.peek(theirs.Handle), session.Done, "logging one user out ended another one's session")
-	if n := b.remove(session.Removal{Owner: mine}); n != 1 {
+	if n := b.remove(session.RemoveRequest{Owner: mine}); n != 1 {
 		b.Errorf("Delete of an owner's last record says %d, want 1", n)
 	}
-	if n := b.remove(session.Removal{Owner: mine}); n != 0 {
+	if n := b.remove(session.RemoveRequest{Owner: mine}); n != 0 {
 		b.Errorf("Delete of an owner without records says %d, want 0", n)
 	}
 	if n := b.count().Active; n != 1 {
@@ -74,7 +74,7 @@ func deleteOwner(b *bench) {
 }
 
 // limited is a write that heeds a limit of two records.
-func (b *bench) limited(owner session.Hash, payload string, policy session.FullPolicy) session.Write {
+func (b *bench) limited(owner session.Hash, payload string, policy session.FullPolicy) session.WriteRequest {
 	w := b.write(b.handle(owner), payload)
 	w.MaxPerOwner, w.WhenFull = 2, policy
 	return w
@@ -91,7 +91,7 @@ func fullRefused(b *bench) {
 	b.want(b.peek(third.Handle), session.Missing, "a refused Create must write nothing")
 	b.want(b.create(b.limited(b.owner(), "1", session.Reject)), session.Done, "one owner's limit refused another one")
 	b.want(b.create(b.limited(session.Hash{}, "1", session.Reject)), session.Done, "records without an owner have no limit")
-	b.remove(session.Removal{Handles: []session.Hash{w.Hash}})
+	b.remove(session.RemoveRequest{Handles: []session.Hash{w.Hash}})
 	b.want(b.create(third), session.Done, "a deleted record still takes room: its owner is locked out")
 }
 

@@ -36,10 +36,10 @@ func nothingResurrects(b *bench) {
 		moved.Rev, moved.CreatedAt, moved.Deadline = rec.Rev, rec.CreatedAt, rec.Deadline
 		anna := b.write(rec.Handle, "anna's")
 		anna.Rev, anna.Lease, anna.Free = rec.Rev, "anna", round%2 == 0
-		renewal := session.Load{Handle: rec.Handle, Touch: b.idle, Lease: "anna", LeaseFor: time.Hour, Held: true, Bare: true}
+		renewal := session.LoadRequest{Handle: rec.Handle, Touch: b.idle, Lease: "anna", LeaseFor: time.Hour, Held: true, Bare: true}
 		var alive bool // the move was quicker: the session lives on, but not here
 		requests := []func(){
-			func() { b.remove(session.Removal{Handles: []session.Hash{rec.Hash}}) },
+			func() { b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}}) },
 			func() { b.save(rec, "late") },
 			func() { b.touch(rec.Handle) },
 			func() { b.load(renewal) },
@@ -59,7 +59,7 @@ func nothingResurrects(b *bench) {
 		if _, back := list[rec.Hash]; back || len(list) != want {
 			b.Fatalf("the owner has %d records after the only one was deleted (moved away: %v), want %d", len(list), alive, want)
 		}
-		b.remove(session.Removal{Owner: mine})
+		b.remove(session.RemoveRequest{Owner: mine})
 	}
 	if n := b.count().Active; n != 0 {
 		b.Errorf("%d records are counted after all were deleted", n)

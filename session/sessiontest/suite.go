@@ -63,7 +63,9 @@ func (s *suite) unit() time.Duration {
 func Run(t *testing.T, newStore func(t testing.TB) session.Store, opts ...Option) {
 	s := &suite{stretch: 1, schedules: 200}
 	for _, o := range opts {
-		o(s)
+		if o != nil {
+			o(s)
+		}
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()

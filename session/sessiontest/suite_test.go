@@ -24,15 +24,15 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // fault is a store with one mistake, of the kind that real ones make.
 type fault struct {
 	session.Store
-	create func(session.Write) session.Write
-	load   func(session.Load) session.Load
-	save   func(session.Write) session.Write
+	create func(session.WriteRequest) session.WriteRequest
+	load   func(session.LoadRequest) session.LoadRequest
+	save   func(session.WriteRequest) session.WriteRequest
 	reply  func(session.Reply) session.Reply
-	delete func(session.Removal) session.Removal
-	claim  func(session.Claim) session.Claim
-	due    func(session.Claimed) session.Claimed
-	settle func(session.Settlement) session.Settlement
-	count  func(session.Counted) session.Counted
+	delete func(session.RemoveRequest) session.RemoveRequest
+	claim  func(session.ClaimRequest) session.ClaimRequest
+	due    func(session.ClaimReply) session.ClaimReply
+	settle func(session.SettleRequest) session.SettleRequest
+	count  func(session.CountReply) session.CountReply
 }
 
 // apply is f(v), or v without f.
@@ -43,27 +43,27 @@ func apply[V any](f func(V) V, v V) V {
 	return f(v)
 }
 
-func (f *fault) Create(ctx context.Context, w session.Write) (session.Reply, error) {
+func (f *fault) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	r, err := f.Store.Create(ctx, apply(f.create, w))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+func (f *fault) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	r, err := f.Store.Load(ctx, apply(f.load, l))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Save(ctx context.Context, w session.Write) (session.Reply, error) {
+func (f *fault) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	r, err := f.Store.Save(ctx, apply(f.save, w))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Move(ctx context.Context, from session.Handle, w session.Write) (session.Reply, error) {
+func (f *fault) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	r, err := f.Store.Move(ctx, from, apply(f.save, w))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Delete(ctx context.Context, d session.Removal) (int, error) {
+func (f *fault) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
 	return f.Store.Delete(ctx, apply(f.delete, d))
 }
 
@@ -71,12 +71,12 @@ func (f *fault) List(ctx context.Context, space string, owner session.Hash) iter
 	return f.Store.List(ctx, space, owner)
 }
 
-func (f *fault) Claim(ctx context.Context, c session.Claim) (session.Claimed, error) {
+func (f *fault) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
 	got, err := f.Store.Claim(ctx, apply(f.claim, c))
 	return apply(f.due, got), err
 }
 
-func (f *fault) Settle(ctx context.Context, space string, list []session.Settlement) error {
+func (f *fault) Settle(ctx context.Context, space string, list []session.SettleRequest) error {
 	list = slices.Clone(list)
 	for i := range list {
 		list[i] = apply(f.settle, list[i])
@@ -84,7 +84,7 @@ func (f *fault) Settle(ctx context.Context, space string, list []session.Settlem
 	return f.Store.Settle(ctx, space, list)
 }
 
-func (f *fault) Count(ctx context.Context, space string) (session.Counted, error) {
+func (f *fault) Count(ctx context.Context, space string) (session.CountReply, error) {
 	c, err := f.Store.Count(ctx, space)
 	return apply(f.count, c), err
 }
@@ -151,7 +151,7 @@ func TestTheSuitePassesAStoreThatIsRight(t *testing.T) {
 // As its users call it.
 func TestRunPassesMemoryInVirtualTime(t *testing.T) {
 	damage := func(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
-	Run(t, func(testing.TB) session.Store { return memsession.New() }, Virtual(), Corrupt(damage), Seed(7), Schedules(20))
+	Run(t, func(testing.TB) session.Store { return memsession.New() }, nil, Virtual(), Corrupt(damage), Seed(7), Schedules(20))
 }
 
 func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
@@ -161,16 +161,19 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		found   string // one of the cases that have to fail
 	}{
 		{"a retried create counts as a second one", func() *fault {
-			return &fault{create: func(w session.Write) session.Write { w.Nonce = uint64(time.Now().UnixNano()) + nextNonce(); return w }}
+			return &fault{create: func(w session.WriteRequest) session.WriteRequest {
+				w.Nonce = uint64(time.Now().UnixNano()) + nextNonce()
+				return w
+			}}
 		}, "RepeatedCreateIsTheSameCreate"},
 		{"a retried save conflicts with itself", func() *fault {
-			return &fault{save: func(w session.Write) session.Write { w.Nonce = nextNonce(); return w }}
+			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Nonce = nextNonce(); return w }}
 		}, "RepeatedSaveIsTheSameSave"},
 		{"only the last write is remembered", func() *fault {
 			var mu sync.Mutex
 			var last uint64
 			known := map[uint64]bool{}
-			return &fault{save: func(w session.Write) session.Write {
+			return &fault{save: func(w session.WriteRequest) session.WriteRequest {
 				mu.Lock()
 				defer mu.Unlock()
 				if w.Nonce != last && known[w.Nonce] {
@@ -181,19 +184,19 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "AWriteIsRememberedForFourMore"},
 		{"the lease is not looked at when saving", func() *fault {
-			return &fault{save: func(w session.Write) session.Write { w.Lease = ""; return w }}
+			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Lease = ""; return w }}
 		}, "ASaveWithALostLeaseIsRefused"},
 		{"a renewal takes a lost lease", func() *fault {
-			return &fault{load: func(l session.Load) session.Load { l.Held = false; return l }}
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Held = false; return l }}
 		}, "ARenewalNeverTakesALostLease"},
 		{"peeking touches", func() *fault {
-			return &fault{load: func(l session.Load) session.Load { l.Touch = time.Hour; return l }}
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Touch = time.Hour; return l }}
 		}, "PeekLeavesTheDeadlineAlone"},
 		{"each touch is written", func() *fault {
-			return &fault{load: func(l session.Load) session.Load { l.TouchEvery = 0; return l }}
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.TouchEvery = 0; return l }}
 		}, "TouchesAreThrottled"},
 		{"no absolute deadline", func() *fault {
-			return &fault{create: func(w session.Write) session.Write { w.Total = 0; return w }}
+			return &fault{create: func(w session.WriteRequest) session.WriteRequest { w.Total = 0; return w }}
 		}, "NothingOutlivesTheAbsoluteDeadline"},
 		{"a conflict without the current record", func() *fault {
 			return &fault{reply: func(r session.Reply) session.Reply {
@@ -204,13 +207,16 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "SaveIsCompareAndSwap"},
 		{"owners have no limit", func() *fault {
-			return &fault{create: func(w session.Write) session.Write { w.MaxPerOwner = 0; return w }}
+			return &fault{create: func(w session.WriteRequest) session.WriteRequest { w.MaxPerOwner = 0; return w }}
 		}, "AFullOwnerIsRefused"},
 		{"the idlest is the oldest", func() *fault {
-			return &fault{create: func(w session.Write) session.Write { w.WhenFull = min(w.WhenFull, session.EvictOldest); return w }}
+			return &fault{create: func(w session.WriteRequest) session.WriteRequest {
+				w.WhenFull = min(w.WhenFull, session.EvictOldest)
+				return w
+			}}
 		}, "TheIdlestMakesRoom"},
 		{"exceptions are deleted, too", func() *fault {
-			return &fault{delete: func(d session.Removal) session.Removal {
+			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest {
 				if d.Owner != (session.Hash{}) {
 					d.Handles = nil
 				}
@@ -218,19 +224,19 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "DeleteOfAnOwnerSparesTheExceptions"},
 		{"deletes any revision", func() *fault {
-			return &fault{delete: func(d session.Removal) session.Removal { d.Rev = 0; return d }}
+			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Rev = 0; return d }}
 		}, "DeleteOfARevisionLeavesOthersAlone"},
 		{"claims never run out", func() *fault {
-			return &fault{claim: func(c session.Claim) session.Claim { c.For = 24 * time.Hour; return c }}
+			return &fault{claim: func(c session.ClaimRequest) session.ClaimRequest { c.For = 24 * time.Hour; return c }}
 		}, "AClaimIsOneCallersUntilItRunsOut"},
 		{"claims run out at once", func() *fault {
-			return &fault{claim: func(c session.Claim) session.Claim { c.For = 0; return c }}
+			return &fault{claim: func(c session.ClaimRequest) session.ClaimRequest { c.For = 0; return c }}
 		}, "ManyCleanersShareTheWork"},
 		{"the newest first", func() *fault {
-			return &fault{due: func(c session.Claimed) session.Claimed { slices.Reverse(c.Due); return c }}
+			return &fault{due: func(c session.ClaimReply) session.ClaimReply { slices.Reverse(c.Due); return c }}
 		}, "ClaimIsOldestFirst"},
 		{"a claim without payload", func() *fault {
-			return &fault{due: func(c session.Claimed) session.Claimed {
+			return &fault{due: func(c session.ClaimReply) session.ClaimReply {
 				for i := range c.Due {
 					c.Due[i].Payload = nil
 				}
@@ -238,17 +244,17 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "RandomSchedulesAgreeWithTheModel"},
 		{"retries are forgotten", func() *fault {
-			return &fault{settle: func(s session.Settlement) session.Settlement { s.Retry = 0; return s }}
+			return &fault{settle: func(s session.SettleRequest) session.SettleRequest { s.Retry = 0; return s }}
 		}, "SettledWithRetryComesBackLater"},
 		{"the quarantine is a bin", func() *fault {
-			return &fault{load: func(l session.Load) session.Load { l.Quarantine = false; return l }}
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Quarantine = false; return l }}
 		}, "ABrokenRecordIsQuarantinedOnRequest"},
 		{"expired ones are counted as active", func() *fault {
-			return &fault{count: func(c session.Counted) session.Counted { c.Active += c.Backlog; return c }}
+			return &fault{count: func(c session.CountReply) session.CountReply { c.Active += c.Backlog; return c }}
 		}, "CountTellsActiveAndBacklog"},
 		{"a late save inserts", func() *fault {
 			f := &fault{}
-			f.save = func(w session.Write) session.Write {
+			f.save = func(w session.WriteRequest) session.WriteRequest {
 				again := w
 				again.Total = time.Hour
 				f.Store.Create(context.Background(), again)
@@ -285,7 +291,7 @@ type slow struct {
 	stops atomic.Int32
 }
 
-func (s *slow) Load(ctx context.Context, l session.Load) (session.Reply, error) {
+func (s *slow) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	if s.stops.Add(-1) >= 0 {
 		time.Sleep(300 * time.Millisecond)
 	}
@@ -318,7 +324,7 @@ func TestALoadedMachineFailsNoCase(t *testing.T) {
 
 func TestAWrongStoreFailsInRealTimeToo(t *testing.T) {
 	found := playedReal(t, conformanceCase{"renewal", leaseRenewal}, func() session.Store {
-		return &fault{Store: memsession.New(), load: func(l session.Load) session.Load { l.Held = false; return l }}
+		return &fault{Store: memsession.New(), load: func(l session.LoadRequest) session.LoadRequest { l.Held = false; return l }}
 	})
 	if len(found) == 0 {
 		t.Error("a store that gives away lost leases passes in real time")

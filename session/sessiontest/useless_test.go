@@ -20,13 +20,15 @@ type useless struct {
 
 func (u useless) reply() (session.Reply, error) { return session.Reply{Status: u.status}, u.err }
 
-func (u useless) Create(context.Context, session.Write) (session.Reply, error) { return u.reply() }
-func (u useless) Load(context.Context, session.Load) (session.Reply, error)    { return u.reply() }
-func (u useless) Save(context.Context, session.Write) (session.Reply, error)   { return u.reply() }
-func (u useless) Move(context.Context, session.Handle, session.Write) (session.Reply, error) {
+func (u useless) Create(context.Context, session.WriteRequest) (session.Reply, error) {
 	return u.reply()
 }
-func (u useless) Delete(context.Context, session.Removal) (int, error) { return u.n, u.err }
+func (u useless) Load(context.Context, session.LoadRequest) (session.Reply, error)  { return u.reply() }
+func (u useless) Save(context.Context, session.WriteRequest) (session.Reply, error) { return u.reply() }
+func (u useless) Move(context.Context, session.Handle, session.WriteRequest) (session.Reply, error) {
+	return u.reply()
+}
+func (u useless) Delete(context.Context, session.RemoveRequest) (int, error) { return u.n, u.err }
 func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		for range u.n {
@@ -36,12 +38,12 @@ func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.R
 		}
 	}
 }
-func (u useless) Claim(context.Context, session.Claim) (session.Claimed, error) {
-	return session.Claimed{}, u.err
+func (u useless) Claim(context.Context, session.ClaimRequest) (session.ClaimReply, error) {
+	return session.ClaimReply{}, u.err
 }
-func (u useless) Settle(context.Context, string, []session.Settlement) error { return u.err }
-func (u useless) Count(context.Context, string) (session.Counted, error) {
-	return session.Counted{Active: int64(u.n), Backlog: int64(u.n)}, u.err
+func (u useless) Settle(context.Context, string, []session.SettleRequest) error { return u.err }
+func (u useless) Count(context.Context, string) (session.CountReply, error) {
+	return session.CountReply{Active: int64(u.n), Backlog: int64(u.n)}, u.err
 }
 
 func TestAUselessStoreFails(t *testing.T) {

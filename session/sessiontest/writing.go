@@ -168,7 +168,7 @@ func writeWithoutNonce(b *bench) {
 
 func saveNeverResurrects(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "in")
-	b.remove(session.Removal{Handles: []session.Hash{rec.Hash}})
+	b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}})
 	b.want(b.save(rec, "back"), session.Missing, "a slow request's Save after a logout would log the user in again")
 	b.want(b.peek(rec.Handle), session.Missing, "the deleted record is back")
 	if n := b.count().Active; n != 0 {
@@ -178,7 +178,7 @@ func saveNeverResurrects(b *bench) {
 
 func saveOverRecreated(b *bench) {
 	old := b.created(b.handle(session.Hash{}), "old")
-	b.remove(session.Removal{Handles: []session.Hash{old.Hash}})
+	b.remove(session.RemoveRequest{Handles: []session.Hash{old.Hash}})
 	fresh := b.created(old.Handle, "new")
 	if fresh.Rev == old.Rev {
 		b.Fatal("a recreated record has the revision of the deleted one")
@@ -188,7 +188,7 @@ func saveOverRecreated(b *bench) {
 
 func deleteIsIdempotent(b *bench) {
 	one, two := b.created(b.handle(session.Hash{}), "1"), b.created(b.handle(session.Hash{}), "2")
-	both := session.Removal{Handles: []session.Hash{one.Hash, two.Hash, b.handle(session.Hash{}).Hash}}
+	both := session.RemoveRequest{Handles: []session.Hash{one.Hash, two.Hash, b.handle(session.Hash{}).Hash}}
 	if n := b.remove(both); n != 2 {
 		b.Errorf("Delete of two records and a stranger says %d, want 2", n)
 	}
@@ -201,14 +201,14 @@ func deleteIsIdempotent(b *bench) {
 func deleteOfARevision(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "1")
 	next := b.save(rec, "2").Record
-	if n := b.remove(session.Removal{Handles: []session.Hash{rec.Hash}, Rev: rec.Rev}); n != 0 {
+	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Rev: rec.Rev}); n != 0 {
 		b.Errorf("Delete of an old revision removed %d records: a newer one that can be read would be lost", n)
 	}
-	if n := b.remove(session.Removal{Handles: []session.Hash{rec.Hash}, Rev: next.Rev}); n != 1 {
+	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Rev: next.Rev}); n != 1 {
 		b.Errorf("Delete of the current revision removed %d records, want 1", n)
 	}
 	kept := b.created(b.handle(session.Hash{}), "3")
-	if n := b.remove(session.Removal{Handles: []session.Hash{kept.Hash}, Rev: kept.Rev, Quarantine: true}); n != 1 {
+	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{kept.Hash}, Rev: kept.Rev, Quarantine: true}); n != 1 {
 		b.Errorf("Delete with Quarantine says %d, want 1", n)
 	}
 	b.want(b.peek(kept.Handle), session.Missing, "a quarantined record is out of everybody's way")
@@ -230,7 +230,7 @@ func payloadsByteForByte(b *bench) {
 
 func bareLoad(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "long")
-	r := b.load(session.Load{Handle: rec.Handle, Bare: true})
+	r := b.load(session.LoadRequest{Handle: rec.Handle, Bare: true})
 	b.want(r, session.Done, "a bare Load finds what a whole one finds")
 	b.wantPayload(r, "", "a bare Load exists to spare the payload's way")
 	if r.Record.Rev != rec.Rev || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
@@ -258,7 +258,7 @@ func spacesAreApart(b *bench) {
 		b.Errorf("an empty space counts %+v, %v", c, err)
 	}
 	b.pass(11)
-	got, err := b.store.Claim(b.ctx(), session.Claim{Space: there.Space, Max: 10, For: time.Minute})
+	got, err := b.store.Claim(b.ctx(), session.ClaimRequest{Space: there.Space, Max: 10, For: time.Minute})
 	if err != nil || len(got.Due) != 0 {
 		b.Errorf("a cleaner of another space was given %d records, %v", len(got.Due), err)
 	}

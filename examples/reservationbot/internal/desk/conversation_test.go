@@ -168,7 +168,7 @@ func TestMessagesAtOnceAreHandledOneByOne(t *testing.T) {
 // brokenSessions are sessions whose store does not answer.
 type brokenSessions struct{ session.Store }
 
-func (brokenSessions) Create(context.Context, session.Write) (session.Reply, error) {
+func (brokenSessions) Create(context.Context, session.WriteRequest) (session.Reply, error) {
 	return session.Reply{}, errors.New("connection refused")
 }
 

@@ -156,4 +156,6 @@ func (d *Desk) History(ctx context.Context, guest string) ([]Line, error) {
 // SessionOf returns the id of the guest's conversation.
 func SessionOf(guest string) session.ID { return conversation(guest).ID() }
 
-func conversation(guest string) session.Key { return session.Key{Channel: "web", Peer: guest} }
+func conversation(guest string) session.Conversation {
+	return session.Conversation{Channel: "web", Peer: guest}
+}

@@ -18,7 +18,7 @@ func (d *Desk) FollowUp(ctx context.Context, e session.Expired[Chat]) error {
 	if kept == nil {
 		return nil
 	}
-	event := happened("booking.abandoned", e.Key.Peer, audit.Failure, e.Cause.String(), kept.Stay)
+	event := happened("booking.abandoned", e.Conversation.Peer, audit.Failure, e.Reason.String(), kept.Stay)
 	event.ID, event.Time = audit.DerivedID(e.ExpiresAt, e.ID), e.ExpiresAt
 	if err := d.Audit.Record(ctx, event); err != nil {
 		return err

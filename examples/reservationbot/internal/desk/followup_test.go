@@ -116,7 +116,7 @@ func TestAFollowUpWithoutATrailIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Audit = deafTrail{}
-	if err := f.FollowUp(t.Context(), session.Expired[Chat]{Data: s.Data, Key: s.Key}); !errors.Is(err, audit.ErrFull) || f.held(t) != 1 {
+	if err := f.FollowUp(t.Context(), session.Expired[Chat]{Data: s.Data, Conversation: s.Conversation}); !errors.Is(err, audit.ErrFull) || f.held(t) != 1 {
 		t.Errorf("%v, %d held, want ErrFull and the hold for the next time", err, f.held(t))
 	}
 }

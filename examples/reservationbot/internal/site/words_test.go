@@ -32,7 +32,7 @@ func TestEverythingThatThePageSaysIsInBothLanguages(t *testing.T) {
 	for _, i := range talk.Intents() {
 		keys = append(keys, "intent."+string(i))
 	}
-	for _, c := range session.EndCauses() {
+	for _, c := range session.EndReasons() {
 		keys = append(keys, "ended."+c.String())
 	}
 	for _, s := range shippedAlerts {

@@ -5,6 +5,8 @@ package session
 import (
 	"context"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
 // Observer is told of every operation of a [Manager] when its outcome is
@@ -22,27 +24,15 @@ type Source interface {
 	Stats() Stats
 }
 
-// Observers returns an observer that tells each of the list, in order. Nils are
-// dropped. A panic in one does not keep the event from the others; the first
-// panic goes on after the last was told.
-func Observers(list ...Observer) Observer {
-	var all observers
-	for _, o := range list {
-		if o != nil {
-			all = append(all, o)
-		}
-	}
-	return all
-}
+// Observers returns an observer that calls each of the list, in order. Nil
+// observers are dropped. A panic in one does not keep the event from the
+// others: it continues after the last was called.
+func Observers(list ...Observer) Observer { return observers(observe.Present(list)) }
 
 type observers []Observer
 
 func (all observers) ObserveSession(ctx context.Context, e Event) {
-	if len(all) == 0 {
-		return
-	}
-	defer all[1:].ObserveSession(ctx, e)
-	all[0].ObserveSession(ctx, e)
+	observe.Each(all, func(o Observer) { o.ObserveSession(ctx, e) })
 }
 
 // Op is an operation of a manager.
@@ -61,7 +51,7 @@ const (
 	OpRotate              // Rotate
 	OpBind                // Bind
 	OpDelete              // Delete and DeleteSubject
-	OpEnded               // one session ended; Cause says why
+	OpEnded               // one session ended; Reason says why
 	OpCleanup             // one cleanup cycle; Report tells of it
 )
 
@@ -92,29 +82,29 @@ func (r Result) String() string {
 	return name(r, "success", "not_found", "conflict", "busy", "too_large", "full", "corrupt", "unavailable", "canceled", "error")
 }
 
-// EndCause says why a session is gone.
-type EndCause uint8
+// EndReason says why a session is gone.
+type EndReason uint8
 
 const (
-	Idle          EndCause = iota // not used for IdleTimeout
-	Absolute                      // AbsoluteTimeout has passed since Create
-	Deleted                       // Delete or DeleteSubject
-	Evicted                       // made room for another session of the subject
-	Rotated                       // it lives on under another id
-	Vanished                      // the index names it, but its record is gone
-	Corrupted                     // its bytes changed in the store
-	InvalidFormat                 // its bytes are intact, but not a record or payload that we know
+	Idle          EndReason = iota // not used for IdleTimeout
+	Absolute                       // AbsoluteTimeout has passed since Create
+	Deleted                        // Delete or DeleteSubject
+	Evicted                        // made room for another session of the subject
+	Rotated                        // it lives on under another id
+	Vanished                       // the index names it, but its record is gone
+	Corrupted                      // its bytes changed in the store
+	InvalidFormat                  // its bytes are intact, but not a record or payload that we know
 )
 
-// String returns the cause in lower case with underscores, such as
+// String returns the reason in lower case with underscores, such as
 // "invalid_format".
-func (c EndCause) String() string {
+func (c EndReason) String() string {
 	return name(c, "idle", "absolute", "deleted", "evicted", "rotated", "vanished", "corrupted", "invalid_format")
 }
 
-// EndCauses lists all causes.
-func EndCauses() []EndCause {
-	return []EndCause{Idle, Absolute, Deleted, Evicted, Rotated, Vanished, Corrupted, InvalidFormat}
+// EndReasons lists all reasons.
+func EndReasons() []EndReason {
+	return []EndReason{Idle, Absolute, Deleted, Evicted, Rotated, Vanished, Corrupted, InvalidFormat}
 }
 
 func name[T ~uint8](v T, names ...string) string {
@@ -130,7 +120,7 @@ type Event struct {
 	Op       Op
 	Result   Result
 	Source   Source
-	Cause    EndCause      // OpEnded
+	Reason   EndReason     // OpEnded
 	Fresh    bool          // OpOpen, OpExclusive: the session was created
 	Touched  bool          // the last activity was written
 	Attempts int           // OpUpdate: calls of the function; OpExclusive: tries to take the lease
@@ -144,12 +134,12 @@ type Event struct {
 
 // Report tells what one cleanup cycle did.
 type Report struct {
-	Active         int64            // sessions alive after the cycle
-	Backlog        int64            // expired sessions left for the next one
-	Ended          map[EndCause]int // removed, by cause
-	Rescored       int              // index entries corrected: the session was alive after all
-	CallbackErrors int              // calls of OnExpire that failed or panicked
-	Dead           int              // sessions given up after their last attempt; also in Ended
+	Active         int64             // sessions alive after the cycle
+	Backlog        int64             // expired sessions left for the next one
+	Ended          map[EndReason]int // removed, by reason
+	Rescored       int               // index entries corrected: the session was alive after all
+	CallbackErrors int               // calls of OnExpire that failed or panicked
+	Dead           int               // sessions given up after their last attempt; also in Ended
 	Took           time.Duration
 	Complete       bool // all that was due was found, and the store answered every call
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func TestWithoutAClientEveryCallIsInvalid(t *testing.T) {
+	var none *redis.Client
+	for _, client := range []redis.UniversalClient{nil, none} {
+		s, w, ctx := New(client, nil, WithPrefix("app"), nil), newWrite("x"), t.Context()
+		elsewhere := session.Handle{Space: space, Hash: newHash(8)}
+		for what, call := range map[string]func() error{
+			"Create":      func() error { _, err := s.Create(ctx, w); return err },
+			"Load":        func() error { _, err := s.Load(ctx, session.LoadRequest{Handle: w.Handle}); return err },
+			"Save":        func() error { _, err := s.Save(ctx, w); return err },
+			"Move":        func() error { _, err := s.Move(ctx, w.Handle, w); return err },
+			"Move across": func() error { _, err := s.Move(ctx, elsewhere, w); return err },
+			"Delete": func() error {
+				_, err := s.Delete(ctx, session.RemoveRequest{Handles: []session.Hash{w.Hash}})
+				return err
+			},
+			"Delete an owner's": func() error { _, err := s.Delete(ctx, session.RemoveRequest{Owner: w.Hash}); return err },
+			"Claim":             func() error { _, err := s.Claim(ctx, session.ClaimRequest{Max: 1}); return err },
+			"Settle":            func() error { return s.Settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}}) },
+			"Count":             func() error { _, err := s.Count(ctx, space); return err },
+			"List": func() (err error) {
+				for _, err = range s.List(ctx, space, w.Hash) {
+				}
+				return err
+			},
+		} {
+			if err := call(); !errors.Is(err, session.ErrInvalid) || err.Error() != "session: invalid: redissession.New needs a client" {
+				t.Errorf("%s on a %T: %v, want ErrInvalid that names the client", what, client, err)
+			}
+		}
+	}
+}
+
+func TestAManagerSaysWhatItsStoreLacks(t *testing.T) {
+	if _, err := session.New((*Store)(nil), session.Config[note]{Name: "x"}); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("New with a nil store: %v, want ErrInvalid", err)
+	}
+	m, err := session.New(New(nil), session.Config[note]{Name: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, created := m.Create(t.Context(), note{})
+	_, deleted := m.DeleteSubject(t.Context(), "ann")
+	_, swept := m.Sweep(t.Context())
+	handle := func(context.Context, *session.Session[note]) error { return nil }
+	for what, err := range map[string]error{
+		"Create": created, "DeleteSubject": deleted, "Sweep": swept,
+		"Converse": m.Converse(t.Context(), session.Conversation{Channel: "a", Peer: "b"}, note{}, handle),
+	} {
+		if !errors.Is(err, session.ErrInvalid) || errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("%s: %v, want ErrInvalid and not ErrUnavailable", what, err)
+		}
+	}
+}
