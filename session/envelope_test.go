@@ -30,6 +30,14 @@ func TestEnvelopesOfTheFirstVersionAreReadForEver(t *testing.T) {
 	}
 }
 
+func TestEnvelopesOfUnknownVersionsAreNotRead(t *testing.T) {
+	for _, b := range []string{"", "\x00\x03ann\x03sms\x021x{}", "\x02\x03ann\x03sms\x021x{}"} {
+		if e, ok := openEnvelope([]byte(b)); ok {
+			t.Errorf("%q is read as %+v", b, e)
+		}
+	}
+}
+
 func FuzzEnvelope(f *testing.F) {
 	for _, e := range []envelope{{}, {Subject: "ann", Data: []byte("{}")}, {Conversation: Conversation{"sms", strings.Repeat("1", 200)}, Data: []byte("x")}} {
 		f.Add(e.append(nil))

@@ -178,30 +178,3 @@ return known`)
 		t.Errorf("version %d is written with %d bytes, but read with %d", version, headerSize, sizes[version])
 	}
 }
-
-// A later version appends to the header. Its scripts then find records of this
-// version, and change them in place, by the offsets of this version.
-func TestALaterVersionWorksOnRecordsOfThisOne(t *testing.T) {
-	client, _ := redistest.Virtual(t)
-	later := strings.NewReplacer("SIZES = {[1] = 152}", "SIZES = {[1] = 152, [2] = 160}", "HEADER = 152", "HEADER = 160")
-	for _, payload := range []string{"", "hello", strings.Repeat("long", 100)} {
-		store := New(client)
-		w := newWrite(payload)
-		created := done(t)(store.Create(t.Context(), w))
-		slot := store.slotOf(w.Space, w.Hash)
-		load := redis.NewScript(later.Replace(source("record", "load")))
-		got, err := load.Run(t.Context(), client, []string{slot.expiry(), slot.record(w.Hash)},
-			w.Hash[:], 60000, 0, "0", 0, 1).Slice()
-		if err != nil || got[0] != "done" {
-			t.Fatalf("the later load answers %q, %v", got, err)
-		}
-		h, text, ok := decode(got[1].(string))
-		if !ok || text != payload || h.rev != created.Record.Rev || h.idle != 60000 {
-			t.Errorf("the later load gives %+v, %q, want revision %d and the new idle timeout", h, text, created.Record.Rev)
-		}
-		r := done(t)(store.Load(t.Context(), session.LoadRequest{Handle: w.Handle}))
-		if string(r.Record.Payload) != payload {
-			t.Errorf("after a later version touched it, it holds %q, want %q", r.Record.Payload, payload)
-		}
-	}
-}

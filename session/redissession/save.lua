@@ -33,6 +33,6 @@ local lease = ARGV[4] == '1' and NONE16 or at(old, LEASE, 16)
 local last = math.max(now, int(old, LAST, 6))
 local head = at(template, 0, REV) .. revision(int(old, REV, 8)) .. at(template, NONCE, 8)
   .. at(old, CREATED, 12) .. at(template, IDLE, 6) .. bytes(last, 6) .. at(template, KEEP, 8)
-  .. lease .. at(old, OWNER, 16) .. at(old, REV, 16) .. at(old, EARLIER, 48)
+  .. lease .. at(old, OWNER, 16) .. at(old, REV, 16) .. at(old, EARLIER, 48) .. string.sub(template, EARLIER + 65)
 put(KEYS[2], hash, head, ARGV[3])
 return {'done', head, 0, 0}
