@@ -1,18 +1,42 @@
 // SPDX-License-Identifier: MIT
 
-// Package session keeps what a service has to remember about somebody between
-// two requests: typed data that expires, is never lost to a race, and can be
-// counted.
+// Package session stores what a service has to remember about a client between
+// two requests: typed data that expires, that concurrent writers cannot
+// overwrite unseen, and that can be counted.
 //
-//	m, err := session.New(redissession.New(rdb), session.Config[Cart]{Name: "carts"})
-//	s, err := m.Create(ctx, Cart{}, session.ForSubject(userID)) // s.ID.Token() goes into the cookie
-//	s, err = m.Update(ctx, s.ID, func(c *Cart) error { c.Add(item); return nil })
+//	ctx := context.Background()
+//	carts, err := session.New(memsession.New(), session.Config[Cart]{Name: "carts"}) // or redissession.New(client)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	if err := carts.Start(); err != nil { // removes expired sessions in the background
+//		log.Fatal(err)
+//	}
+//	defer carts.Stop(ctx)
 //
-// Conversations, such as a chat bot's, are named by a [Conversation] instead of a token,
-// and handled one message at a time:
+//	s, err := carts.Create(ctx, Cart{}, session.ForSubject("ann"))
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	cookie := s.ID.Token() // the client keeps it
 //
-//	err := m.Converse(ctx, session.Conversation{Channel: "whatsapp", Peer: from}, Chat{},
-//		func(ctx context.Context, s *session.Session[Chat]) error { return answer(ctx, &s.Data, text) })
+//	id, err := session.ParseID(cookie) // from the client's next request
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	s, err = carts.Update(ctx, id, func(c *Cart) error { c.Items++; return nil })
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//
+// A [Conversation], such as a chat with a bot, has a name instead of a token, and
+// its messages are handled one at a time:
+//
+//	guest := session.Conversation{Channel: "sms", Peer: "+34 600 000 000"}
+//	err := chats.Converse(ctx, guest, Chat{}, func(_ context.Context, s *session.Session[Chat]) error {
+//		s.Data.Messages = append(s.Data.Messages, text)
+//		return nil
+//	})
 //
 // # The life of a session
 //
@@ -34,10 +58,14 @@
 //	                |   claimed   | -------------------------------------------------------> (idle, absolute)
 //	                +-------------+   OnExpire succeeded, or there is none
 //
-// No arrow leads back to alive: what has expired is answered with [ErrExpired]
-// or [ErrNotFound], whether the cleanup has come by or not. A conversation
-// whose session has expired gets a new one, while the old one still waits for
-// OnExpire. In brackets are the reasons that an [OpEnded] event tells.
+// No arrow leads back to alive: a session that has expired is answered with
+// [ErrExpired] or [ErrNotFound], before and after the cleanup removes it. A
+// conversation whose session has expired gets a new session, while the old one
+// still waits for OnExpire. The words in brackets are the reasons in [OpEnded]
+// events.
+//
+// Without [Manager.Start] or [Manager.Run] in some process, OnExpire is never
+// called, and expired sessions may stay in the indexes of the store for ever.
 //
 // # Round trips
 //
@@ -49,8 +77,8 @@
 //	Open                        1; 2 when it creates       the same    each call, as Create and Get
 //	                            one over 512 bytes
 //	Update                      2, +1 for each conflict    the same    the save: it fails if anything was saved in between
-//	Exclusive, Converse         2 when nobody else is      the same    all between the two, as far as saving goes
-//	                            there, +1 for each renewal
+//	Exclusive, Converse         2 without contention,      the same    everything in between: other saves are refused
+//	                            +1 for each renewal
 //	Rotate                      1                          1           both ids, and the data
 //	Bind                        1                          2, or 1     the old id with its data, and the new one with its limit:
 //	                                                                   if the second trip is lost, the old one stays
@@ -59,46 +87,48 @@
 //	Sweep                       1 for each batch, 1 more   1 to 2 for  a partition's share of a batch
 //	                            with OnExpire, and Count   each partition with work
 //
-// An unreadable payload costs one trip more, to take it away.
+// Removing a record whose payload is unreadable costs one trip more.
 //
 // # Guaranteed
 //
-//   - No lost update: a [Manager.Save] over a newer one fails, with the newer one
-//     in its [*ConflictError].
+//   - No lost update: a [Manager.Save] over a newer one fails with a
+//     [*ConflictError] that contains the newer one.
 //   - No doubled update: a conflict means that nothing was saved, also when
-//     replies were lost; where that cannot be known, it is [ErrUnavailable].
-//   - No resurrection: neither a late Save nor a touch brings a deleted or
-//     expired session back, nor does it reach one created later under the same
+//     replies were lost. Where that cannot be known, the error is
+//     [ErrUnavailable].
+//   - No resurrection: a late Save or touch never brings back a session that was
+//     deleted or has expired, and never changes a later session of the same
 //     [Conversation].
-//   - Timeouts are the store's, by its clock: skewed clocks of replicas do not
-//     matter. Nothing outlives Config.AbsoluteTimeout.
-//   - One handler at a time: two functions under [Manager.Exclusive] or
-//     [Manager.Converse] for one session never both save. Within a process they
-//     run in the order of the calls.
-//   - Each expiry is told to Config.OnExpire at least once, to one process at a
-//     time, as long as some cleanup runs within Config.Grace and the store keeps
-//     its data.
-//   - One unreadable record costs one error: it is taken away when it is met,
-//     and neither the next request nor the cleanup stumbles over it.
-//   - Ids are 248 random bits; the store keeps only their hashes; they are
-//     redacted wherever they are printed; an unknown id is never adopted.
-//   - Errors and events hold no token, subject or payload.
+//   - Timeouts follow the clock of the store: skewed clocks of processes do not
+//     matter. No session outlives Config.AbsoluteTimeout.
+//   - One handler at a time: of two functions that run under [Manager.Exclusive]
+//     or [Manager.Converse] for one session, at most one saves. Within a process
+//     they run in the order of the calls.
+//   - Config.OnExpire is called for each expired session at least once, by one
+//     process at a time, if a cleanup runs within Config.Grace and the store
+//     keeps its data.
+//   - An unreadable record causes one error. It is removed when it is found, and
+//     neither the next request nor the cleanup finds it again.
+//   - Ids have 248 random bits. The store keeps only hashes of them, every way of
+//     printing one redacts it, and an unknown id is never adopted.
+//   - Errors and events contain no token, subject or payload.
 //
 // # Not guaranteed
 //
-//   - OnExpire exactly once: it is repeated when a process dies between the
-//     call and the store's knowing. [Expired].ID is the same then.
-//   - That only one function under Exclusive is running: one that ignores the
-//     end of its context goes on although its lease is lost. It cannot save.
-//   - Order across processes: whoever asks at the right moment is next.
+//   - OnExpire exactly once: the call is repeated when a process dies after it and
+//     before the store has recorded it. [Expired].ID is the same then.
+//   - That only one function under Exclusive runs: a function that ignores the
+//     end of its context continues after its lease is lost. It cannot save.
+//   - Order across processes: processes poll for the lease, and the first that
+//     finds it free is next.
 //   - Expiry to the second: a session ends between IdleTimeout - TouchEvery and
 //     IdleTimeout after its last use. Its data stays in the store until the
-//     cleanup comes by.
-//   - That an unreadable record is found before somebody reads it or it expires:
-//     the cleanup reads the index, not every record.
-//   - Durability: that is the store's.
-//   - Anything about HTTP: cookies are the caller's.
+//     cleanup removes it.
+//   - Early detection of unreadable records: the cleanup reads the index and not
+//     every record, so a damaged record is found when it is read or expires.
+//   - Durability: it is the store's.
+//   - Anything about HTTP: the caller sets cookies.
 //
-// Package redissession keeps sessions in Redis, memsession in memory;
-// sessiontest checks other stores.
+// Package redissession keeps sessions in Redis and package memsession in memory;
+// package sessiontest checks other stores.
 package session

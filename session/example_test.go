@@ -30,21 +30,26 @@ func carts(cfg session.Config[Cart]) *session.Manager[Cart] {
 
 func Example() {
 	ctx := context.Background()
-	m, err := session.New(memsession.New(), session.Config[Cart]{Name: "carts", IdleTimeout: time.Hour})
+	carts, err := session.New(memsession.New(), session.Config[Cart]{Name: "carts"}) // or redissession.New(client)
 	if err != nil {
 		log.Fatal(err)
 	}
-	s, err := m.Create(ctx, Cart{}, session.ForSubject("ann"))
-	if err != nil {
+	if err := carts.Start(); err != nil { // removes expired sessions in the background
 		log.Fatal(err)
 	}
-	cookie := s.ID.Token()
+	defer carts.Stop(ctx)
 
-	id, err := session.ParseID(cookie) // from the next request
+	s, err := carts.Create(ctx, Cart{}, session.ForSubject("ann"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	s, err = m.Update(ctx, id, func(c *Cart) error { c.Items++; return nil })
+	cookie := s.ID.Token() // the client keeps it
+
+	id, err := session.ParseID(cookie) // from the client's next request
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err = carts.Update(ctx, id, func(c *Cart) error { c.Items++; return nil })
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -149,24 +154,25 @@ func ExampleManager_Exclusive() {
 
 func ExampleManager_Converse() {
 	ctx := context.Background()
-	m, err := session.New(memsession.New(), session.Config[Chat]{Name: "chats"})
+	chats, err := session.New(memsession.New(), session.Config[Chat]{Name: "chats"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	conversation := session.Conversation{Channel: "sms", Peer: "+34 600 000 000"}
 	for _, text := range []string{"hello", "two nights, please"} {
-		err := m.Converse(ctx, conversation, Chat{}, func(_ context.Context, s *session.Session[Chat]) error {
+		guest := session.Conversation{Channel: "sms", Peer: "+34 600 000 000"}
+		err := chats.Converse(ctx, guest, Chat{}, func(_ context.Context, s *session.Session[Chat]) error {
 			s.Data.Messages = append(s.Data.Messages, text)
-			fmt.Println(s.Data.Messages)
 			return nil
 		})
 		if err != nil {
 			log.Fatal(err)
 		}
+		s, err := chats.Peek(ctx, guest.ID())
+		fmt.Println(s.Data.Messages, err)
 	}
 	// Output:
-	// [hello]
-	// [hello two nights, please]
+	// [hello] <nil>
+	// [hello two nights, please] <nil>
 }
 
 func ExampleManager_Bind() {

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: MIT
 
-// Package redissession keeps sessions in Redis: one string for each session,
-// found, changed and counted through indexes that change with it in one step.
+// Package redissession keeps sessions in Redis: one string for each session, and
+// indexes that change with it in one step.
 //
-//	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, ContextTimeoutEnabled: true})
-//	m, err := session.New(redissession.New(rdb), session.Config[Cart]{Name: "carts"})
+//	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+//	defer client.Close()
+//	carts, err := session.New(redissession.New(client), session.Config[Cart]{Name: "carts"})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	if err := carts.Start(); err != nil { // removes expired sessions in the background
+//		log.Fatal(err)
+//	}
+//	defer carts.Stop(ctx)
 //
-// It needs Redis 6.2 or later, or what speaks like it, and works on a single
-// server, with Sentinel and on a Cluster. It uses no keyspace notifications, no
-// CONFIG, no SCAN, no KEYS and no modules.
+// It needs Redis 6.2 or later, or a compatible server, and works with a single
+// server, with Sentinel and with a Cluster. It uses no keyspace notifications,
+// CONFIG, SCAN, KEYS or modules.
 //
 // # Keys
 //
-// Sessions are spread over partitions, 16 unless [WithPartitions] says
-// otherwise, by the first byte of their hash; an owner's sessions have the
-// first byte of the owner's hash. A partition is a hash tag, so all keys that
-// change together are in one slot of a Cluster. A name's own %, :, { and } are
-// written as %25, %3A, %7B and %7D.
+// The first byte of its hash decides in which partition a session is; there are
+// 16 partitions unless [WithPartitions] sets another number. The sessions of an
+// owner have the first byte of the owner's hash. A partition is a hash tag, so
+// all keys that change together are in one slot of a Cluster. The characters
+// %, :, { and } of a name are written as %25, %3A, %7B and %7D.
 //
 //	<prefix>:<Config.Name>:session:{<partition>}:<letter>…
 //
@@ -33,17 +41,18 @@
 //	r             string  a revision that the clock has not passed yet; rare
 //
 // Hashes, revisions and times in key names are raw bytes. Scripts declare in
-// KEYS what every run may use. What only the data name (members of x, c and u,
-// the owner in a header, the quarantine) they append to the base of KEYS[1]:
-// the hash tag stays the same, so the slot does. Redis and its Cluster check
-// that; a proxy that maps keys to servers itself has to go by hash tags.
+// KEYS the keys that every run may use. Keys that only stored data name (members
+// of x, c and u, the owner in a header, the quarantine) are made by appending to
+// the base of KEYS[1]: they have its hash tag, so they are in its slot. Redis
+// Cluster checks that; a proxy that maps keys to servers itself has to map them
+// by hash tags.
 //
-// Every key has a time to live, or has members that are removed by others: d
-// and e live until Deadline + Keep, u as long as its longest-living member, q
-// as long as [WithQuarantine] says. These times are a safety net. What decides
-// is the deadline in the header, compared with the server's TIME by the script
-// that reads it: an expired session that Redis still has is expired, and Redis
-// need not be on time.
+// Every key has a time to live, or members that the cleanup removes: d and e
+// live until Deadline + Keep, u as long as its longest-living member, q as long
+// as [WithQuarantine] sets. These times are a safety net. What decides is the
+// deadline in the header, which each script that reads it compares with the
+// TIME of the server: an expired session is expired, whether or not Redis has
+// removed it.
 //
 // # Records
 //
@@ -69,19 +78,20 @@
 //	    88     64 revision and nonce of the 4 writes before, newest first
 //	   152      - payload
 //
-// Scripts read the header and never the payload; the checksum is computed and
-// compared here. Bytes that do not begin with a header of a known version are
-// [session.InvalidFormat], a payload that does not fit its checksum is
-// [session.Corrupted]. A later version may only append to the header: its
-// scripts find the fields of a version-1 record where they are, and the next
-// Save writes the new version. It is released in two steps, reading first and
-// writing next, so that instances of both can run at once.
+// Scripts read the header and never the payload; this package computes and
+// compares the checksum. Bytes that do not begin with a header of a known
+// version are [session.InvalidFormat]; a payload that does not match its
+// checksum is [session.Corrupted]. A later version may only append to the
+// header: its scripts find the fields of a version-1 record at their places, and
+// the next Save writes the new version. A version is released in two steps,
+// first reading and then writing it, so that processes of two versions can run
+// at once.
 //
 // # Cost
 //
-// n is the number of sessions in a partition, one round trip is one EVALSHA
-// unless the table says otherwise. Another follows when the server does not
-// know the script yet.
+// n is the number of sessions in a partition. A trip is one EVALSHA, unless the
+// table says otherwise, and one EVAL more when the server does not know the
+// script yet.
 //
 //	Create       1 trip           O(log n); at MaxPerOwner O(the owner's sessions)
 //	Load         1 trip           O(1), reads only; with touch O(log n)
@@ -96,47 +106,48 @@
 //	Count        1 pipeline       O(log n) for each partition
 //	a payload that is corrupted   1 trip more, to remove it
 //
-// Atomic are: every call on one session, with its indexes; Create and Delete
-// with the limit and the index of an owner; a Move within a partition; one
-// partition's share of Claim, Settle, Count and a Delete of many.
+// These are atomic: every call on one session, with its indexes; Create and
+// Delete with the limit and the index of an owner; a Move within a partition; the
+// share of one partition in Claim, Settle, Count and a Delete of many.
 //
 // # Guaranteed
 //
 //   - A write repeated with its nonce, by the caller or by the client after a
 //     lost reply, is the same write: the answer has the revision that it made,
-//     whatever up to 4 others have saved since. After more than 4, a Save whose
-//     reply the client has lost is an error, which managers tell as
-//     [session.ErrUnavailable]: it may have been carried out, once at most. It is
-//     never taken for a conflict, after which an Update would repeat its change.
+//     also when up to 4 others have saved since. After more than 4, a Save whose
+//     reply the client has lost is an error, which managers return as
+//     [session.ErrUnavailable]: it was carried out once or not at all. It is
+//     never reported as a conflict, after which an Update would repeat its
+//     change.
 //   - A Create that the network delivers after its own retry, up to two minutes
-//     late, does not bring back a session that was deleted meanwhile.
-//   - A touch writes 12 bytes in place and two index entries; a Load that needs
-//     no touch writes nothing, and replicates nothing.
+//     late, does not bring back a session that was deleted in between.
+//   - A touch writes 12 bytes in place and two index entries. A Load that needs
+//     no touch writes nothing and replicates nothing.
 //   - A Move between partitions that fails in the middle leaves the old session
-//     as it was. Until the copy lapses there is a session under an id that
-//     nobody was told.
-//   - A call returns when its context ends, whatever the client's timeouts.
+//     as it was. Until the copy lapses there is a session under an id that no
+//     caller has received.
+//   - A call returns when its context ends, whatever the timeouts of the client.
 //
 // # Not guaranteed
 //
-//   - Survival of what Redis loses: asynchronous replication can forget the last
-//     writes in a failover, and maxmemory policies that evict take sessions as
-//     they take anything. An index entry without its session is told as
-//     [session.Vanished]; a session without its index entries gets them back
-//     with its next touch or Save, and is neither counted nor told until then;
-//     a backlog without its claims is found by the next Claim.
+//   - Survival of what Redis loses: after a failover, asynchronous replication
+//     can have lost the last writes, and a maxmemory policy that evicts keys
+//     evicts sessions, too. An index entry without its session is reported as
+//     [session.Vanished]. A session without its index entries gets them back
+//     with its next touch or Save, and is neither counted nor reported until
+//     then. A backlog without its claims is found by the next Claim.
 //   - New sessions at full memory under the policy noeviction: Create, Save and
-//     new leases fail, with nothing changed. Touches, renewals, Delete, Claim
-//     and Settle work, so those who are in stay in and the cleanup frees memory.
-//   - That a repeated write is told as done when the session has ended since: it
-//     is missing then, as it would be a moment later.
+//     new leases fail and change nothing. Touches, renewals, Delete, Claim and
+//     Settle work, so existing sessions stay and the cleanup frees memory.
+//   - That a repeated write is answered as done when the session has ended since:
+//     the answer is missing, as it would be a moment later.
 //   - That a Delete, or the taking of a lease, which the network delivers after its
-//     own retry does nothing: the first ends a conversation that was begun anew
-//     in the meantime, the second keeps others waiting until the lease ends.
+//     own retry does nothing: the Delete ends a conversation that was begun anew
+//     in between, and the lease keeps others waiting until it ends.
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
-//   - That a changed header is noticed: the checksum is the payload's.
-//   - Told ends that are counted exactly once without Claim.Payload: when the
-//     reply of a Claim is lost, the records are gone and not told.
+//   - That a changed header is noticed: the checksum covers the payload only.
+//   - That ends are reported exactly once without ClaimRequest.Payload: when the
+//     reply of a Claim is lost, its records are removed and not reported.
 //   - Secrecy of payloads: encrypt in the codec, or secure Redis.
 package redissession

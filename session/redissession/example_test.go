@@ -29,6 +29,32 @@ func connect() (rdb *redis.Client, m *miniredis.Miniredis) {
 	return redis.NewClient(&redis.Options{Addr: m.Addr(), ContextTimeoutEnabled: true}), m
 }
 
+func Example() {
+	rdb, server := connect()
+	defer server.Close()
+	defer rdb.Close()
+	ctx, addrs := context.Background(), []string{server.Addr()}
+
+	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+	defer client.Close()
+	carts, err := session.New(redissession.New(client), session.Config[Cart]{Name: "carts"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := carts.Start(); err != nil { // removes expired sessions in the background
+		log.Fatal(err)
+	}
+	defer carts.Stop(ctx)
+
+	s, err := carts.Create(ctx, Cart{Items: []string{"breakfast"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err = carts.Get(ctx, s.ID)
+	fmt.Println(s.Data.Items, err)
+	// Output: [breakfast] <nil>
+}
+
 func ExampleNew() {
 	rdb, server := connect()
 	defer server.Close()
