@@ -21,8 +21,8 @@ const (
 // One round trip. Errors: [ErrTooLarge], [ErrFull], [ErrInvalid], also for data
 // that Config.Codec cannot decode once it has encoded it, [ErrUnavailable], and
 // [ErrNotFound] when a reply was lost and the session ended before it was asked
-// for again. After [ErrUnavailable] there may be a session that nobody has the
-// token of; it ends when idle.
+// for again. After [ErrUnavailable] there may be a session whose token no one
+// has; it ends when idle.
 func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (s *Session[T], err error) {
 	o := begin(ctx, OpCreate)
 	defer func() { m.finish(o, err) }()
@@ -58,7 +58,7 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 
 // Open finds the session of a conversation, or creates it with initial. One
 // round trip; two when it creates one of more than 512 bytes. An unreadable
-// record in its place is taken away and replaced. Errors: [ErrTooLarge],
+// record in its place is removed and replaced. Errors: [ErrTooLarge],
 // [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Open(ctx context.Context, c Conversation, initial T) (s *Session[T], created bool, err error) {
 	o := begin(ctx, OpOpen)
@@ -67,7 +67,7 @@ func (m *Manager[T]) Open(ctx context.Context, c Conversation, initial T) (s *Se
 }
 
 // open does the work of Open and the first half of Converse's: with a lease it
-// also takes that, and answers ErrBusy when somebody else has it.
+// also takes that, and returns ErrBusy when another caller has it.
 func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string) (s *Session[T], created bool, err error) {
 	if err := checkConversation(c); err != nil {
 		return nil, false, err
@@ -81,8 +81,8 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 		w.Lease, w.LeaseFor, w.TouchEvery = lease, leaseFor, 0
 	}
 	o.Bytes = len(w.Payload)
-	// Each turn but the last ends with an unreadable record taken away. A fault
-	// that spoils what was just written is not ours to fight for ever.
+	// Each turn but the last removes an unreadable record. The number is limited,
+	// since a fault may spoil every record that is written.
 	for range 3 {
 		s, err = m.openOnce(o, id, w)
 		if _, corrupt := errors.AsType[*CorruptError](err); !corrupt {
@@ -126,9 +126,9 @@ func (m *Manager[T]) openOnce(o *operation, id ID, w WriteRequest) (*Session[T],
 	return nil, m.refusal(o.ctx, o.Op, r, id, "")
 }
 
-// fresh is the session that w creates. Its data is decoded from what is
-// written: the caller's own may be a template whose maps and slices nobody
-// wants to share between sessions.
+// fresh returns the session that w creates. Its data is decoded from what is
+// written: the caller's own may be a template, whose maps and slices must not be
+// shared between sessions.
 func (m *Manager[T]) fresh(id ID, w WriteRequest) (*Session[T], error) {
 	s, ok := m.opened(id, w.Payload)
 	if !ok {
@@ -192,12 +192,12 @@ func (m *Manager[T]) Touch(ctx context.Context, id ID) (expires time.Time, err e
 	return r.Record.ExpiresAt, err
 }
 
-// Save writes s.Data if nobody has saved since s was read, and brings the
-// other fields of s up to date. A session that has been deleted or has
-// expired is never brought back. One round trip. Errors: [*ConflictError] with
-// the current session, [ErrNotFound], [ErrExpired], [ErrBusy] while somebody
-// handles it exclusively, [ErrLeaseLost] when that was this caller, but is no
-// longer, [ErrTooLarge], [*CorruptError], [ErrInvalid], [ErrUnavailable].
+// Save writes s.Data if no other caller has saved since s was read, and updates
+// the other fields of s. It never brings back a session that was deleted or has
+// expired. One round trip. Errors: [*ConflictError] with the current session,
+// [ErrNotFound], [ErrExpired], [ErrBusy] while another caller handles it
+// exclusively, [ErrLeaseLost] when this caller did and has lost the lease,
+// [ErrTooLarge], [*CorruptError], [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Save(ctx context.Context, s *Session[T]) (err error) {
 	o := begin(ctx, OpSave)
 	defer func() { m.finish(o, err) }()
@@ -226,9 +226,9 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 	return nil
 }
 
-// Update reads the session, lets fn change its data, and saves that; when
-// somebody else was quicker, fn is called again with what they saved, up to 64
-// times. An error of fn is returned as it is, and nothing is saved. fn must
+// Update reads the session, lets fn change its data, and saves the result. When
+// another caller has saved in between, fn is called again with what that saved,
+// up to 64 times. An error of fn is returned as it is, and nothing is saved. fn must
 // have no effect but on its argument. Two round trips, and one more for each
 // conflict. Errors as for Get and Save.
 func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *Session[T], err error) {
@@ -263,7 +263,7 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 		}
 		s = conflict.Current
 		if waited := backOff(ctx, o.Attempts); waited != nil {
-			err = fmt.Errorf("%w: %w", err, waited) // the store is there, only others were quicker until ctx ended
+			err = fmt.Errorf("%w: %w", err, waited) // the store answers, but others saved first until ctx ended
 			return nil, err
 		}
 	}
@@ -303,7 +303,7 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 	return err
 }
 
-// remove deletes, and tells of each session that ended by it.
+// remove deletes, and reports each session that ended by it.
 func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest) (int, error) {
 	d.Space = m.cfg.Name
 	limited, cancel := m.bounded(ctx)
@@ -330,8 +330,8 @@ func (m *Manager[T]) Count(ctx context.Context) (int64, error) {
 	return c.Active, nil
 }
 
-// checkText refuses what a name of somebody cannot be. The text is not quoted:
-// it may be personal data.
+// checkText refuses a text that cannot name a subject or a peer. The error does
+// not quote it: it may be personal data.
 func checkText(what, s string) error {
 	switch {
 	case len(s) > maxText:

@@ -23,7 +23,7 @@ const (
 // of processes may sweep at once: each expired session goes to one of them.
 //
 // The Report and an [OpCleanup] event are complete also when an error is
-// returned: then they tell what was done until then. Errors: [ErrUnavailable].
+// returned: then they say what was done until then. Errors: [ErrUnavailable].
 func (m *Manager[T]) Sweep(ctx context.Context) (r Report, err error) {
 	o := begin(ctx, OpCleanup)
 	r = Report{Ended: map[EndReason]int{}, Active: m.lastActive()}
@@ -91,7 +91,7 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 }
 
 // endAll deals with one batch: with OnExpire, expired sessions go there; all
-// others are gone already, and only have to be told.
+// others are removed already, and only have to be reported.
 func (m *Manager[T]) endAll(ctx context.Context, r *Report, due []Due) error {
 	var callbacks []Due
 	for _, d := range due {

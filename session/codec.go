@@ -24,7 +24,7 @@ func (JSON) Encode(v any) ([]byte, error) { return json.Marshal(v) }
 // Decode implements [Codec].
 func (JSON) Decode(data []byte, v any) error { return json.Unmarshal(data, v) }
 
-// encode calls the codec. Its error is told by type only, because its text
+// encode calls the codec. Only the type of its error is reported, because its text
 // may quote the data.
 func encode[T any](c Codec, v *T) (data []byte, err error) {
 	defer func() {

@@ -16,8 +16,8 @@ import (
 // its default. Managers that share a store and a Name share their sessions,
 // and must have the same timeouts and a codec that reads the others' data.
 type Config[T any] struct {
-	// Name tells the manager's sessions apart from others in the same store,
-	// and labels its metrics: 1 to 128 bytes without spaces, control
+	// Name separates the manager's sessions from others in the same store, and
+	// labels its metrics: 1 to 128 bytes without spaces, control
 	// characters or braces.
 	Name string
 
@@ -42,16 +42,16 @@ type Config[T any] struct {
 	// CleanupBatch is how many sessions one call of the store takes at most;
 	// default 200, largest 10 000. With OnExpire no more than 32 are taken.
 	CleanupBatch int
-	// OnExpire is told of each session that a timeout ended, with its data:
-	// see [Expired] for what is promised. Up to 8 calls run at once. It has
+	// OnExpire is called for each session that a timeout ended, with its data;
+	// see [Expired] for what is guaranteed. Up to 8 calls run at once. It has
 	// 30 s, and must return when ctx ends: a call that has not 5 s later is
 	// left behind as failed, and while 8 of them are left, cleanup cycles call
 	// no more and fail. After an error or a panic the session is handed out
 	// again in a later cycle; after the fifth attempt that fails it is dropped,
 	// or quarantined if OnCorrupt says so, and counted in Report.Dead.
 	OnExpire func(ctx context.Context, e Expired[T]) error
-	// Grace is how long the record of an expired session waits for the
-	// cleanup, should nobody clean up; at least CleanupInterval, default 1 h,
+	// Grace is how long the record of an expired session waits for a cleanup;
+	// at least CleanupInterval, default 1 h,
 	// or 3 times CleanupInterval if that is longer. When it is over, the
 	// session is lost to OnExpire.
 	Grace time.Duration
@@ -73,10 +73,11 @@ type Config[T any] struct {
 	// Codec encodes T; default [JSON].
 	Codec Codec
 	// Timeout bounds each call of the store when ctx has no deadline; default
-	// 250 ms. Cleanup, which nobody waits for, allows ten times as much.
+	// 250 ms. Cleanup, for which no request waits, allows ten times as much.
 	// Negative = none.
 	Timeout time.Duration
-	// Observer is told of every operation; default nobody.
+	// Observer receives an event for every operation; nil = none. Several
+	// are joined by [Observers].
 	Observer Observer
 }
 
@@ -162,7 +163,7 @@ func setting[N ~int | ~int64 | ~float64](v, def N) N {
 	return v
 }
 
-// isName reports whether stores and metrics can tell managers apart by it.
+// isName reports whether stores and metrics can use it to tell managers apart.
 func isName(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '{' || r == '}' })

@@ -13,18 +13,18 @@ import (
 // Each answers one question of callers through [errors.Is]; the errors that
 // carry them say more. None ever holds a token, a subject or a payload.
 var (
-	// ErrNotFound: there is no such session. Expired and corrupt ones match
-	// it, too: whoever starts afresh on ErrNotFound is right in all cases.
+	// ErrNotFound: there is no such session. Errors about expired and corrupt
+	// sessions match it, too, so starting a new session is right in all cases.
 	ErrNotFound = errors.New("session: not found")
 	// ErrExpired: a timeout has passed, and the cleanup has not taken the
 	// session away yet.
 	ErrExpired error = expiredError{}
-	// ErrConflict: somebody else saved first. See [ConflictError].
+	// ErrConflict: another caller saved first. See [ConflictError].
 	ErrConflict = errors.New("session: conflict")
-	// ErrBusy: somebody else handles the session exclusively.
+	// ErrBusy: another caller handles the session exclusively.
 	ErrBusy = errors.New("session: busy")
 	// ErrLeaseLost: exclusive handling took longer than its lease could be
-	// renewed for. Somebody else may be at work; nothing was saved.
+	// renewed for. Another caller may be handling it; nothing was saved.
 	ErrLeaseLost = errors.New("session: lease lost")
 	// ErrTooLarge: the encoded data is over Config.MaxBytes.
 	ErrTooLarge = errors.New("session: too large")
@@ -46,26 +46,26 @@ type expiredError struct{}
 func (expiredError) Error() string { return "session: expired" }
 func (expiredError) Unwrap() error { return ErrNotFound }
 
-// ConflictError says that a session was saved by somebody else since it was
+// ConflictError says that another caller has saved a session since it was
 // read. It matches [ErrConflict].
 type ConflictError[T any] struct {
 	Current *Session[T] // as it is now, to merge with and save
 }
 
-func (*ConflictError[T]) Error() string { return "session: conflict: somebody else saved first" }
+func (*ConflictError[T]) Error() string { return "session: conflict: another caller saved first" }
 
 // Unwrap returns [ErrConflict].
 func (*ConflictError[T]) Unwrap() error { return ErrConflict }
 
-// CorruptError says that the stored record could not be read. The record is
-// out of the way already, by [Config.OnCorrupt]: the session is gone, and
+// CorruptError says that the stored record could not be read. The record has
+// been removed already, as [Config.OnCorrupt] says: the session is gone, and
 // CorruptError matches [ErrNotFound] for that.
 type CorruptError struct {
 	Reason EndReason // Corrupted or InvalidFormat
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("session: the stored record was unreadable (%v) and has been taken away", e.Reason)
+	return fmt.Sprintf("session: the stored record was unreadable (%v) and has been removed", e.Reason)
 }
 
 // Unwrap returns [ErrNotFound].

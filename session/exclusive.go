@@ -17,12 +17,12 @@ const (
 	pollAtMost = 50 * time.Millisecond
 )
 
-// Exclusive runs fn with the session while nobody else, in any process,
+// Exclusive runs fn with the session while no other caller, in any process,
 // handles or saves it, and saves it when fn returns nil. Callers in this
 // process are served in the order of their calls; it waits until ctx ends,
 // with [ErrBusy] then.
 //
-// A lease in the store keeps others away. It is renewed while fn runs; when
+// A lease in the store excludes others. It is renewed while fn runs; when
 // that fails for too long, fn's context ends with the cause [ErrLeaseLost], and
 // the save is refused. fn runs once, however often it takes to get there. An
 // error of fn is returned as it is, and nothing is saved; a panic passes
@@ -33,7 +33,7 @@ const (
 // Exclusive for the same session do not. After a Delete inside fn there is
 // nothing to save any more, which is [ErrNotFound].
 //
-// Two round trips when nobody else is there. Errors as for Get and Save.
+// Two round trips without contention. Errors as for Get and Save.
 func (m *Manager[T]) Exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error) error {
 	if id.IsZero() {
 		return m.refuseExclusive(ctx, invalid("the zero ID names no session"))
@@ -50,8 +50,8 @@ func (m *Manager[T]) Exclusive(ctx context.Context, id ID, fn func(context.Conte
 }
 
 // Converse is Open and Exclusive in one: it finds or creates the session of a
-// conversation and runs fn with it, one message at a time. Two round trips when
-// nobody else is there.
+// conversation and runs fn with it, one message at a time. Two round trips
+// without contention.
 func (m *Manager[T]) Converse(ctx context.Context, c Conversation, initial T, fn func(context.Context, *Session[T]) error) error {
 	if err := checkConversation(c); err != nil {
 		return m.refuseExclusive(ctx, err)
@@ -97,9 +97,9 @@ func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Conte
 func gaveUp(err error) error { return fmt.Errorf("%w: waiting for its turn: %w", ErrBusy, err) }
 
 // takeLease polls until the lease is there. held is when it was taken at the
-// earliest, on this process's clock. After an error nobody knows whether it was
-// taken: when the caller has gone, it is given back for those who come next,
-// otherwise it ends by itself.
+// earliest, on this process's clock. After an error it may have been taken:
+// when the caller has cancelled, it is given back for the next one, otherwise it
+// ends by itself.
 func (m *Manager[T]) takeLease(o *operation, id ID, take func(*operation, string) (*Session[T], error)) (s *Session[T], held time.Time, err error) {
 	lease := rand.Text()
 	for {

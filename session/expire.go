@@ -14,8 +14,8 @@ import (
 
 // A claim outlasts the calls of its batch: 32 sessions by 8 workers are 4
 // rounds of at most 30 s and the patience each, and claimFor is 5 times 30 s.
-// So nobody else is given a session while OnExpire is at work on it, as long as
-// it heeds its context.
+// So no other process is given a session while OnExpire handles it, as long as
+// OnExpire returns when its context ends.
 const (
 	callbackWorkers = 8
 	callbackBatch   = 4 * callbackWorkers
@@ -35,8 +35,8 @@ type verdict struct {
 }
 
 // callBack hands expired sessions to OnExpire, a few at a time, and settles
-// all of them together. What a settlement that fails leaves open is told
-// again: at least once, never lost.
+// all of them together. What a settlement that fails leaves open is
+// reported again: at least once, never lost.
 func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 	if len(due) == 0 {
 		return nil

@@ -17,8 +17,8 @@ import (
 const tokenLen = 43
 
 // ID names a session. There are three kinds: one made by [Manager.Create],
-// which a token stands for; a [Conversation]'s, which is known to everybody who knows
-// channel and peer, and has no token; and one met in a listing, whose token
+// which a token stands for; a [Conversation]'s, which follows from channel and peer
+// and has no token; and one met in a listing, whose token
 // only its owner knows. All of them can be read, saved and deleted by.
 //
 // IDs of one kind are comparable with ==. An ID does not travel by accident:
@@ -83,7 +83,7 @@ func (id ID) Token() string {
 func (id ID) IsZero() bool { return id == ID{} }
 
 // String returns a redacted form, such as "session:5f3a9c01": enough to tell
-// sessions apart in a log, useless to whoever reads it.
+// sessions apart in a log, and of no other use.
 func (id ID) String() string {
 	if id.IsZero() {
 		return "session:none"
@@ -102,8 +102,9 @@ func (id ID) LogValue() slog.Value { return slog.StringValue(id.String()) }
 // session on, send [ID.Token] and read it with [ParseID].
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// Conversation names the one session of a conversation: Channel is where it takes
-// place, such as "whatsapp" or a bot's account, and Peer who is talking there.
+// Conversation names the one session of a conversation: Channel is where it
+// takes place, such as "whatsapp" or a bot's account, and Peer is who talks
+// there.
 // It is no secret, and its id is never accepted from a client as a token.
 type Conversation struct {
 	Channel, Peer string
@@ -122,9 +123,9 @@ func (c Conversation) ID() ID {
 	return id
 }
 
-// hash is what the store knows an id by. It cannot be turned back into a
-// token: who reads the store cannot take over a session. The kinds are told
-// apart inside the hash, so that no token ever leads to a conversation.
+// hash is what the store knows an id by. It cannot be turned back into a token,
+// so reading the store does not allow taking over a session. The kind is part of
+// what is hashed, so that no token ever leads to a conversation.
 func (id ID) hash(space string) Hash {
 	var h Hash
 	switch id.kind {

@@ -61,7 +61,7 @@ func (m *Manager[T]) Stats() Stats {
 	return s
 }
 
-// emit tells the observer, outside any lock.
+// emit passes an event to the observer, outside any lock.
 func (m *Manager[T]) emit(ctx context.Context, e Event) {
 	if m.cfg.Observer == nil {
 		return
@@ -70,7 +70,7 @@ func (m *Manager[T]) emit(ctx context.Context, e Event) {
 	observe.Contain(&m.panics, func() { m.cfg.Observer.ObserveSession(ctx, e) })
 }
 
-// ended tells of one session that is gone.
+// ended reports one session that has ended.
 func (m *Manager[T]) ended(ctx context.Context, reason EndReason, age time.Duration) {
 	m.emit(ctx, Event{Op: OpEnded, Reason: reason, Age: age})
 }
@@ -173,8 +173,8 @@ func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease s
 	return fmt.Errorf("session: %v: the store answered %v, which makes no sense here", op, r.Status)
 }
 
-// read decodes a record. One whose payload nobody can decode is taken away, so
-// that it is in nobody's way for longer than this call.
+// read decodes a record. One whose payload cannot be decoded is removed, so that
+// it fails no later call.
 func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], error) {
 	s, ok := m.opened(id, rec.Payload)
 	if !ok {
@@ -185,7 +185,7 @@ func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], 
 	return s, nil
 }
 
-// opened decodes a payload. ok is false when nobody can.
+// opened decodes a payload. ok is false when it cannot be decoded.
 func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
 	e, ok := openEnvelope(payload)
 	if !ok {
@@ -195,9 +195,8 @@ func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
 	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Conversation: e.Conversation, owner: e.Subject}, ok
 }
 
-// discard removes an undecodable record at this very revision: what somebody
-// has written in the meantime stays. Failing is harmless, the next one who
-// reads it tries again.
+// discard removes an undecodable record at this very revision: what was written
+// in between stays. Failing is harmless: the next read tries again.
 func (m *Manager[T]) discard(ctx context.Context, rec Record) {
 	limited, cancel := m.detached(ctx)
 	defer cancel()

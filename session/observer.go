@@ -9,16 +9,17 @@ import (
 	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Observer is told of every operation of a [Manager] when its outcome is
-// known, outside any lock, on the caller's goroutine: be quick. Events never
-// carry a token, a subject or a payload. A panic is contained and counted in
+// Observer receives an event for every operation of a [Manager], when its
+// outcome is known and without any lock held. ObserveSession runs on the
+// goroutine of the operation, so it must be quick. Events never contain a token,
+// a subject or a payload. A panic is contained and counted in
 // [Stats.ObserverPanics].
 type Observer interface {
 	ObserveSession(ctx context.Context, e Event)
 }
 
-// Source is a manager seen by those who read it from time to time, such as a
-// metrics collector. Both methods are cheap and do no I/O.
+// Source is what a reader of a manager's state, such as a metrics collector, sees
+// of it. Both methods are cheap and do no I/O.
 type Source interface {
 	Name() string
 	Stats() Stats
@@ -52,7 +53,7 @@ const (
 	OpBind                // Bind
 	OpDelete              // Delete and DeleteSubject
 	OpEnded               // one session ended; Reason says why
-	OpCleanup             // one cleanup cycle; Report tells of it
+	OpCleanup             // one cleanup cycle; Report says what it did
 )
 
 // String returns the operation in lower case, such as "get".
@@ -66,8 +67,8 @@ type Result uint8
 const (
 	OK            Result = iota
 	NotFound             // no such session, or it has expired
-	Conflicted           // somebody else saved first
-	Busy                 // somebody else handles the session
+	Conflicted           // another caller saved first
+	Busy                 // another caller handles the session
 	TooLarge             // the payload is over MaxBytes
 	Full                 // the subject has MaxPerSubject sessions
 	CorruptRecord        // the stored record cannot be read
@@ -82,7 +83,7 @@ func (r Result) String() string {
 	return name(r, "success", "not_found", "conflict", "busy", "too_large", "full", "corrupt", "unavailable", "canceled", "error")
 }
 
-// EndReason says why a session is gone.
+// EndReason says why a session ended.
 type EndReason uint8
 
 const (
@@ -132,7 +133,7 @@ type Event struct {
 	Err      error
 }
 
-// Report tells what one cleanup cycle did.
+// Report says what one cleanup cycle did.
 type Report struct {
 	Active         int64             // sessions alive after the cycle
 	Backlog        int64             // expired sessions left for the next one

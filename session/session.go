@@ -4,13 +4,13 @@ package session
 
 import "time"
 
-// Session is one session as it was when it was read or written. It is the
-// caller's: change Data, and only that, and hand it to [Manager.Save]. It is
-// not safe for concurrent use.
+// Session is one session as it was when it was read or written. The caller may
+// change Data, and only that, and pass the session to [Manager.Save]. It is not
+// safe for concurrent use.
 type Session[T any] struct {
 	ID           ID
 	Data         T
-	Subject      string       // whose it is, by ForSubject or Bind; "" = nobody's
+	Subject      string       // set by ForSubject or Bind; "" = none
 	Conversation Conversation // the zero value if it is none
 
 	// By the store's clock. LastActivity is at most Config.TouchEvery behind.
@@ -25,13 +25,12 @@ type Session[T any] struct {
 	deadline time.Time // the absolute one
 }
 
-// Expired is a session that a timeout ended, as [Config.OnExpire] is told of
-// it.
+// Expired is a session that a timeout ended, as [Config.OnExpire] receives it.
 //
-// Each is told at least once, to one process at a time, and never while the
-// session is alive: what has been handed out, no touch and no Save brings back.
-// It is told again when the process dies before the call has returned and the
-// store knows of it; ID is the same then.
+// Each is passed to OnExpire at least once, in one process at a time, and only
+// when the session has ended: no touch or Save brings it back. It is passed again
+// when the process dies before the call has returned and the store has recorded
+// that; ID is the same then.
 type Expired[T any] struct {
 	ID           string // names this very end of this very session; for making the follow-up idempotent
 	Data         T

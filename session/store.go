@@ -22,7 +22,7 @@ import (
 // waits for Claim. When Create needs its place, it is set aside and still
 // found by Claim. A record that cannot be read is Broken: the call that finds
 // out removes it in the same step, or quarantines it when the request says
-// so, and it is told once.
+// so, and it is reported once.
 //
 // Requests and answers grow by fields. Implementations must be safe for
 // concurrent use and must not keep or hand out memory that the caller changes.
@@ -32,7 +32,7 @@ type Store interface {
 	// Create inserts w, and takes w.Lease for it if that is set. It never
 	// overwrites a live record: Exists carries what is there, touched and
 	// leased as Load would do, or the answer is Leased when w.Lease is set and
-	// somebody else has it. OverLimit means that the owner has MaxPerOwner live
+	// another caller has it. OverLimit means that the owner has MaxPerOwner live
 	// records already. A nonce that the record found remembers is a retry:
 	// Done, with the revision that it made. Missing says the same of a record
 	// that has ended since.
@@ -46,7 +46,7 @@ type Store interface {
 
 	// Save replaces the payload of a live record whose revision is w.Rev,
 	// and moves its idle deadline. Stale carries the current record. A lease
-	// that somebody else holds is Leased, and so is a w.Lease that is not
+	// that another caller holds is Leased, and so is a w.Lease that is not
 	// held any more. A write that is repeated is Done again, with the revision
 	// that it made; when it is not remembered and may have been made, that is
 	// an error.
@@ -71,7 +71,7 @@ type Store interface {
 	// that is split: in each partition, the one with the oldest first), each
 	// given to one caller until c.For has passed. Lapsed ones are due, and
 	// those whose claim ran out or whose SettleRequest.Retry has passed. Broken
-	// and vanished ones are told and gone, whatever c.Payload says.
+	// and vanished ones are reported and removed, whatever c.Payload says.
 	Claim(ctx context.Context, c ClaimRequest) (ClaimReply, error)
 
 	// Settle ends claims: the records are gone for good, or due again after
@@ -111,7 +111,7 @@ type WriteRequest struct {
 	Idle, Total time.Duration // Idle is always set; Total is used by Create only, 0 = no absolute deadline
 	TouchEvery  time.Duration // Create: as in LoadRequest, for a record that exists
 	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record
-	Lease       string        // Create: take it. Save: it must be held; "" = nobody may hold one
+	Lease       string        // Create: take it. Save: it must be held; "" = no one may hold one
 	LeaseFor    time.Duration // Create
 	Free        bool          // Save: give the lease back
 	MaxPerOwner int           // Create, Move: 0 = unlimited
@@ -140,7 +140,7 @@ const (
 	Lapsed           // its deadline has passed; also Missing once it is claimed or gone
 	Exists           // Create: with the record that is there
 	Stale            // Save, Move: another revision; with the current record
-	Leased           // somebody else has the lease
+	Leased           // another caller has the lease
 	OverLimit        // the owner has too many
 	Broken           // the bytes were no record, and are gone; Reply.Reason says what was wrong
 )
@@ -161,8 +161,8 @@ type Reply struct {
 	Retry   time.Duration // Leased: when the lease ends at the latest
 }
 
-// RemoveRequest names records to delete. With Owner set it means all of the owner's,
-// except Handles.
+// RemoveRequest names records to delete. With Owner set, it means all records of
+// the owner except Handles.
 type RemoveRequest struct {
 	Space      string
 	Handles    []Hash
@@ -181,7 +181,7 @@ type ClaimRequest struct {
 	Quarantine bool // as in WriteRequest
 }
 
-// ClaimReply are records that are due.
+// ClaimReply contains records that are due.
 type ClaimReply struct {
 	Due      []Due
 	Rescored int  // index entries corrected: their records were alive
@@ -204,7 +204,7 @@ type SettleRequest struct {
 	Quarantine bool
 }
 
-// CountReply are the numbers of an index.
+// CountReply contains the numbers of an index.
 type CountReply struct {
 	Active      int64 // live records
 	Backlog     int64 // lapsed ones that no Claim has settled

@@ -8,10 +8,9 @@ import (
 	"iter"
 )
 
-// BySubject yields the live sessions of a subject. Their ids have no token:
-// only its owner knows it. They can be deleted, saved and read by. An
-// unreadable one yields its [*CorruptError], is taken away, and does not keep
-// the others back. All are read before the first is yielded. Errors:
+// BySubject yields the live sessions of a subject. Their ids have no token, which
+// only its owner knows, and can be used to delete, save and read. An unreadable
+// one yields its [*CorruptError], is removed, and does not keep the others back. All are read before the first is yielded. Errors:
 // [ErrInvalid] for an empty subject, [ErrUnavailable].
 func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*Session[T], error] {
 	return func(yield func(*Session[T], error) bool) {
@@ -78,7 +77,7 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 }
 
 // Bind makes s a session of subject, as at login: with a new id, like Rotate,
-// so that whoever planted or saw the old one gains nothing. Errors as for
+// so that a planted or stolen old one is worthless. Errors as for
 // Rotate, [ErrFull] by Config.MaxPerSubject, and [ErrInvalid] for an empty
 // subject.
 func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string) (err error) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Claim implements [session.Store]. Claims that ran out come first: they
-// lapsed before anything that nobody has claimed yet.
+// lapsed before anything that has not been claimed yet.
 func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
 	sp, now, err := s.lock(ctx, c.Space)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *Store) Count(ctx context.Context, name string) (session.CountReply, err
 	return c, nil
 }
 
-// forget drops what nobody has claimed in time, a little with each Create, so
+// forget drops what was not claimed in time, a little with each Create, so
 // that memory stays bounded where no cleanup runs.
 func (sp *space) forget(now time.Time) {
 	for range 2 {

@@ -23,8 +23,8 @@ type space struct {
 	quarantine []session.Record
 }
 
-// remembered is how many writes of a record can be told from new ones when they
-// are repeated.
+// remembered is how many writes of a record are recognised when they are
+// repeated.
 const remembered = 5
 
 type write struct{ rev, nonce uint64 }
@@ -65,7 +65,7 @@ func (e *entry) leasedTo(name string, now time.Time) bool {
 	return e.lease == name && name != "" && now.Before(e.leaseEnd)
 }
 
-// leasedToOthers reports whether somebody else holds the lease.
+// leasedToOthers reports whether another caller holds the lease.
 func (e *entry) leasedToOthers(name string, now time.Time) bool {
 	return e.lease != "" && e.lease != name && now.Before(e.leaseEnd)
 }

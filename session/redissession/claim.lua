@@ -35,7 +35,7 @@ local function hand(id, raw)
   tell(reason(raw), at(id, 0, 16), attempt, raw)
 end
 
--- unreadable tells of an entry without a record, or with bytes that are none.
+-- unreadable reports an entry without a record, or with bytes that are none.
 local function unreadable(key, hash, raw)
   if raw == '' then return tell('vanished', hash, 1, '') end
   discard(key, hash, tonumber(ARGV[4]), tonumber(ARGV[5]))

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Deletes records of one partition, or puts them into quarantine. Payloads are
--- never read: a record that nobody can read goes like any other.
+-- never read: a record that cannot be read goes like any other.
 --
 -- KEYS   1 expiry index x, 2… records d
 -- ARGV   1 revision (8 bytes, zero = any), 2 quarantine ms (0 = delete),

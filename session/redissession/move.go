@@ -11,7 +11,7 @@ import (
 // Move implements [session.Store]: in one step within a partition. Between
 // partitions it creates the new record, then deletes the old one at its
 // revision, and takes the new one back when that is refused. So a failure in
-// between leaves the old record as it was, and a new one that nobody knows and
+// between leaves the old record as it was, and a new one that no caller knows and
 // that lapses by itself; what made room for the copy stays evicted. It takes
 // two round trips when w repeats CreatedAt and Deadline of from, otherwise
 // three.

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Creates a record from a live one of the same partition and deletes that, in
--- one step: nobody ever sees both or neither.
+-- one step: no one ever sees both or neither.
 --
 -- KEYS   1 expiry index x, 2 record d to create, 3 record d to delete,
 --        4 owner index u of the new one (only with an owner)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Deletes the record that a move to another partition has copied, and leaves a
--- note for a retry: without it, a retry could not tell its own work from a
+-- note for a retry: without it, a retry could not distinguish its own work from a
 -- logout.
 --
 -- KEYS   1 expiry index x, 2 record d, 3 note m

@@ -18,7 +18,8 @@ import (
 const keepDefault = 24 * time.Hour
 
 // Store is a [session.Store] in Redis. It is safe for concurrent use; several
-// managers, in one process or many, may share one Redis.
+// managers, in one process or many, may share one Redis. Make it with [New]; it
+// needs no closing.
 type Store struct {
 	caller         *rediscall.Caller
 	prefix         string
@@ -68,7 +69,7 @@ func failed(err error) error {
 	return err
 }
 
-// aside is the quarantine time that scripts are told: 0 = delete.
+// aside is the quarantine time that is passed to scripts: 0 = delete.
 func (s *Store) aside(quarantine bool) int64 {
 	if !quarantine {
 		return 0

@@ -12,8 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// noted is how long a note tells a write that comes late that it has been made,
-// although its record is gone. TCP gives up on what nobody waits for any more
+// noted is how long a note shows a write that comes late that it has been made,
+// although its record is gone. TCP gives up on what no one waits for any more
 // after about as long.
 const noted = 2 * time.Minute
 
@@ -75,7 +75,7 @@ func (s *Store) written(ctx context.Context, a answer, w session.WriteRequest) (
 
 // Save implements [session.Store] in one round trip. When the client has lost
 // replies, and more has been saved meanwhile than the record remembers, the
-// answer is an error: nobody can tell.
+// answer is an error: whether it was carried out is not known.
 func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
 	slot := s.slotOf(w.Space, w.Hash)
 	a, err := s.ask(ctx, saveScript, []string{slot.expiry(), slot.record(w.Hash)},

@@ -29,7 +29,7 @@ func nothingResurrects(b *bench) {
 		}
 		mine := b.owner()
 		rec := b.created(b.handle(mine), "in")
-		if round%3 == 0 { // somebody handles it
+		if round%3 == 0 { // a handler has it
 			b.want(b.take(rec.Handle, "anna", 100), session.Done, "a free lease has to be given")
 		}
 		moved := b.write(b.handle(mine), "moved")
