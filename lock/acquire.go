@@ -22,9 +22,10 @@ const (
 	onlyGroup    = "all"
 )
 
-// TryAcquire asks for r once, in one round trip. When somebody is in the way
-// the error is a [*ConflictError]. Give ctx a deadline: without one, only the
-// store's client limits how long a store that does not answer is waited for.
+// TryAcquire asks for r once, in one round trip. When another hold is in the
+// way, the error is a [*ConflictError]. Give ctx a deadline: without one, only
+// the store's client limits how long the call waits for a store that does not
+// answer.
 //
 // When the error is [ErrUnavailable] or ctx ended, the hold may have been
 // granted all the same; it is then given back in the background.
@@ -32,12 +33,12 @@ func (m *Manager) TryAcquire(ctx context.Context, r Resource, opts ...Option) (*
 	return m.acquire(ctx, r, false, opts)
 }
 
-// Acquire asks for r until it is granted or ctx ends. Those who wait for
+// Acquire asks for r until it is granted or ctx ends. Callers that wait for
 // overlapping resources are served in order of arrival, in all processes; only
-// [Manager.TryAcquire] may come between. When ctx ends the error wraps
-// ctx's and a [*ConflictError] that names who was in the way at last. Do not
-// wait while holding another lease of the same group: two who do so may wait
-// for each other. Ask for both with [All].
+// [Manager.TryAcquire] may come between. When ctx ends, the error wraps ctx's
+// error and a [*ConflictError] that names the last holds that were in the way;
+// see [ConflictError.First]. Do not wait while holding another lease of the same
+// group: two callers that do may wait for each other. Ask for both with [All].
 func (m *Manager) Acquire(ctx context.Context, r Resource, opts ...Option) (*Lease, error) {
 	return m.acquire(ctx, r, true, opts)
 }

@@ -8,11 +8,13 @@ import (
 	"slices"
 )
 
-// Do waits for r as [Manager.Acquire] does, runs fn, and releases, whatever
-// way fn ends. While fn runs the watchdog renews the lease; fn's context ends
-// when ctx does or when the lease is lost. When it was lost, or MaxHold ended
-// it, before fn came back, the error says so besides fn's own: fn's work may
-// have met somebody else's. A release that the store did not answer is no
+// Do waits for r as [Manager.Acquire] does, runs fn, and releases, even if fn
+// panics. Every caller runs fn, one after the other; for work that one process
+// does and the others skip, see the example of [Manager.TryAcquire]. While fn
+// runs, the watchdog renews the lease; fn's context ends when ctx does or when
+// the lease is lost. If the lease was lost, or MaxHold ended it, before fn
+// returned, the error wraps [ErrNotHeld] besides fn's own: another holder may
+// have worked at the same time. A release that the store did not answer is no
 // error: fn was alone, and the hold ends by its TTL.
 func (m *Manager) Do(ctx context.Context, r Resource, fn func(context.Context, *Lease) error, opts ...Option) (err error) {
 	if fn == nil {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 
 // Package lock leases names, and ranges of names, to one holder at a time
-// across processes: room 101 from the 12th to the 15th, a number, a span of
-// time. Whoever is refused learns who holds what, and for how long still.
+// across processes: room 101 from the 12th to the 15th, a range of numbers, a
+// span of time. A refused caller learns who holds what, and for how long.
 //
 // # What a lease does not guarantee
 //
 // A lease is a belief with a deadline. No lock service can keep a holder from
-// acting after its lease has ended: a process may be stopped between the
-// moment it looks at its lease and the moment its write arrives.
+// acting after its lease has ended: a process may be stopped between its last
+// look at the lease and the moment its write arrives.
 //
 //	guest A   lease, fence 33 ──── stopped (GC, VM, SIGSTOP) ──────────── writes with 33
 //	store     ├──── A's hold ────┤ expires ├──── B's hold, fence 34 ────┤
@@ -17,17 +17,22 @@
 //
 // The fence closes the gap. Each lease has a number greater than that of every
 // lease granted before in its group. Send [Lease.Fence] with each change, and
-// have whatever keeps the result refuse a number lower than one that it has
-// seen:
+// have the database refuse a number lower than the one that it has stored. For
+// a lease on the whole room, Key("room/101"):
 //
-//	UPDATE rooms SET guest = ?, fence = ? WHERE id = ? AND fence <= ?
+//	UPDATE rooms SET guest = $2, fence = $3 WHERE id = $1 AND fence <= $3;
 //
-// Where the result is a table of stays, an exclusion constraint of the database
-// (in PostgreSQL EXCLUDE USING gist) is the better last line. What cannot check
-// a fence is protected as well as clocks and networks behave, and no better.
-// Two more things can end a hold early: a store that loses its data, and
-// [Manager.ForceRelease]. Fences rise through both, as long as the store's
-// clock is not set back by more than the time between two grants.
+// The row that stores the fence must be the thing that was locked. Leases on
+// different [Nights] of a room are alive at the same time, and one fence for
+// the whole room would refuse the rightful write of the older one. Nights need
+// a row per night, or an exclusion constraint on a table of stays (in
+// PostgreSQL EXCLUDE USING gist), which needs no fence. docs/fencing.md has the
+// statements for both.
+//
+// A system that cannot check a fence is protected only as well as clocks and
+// networks behave. Two more things can end a hold early: a store that loses its
+// data, and [Manager.ForceRelease]. Fences rise through both, as long as the
+// store's clock is not set back by more than the time between two grants.
 //
 // # What it does guarantee
 //
@@ -35,16 +40,15 @@
 //     half open, [from, to): a departure day is free for an arrival.
 //   - [All] takes everything or nothing, in one round trip. Capacity and Units
 //     count the busiest point of a range.
-//   - The holder stops believing first. A lease ends on its own clock before
-//     the store ends the hold: [Lease.Deadline] counts from before the request
-//     was sent, less 1 % and 2 ms, and [Lease.Context] ends then whether or not
-//     the store can be reached.
-//   - Repeating a request is harmless: ids and tokens are made here, so a client
-//     that sends twice holds, counts and releases once.
-//   - An expired hold is told as "lock.expired" in the audit trail until it was
-//     recorded, and stored there once.
-//   - Audit and observers harm nothing: what fails is counted, what panics is
-//     contained, and a recorder that hangs costs Config.AuditTimeout.
+//   - The holder's lease ends before the store's hold: [Lease.Deadline] counts
+//     from before the request was sent, less 1 % and 2 ms, and [Lease.Context]
+//     ends then whether or not the store can be reached.
+//   - Repeating a request is harmless: the manager makes ids and tokens, so a
+//     client that sends twice holds, counts and releases once.
+//   - An expired hold is reported as "lock.expired" in the audit trail until
+//     the report is recorded, and stored there once.
+//   - A failing audit trail or observer changes no outcome: failures and panics
+//     are counted, and a recorder that hangs costs Config.AuditTimeout.
 //
 // There is no reentrancy: the same [Holder] conflicts with itself. Waiting
 // while holding another lease of the same group can deadlock; use [All].
@@ -61,17 +65,26 @@
 //	          │  └──── deadline, MaxHold or MaxExtensions used up ─► ErrMaxReached
 //	          └─────── deadline, or the hold is gone ──────────────► ErrLost
 //
-// The right-hand side is what [Lease.Err] and the cause of [Lease.Context] say.
-// An ended lease never comes back; an answer that arrives too late revives
-// nothing, and what it granted is given back.
+// The right-hand side is what [Lease.Err] and the cause of [Lease.Context]
+// return. An ended lease never comes back: an answer that arrives too late is
+// ignored, and the store's hold is released.
 //
 // [AutoRenew] and [Manager.Do] have a watchdog renew the lease at a third of
 // its TTL. One goroutine renews all leases of a manager, in batches.
 //
+// # Work that one process does
+//
+// [Manager.Do] waits for its turn: three processes that call it for the same
+// resource run the function three times, one after the other. For a job that
+// one of them does and the others skip, name the run, such as
+// Key("report/2026-12-01"), take it with [Manager.TryAcquire] and a TTL longer
+// than the processes' schedules differ, and do not release it. The example of
+// TryAcquire, OnceInAFleet, shows it.
+//
 // # Errors
 //
 //	error           cause                                      again?                HTTP
-//	ErrConflict     somebody else holds an overlap             after RetryAfter()    409
+//	ErrConflict     another holder has an overlap              after RetryAfter()    409
 //	ErrMaxReached   MaxExtensions or MaxHold is used up        no: acquire anew      409
 //	ErrNotHeld      the hold ended, or is another's            no: acquire anew      410
 //	ErrLost         the lease ended under its holder           no: check what ran    409
@@ -89,11 +102,11 @@
 // # Time limits
 //
 // Each call is bounded by its ctx. Without a deadline in ctx, the store's
-// client decides how long a dead server is waited for, so set its timeouts.
-// Release has five seconds of its own, whatever its ctx says.
+// client decides how long it waits for a dead server, so set its timeouts.
+// Release has five seconds of its own, whatever its ctx is.
 //
 // # Stores
 //
 // Package redislock keeps holds in Redis, package memlock in the process, and
-// package locktest checks a [Store] of your own.
+// package locktest checks any other [Store].
 package lock

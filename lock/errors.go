@@ -14,14 +14,14 @@ import (
 
 // One error for each question that callers ask, all found with [errors.Is].
 var (
-	// ErrConflict: somebody else holds an overlapping resource. The error is
+	// ErrConflict: another holder has an overlapping resource. The error is
 	// a [*ConflictError].
 	ErrConflict = errors.New("lock: conflict")
 
 	// ErrMaxReached: MaxExtensions or MaxHold is used up.
 	ErrMaxReached = errors.New("lock: limit of extensions or holding time reached")
 
-	// ErrNotHeld: there is no such hold any more, or it is another's.
+	// ErrNotHeld: the hold has ended, or belongs to another holder.
 	ErrNotHeld = errors.New("lock: not held")
 
 	// ErrLost: the lease ended under its holder.
@@ -60,8 +60,8 @@ func (e *ConfigError) Error() string {
 // Unwrap returns [ErrInvalid].
 func (e *ConfigError) Unwrap() error { return ErrInvalid }
 
-// ConflictError says who is in the way. Its text names what they hold and for
-// how long still; their names are in Conflicts only.
+// ConflictError names the holds that are in the way. Its text says what they
+// hold and for how long; the names of the holders are in Conflicts only.
 type ConflictError struct {
 	Resource  Resource   // what was wanted
 	Conflicts []Conflict // up to eight, in the order of the wanted parts; none when Acquire only waited for its turn
@@ -92,9 +92,9 @@ func (e *ConflictError) First() (Conflict, bool) {
 	return e.Conflicts[0], true
 }
 
-// RetryAfter is when the first of the conflicts ends at the latest, counted
-// from the answer: trying again earlier helps only if somebody releases or if
-// the holder does not extend. At least a millisecond.
+// RetryAfter returns how long after the store's answer the first hold in the way
+// ends, unless it is extended; at least a millisecond. Trying again earlier helps
+// only if a holder releases.
 func (e *ConflictError) RetryAfter() time.Duration { return max(e.retry, time.Millisecond) }
 
 // Unwrap returns [ErrConflict].

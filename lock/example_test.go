@@ -50,6 +50,45 @@ func ExampleNew() {
 	// lock: Config.TTL is 1µs, want 1 ms to 10 years
 }
 
+// Three replicas of a service are to send the report of a day, and one does.
+// The hold is not released: its TTL, longer than the replicas' schedules
+// differ, ends it. A replica that dies while it sends leaves the report unsent.
+func ExampleManager_TryAcquire_onceInAFleet() {
+	ctx := context.Background()
+	store := memlock.New() // one Redis, with redislock.New(client)
+	once := func(replica string, send func(context.Context) error) error {
+		jobs, err := lock.New(store, lock.Config{Name: "jobs", Holder: replica})
+		if err != nil {
+			return err
+		}
+		defer jobs.Close(ctx)
+		lease, err := jobs.TryAcquire(ctx, lock.Key("report/2026-12-01"), lock.TTL(time.Hour))
+		if errors.Is(err, lock.ErrConflict) {
+			return nil // another replica sends it, or has sent it
+		}
+		if err != nil {
+			return err
+		}
+		if err := send(lease.Context(ctx)); err != nil {
+			return errors.Join(err, lease.Release(ctx)) // another replica may try
+		}
+		lease.Detach() // so that Close does not release it either
+		return nil
+	}
+	for _, replica := range []string{"a", "b", "c"} {
+		err := once(replica, func(context.Context) error {
+			fmt.Println("report sent by", replica)
+			return nil
+		})
+		fmt.Println(replica, err)
+	}
+	// Output:
+	// report sent by a
+	// a <nil>
+	// b <nil>
+	// c <nil>
+}
+
 func ExampleManager_Acquire() {
 	rooms, _ := lock.New(memlock.New(), lock.Config{Name: "rooms"})
 	defer rooms.Close(context.Background())
@@ -72,13 +111,13 @@ func ExampleManager_Do() {
 	ctx := context.Background()
 	rooms, _ := lock.New(memlock.New(), lock.Config{Name: "rooms"})
 	defer rooms.Close(ctx)
-	err := rooms.Do(ctx, lock.Key("nightly-report"), func(ctx context.Context, l *lock.Lease) error {
+	err := rooms.Do(ctx, lock.Key("room/101"), func(ctx context.Context, l *lock.Lease) error {
 		fmt.Println("alone with", l.Resource(), ctx.Err())
 		return nil
 	})
 	fmt.Println(err)
 	// Output:
-	// alone with nightly-report <nil>
+	// alone with room/101 <nil>
 	// <nil>
 }
 
@@ -229,8 +268,8 @@ func ExampleBetween() {
 }
 
 func ExampleKey() {
-	fmt.Println(lock.Key("nightly-report"))
-	// Output: nightly-report
+	fmt.Println(lock.Key("room/101"))
+	// Output: room/101
 }
 
 func ExampleObservers() {

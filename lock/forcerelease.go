@@ -12,11 +12,11 @@ import (
 	"github.com/holdfast-go/holdfast/audit"
 )
 
-// ForceRelease ends somebody else's hold, as [Manager.Holds] or a conflict
-// showed it, in one round trip. [Holder] and [Reason] are who does it and why,
-// for the audit trail. The former holder is not asked; its lease ends when it
-// next hears from the store, and until then only the fence keeps its work
-// out. [ErrNotHeld]: the hold had ended.
+// ForceRelease ends a hold of any holder, as [Manager.Holds] or a conflict
+// returned it, in one round trip. [Holder] and [Reason] record who does it and
+// why, in the audit trail. The former holder's lease ends when the store next
+// answers it; until then only the fence refuses its writes. [ErrNotHeld]: the
+// hold had ended.
 func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) error {
 	start := time.Now()
 	w, err := m.wish(opts)

@@ -102,8 +102,9 @@ func (l *Lease) past(now time.Time) bool {
 func (l *Lease) ID() string { return l.ticket.ID }
 
 // Fence returns the lease's number: greater than that of every lease granted
-// before in the same group. Send it along with each change that the lease
-// protects, and have the other side refuse numbers lower than one it has seen.
+// before in the same group. Send it with each change that the lease protects,
+// and have the other side refuse numbers lower than the highest that it has
+// seen for the same resource: with [Nights], for the same night.
 func (l *Lease) Fence() uint64 { return l.ticket.Fence }
 
 // Resource returns what is locked.

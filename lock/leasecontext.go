@@ -9,8 +9,8 @@ import (
 
 // Context returns a context that ends when parent does or when the lease
 // does, whichever is first, whether or not the store can be reached. Its
-// error is always [context.Canceled], so that nobody takes the end of a lease
-// for a slow answer; [context.Cause] says why: [ErrLost], [ErrReleased],
+// error is always [context.Canceled], so that the end of a lease does not look
+// like a timeout; [context.Cause] returns the reason: [ErrLost], [ErrReleased],
 // [ErrMaxReached], or parent's own cause. Values and the deadline are
 // parent's.
 func (l *Lease) Context(parent context.Context) context.Context {

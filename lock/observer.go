@@ -44,9 +44,9 @@ const (
 	OpRenew                  // by the watchdog
 	OpResume                 // a lease taken over from a Ref
 	OpRelease                // by the holder
-	OpForceRelease           // by somebody else
+	OpForceRelease           // by another caller
 	OpLost                   // the lease ended under its holder
-	OpExpired                // an expired hold was found and told
+	OpExpired                // an expired hold was found and recorded
 	OpClosed                 // Close
 )
 
@@ -61,7 +61,7 @@ type Result uint8
 
 const (
 	OK          Result = iota
-	Conflicted         // somebody else holds an overlapping resource
+	Conflicted         // another holder has an overlapping resource
 	MaxReached         // MaxExtensions or MaxHold is used up
 	NotHeld            // the lease is not there any more
 	TimedOut           // the deadline of ctx passed while waiting for a conflict to end

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Option is something about one lease or one call. Options that make no sense
-// are refused with [ErrInvalid] by the call that gets them.
+// Option sets something for one lease or one call. A call refuses options that
+// make no sense with [ErrInvalid], and skips nil options.
 type Option func(*wish)
 
 // wish is what the options of a call ask for.
@@ -20,16 +20,17 @@ type wish struct {
 	renew          bool
 }
 
-// Holder names who holds, or who forces a release: up to 255 bytes, shown to
-// everybody who is in conflict. It gives no rights: the same holder conflicts
-// with itself.
+// Holder names the holder of a lease, or the caller of a forced release: up to
+// 255 bytes, shown in every conflict. It gives no rights: the same holder
+// conflicts with itself.
 func Holder(id string) Option { return func(w *wish) { w.holder = id } }
 
-// Reason says why, in up to 1024 bytes.
+// Reason stores why the lease is held, or why it is released by force, in up to
+// 1024 bytes.
 func Reason(text string) Option { return func(w *wish) { w.reason = text } }
 
-// TTL is how long the hold lasts unless it is extended, and what the watchdog
-// renews it by; from 1 ms to 10 years. Config.MaxHold cuts it.
+// TTL sets how long the hold lasts unless it is extended, and how long the
+// watchdog renews it for: from 1 ms to 10 years. Config.MaxHold limits it.
 func TTL(d time.Duration) Option {
 	return func(w *wish) {
 		if w.ttl = d; d == 0 {
@@ -51,8 +52,8 @@ func Detail(key, value string) Option {
 
 // AutoRenew has the manager's watchdog renew the lease at a third of its TTL
 // until it is released or detached, the manager is closed, or MaxHold is
-// reached. A program that forgets to release such a lease holds it forever,
-// so prefer [Manager.Do].
+// reached. A program that forgets to release such a lease holds it forever;
+// [Manager.Do] releases it.
 func AutoRenew() Option { return func(w *wish) { w.renew = true } }
 
 const (

@@ -10,14 +10,14 @@ import (
 	"github.com/holdfast-go/holdfast/audit"
 )
 
-// Release ends the lease: its contexts end at once, then the store is told,
-// in one round trip. It works under a ctx that has ended, within five
+// Release ends the lease: its contexts end at once, then the store ends the
+// hold, in one round trip. It works under a ctx that has ended, within five
 // seconds. Later calls return nil, except that they try again when the store
-// did not answer. A nil lease is fine.
+// did not answer. Releasing a nil lease does nothing.
 //
-// [ErrNotHeld]: the lease had been lost, so what was done under it may have
-// met somebody else's work. [ErrUnavailable]: the store did not answer; the
-// hold ends by its TTL.
+// [ErrNotHeld]: the lease had been lost, so another holder may have worked at
+// the same time. [ErrUnavailable]: the store did not answer; the hold ends by
+// its TTL.
 func (l *Lease) Release(ctx context.Context) error {
 	if l == nil {
 		return nil
@@ -36,7 +36,7 @@ func (l *Lease) Release(ctx context.Context) error {
 		_ = l.record(ctx, "lock.released", audit.Success, "", slog.Duration("held", e.Held))
 	}
 	l.tell(ctx, e)
-	if send && e.Result == NotHeld { // news: until now it passed for held
+	if send && e.Result == NotHeld { // first sign that the hold was already lost
 		_ = l.record(ctx, "lock.lost", audit.Failure, "missing")
 		e.Op, e.Err = OpLost, ErrLost
 		l.tell(ctx, e)
@@ -44,7 +44,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	return err
 }
 
-// letGo ends the lease here and reports whether the store is to be told.
+// letGo ends the lease here and reports whether the store is to release it.
 func (l *Lease) letGo() (send bool, err error) {
 	if err := l.Err(); err != nil && err != ErrReleased {
 		return false, l.notHeld("releasing", err)

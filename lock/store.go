@@ -11,13 +11,12 @@ import (
 // Store keeps the holds of one or more managers. Package redislock keeps them
 // in Redis, package memlock in the process; package locktest checks others.
 //
-// Its methods speak of meaning, not of commands: what a conflict is, what a
-// limit, what a retry. Every answer is a status; an error means only that the
-// store did not answer, and that the outcome may be either, or, if it wraps
-// [ErrInvalid], that nothing was sent. The manager makes
-// ids and tokens, so that repeating a call with the same ticket is harmless:
-// it answers what the first one did. Time is the store's own, and a hold is
-// live as long as it is before its ExpiresAt.
+// Its methods describe conflicts, limits and retries, not commands. Every answer
+// is a status. An error means only that the store did not answer and that the
+// outcome may be either or, if it wraps [ErrInvalid], that nothing was sent. The
+// manager makes ids and tokens, so repeating a call with the same ticket is
+// harmless: the answer is the first one's. Time is the store's own, and a hold
+// is live until its ExpiresAt.
 //
 // A part of a claim fits when, at every point of its range, the units of the
 // live holds there and its own are no more than the capacity. Live parts of
@@ -36,36 +35,36 @@ type Store interface {
 	// repeating, and ctx's error when ctx ends first. Claims with Queue are
 	// served in order: one waits for all before it that overlap it, as if
 	// they were holds, until they are granted, are given up by Release, or
-	// have not been tried again for some seconds. Claims without Queue wait
-	// for nobody.
+	// have not been tried again for some seconds. Claims without Queue
+	// ignore the queue.
 	Wait(ctx context.Context, c Claim, g Grant) error
 
 	// Extend moves the deadlines of a batch, each on its own. The answers
 	// are in the order of rs. It never revives a hold.
 	Extend(ctx context.Context, rs []Renewal) ([]Grant, error)
 
-	// Release ends a hold. Granted means it was held until now, or that it
-	// was released by the same token, and the same Force, less than
-	// [RememberFor] ago: the answer to that may have got lost. (A store need not
-	// keep the token for that: nothing changes any more.) Missing means
+	// Release ends a hold. Granted means that it was held until now, or that
+	// it was released with the same token and the same Force less than
+	// [RememberFor] ago: the first answer may have been lost. (A store need
+	// not keep the token for that: nothing changes any more.) Missing means
 	// neither. With a token and Fence 0 it gives up a claim of unknown
-	// outcome: should the claim come only now, within RememberFor, its answer
-	// is Missing. So is that to any claim whose hold was released.
+	// outcome: a claim that arrives within RememberFor after that is answered
+	// with Missing. So is any claim whose hold was released.
 	Release(ctx context.Context, k Ticket) (Grant, error)
 
 	// Holds yields the live holds that overlap any part of q's resource,
 	// each once, in order of resource and fence.
 	Holds(ctx context.Context, q Query) iter.Seq2[Hold, error]
 
-	// Sweep forgets the expired holds whose ids are in told, and returns up
-	// to q.Limit others that have expired, the oldest first. It returns
-	// them again until they are told. Expired holds may be forgotten untold
-	// beyond 1024 in a group or after seven days.
-	Sweep(ctx context.Context, q Query, told []string) (expired []Hold, err error)
+	// Sweep forgets the expired holds whose ids are in recorded, and returns
+	// up to q.Limit others that have expired, the oldest first. It returns
+	// them again until their ids are in recorded. Beyond 1024 in a group, or
+	// after seven days, expired holds may be forgotten anyway.
+	Sweep(ctx context.Context, q Query, recorded []string) (expired []Hold, err error)
 }
 
-// RememberFor is how long a store remembers that a hold was released, or a claim
-// given up.
+// RememberFor is how long a store remembers that a hold was released, or that a
+// claim was given up.
 const RememberFor = 5 * time.Second
 
 // Ticket names one hold and proves the right to change it.
@@ -130,5 +129,5 @@ type Grant struct {
 	Conflicts []Conflict    // Blocked: holds that overlap a part that does not fit, in any order; may be none for one who waits in turn
 	Retry     time.Duration // Blocked: when the first of the conflicts ends at the latest, or who is before it in the queue drops out
 	Place     int           // in the queue, from 1; 0 = not queued
-	Expired   []Hold        // some expired holds found on the way, not told yet
+	Expired   []Hold        // some expired holds found on the way, not yet swept
 }

@@ -146,7 +146,7 @@ func (s *sweeper) tell(ctx context.Context, group string, due []Hold) (told []Ho
 // side for what they come across, so Sweep is for quiet times: once a minute
 // is plenty. It is safe to run everywhere at once.
 //
-// A recorder that fails keeps holds listed, so that they are told later; the
+// When the recorder fails, holds stay listed and are reported later; the
 // error is then [ErrAudit].
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	if !m.gate.enter() {

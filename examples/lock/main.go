@@ -47,10 +47,10 @@ func main() {
 
 	// Do keeps the lease alive while the function runs, and ends its context
 	// when the lease is lost.
-	err = rooms.Do(ctx, lock.Key("report"), func(ctx context.Context, l *lock.Lease) error {
+	err = rooms.Do(ctx, lock.Key("room/102"), func(ctx context.Context, l *lock.Lease) error {
 		return ctx.Err()
 	})
-	fmt.Println("report:", err)
+	fmt.Println("cleaned:", err)
 }
 
 func december(day int) time.Time { return time.Date(2026, time.December, day, 0, 0, 0, 0, time.UTC) }

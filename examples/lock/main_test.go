@@ -20,5 +20,5 @@ func Example() {
 	// again: true
 	// released: true
 	// cleo has room/101 [2026-12-12, 2026-12-15)
-	// report: <nil>
+	// cleaned: <nil>
 }

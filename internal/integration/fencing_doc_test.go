@@ -54,16 +54,21 @@ func TestThePageOnFencingKeepsItsWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := statements(t)
-	for _, begin := range []string{"CREATE TABLE rooms", "CREATE EXTENSION"} {
+	for _, begin := range []string{"CREATE TABLE rooms", "CREATE TABLE nights", "CREATE EXTENSION"} {
 		if _, err := db.ExecContext(t.Context(), page(begin)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	update, read, insert := page("UPDATE rooms SET guest"), page("UPDATE rooms SET fence"), page("INSERT INTO stays")
+	nights := nightsTable{db, page("INSERT INTO nights (room, night, guest, fence)"), page("INSERT INTO nights (room, night, fence)")}
 	for name, check := range map[string]func(*testing.T){
 		"a lower fence changes nothing":             func(t *testing.T) { refusesLowerFences(t, db, update) },
-		"who reads locks earlier leases out":        func(t *testing.T) { refusesAfterReading(t, db, update, read) },
+		"a reader locks earlier leases out":         func(t *testing.T) { refusesAfterReading(t, db, update, read) },
 		"writers at the same moment":                func(t *testing.T) { refusesLowerFencesAtOnce(t, db, update) },
+		"leases alive on other nights of the room":  func(t *testing.T) { leasesOnOtherNightsWrite(t, nights, insert) },
+		"a lower fence changes no night of a stay":  nights.refusesLowerFences,
+		"a reader locks earlier leases out, nights": nights.refusesAfterReading,
+		"stays written at the same moment":          nights.keepsTheHighestFences,
 		"stays that share a night":                  func(t *testing.T) { refusesSharedNights(t, db, insert) },
 		"a hundred guests who did not ask the lock": func(t *testing.T) { refusesSharedNightsAtOnce(t, db, insert) },
 	} {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 
 // Package locktest checks that a [lock.Store] keeps the promises that leases
-// rest on: cases that each break one rule, and a model test that compares
-// long random histories with the plainest possible implementation.
+// depend on. Each case checks one rule, and a failure reports what a user would
+// see if the rule were broken. A model test compares long random histories with
+// a simple implementation.
 //
 //	func TestStore(t *testing.T) {
 //		locktest.Run(t, func(t testing.TB) lock.Store { return mystore.New() })
 //	}
 //
-// Each case works in a space of its own, so stores may share one server.
+// Each case uses a space of its own, so stores may share one server.
 package locktest
 
 import (

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 
 // Package memlock keeps the holds of package lock in the memory of one
-// process: for tests, for examples, and for programs that are one process.
-// Its answers are those of a shared store, checked by package locktest, with
-// one difference: nothing is left of them when the process ends.
+// process: for tests, for examples, and for programs that run as one process.
+// It behaves like a shared store, which package locktest checks, but its holds
+// end with the process.
 //
 // It starts no goroutine. A claim costs time in proportion to the live holds
-// of the names it wants; everything else is logarithmic in the holds of the
-// group. Expired holds stay listed until they are told: up to 1024 a group,
+// of the names it wants; every other call is logarithmic in the holds of the
+// group. Expired holds stay listed until they are recorded: up to 1024 a group,
 // for up to seven days.
 package memlock
 
@@ -23,8 +23,8 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// Store is a [lock.Store] in memory. It is safe for concurrent use, by any
-// number of managers.
+// Store is a [lock.Store] in memory. Make it with [New]. It is safe for
+// concurrent use, by any number of managers.
 type Store struct {
 	mu     sync.Mutex
 	fence  uint64 // the last one given out, in whatever group
@@ -106,7 +106,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	return lock.Grant{Hold: h.view(now), Expired: g.untold(fewExpired, now)}, nil
 }
 
-// Wait implements [lock.Store]: it returns when the claim would be granted.
+// Wait implements [lock.Store]. It returns when the claim would be granted.
 func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) error {
 	for {
 		now := time.Now()
@@ -158,7 +158,8 @@ func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) 
 	return g.release(k, now), nil
 }
 
-// Holds implements [lock.Store], as of when it is called.
+// Holds implements [lock.Store]. It yields the holds as of the start of the
+// loop.
 func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
 	return func(yield func(lock.Hold, error) bool) {
 		if err := ctx.Err(); err != nil {
@@ -178,14 +179,14 @@ func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, er
 }
 
 // Sweep implements [lock.Store].
-func (s *Store) Sweep(ctx context.Context, q lock.Query, told []string) ([]lock.Hold, error) {
+func (s *Store) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	g := s.enter(q.Space, q.Group, now)
 	defer s.leave(q.Space, q.Group, g)
-	g.tell(told)
+	g.tell(recorded)
 	if q.Limit <= 0 {
 		q.Limit = fewSwept
 	}

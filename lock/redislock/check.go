@@ -16,9 +16,9 @@ import (
 
 // Check asks the server, or each master of a Cluster, for settings that lose
 // locks, and returns a sentence about each, or an error when a server did not
-// answer. Whatever a server does not tell is taken for good. It takes two
-// round trips a server, changes nothing, and is meant for the start of a
-// program and for health pages; docs/redis.md has the advice in full.
+// answer. A setting that a server does not report is assumed to be fine. It
+// takes two round trips a server, changes nothing, and is meant for the start
+// of a program and for health pages; docs/redis.md has the advice in full.
 func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
 	var mu sync.Mutex
 	one := func(ctx context.Context, client redis.Cmdable) error {
@@ -64,7 +64,7 @@ func inspect(ctx context.Context, client redis.Cmdable) (warnings []string, err 
 	return judge(info), ctx.Err()
 }
 
-// judge says what is wrong with a server.
+// judge returns what is wrong with a server.
 func judge(info map[string]string) (warnings []string) {
 	warn := func(wrong bool, format string, args ...any) {
 		if wrong {

@@ -48,7 +48,9 @@ func ExampleNew() {
 
 	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", checkIn.AddDate(0, 0, 2), checkIn.AddDate(0, 0, 4)), lock.Holder("ben"))
 	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
-		fmt.Println("in ben's way:", conflict.Conflicts[0].Hold.Holder)
+		if first, ok := conflict.First(); ok {
+			fmt.Println("in ben's way:", first.Hold.Holder)
+		}
 	}
 	// Output:
 	// ana has room/101 [2026-12-12, 2026-12-15)

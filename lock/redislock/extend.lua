@@ -28,7 +28,7 @@ local function extend(id, token, ttl, most, counts, nonce)
   local score = redis.call('ZSCORE', X, id)
   local left = score and tonumber(score) - now or 0
   local hold = left > 0 and read(id)
-  if not hold or hold.token ~= token or hold.version ~= '1' then
+  if not hold or hold.token ~= token or not READS[hold.version] then
     return { 3 }
   end
   local fence, lag, ends, extensions, last, p

@@ -3,7 +3,7 @@
 -- The first lines of every script. Functions cost time where they are made, so
 -- there are none before the quick paths.
 --
--- KEYS  1 index  2 ledger  3 expiry  4 untold  5 queue
+-- KEYS  1 index  2 ledger  3 expiry  4 unrecorded  5 queue
 --
 -- The fields of the ledger that are no ids begin with # or =: the last fence;
 -- until when the keys live; a time before which no hold expires; the longest

@@ -9,7 +9,7 @@ var letters = [...]string{
 	"i", // index
 	"l", // ledger
 	"x", // expiry
-	"u", // untold
+	"u", // unrecorded
 	"q", // queue
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	version = "1"
+	version = "1"             // that is written
 	offset  = 1 << 52         // makes bounds positive, so that their bytes sort as they do
 	bound   = 7               // bytes of a bound
 	sole    = '='             // the kind of a key that has its name for itself
@@ -129,16 +129,38 @@ func appendPrefix(b []byte, n int, separator byte) []byte {
 
 var errMalformed = errors.New("malformed record")
 
-// decode reads a record without its token, as the scripts hand it out. What
-// it returns has no ID, ExpiresAt or Left, which are kept elsewhere.
-func decode(record string) (lock.Hold, error) {
-	if !strings.HasPrefix(record, version) {
+// bodies read what follows the parts of a record, by the version it begins
+// with. A program reads the version that it writes and the one before, in Go
+// and in record.lua.
+type bodies map[string]func(*reader, *lock.Hold)
+
+var known = bodies{version: (*reader).body}
+
+func decode(record string) (lock.Hold, error) { return known.decode(record) }
+
+// decode reads a record without its token, as the scripts return it. The hold
+// has no ID, ExpiresAt or Left, which are kept elsewhere.
+func (b bodies) decode(record string) (lock.Hold, error) {
+	if record == "" || b[record[:1]] == nil {
 		return lock.Hold{}, fmt.Errorf("%w: version %.1q", errMalformed, record)
 	}
-	r := reader{rest: record[len(version):]}
+	r := reader{rest: record[1:]}
 	parts := r.parts()
 	var h lock.Hold
-	r.stamp(&h)
+	b[record[:1]](&r, &h)
+	if r.bad || r.rest != "" || len(parts) == 0 {
+		return lock.Hold{}, errMalformed
+	}
+	h.Resource = parts[0]
+	if len(parts) > 1 {
+		h.Resource = lock.All(parts...)
+	}
+	return h, nil
+}
+
+// body reads the body of version 1.
+func (r *reader) body(h *lock.Hold) {
+	r.stamp(h)
 	r.number() // the latest end, which only the scripts need
 	h.Extensions = int(min(r.number(), math.MaxInt32))
 	r.field() // the last batch that extended it
@@ -153,14 +175,6 @@ func decode(record string) (lock.Hold, error) {
 			break
 		}
 	}
-	if r.bad || r.rest != "" || len(parts) == 0 {
-		return lock.Hold{}, errMalformed
-	}
-	h.Resource = parts[0]
-	if len(parts) > 1 {
-		h.Resource = lock.All(parts...)
-	}
-	return h, nil
 }
 
 // reader consumes a record. After the first mistake it yields zero values.

@@ -7,6 +7,10 @@
 
 local UNTOLD = 1024 -- how many untold holds a group keeps
 
+-- READS has the versions of the body that can be extended and recorded: this
+-- one and the one before. A new version may only append to the body.
+local READS = { ['1'] = true }
+
 -- WHOLE is the extent of a key: from -2^52 to 2^52, one unit.
 local WHOLE = '=' .. string.rep('\0', 7) .. '\32' .. string.rep('\0', 9) .. '\1'
 

@@ -103,9 +103,9 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 
 var errNoClient = fmt.Errorf("%w: redislock.New needs a client", lock.ErrInvalid)
 
-// Acquire grants all parts of c or none, in one round trip. One that waits
-// queues up in the same step, from its second try on: before the first, it is
-// not known that anybody has to wait, and so there may be no inbox yet.
+// Acquire grants all parts of c or none, in one round trip. A claim that waits
+// gets its place in the same step, from its second try on: at the first try
+// there may be no inbox yet, since no other claim may have had to wait.
 func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	parts := slices.Collect(c.Resource.Parts())
 	if len(parts) == 0 {
@@ -311,18 +311,17 @@ func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) 
 	return g, nil
 }
 
-// Sweep forgets what was told, finds more, and returns up to q.Limit holds
-// that were not told, the longest expired first; 0 means 64, and more than
-// 1000 means 1000. It takes a round trip for each thousand ids told, and at
-// least one.
-func (s *Store) Sweep(ctx context.Context, q lock.Query, told []string) ([]lock.Hold, error) {
+// Sweep forgets the holds in recorded, finds more, and returns up to q.Limit
+// expired holds, the longest expired first; 0 means 64, and more than 1000 means
+// 1000. It takes a round trip for each thousand ids in recorded, and at least one.
+func (s *Store) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
 	limit := min(q.Limit, sweepSize)
 	if limit <= 0 {
 		limit = sweepDefault
 	}
 	for {
-		now := told[:min(len(told), sweepSize)]
-		told = told[len(now):]
+		now := recorded[:min(len(recorded), sweepSize)]
+		recorded = recorded[len(now):]
 		args := []any{limit}
 		for _, id := range now {
 			args = append(args, id)
@@ -331,7 +330,7 @@ func (s *Store) Sweep(ctx context.Context, q lock.Query, told []string) ([]lock.
 		if err != nil {
 			return nil, fmt.Errorf("redislock: sweep: %w", err)
 		}
-		if len(told) > 0 {
+		if len(recorded) > 0 {
 			continue
 		}
 		r := open(answer)

@@ -30,7 +30,7 @@ while #reply <= limit do
     local hold = read(page[k])
     if not hold then
       redis.call('ZREM', U, page[k]) -- its record is gone or unreadable
-    elseif hold.version == '1' and #reply <= limit then
+    elseif READS[hold.version] and #reply <= limit then
       table.insert(reply, { page[k], tonumber(page[k + 1]) - now, hold.public })
     end
   end

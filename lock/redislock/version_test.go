@@ -3,9 +3,13 @@
 package redislock
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -36,6 +40,59 @@ func withToken(c lock.Claim) string {
 func newer(c lock.Claim) func(string) string {
 	return func(string) string {
 		return "2" + withToken(c)[1:] + "{whatever comes next}"
+	}
+}
+
+// A made-up version 2 appends a field to the body. Its program reads, extends
+// and records what this one wrote, and this one reads what that one extended.
+func TestTheNextVersionWorksOnRecordsOfThisOne(t *testing.T) {
+	reads := strings.NewReplacer("READS = { ['1'] = true }", "READS = { ['1'] = true, ['2'] = true }")
+	extend := redis.NewScript(reads.Replace(headLua + recordLua + extendLua))
+	sweep := redis.NewScript(reads.Replace(headLua + commonLua + sweepLua))
+	next := bodies{"1": known["1"], "2": func(r *reader, h *lock.Hold) {
+		r.body(h)
+		h.Reason += r.field()
+	}}
+	everywhere(t, func(r *rig) {
+		old, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), 250*time.Millisecond)
+		fresh, _ := r.take(lock.Key("c"), 250*time.Millisecond)
+		r.rewrite(fresh.ID, func(record string) string { return "2" + record[1:] + "6:window" })
+		read := func(script *redis.Script, args ...any) (holds []string) {
+			answer, err := script.Run(r.Context(), r.client, r.keys("rooms", "hotel"), args...).Slice()
+			if err != nil {
+				r.Fatal(err)
+			}
+			for _, one := range answer[1:] { // behind the time
+				fields := one.([]any)
+				h, err := next.decode(fmt.Sprint(fields[len(fields)-1]))
+				if err != nil {
+					r.Fatal(err)
+				}
+				holds = append(holds, fmt.Sprintf("%s by %s %s, extended %d", h.Resource, h.Holder, h.Reason, h.Extensions))
+			}
+			return holds
+		}
+		want := []string{"a [1, 5), b by guest1 , extended 1", "c by guest2 window, extended 1"}
+		extended := read(extend, old.ID, old.Token, 1, 0, "1", "n", fresh.ID, fresh.Token, 1, 0, "1", "n")
+		if !slices.Equal(extended, want) {
+			r.Errorf("version 2 extended %q, want %q", extended, want)
+		}
+		if h := r.list(old.Resource); len(h) != 1 || h[0].Holder != "guest1" || h[0].Extensions != 1 {
+			r.Errorf("after version 2 extended it, this version lists %+v", h)
+		}
+		r.pass(old.TTL)
+		if swept := read(sweep, 10); !slices.Equal(swept, want) {
+			r.Errorf("version 2 swept %q, want %q", swept, want)
+		}
+	})
+}
+
+func TestGoAndLuaReadTheSameVersions(t *testing.T) {
+	for v := range 256 {
+		inLua := strings.Contains(recordLua, fmt.Sprintf("['%c'] = true", rune(v)))
+		if _, inGo := known[string([]byte{byte(v)})]; inGo != inLua {
+			t.Errorf("version %q: read in Go %t, in Lua %t", rune(v), inGo, inLua)
+		}
 	}
 }
 
