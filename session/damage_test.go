@@ -17,6 +17,24 @@ import (
 // card is what must never show in an error.
 const card = "4111 1111 1111 1111"
 
+func TestAnUnreadableSessionThatOthersRemovedIsNotReportedAsEnded(t *testing.T) {
+	store, seen := newStage(), &recorder{}
+	s := create(t, newManager(t, store, config{}), 1)
+	m := newManager(t, store, config{Observer: seen, Codec: broken{}})
+	store.on(func(ctx context.Context, call string) error {
+		if call == "Delete" {
+			_, _ = store.Store.Delete(ctx, session.RemoveRequest{Space: "carts", Handles: []session.Hash{store.writes[0].Hash}})
+		}
+		return nil
+	})
+	if _, err := m.Get(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("Get: %v, want ErrNotFound", err)
+	}
+	if got := seen.reasons(); len(got) != 0 {
+		t.Errorf("reported %v for a session that another process ended", got)
+	}
+}
+
 func TestAnUnreadableSessionCostsOneErrorAndNoMore(t *testing.T) {
 	calls := map[string]func(*manager, *session.Session[cart]) error{
 		"Get":  func(m *manager, s *session.Session[cart]) error { _, err := m.Get(t.Context(), s.ID); return err },

@@ -78,9 +78,9 @@ func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Conte
 		return err
 	}
 	h := id.hash(m.cfg.Name)
-	if err = m.turns.enter(ctx, h); err != nil {
+	if late := m.turns.enter(ctx, h); late != nil {
 		o.Waited = time.Since(o.start)
-		err = gaveUp(err)
+		err = gaveUp(late)
 		return err
 	}
 	defer m.turns.leave(h)

@@ -158,6 +158,29 @@ func TestATouchWritesNeitherPayloadNorRevision(t *testing.T) {
 	})
 }
 
+func TestAWriteIsNotReportedAsATouch(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s := New(client)
+		first := newWrite("0")
+		created := done(t)(s.Create(t.Context(), first))
+		repeated := done(t)(s.Create(t.Context(), first))
+		second := next(created, "1")
+		saved := done(t)(s.Save(t.Context(), second))
+		resaved := done(t)(s.Save(t.Context(), second))
+		w := newWrite("2")
+		w.Rev = saved.Record.Rev
+		moved := done(t)(s.Move(t.Context(), first.Handle, w))
+		removed := done(t)(s.Move(t.Context(), first.Handle, w))
+		for name, r := range map[string]session.Reply{
+			"Create": created, "Create again": repeated, "Save": saved, "Save again": resaved, "Move": moved, "Move again": removed,
+		} {
+			if r.Touched {
+				t.Errorf("%s is reported as a touch", name)
+			}
+		}
+	})
+}
+
 func TestATouchHealsIndexesThatWereEvicted(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		w := of(newWrite("x"), newHash(9))

@@ -174,6 +174,12 @@ func (b *bench) must(r session.Reply, err error) session.Reply {
 	if err != nil {
 		b.Fatalf("the store did not answer: %v", err)
 	}
+	if r.Retry != 0 && r.Status != session.Leased {
+		b.Fatalf("answered %v with Retry %v, which belongs to leased", r.Status, r.Retry)
+	}
+	if r.Touched && r.Status != session.Done && r.Status != session.Exists {
+		b.Fatalf("answered %v and Touched, though nothing was touched", r.Status)
+	}
 	return r
 }
 

@@ -206,6 +206,20 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 				return r
 			}}
 		}, "SaveIsCompareAndSwap"},
+		{"a conflict that asks for patience", func() *fault {
+			return &fault{reply: func(r session.Reply) session.Reply {
+				if r.Status == session.Stale {
+					r.Retry = time.Second
+				}
+				return r
+			}}
+		}, "SaveIsCompareAndSwap"},
+		{"a conflict is a touch", func() *fault {
+			return &fault{reply: func(r session.Reply) session.Reply {
+				r.Touched = r.Touched || r.Status == session.Stale
+				return r
+			}}
+		}, "SaveIsCompareAndSwap"},
 		{"owners have no limit", func() *fault {
 			return &fault{create: func(w session.WriteRequest) session.WriteRequest { w.MaxPerOwner = 0; return w }}
 		}, "AFullOwnerIsRefused"},

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+func TestEventsHaveTheSizeOfThePayload(t *testing.T) {
+	grow := func(c *cart) error { c.Items = 10_000; return nil }
+	for op, call := range map[session.Op]func(*manager, *session.Session[cart]) error{
+		session.OpCreate: func(*manager, *session.Session[cart]) error { return nil },
+		session.OpOpen: func(m *manager, _ *session.Session[cart]) error {
+			_, _, err := m.Open(t.Context(), chat, cart{Items: 100})
+			return err
+		},
+		session.OpGet:  func(m *manager, s *session.Session[cart]) error { _, err := m.Get(t.Context(), s.ID); return err },
+		session.OpPeek: func(m *manager, s *session.Session[cart]) error { _, err := m.Peek(t.Context(), s.ID); return err },
+		session.OpSave: func(m *manager, s *session.Session[cart]) error { _ = grow(&s.Data); return m.Save(t.Context(), s) },
+		session.OpUpdate: func(m *manager, s *session.Session[cart]) error {
+			_, err := m.Update(t.Context(), s.ID, grow)
+			return err
+		},
+		session.OpExclusive: func(m *manager, s *session.Session[cart]) error {
+			return m.Exclusive(t.Context(), s.ID, func(_ context.Context, s *session.Session[cart]) error { return grow(&s.Data) })
+		},
+		session.OpRotate: func(m *manager, s *session.Session[cart]) error { return m.Rotate(t.Context(), s) },
+		session.OpBind:   func(m *manager, s *session.Session[cart]) error { return m.Bind(t.Context(), s, "ann") },
+	} {
+		seen, store := &recorder{}, newStage()
+		m := newManager(t, store, config{Observer: seen})
+		if err := call(m, create(t, m, 1)); err != nil {
+			t.Fatal(err)
+		}
+		want := len(store.writes[len(store.writes)-1].Payload)
+		if got := seen.of(op); len(got) != 1 || got[0].Bytes != want {
+			t.Errorf("%v is reported as %+v, want one event of %d bytes", op, got, want)
+		}
+	}
+}
+
+func TestEventsOfExclusiveHaveTheTimeOfWaiting(t *testing.T) {
+	const busy, patience = 3 * time.Second, time.Second
+	for name, inside := range map[string]bool{"in this process": true, "in another one": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				seen, store := &recorder{}, memsession.New()
+				m := newManager(t, store, config{Observer: seen})
+				first := m
+				if !inside {
+					first = newManager(t, store, config{})
+				}
+				s := create(t, m, 1)
+				slow := func(context.Context, *session.Session[cart]) error { time.Sleep(busy); return nil }
+				var wg sync.WaitGroup
+				wg.Go(func() { _ = first.Exclusive(t.Context(), s.ID, slow) })
+				synctest.Wait()
+				wg.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					_ = m.Exclusive(ctx, s.ID, slow)
+				})
+				wg.Go(func() { _ = m.Exclusive(t.Context(), s.ID, slow) })
+				wg.Wait()
+				const poll = 50 * time.Millisecond // another process's lease is polled for
+				want := map[session.Result][2]time.Duration{session.Busy: {patience, patience}, session.OK: {busy, 2 * busy}}
+				for _, e := range seen.of(session.OpExclusive) {
+					if e.Result == session.OK && e.Waited == 0 {
+						continue // the first one
+					}
+					waited, took := want[e.Result][0], want[e.Result][1]
+					if e.Waited < waited || e.Waited > waited+poll || e.Took < took || e.Took > took+poll {
+						t.Errorf("%v waited for %v and took %v, want %v and %v", e.Result, e.Waited, e.Took, waited, took)
+					}
+					delete(want, e.Result)
+				}
+				if len(want) > 0 {
+					t.Errorf("no event of %v in %+v", want, seen.of(session.OpExclusive))
+				}
+			})
+		})
+	}
+}
+
+func TestTheLeaseOfAnotherProcessIsPolledEvery5To50Milliseconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen, store := &recorder{}, memsession.New()
+		m, other := newManager(t, store, config{Observer: seen}), newManager(t, store, config{})
+		s := create(t, m, 1)
+		err := other.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_ = m.Exclusive(ctx, s.ID, func(context.Context, *session.Session[cart]) error { return nil })
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := seen.of(session.OpExclusive)[0]; e.Attempts < 100 || e.Attempts > 1000 {
+			t.Errorf("asked %d times in 5 s, want 100 to 1000", e.Attempts)
+		}
+	})
+}
+
+func TestAPanicOfTheStoreIsReportedAsAFailure(t *testing.T) {
+	seen, store := &recorder{}, newStage()
+	m := newManager(t, store, config{Observer: seen})
+	s := create(t, m, 1)
+	store.on(func(context.Context, string) error { panic("boom") })
+	func() {
+		defer func() { _ = recover() }()
+		_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return nil })
+	}()
+	if got := seen.of(session.OpExclusive); len(got) != 1 || got[0].Err == nil {
+		t.Errorf("reported %+v, want a failure", got)
+	}
+}
+
+// A context that is never cancelled keeps its timer.
+func TestEveryContextOfAStoresCallEndsWithTheCall(t *testing.T) {
+	store := newStage()
+	m := newManager(t, store, config{})
+	s := create(t, m, 1)
+	var mu sync.Mutex
+	var all []context.Context
+	store.on(func(ctx context.Context, _ string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, ctx)
+		return nil
+	})
+	failing := errors.New("no")
+	_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return failing })
+	_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return nil })
+	s, err := m.Get(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = m.Save(t.Context(), s)
+	_ = m.Rotate(t.Context(), s)
+	_, _ = m.Sweep(t.Context())
+	_ = m.Delete(t.Context(), s.ID)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(all) < 9 {
+		t.Fatalf("saw only %d calls", len(all))
+	}
+	for i, ctx := range all {
+		if ctx.Err() == nil {
+			t.Errorf("the context of call %d of %d goes on", i+1, len(all))
+		}
+	}
+}
