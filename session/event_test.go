@@ -4,7 +4,6 @@ package session_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -87,75 +86,5 @@ func TestEventsOfExclusiveHaveTheTimeOfWaiting(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestTheLeaseOfAnotherProcessIsPolledEvery5To50Milliseconds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		seen, store := &recorder{}, memsession.New()
-		m, other := newManager(t, store, config{Observer: seen}), newManager(t, store, config{})
-		s := create(t, m, 1)
-		err := other.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			_ = m.Exclusive(ctx, s.ID, func(context.Context, *session.Session[cart]) error { return nil })
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e := seen.of(session.OpExclusive)[0]; e.Attempts < 100 || e.Attempts > 1000 {
-			t.Errorf("asked %d times in 5 s, want 100 to 1000", e.Attempts)
-		}
-	})
-}
-
-func TestAPanicOfTheStoreIsReportedAsAFailure(t *testing.T) {
-	seen, store := &recorder{}, newStage()
-	m := newManager(t, store, config{Observer: seen})
-	s := create(t, m, 1)
-	store.on(func(context.Context, string) error { panic("boom") })
-	func() {
-		defer func() { _ = recover() }()
-		_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return nil })
-	}()
-	if got := seen.of(session.OpExclusive); len(got) != 1 || got[0].Err == nil {
-		t.Errorf("reported %+v, want a failure", got)
-	}
-}
-
-// A context that is never cancelled keeps its timer.
-func TestEveryContextOfAStoresCallEndsWithTheCall(t *testing.T) {
-	store := newStage()
-	m := newManager(t, store, config{})
-	s := create(t, m, 1)
-	var mu sync.Mutex
-	var all []context.Context
-	store.on(func(ctx context.Context, _ string) error {
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, ctx)
-		return nil
-	})
-	failing := errors.New("no")
-	_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return failing })
-	_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return nil })
-	s, err := m.Get(t.Context(), s.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = m.Save(t.Context(), s)
-	_ = m.Rotate(t.Context(), s)
-	_, _ = m.Sweep(t.Context())
-	_ = m.Delete(t.Context(), s.ID)
-	mu.Lock()
-	defer mu.Unlock()
-	if len(all) < 9 {
-		t.Fatalf("saw only %d calls", len(all))
-	}
-	for i, ctx := range all {
-		if ctx.Err() == nil {
-			t.Errorf("the context of call %d of %d goes on", i+1, len(all))
-		}
 	}
 }

@@ -251,32 +251,6 @@ func TestAHandlerThatFailsSavesNothingAndFreesTheSession(t *testing.T) {
 	}
 }
 
-func TestASaveThatFailsIsTheErrorOfExclusive(t *testing.T) {
-	store := newStage()
-	m := newManager(t, store, config{})
-	s := create(t, m, 1)
-	store.on(func(_ context.Context, call string) error {
-		if call == "Save" {
-			return errDown
-		}
-		return nil
-	})
-	err := m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return nil })
-	if !errors.Is(err, session.ErrUnavailable) || !errors.Is(err, errDown) {
-		t.Errorf("Exclusive whose save failed: %v, want ErrUnavailable", err)
-	}
-}
-
-func TestALeaseIsGivenBackWithoutReadingThePayload(t *testing.T) {
-	store := newStage()
-	m := newManager(t, store, config{})
-	s := create(t, m, 1)
-	_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error { return errDown })
-	if last := store.loads[len(store.loads)-1]; last.LeaseFor != 0 || last.Lease == "" || !last.Bare {
-		t.Errorf("the last request is %+v, want one that frees the lease and asks for no payload", last)
-	}
-}
-
 func TestWaitingForATurnEndsWithTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memsession.New()
