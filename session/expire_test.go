@@ -111,6 +111,26 @@ func TestOneFailingCallbackKeepsNobodyElseWaiting(t *testing.T) {
 	})
 }
 
+// One that returns while it is being given up is not counted as left behind.
+func TestCallbacksThatReturnAtTheLastMomentKeepTheCleanupGoing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{OnExpire: func(ctx context.Context, e expired) error {
+			if e.Attempt == 1 {
+				<-ctx.Done()
+				time.Sleep(5 * time.Second)
+			}
+			return nil
+		}})
+		for range 20 {
+			for range 7 { // one less than may be left behind
+				create(t, m, 1)
+			}
+			time.Sleep(11 * time.Minute)
+			sweep(t, m)
+		}
+	})
+}
+
 func TestCallbacksThatNeverReturnStopNeitherCleanupNorStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

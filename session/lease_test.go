@@ -109,3 +109,16 @@ func TestEveryContextOfAStoresCallEndsWithTheCall(t *testing.T) {
 		}
 	}
 }
+
+func TestASessionThatAHandlerKeptIsSavedAsAnyOther(t *testing.T) {
+	m := newManager(t, memsession.New(), config{})
+	var kept *session.Session[cart]
+	err := m.Exclusive(t.Context(), create(t, m, 1).ID, func(_ context.Context, s *session.Session[cart]) error { kept = s; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.Data.Items = 2
+	if err := m.Save(t.Context(), kept); err != nil {
+		t.Errorf("Save after Exclusive, without its lease: %v", err)
+	}
+}

@@ -218,6 +218,21 @@ func TestOwnerIndexesCannotLeak(t *testing.T) {
 	})
 }
 
+func TestAMoveTakesWhatHasLapsedOutOfTheOwnersIndex(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		owner := newHash(7)
+		done(t)(s.Create(t.Context(), of(newWrite("abandoned"), owner)))
+		time.Sleep(2 * time.Minute)
+		from := done(t)(s.Create(t.Context(), newWrite("guest"))).Record
+		w := of(newWrite("user"), owner)
+		w.Rev = from.Rev
+		done(t)(s.Move(t.Context(), from.Handle, w))
+		if got := client.ZRange(t.Context(), s.slotOf(space, owner).owner(owner), 0, -1).Val(); len(got) != 1 || got[0] != string(w.Hash[:]) {
+			t.Errorf("the index has %q, want the moved record alone", got)
+		}
+	})
+}
+
 // Once a record is claimed nothing brings it back, and once it is touched in
 // time nothing claims it.
 func TestOfTouchAndClaimOneWins(t *testing.T) {
