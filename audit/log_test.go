@@ -92,6 +92,23 @@ func TestFullBatchEndsTheLinger(t *testing.T) {
 	}
 }
 
+func TestABatchOfExactlyMaxBatchBytesIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := NewMemory()
+		measured := newLog(t, one, Config{Linger: -1})
+		mustRecord(t, measured, 1)
+		mustClose(t, measured)
+		m := NewMemory()
+		l := newLog(t, m, Config{MaxBatchBytes: 2 * size(&one.Events()[0]), Linger: time.Hour})
+		mustRecord(t, l, 2)
+		synctest.Wait()
+		if len(m.Events()) != 2 {
+			t.Error("a full batch still waits for company")
+		}
+		mustClose(t, l)
+	})
+}
+
 func TestBatchesAreBoundedByCountAndBytes(t *testing.T) {
 	big := strings.Repeat("x", MaxText)
 	for name, c := range map[string]struct {

@@ -46,6 +46,25 @@ func TestAHungSinkHoldsUpNoNeighbour(t *testing.T) {
 	})
 }
 
+func TestWaitingForASinkThatIsLeftBehindLeavesNothingThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		l := newLog(t, Multi(hung(release), newScripted(always(nil))), Config{Queue: 1000, MaxBatch: 1, Linger: -1})
+		for range 100 {
+			mustRecord(t, l, 1)
+			time.Sleep(2 * time.Second)
+		}
+		for i, lane := range l.lanes.logs {
+			lane.mu.Lock()
+			if n := len(lane.flushes); n > 1 {
+				t.Errorf("%d waits are left in lane %d after 100 batches", n, i+1)
+			}
+			lane.mu.Unlock()
+		}
+		close(release)
+	})
+}
+
 func TestASinkLeftBehindForTooLongMissesTheOldestAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -230,7 +230,7 @@ func TestSecondsInEachStateAddUp(t *testing.T) {
 		if s.In(Closed) != 4*time.Second || s.In(Open) != 10*time.Second || s.In(HalfOpen) != 7*time.Second || s.In(Disabled) != 2*time.Second {
 			t.Errorf("got %+v", s)
 		}
-		if s.In(State(99)) != 0 {
+		if s.In(State(numStates)) != 0 || s.In(State(99)) != 0 {
 			t.Error("an unknown state has time")
 		}
 		if !s.Since.Equal(closedAt.Add(time.Second)) || time.Since(start) != 23*time.Second {

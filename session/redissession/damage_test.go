@@ -3,6 +3,7 @@
 package redissession
 
 import (
+	"encoding/binary"
 	"slices"
 	"testing"
 	"time"
@@ -188,6 +189,80 @@ func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
 			t.Errorf("left %q", keys)
 		}
 	})
+}
+
+// Each call that finds a broken record keeps to the bounds set in its process.
+func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
+	const most = 4
+	lasting := 3 * time.Hour
+	for name, find := range map[string]func(*testing.T, *Store, session.Record){
+		"Load": func(t *testing.T, s *Store, r session.Record) {
+			wantStatus(t, answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Quarantine: true})), session.Broken)
+		},
+		"Create": func(t *testing.T, s *Store, r session.Record) {
+			w := newWrite("other")
+			w.Handle, w.Quarantine = r.Handle, true
+			wantStatus(t, answered(t)(s.Create(t.Context(), w)), session.Broken)
+		},
+		"Save": func(t *testing.T, s *Store, r session.Record) {
+			w := next(session.Reply{Record: r}, "other")
+			w.Quarantine = true
+			wantStatus(t, answered(t)(s.Save(t.Context(), w)), session.Broken)
+		},
+		"Move": func(t *testing.T, s *Store, r session.Record) {
+			w := newWrite("other")
+			w.Rev, w.Quarantine = r.Rev, true
+			wantStatus(t, answered(t)(s.Move(t.Context(), r.Handle, w)), session.Broken)
+		},
+		"Move to another partition": func(t *testing.T, s *Store, r session.Record) {
+			w := newWrite("other")
+			w.Hash[0], w.Rev, w.CreatedAt, w.Quarantine = 8, r.Rev, r.CreatedAt, true
+			wantStatus(t, answered(t)(s.Move(t.Context(), r.Handle, w)), session.Broken)
+		},
+		"Delete": func(t *testing.T, s *Store, r session.Record) {
+			n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}, Quarantine: true})
+			if n != 1 || err != nil {
+				t.Errorf("deleted %d, %v", n, err)
+			}
+		},
+		"Delete of an owner's": func(t *testing.T, s *Store, r session.Record) {
+			n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: r.Owner, Quarantine: true})
+			if n != 1 || err != nil {
+				t.Errorf("deleted %d, %v", n, err)
+			}
+		},
+		"Claim": func(t *testing.T, s *Store, _ session.Record) {
+			time.Sleep(2 * time.Minute)
+			if due := claim(t, s, session.ClaimRequest{Quarantine: true}).Due; len(due) != 1 || due[0].Reason != session.InvalidFormat {
+				t.Errorf("claimed %+v", due)
+			}
+		},
+		"Settle": func(t *testing.T, s *Store, r session.Record) {
+			time.Sleep(2 * time.Minute)
+			e := string(s.slotOf(space, r.Hash)) + "e" + string(r.Hash[:])
+			e = string(binary.BigEndian.AppendUint64([]byte(e), r.Rev))
+			s.caller.Client().Set(t.Context(), e, "rubbish", 0)
+			if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: r.Handle, Rev: r.Rev, Quarantine: true}}); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
+			s := New(client, WithQuarantine(most, lasting))
+			for range most + 2 {
+				r := done(t)(s.Create(t.Context(), of(newWrite("x"), newHash(7)))).Record
+				client.SetRange(t.Context(), key(s, r.Handle), 0, "XXX")
+				find(t, s, r)
+			}
+			if c := count(t, s); c.Quarantined != most {
+				t.Errorf("%s: %d are in quarantine, want %d", name, c.Quarantined, most)
+			}
+			left := client.PTTL(t.Context(), s.slotOf(space, newHash(7)).quarantine()).Val()
+			if left != lasting {
+				t.Errorf("%s: the quarantine lasts %v, want %v", name, left, lasting)
+			}
+		})
+	}
 }
 
 func TestTheQuarantineIsBounded(t *testing.T) {

@@ -218,6 +218,21 @@ func TestOwnerIndexesCannotLeak(t *testing.T) {
 	})
 }
 
+func TestAMoveWithinAPartitionKeepsToTheOwnersLimit(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s, owner := New(client), newHash(7)
+		there := done(t)(s.Create(t.Context(), of(newWrite("x"), owner))).Record
+		from := done(t)(s.Create(t.Context(), newWrite("guest"))).Record
+		w := of(newWrite("user"), owner)
+		w.Rev, w.MaxPerOwner = from.Rev, 1
+		wantStatus(t, answered(t)(s.Move(t.Context(), from.Handle, w)), session.OverLimit)
+		w.WhenFull = session.EvictOldest
+		if r := done(t)(s.Move(t.Context(), from.Handle, w)); len(r.Evicted) != 1 || r.Evicted[0].Hash != there.Hash {
+			t.Errorf("evicted %v, want the one there", r.Evicted)
+		}
+	})
+}
+
 func TestAMoveTakesWhatHasLapsedOutOfTheOwnersIndex(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		owner := newHash(7)
