@@ -93,6 +93,29 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 	})
 }
 
+// Redis keeps a record that was handed out for its claim, or until it is due
+// again, and for the time to keep it after that.
+func TestAClaimedRecordIsKeptForItsClaimAndItsRetry(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		w := newWrite("x")
+		w.Keep = 90 * time.Second
+		r := done(t)(s.Create(t.Context(), w)).Record
+		time.Sleep(time.Minute)
+		claim(t, s, session.ClaimRequest{For: time.Hour, Payload: true})
+		aside := client.Keys(t.Context(), "*:e*").Val()
+		if left := client.PTTL(t.Context(), aside[0]).Val(); left != time.Hour+w.Keep {
+			t.Errorf("claimed for an hour it is kept for %v, want that and %v", left, w.Keep)
+		}
+		retry := session.SettleRequest{Handle: r.Handle, Rev: r.Rev, Retry: 2 * time.Hour}
+		if err := s.Settle(t.Context(), space, []session.SettleRequest{retry}); err != nil {
+			t.Fatal(err)
+		}
+		if left := client.PTTL(t.Context(), aside[0]).Val(); left != retry.Retry+w.Keep {
+			t.Errorf("due again in %v it is kept for %v, want that and %v", retry.Retry, left, w.Keep)
+		}
+	})
+}
+
 // A record that was handed out before, and is then removed without being
 // handed out, is reported with all its attempts.
 func TestARemovedRecordIsReportedWithItsAttempts(t *testing.T) {
