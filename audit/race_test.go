@@ -45,6 +45,7 @@ func TestEveryAcceptedEventIsStoredOrReported(t *testing.T) {
 					case errors.Is(err, ErrClosed):
 						return
 					}
+					runtime.Gosched() // so that Close has its turn on one processor, too
 				}
 			})
 		}
