@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -33,12 +34,20 @@ func (m *Manager) TryAcquire(ctx context.Context, r Resource, opts ...Option) (*
 	return m.acquire(ctx, r, false, opts)
 }
 
-// Acquire asks for r until it is granted or ctx ends. Callers that wait for
-// overlapping resources are served in order of arrival, in all processes; only
-// [Manager.TryAcquire] may come between. When ctx ends, the error wraps ctx's
-// error and a [*ConflictError] that names the last holds that were in the way;
-// see [ConflictError.First]. Do not wait while holding another lease of the same
-// group: two callers that do may wait for each other. Ask for both with [All].
+// Acquire asks for r until it is granted or ctx ends; [Wait] limits the time
+// spent waiting by itself. Callers that wait for overlapping resources are
+// served in order of arrival, in all processes; only [Manager.TryAcquire] may
+// come between. What frees a resource grants it to the next caller in the same
+// step, so a turn costs one round trip, however many wait.
+//
+// A store that does not answer, fails over or is overloaded is waited out. When
+// ctx ends, the error wraps ctx's and a [*ConflictError] that names the holds
+// that were in the way at last; after a try that failed otherwise,
+// [ErrUnavailable] too. Errors that waiting cannot mend are returned at once.
+//
+// Do not wait while holding another lease of the same group: two callers that
+// do may wait for each other. Ask for both with [All]. Waiting inside a context
+// of [Lease.Context] for what that lease holds is [ErrInvalid].
 func (m *Manager) Acquire(ctx context.Context, r Resource, opts ...Option) (*Lease, error) {
 	return m.acquire(ctx, r, true, opts)
 }
@@ -65,8 +74,10 @@ type attempt struct {
 
 	recording time.Duration // the recorder's share of the time
 	wish      wish
+	secret    string
 	claim     Claim
-	last      []Conflict // that were named
+	conflict  *ConflictError // the last one
+	last      []Conflict     // that were named
 }
 
 func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, error) {
@@ -79,37 +90,31 @@ func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, e
 		return nil, err
 	}
 	a.event.Holder, a.event.TTL = a.wish.holder, a.wish.ttl
-	if a.claim, err = a.m.claim(r, a.wish, a.patient); err != nil {
+	if err = a.prepare(r); err != nil {
 		return nil, err
 	}
 	a.event.ID = a.claim.ID
-	if !a.patient {
-		return a.ask(ctx)
+	what := "acquiring " + r.String()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("lock: %s: %w", what, ended(ctx))
 	}
-	return a.insist(ctx)
-}
-
-// insist repeats the question until something but a conflict is the answer.
-func (a *attempt) insist(ctx context.Context) (*Lease, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(a.m.stopping, func() { cancel(ErrClosed) })()
-	for {
-		l, err := a.ask(ctx)
-		c, blocked := err.(*blockedError)
-		if !blocked {
-			return l, err
+	if a.patient {
+		if err := a.waitsForItself(ctx); err != nil {
+			return nil, err
 		}
-		if err := a.wait(ctx, c.grant); err != nil {
-			if ctx.Err() == nil {
-				return nil, unavailable(ctx, "waiting for "+a.claim.Resource.String(), err)
-			}
-			if c.grant.Place > 0 {
-				a.m.undo(a.claim.Ticket) // lest others wait for it
-			}
-			return nil, fmt.Errorf("lock: waiting for %s: %w: %w", a.claim.Resource, ended(ctx), c.ConflictError)
-		}
+		return a.insist(ctx)
 	}
+	g, sent, err := a.ask(ctx)
+	switch {
+	case err != nil:
+		a.giveUp(err)
+		return nil, unavailable(ctx, what, err)
+	case g.Status == Granted:
+		return a.granted(ctx, g.Hold, sent)
+	case g.Status == Blocked:
+		return nil, a.blocked(ctx, g)
+	}
+	return nil, unavailable(ctx, what, errAnswers)
 }
 
 // ended is why ctx ended: always its error, and its cause when that says more.
@@ -120,54 +125,27 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (a *attempt) wait(ctx context.Context, g Grant) error {
-	start := time.Now()
-	a.m.waiting.Add(1)
-	defer func() {
-		a.m.waiting.Add(-1)
-		a.waited += time.Since(start)
-		a.event.Waited = a.waited
-	}()
-	if err := a.m.store.Wait(ctx, a.claim, g); err != nil {
-		return err
+// giveUp undoes the claim, unless the store refused to send it.
+func (a *attempt) giveUp(err error) {
+	if !errors.Is(err, ErrInvalid) {
+		a.m.undo(a.claim.Ticket)
 	}
-	return ctx.Err()
 }
 
-// blockedError is a conflict together with the answer to wait on.
-type blockedError struct {
-	*ConflictError
-	grant Grant
-}
-
-// ask puts the question once.
-func (a *attempt) ask(ctx context.Context) (*Lease, error) {
-	what := "acquiring " + a.claim.Resource.String()
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("lock: %s: %w", what, ended(ctx))
-	}
+// ask sends the claim once.
+func (a *attempt) ask(ctx context.Context) (g Grant, sent time.Time, err error) {
 	a.event.Attempts++
-	sent := time.Now()
-	g, err := a.m.store.Acquire(ctx, a.claim)
-	if err != nil {
-		if !errors.Is(err, ErrInvalid) { // which was not sent
-			a.m.undo(a.claim.Ticket)
-		}
-		return nil, unavailable(ctx, what, err)
+	sent = time.Now()
+	g, err = a.m.store.Acquire(ctx, a.claim)
+	if err == nil {
+		a.m.sweeper.found(a.claim.Group, len(g.Expired) > 0)
 	}
-	a.m.sweeper.found(a.claim.Group, g.Expired)
-	switch g.Status {
-	case Granted:
-		return a.granted(ctx, g.Hold, sent)
-	case Blocked:
-		return nil, a.blocked(ctx, g)
-	}
-	return nil, unavailable(ctx, what, errAnswers)
+	return g, sent, err
 }
 
 func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, error) {
-	l := a.m.newLease(a.claim.Ticket, h, sent, a.wish)
-	l.waited = a.waited
+	l := a.m.newLease(a.claim.Ticket, a.secret, h, sent, a.wish)
+	l.waited, a.event.Waited = a.waited, a.waited
 	a.event.Took = time.Since(a.start)
 
 	// No longer than half of what is left: a recorder that hangs must not
@@ -178,14 +156,14 @@ func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, 
 		return nil, err
 	}
 	e := a.event
-	e.Fence, e.Waited = l.ticket.Fence, l.waited
+	e.Fence = l.ticket.Fence
 	l.outbox.Put(ctx, e)
 	if !l.start() {
 		a.takeBack(ctx, l)
 		if a.m.stopping.Err() != nil {
 			return nil, ErrClosed
 		}
-		return nil, fmt.Errorf("lock: acquiring %s: %w: the answer came after the lease had ended", l.resource, ErrUnavailable)
+		return nil, fmt.Errorf("lock: acquiring %s: %w: %w", l.resource, ErrUnavailable, errLate)
 	}
 	return l, nil
 }
@@ -208,17 +186,17 @@ func (a *attempt) recordAcquired(ctx context.Context, l *Lease, limit time.Durat
 }
 
 // blocked makes the error of a conflict, and records the first one of a call:
-// of one who waits, on the side.
+// that of a call that waits, on the side.
 func (a *attempt) blocked(ctx context.Context, g Grant) error {
 	slices.SortFunc(g.Conflicts, func(a, b Conflict) int {
 		return cmp.Or(a.Wanted.compare(b.Wanted), a.Hold.Resource.compare(b.Hold.Resource), cmp.Compare(a.Hold.Fence, b.Hold.Fence))
 	})
 	if len(g.Conflicts) > 0 {
-		a.last = g.Conflicts // else it is not free yet only because of those who wait
+		a.last = g.Conflicts // else only other waiters are in the way
 	}
-	c := &ConflictError{Resource: a.claim.Resource, Conflicts: a.last, retry: g.Retry}
+	a.conflict = &ConflictError{Resource: a.claim.Resource, Conflicts: a.last, QueueFull: g.Full, retry: g.Retry}
 	if !a.event.Blocked && a.m.trail.recorder != nil {
-		e := entry("lock.conflict", audit.Denied, c.Resource, a.wish.holder, inTheWay(c.Conflicts), given(a.wish.details))
+		e := entry("lock.conflict", audit.Denied, a.claim.Resource, a.wish.holder, inTheWay(a.last), given(a.wish.details))
 		e.Reason = a.wish.reason
 		if a.patient {
 			a.m.spawn(func() { _ = a.m.trail.record(ctx, 0, e) })
@@ -229,36 +207,42 @@ func (a *attempt) blocked(ctx context.Context, g Grant) error {
 		}
 	}
 	a.event.Blocked = true
-	if a.patient {
-		return &blockedError{c, g}
-	}
-	return c
+	return a.conflict
 }
 
-// claim checks what is wanted and makes the request for it, with a fresh id
+// prepare checks what is wanted and makes the request for it, with a fresh id
 // and token.
-func (m *Manager) claim(r Resource, w wish, queue bool) (Claim, error) {
+func (a *attempt) prepare(r Resource) error {
+	m, w := a.m, a.wish
 	group, err := m.group(r)
 	if err != nil {
-		return Claim{}, err
+		return err
 	}
 	capacity, err := m.capacity(r)
 	if err != nil {
-		return Claim{}, err
+		return err
 	}
-	return Claim{
-		Ticket:   Ticket{Space: m.cfg.Name, Group: group, ID: rand.Text()[:14], Token: secret()},
-		Resource: r, Capacity: capacity, TTL: w.ttl, MaxHold: m.cfg.MaxHold,
-		Holder: w.holder, Reason: w.reason, Details: w.details, Queue: queue, Limit: maxConflicts,
-	}, nil
+	a.secret = secret()
+	a.claim = Claim{
+		Ticket:   Ticket{Space: m.cfg.Name, Group: group, ID: rand.Text()[:12], Token: digest(a.secret)},
+		Resource: r, Capacity: capacity, TTL: w.ttl, MaxHold: m.cfg.MaxHold, KeepAtLeast: w.keep,
+		Holder: w.holder, Reason: w.reason, Details: w.details, Queue: a.patient, Limit: maxConflicts,
+	}
+	return nil
 }
 
-// secret makes a token, of 96 random bits. With an id of 14 bytes it keeps
-// what redislock stores of most holds in small allocations.
+// secret makes the proof of the right to a hold, of 96 random bits.
 func secret() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// digest is the token that stores see: a reader of the store, its log or its
+// backup learns no secret that [Manager.Resume] would take.
+func digest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // group returns the conflict domain that all parts of r belong to.

@@ -72,14 +72,30 @@
 // [AutoRenew] and [Manager.Do] have a watchdog renew the lease at a third of
 // its TTL. One goroutine renews all leases of a manager, in batches.
 //
+// # Waiting
+//
+// Callers of [Manager.Acquire] and [Manager.Do] that want overlapping resources
+// are served in order of arrival, in all processes. What frees a resource grants
+// it to the next caller in the same step. Such a grant lasts two seconds, or the
+// TTL if that is less, until the manager has confirmed it, which it does on its
+// own: a grant that does not arrive passes to the next caller then, and the lost
+// one is reported as "lock.expired" with the reason "unconfirmed". A process
+// that waits and dies costs the others three seconds.
+//
+// When the clock of the store steps forward by d, a lease granted before ends in
+// the store by d too early, and until its deadline its holder does not know; a
+// grant that is on its way is believed for too long by d or by the time it takes
+// to arrive, whichever is less, until it is confirmed. The fence covers both.
+//
+// [Wait] limits the waiting. [Resource.Shared] lets readers share a resource.
+//
 // # Work that one process does
 //
 // [Manager.Do] waits for its turn: three processes that call it for the same
 // resource run the function three times, one after the other. For a job that
 // one of them does and the others skip, name the run, such as
-// Key("report/2026-12-01"), take it with [Manager.TryAcquire] and a TTL longer
-// than the processes' schedules differ, and do not release it. The example of
-// TryAcquire, OnceInAFleet, shows it.
+// Key("report/2026-12-01"), and call [Manager.TryDo] with [KeepAtLeast] and a
+// time longer than the processes' schedules differ.
 //
 // # Errors
 //
@@ -91,6 +107,7 @@
 //	ErrReleased     the lease was given up here                no                    500, a bug
 //	ErrInvalid      arguments or configuration                 no                    400
 //	ErrUnavailable  the store did not answer; may be either    yes, with back-off    503
+//	ErrPermanent    with ErrUnavailable: waiting is no use     no                    500, a bug
 //	ErrAudit        AuditRequired, and nothing was recorded    yes, with back-off    503
 //	ErrClosed       the manager is closed                      elsewhere             503
 //	Canceled,       the caller's ctx ended; while waiting,     as the caller likes   499, 504

@@ -37,6 +37,11 @@ var (
 	// ErrUnavailable: the store did not answer. The outcome may be either.
 	ErrUnavailable = errors.New("lock: store unavailable")
 
+	// ErrPermanent marks errors of a [Store] that no waiting mends, such as a
+	// wrong password, a missing right or a closed client. Calls that wait end
+	// with them at once.
+	ErrPermanent = errors.New("lock: the store will not answer otherwise")
+
 	// ErrAudit: Config.AuditRequired is set and the event could not be
 	// recorded. The acquired lease has been given back.
 	ErrAudit = errors.New("lock: audit event not recorded")
@@ -60,25 +65,27 @@ func (e *ConfigError) Error() string {
 // Unwrap returns [ErrInvalid].
 func (e *ConfigError) Unwrap() error { return ErrInvalid }
 
-// ConflictError names the holds that are in the way. Its text says what they
-// hold and for how long; the names of the holders are in Conflicts only.
+// ConflictError names the holds that are in the way. Its text says of the first
+// what it is of and when it ends; holders are in Conflicts only.
 type ConflictError struct {
 	Resource  Resource   // what was wanted
 	Conflicts []Conflict // up to eight, in the order of the wanted parts; none when Acquire only waited for its turn
+	QueueFull bool       // too many wait for one of the names already, so Acquire did not
 	retry     time.Duration
 }
 
 func (e *ConflictError) Error() string {
-	if len(e.Conflicts) == 0 {
-		return fmt.Sprintf("lock: %s: others are first in the queue", e.Resource)
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "lock: %s is taken", e.Resource)
-	for i, c := range e.Conflicts {
-		if i > 0 {
-			b.WriteString(",")
-		}
-		fmt.Fprintf(&b, " by a hold of %s for %s still", c.Hold.Resource, c.Hold.Left.Round(time.Millisecond))
+	fmt.Fprintf(&b, "lock: %s: others are first in the queue", e.Resource)
+	if c, ok := e.First(); ok {
+		b.Reset()
+		fmt.Fprintf(&b, "lock: %s is taken by a hold of %s that ends in %s", e.Resource, c.Hold.Resource, c.Hold.Left.Round(time.Millisecond))
+	}
+	if n := len(e.Conflicts); n > 1 {
+		fmt.Fprintf(&b, ", and by %d more", n-1)
+	}
+	if e.QueueFull {
+		b.WriteString("; its queue is full")
 	}
 	return b.String()
 }

@@ -11,3 +11,8 @@ func (l *Lease) WakeLater(d time.Duration) {
 	defer l.mu.Unlock()
 	l.wall = l.wall.Add(-d)
 }
+
+// Ref is the Ref of a lease that goes on.
+func (l *Lease) Ref() Ref {
+	return Ref{space: l.ticket.Space, group: l.ticket.Group, id: l.ticket.ID, secret: &l.secret}
+}

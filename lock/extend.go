@@ -56,14 +56,11 @@ func (l *Lease) extend(ctx context.Context, ttl time.Duration) error {
 	}
 	r := Renewal{Ticket: l.ticket, TTL: ttl, MaxExtensions: l.m.cfg.MaxExtensions, Count: true, Nonce: rand.Text()[:8]}
 	sent := time.Now()
-	grants, err := l.m.store.Extend(ctx, []Renewal{r})
-	if err == nil && len(grants) != 1 {
-		err = errAnswers
-	}
+	g, err := l.m.extend(ctx, r)
 	if err != nil {
 		return unavailable(ctx, "extending "+l.resource.String(), err)
 	}
-	return l.apply("extending", grants[0], sent)
+	return l.apply("extending", g, sent)
 }
 
 var errAnswers = errors.New("the store's answers do not fit the requests")
@@ -76,10 +73,13 @@ func (l *Lease) apply(what string, g Grant, sent time.Time) error {
 	switch {
 	case l.cause != nil:
 		if g.Status == Granted && l.cause != ErrReleased {
-			l.m.undo(l.ticket) // nobody's any more: give it back
+			l.m.undo(l.ticket) // it has no holder any more
 		}
 		return l.notHeld(what, l.cause)
 	case g.Status == Granted:
+		if l.unconfirmed {
+			l.unconfirmed, l.deadline = false, time.Time{} // the answer replaces it, also by an earlier one
+		}
 		l.postpone(g.Hold, sent)
 		l.timer.Reset(time.Until(l.deadline))
 		return nil

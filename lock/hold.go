@@ -19,6 +19,7 @@ type Hold struct {
 	Extensions     int
 	Fence          uint64
 	Details        map[string]string
+	Unconfirmed    bool // granted to a claim that waited, whose process has not confirmed it yet, or did not in time
 }
 
 // Conflict is one hold that is in the way, and the part of the wanted
@@ -32,8 +33,12 @@ type Conflict struct {
 // store knows them while it is asked; an error is the last that it yields.
 // The zero Resource stands for everything, as long as Config.GroupBy is nil.
 func (m *Manager) Holds(ctx context.Context, r Resource) iter.Seq2[Hold, error] {
+	return m.list(ctx, func() (Query, error) { return m.query(r) })
+}
+
+func (m *Manager) list(ctx context.Context, query func() (Query, error)) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
-		q, err := m.query(r)
+		q, err := query()
 		if err != nil {
 			yield(Hold{}, err)
 			return
@@ -53,6 +58,13 @@ func (m *Manager) Holds(ctx context.Context, r Resource) iter.Seq2[Hold, error] 
 			}
 		}
 	}
+}
+
+// HoldsAll yields the live holds of all groups of the manager's space, in no
+// order of groups, for operators: on Redis it scans the whole keyspace of each
+// master. An error is the last that it yields.
+func (m *Manager) HoldsAll(ctx context.Context) iter.Seq2[Hold, error] {
+	return m.list(ctx, func() (Query, error) { return Query{Space: m.cfg.Name, AllGroups: true}, nil })
 }
 
 func (m *Manager) query(r Resource) (Query, error) {

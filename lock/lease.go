@@ -4,8 +4,10 @@ package lock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,8 +20,10 @@ import (
 type Lease struct {
 	m        *Manager
 	ticket   Ticket
+	secret   string // of which ticket.Token is the digest
 	resource Resource
 	holder   string
+	details  map[string]string
 	ttl      time.Duration
 	renew    bool
 	waited   time.Duration
@@ -28,7 +32,9 @@ type Lease struct {
 	cancel   context.CancelCauseFunc
 	outbox   *observe.Outbox[Event]
 
-	mu       sync.Mutex
+	mu          sync.Mutex
+	unconfirmed bool // the grant lapses unless the store hears of this lease soon
+
 	cause    error     // why it ended; nil while held
 	deadline time.Time // monotonic: until when it is surely held
 	wall     time.Time // the same on the wall clock, which goes on while a machine is suspended
@@ -39,18 +45,20 @@ type Lease struct {
 	watch watch // the watchdog's
 }
 
-// newLease makes a lease of a grant whose request was sent at that time.
-func (m *Manager) newLease(t Ticket, h Hold, sent time.Time, w wish) *Lease {
+// newLease makes a lease of a grant that counts from since.
+func (m *Manager) newLease(t Ticket, secret string, h Hold, since time.Time, w wish) *Lease {
 	t.Fence = h.Fence
-	l := &Lease{m: m, ticket: t, resource: h.Resource, holder: h.Holder, ttl: w.ttl, renew: w.renew, since: time.Now()}
+	l := &Lease{
+		m: m, ticket: t, secret: secret, resource: h.Resource, holder: h.Holder, details: h.Details,
+		ttl: w.ttl, renew: w.renew, since: time.Now(), unconfirmed: h.Unconfirmed,
+	}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	l.outbox = observe.NewOutbox(m.observe)
-	l.postpone(h, sent)
+	l.postpone(h, since)
 	return l
 }
 
-// start makes the lease live, after the event that tells of it is queued. It
-// reports false when the lease has ended before it began, or the manager is
+// start makes the lease live, after its event is queued. It reports false when the lease has ended before it began, or the manager is
 // closed.
 func (l *Lease) start() bool {
 	if !l.m.add(l) {
@@ -58,6 +66,7 @@ func (l *Lease) start() bool {
 	}
 	l.mu.Lock()
 	live := l.cause == nil && !l.past(time.Now())
+	unconfirmed := l.unconfirmed
 	if live {
 		l.timer = time.AfterFunc(time.Until(l.deadline), l.expire)
 	} else if l.cause == nil {
@@ -68,7 +77,7 @@ func (l *Lease) start() bool {
 		l.m.forget(l)
 		return false
 	}
-	if l.renew {
+	if l.renew || unconfirmed {
 		l.m.watchdog.add(l)
 	}
 	return true
@@ -80,11 +89,21 @@ func drift(left time.Duration) time.Duration {
 	return min(left/100+2*time.Millisecond, left/2)
 }
 
+// sureUntil is the local deadline of a hold that counts from since.
+func sureUntil(h Hold, since time.Time) time.Time { return since.Add(h.Left - drift(h.Left)) }
+
+// over reports whether a hold that counts from since has run out by either
+// clock.
+func over(h Hold, since time.Time) bool {
+	now, deadline := time.Now(), sureUntil(h, since)
+	return !now.Before(deadline) || !now.Round(0).Before(deadline.Round(0))
+}
+
 // postpone moves the local deadline to what a grant gives, never back. The
 // store counted h.Left from some moment after sent, so sent + h.Left is never
 // later than the store's own deadline. l.mu is held or l is new.
 func (l *Lease) postpone(h Hold, sent time.Time) {
-	deadline := sent.Add(h.Left - drift(h.Left))
+	deadline := sureUntil(h, sent)
 	if deadline.After(l.deadline) {
 		l.deadline = deadline
 		l.wall = deadline.Round(0)
@@ -106,6 +125,15 @@ func (l *Lease) ID() string { return l.ticket.ID }
 // and have the other side refuse numbers lower than the highest that it has
 // seen for the same resource: with [Nights], for the same night.
 func (l *Lease) Fence() uint64 { return l.ticket.Fence }
+
+// Holder returns the holder that the lease was asked for with.
+func (l *Lease) Holder() string { return l.holder }
+
+// Details returns what [Detail] added, as a copy.
+func (l *Lease) Details() map[string]string { return maps.Clone(l.details) }
+
+// TTL returns how long each renewal lasts.
+func (l *Lease) TTL() time.Duration { return l.ttl }
 
 // Resource returns what is locked.
 func (l *Lease) Resource() Resource { return l.resource }
@@ -145,6 +173,21 @@ func (l *Lease) Err() error {
 	return l.cause
 }
 
+// Check asks the store, in one round trip, whether the lease is still held, and
+// ends it if not: [ErrNotHeld], and Err says why. Use it before a step that
+// cannot be fenced. [ErrUnavailable]: the store did not answer.
+func (l *Lease) Check(ctx context.Context) error {
+	if err := l.Err(); err != nil {
+		return l.notHeld("checking", err)
+	}
+	sent := time.Now()
+	g, err := l.m.extend(ctx, Renewal{Ticket: l.ticket})
+	if err != nil {
+		return unavailable(ctx, "checking "+l.resource.String(), err)
+	}
+	return l.apply("checking", g, sent)
+}
+
 // check ends a lease that has run out. l.mu is held.
 func (l *Lease) check() {
 	if l.cause == nil && l.past(time.Now()) {
@@ -176,9 +219,13 @@ func (l *Lease) end(cause error) {
 }
 
 // endLost ends a live lease that its holder did not give up, and has that
-// told in the background. l.mu is held.
+// reported in the background. The store may have taken the confirmation of a
+// grant all the same, so that is given up. l.mu is held.
 func (l *Lease) endLost(cause error, why string) {
 	l.end(cause)
+	if l.unconfirmed {
+		l.m.undo(l.ticket)
+	}
 	e := l.event(OpLost)
 	e.Result, e.Err = NotHeld, cause
 	if cause == ErrMaxReached {
@@ -190,6 +237,16 @@ func (l *Lease) endLost(cause error, why string) {
 		l.outbox.Drain()
 		l.recordLost(cause, why)
 	})
+}
+
+// taken ends the lease when the store reports that another took the hold over
+// or ended it.
+func (l *Lease) taken() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cause == nil {
+		l.endLost(ErrLost, "taken")
+	}
 }
 
 func (l *Lease) recordLost(cause error, why string) {
@@ -215,10 +272,28 @@ func (l *Lease) Detach() Ref {
 	l.mu.Lock()
 	if l.cause == nil {
 		l.end(ErrReleased)
+		if l.unconfirmed {
+			l.m.spawn(l.confirm)
+		}
 	}
 	l.mu.Unlock()
 	l.m.forget(l)
-	return refOf(l.ticket)
+	return Ref{space: l.ticket.Space, group: l.ticket.Group, id: l.ticket.ID, secret: &l.secret}
+}
+
+// confirm has the store keep a grant for its TTL, for a lease that the watchdog
+// does not see any more. One that is resumed meanwhile is confirmed there.
+func (l *Lease) confirm() {
+	ctx, cancel := context.WithTimeout(context.Background(), TrialTime)
+	defer cancel()
+	for {
+		try, cancel := context.WithTimeout(ctx, TrialTime/4)
+		_, err := l.m.extend(try, Renewal{Ticket: l.ticket, TTL: l.ttl, Confirm: true})
+		cancel()
+		if err == nil || errors.Is(err, ErrPermanent) || !sleep(ctx, firstPause) {
+			return
+		}
+	}
 }
 
 func (l *Lease) event(op Op) Event {

@@ -15,7 +15,7 @@ import (
 // parent's.
 func (l *Lease) Context(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(l.ctx)
-	c := &leaseContext{Context: ctx, parent: parent, cancel: cancel}
+	c := &leaseContext{Context: ctx, lease: l, parent: parent, cancel: cancel}
 	if parent.Done() == nil {
 		return c
 	}
@@ -29,6 +29,7 @@ func (l *Lease) Context(parent context.Context) context.Context {
 // instant, and follows parent.
 type leaseContext struct {
 	context.Context
+	lease  *Lease
 	parent context.Context
 	cancel context.CancelCauseFunc
 }
@@ -45,9 +46,20 @@ func (c *leaseContext) Err() error {
 	return c.Context.Err()
 }
 
+// leaseKey finds the innermost leaseContext.
+type leaseKey struct{}
+
+func leaseOf(ctx context.Context) *leaseContext {
+	c, _ := ctx.Value(leaseKey{}).(*leaseContext)
+	return c
+}
+
 // Value asks the lease's context first. It has no values but package
 // context's own, by which it finds and cancels descendants.
 func (c *leaseContext) Value(key any) any {
+	if key == (leaseKey{}) {
+		return c
+	}
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}

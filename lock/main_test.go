@@ -81,12 +81,12 @@ func (f *faulty) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, e
 	return gs, errors.Join(err, f.after())
 }
 
-func (f *faulty) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
+func (f *faulty) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
 	if err := f.before(ctx); err != nil {
-		return lock.Grant{}, err
+		return nil, err
 	}
-	g, err := f.Store.Release(ctx, k)
-	return g, errors.Join(err, f.after())
+	gs, err := f.Store.Release(ctx, ts)
+	return gs, errors.Join(err, f.after())
 }
 
 func (f *faulty) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
@@ -96,9 +96,9 @@ func (f *faulty) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, e
 	return f.Store.Holds(ctx, q)
 }
 
-func (f *faulty) Wait(ctx context.Context, c lock.Claim, g lock.Grant) error {
+func (f *faulty) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
 	if err := f.before(ctx); err != nil {
-		return err
+		return lock.Grant{}, err
 	}
 	return f.Store.Wait(ctx, c, g)
 }

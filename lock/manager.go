@@ -22,12 +22,12 @@ type Manager struct {
 	trail    *trail
 	sweeper  *sweeper
 	watchdog *watchdog
+	returns  *returns
 	gate     gate
 
 	stopping context.Context // ends when Close begins
 	stop     context.CancelFunc
 
-	undoing chan struct{} // one token for each acquire being undone
 	waiting atomic.Int64
 	panics  atomic.Uint64
 
@@ -38,7 +38,6 @@ type Manager struct {
 
 const (
 	releaseTimeout = 5 * time.Second // of a release, whatever its caller's ctx says
-	maxUndoing     = 64              // acquires being undone at once; the TTL undoes the rest
 	maxReleasing   = 16              // releases that Close has under way at once
 )
 
@@ -52,11 +51,12 @@ func New(store Store, cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{store: store, cfg: cfg, undoing: make(chan struct{}, maxUndoing), leases: make(map[*Lease]struct{})}
+	m := &Manager{store: store, cfg: cfg, leases: make(map[*Lease]struct{})}
 	m.stopping, m.stop = context.WithCancel(context.Background())
 	m.trail = newTrail(cfg)
 	m.sweeper = newSweeper(m)
 	m.watchdog = newWatchdog(m)
+	m.returns = newReturns(m)
 	m.observe(context.Background(), Event{Op: OpCreated})
 	return m, nil
 }
@@ -170,33 +170,7 @@ func (m *Manager) forget(l *Lease) {
 	m.mu.Unlock()
 }
 
-// undo gives a hold back whose grant nobody knows of: the answer got lost, or
-// came too late. A request that is still on its way then finds that its claim
-// was given up.
-func (m *Manager) undo(t Ticket) {
-	select {
-	case m.undoing <- struct{}{}:
-	default:
-		return
-	}
-	m.spawn(func() {
-		defer func() { <-m.undoing }()
-		for _, pause := range []time.Duration{0, 100 * time.Millisecond, time.Second} {
-			select {
-			case <-time.After(pause):
-			case <-m.stopping.Done(): // one quick last try
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
-			_, err := m.store.Release(ctx, t)
-			cancel()
-			if err == nil || pause > 0 && m.stopping.Err() != nil {
-				return
-			}
-		}
-	})
-}
-
-// observe tells the observer. It must be called without any lock held.
+// observe calls the observer. It must be called without any lock held.
 func (m *Manager) observe(ctx context.Context, e Event) {
 	if m.cfg.Observer == nil {
 		return

@@ -62,13 +62,15 @@ var errMisconfigured = fmt.Errorf("%w: no server was named", lock.ErrInvalid)
 func (refusing) Acquire(context.Context, lock.Claim) (lock.Grant, error) {
 	return lock.Grant{}, errMisconfigured
 }
-func (refusing) Wait(context.Context, lock.Claim, lock.Grant) error { return errMisconfigured }
+func (refusing) Wait(context.Context, lock.Claim, lock.Grant) (lock.Grant, error) {
+	return lock.Grant{}, errMisconfigured
+}
 func (refusing) Extend(context.Context, []lock.Renewal) ([]lock.Grant, error) {
 	return nil, errMisconfigured
 }
-func (r refusing) Release(context.Context, lock.Ticket) (lock.Grant, error) {
+func (r refusing) Release(context.Context, []lock.Ticket) ([]lock.Grant, error) {
 	*r.sent++
-	return lock.Grant{}, errMisconfigured
+	return nil, errMisconfigured
 }
 func (refusing) Holds(context.Context, lock.Query) iter.Seq2[lock.Hold, error] {
 	return func(yield func(lock.Hold, error) bool) { yield(lock.Hold{}, errMisconfigured) }

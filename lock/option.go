@@ -18,6 +18,7 @@ type wish struct {
 	ttl            time.Duration
 	details        map[string]string
 	renew          bool
+	wait, keep     time.Duration
 }
 
 // Holder names the holder of a lease, or the caller of a forced release: up to
@@ -56,6 +57,17 @@ func Detail(key, value string) Option {
 // [Manager.Do] releases it.
 func AutoRenew() Option { return func(w *wish) { w.renew = true } }
 
+// Wait limits how long [Manager.Acquire] and [Manager.Do] wait for others; fn
+// of Do may run for as long as its context does. When it ends the wait, the
+// error is a [*ConflictError] without ctx's error.
+func Wait(d time.Duration) Option { return func(w *wish) { w.wait = d } }
+
+// KeepAtLeast leaves the hold in place until d after the grant even when it is
+// released before: for jobs that run once in a fleet, where a quick one must be
+// over everywhere before the name is free again. The hold then ends without a
+// report of lock.expired. TTL is at least d.
+func KeepAtLeast(d time.Duration) Option { return func(w *wish) { w.keep = d } }
+
 const (
 	maxReason      = 1024
 	maxDetails     = 16
@@ -69,11 +81,16 @@ func (m *Manager) wish(opts []Option) (wish, error) {
 			o(&w)
 		}
 	}
-	return w, w.check()
+	w.ttl = max(w.ttl, w.keep)
+	return w, w.check(m.cfg.MaxHold)
 }
 
-func (w wish) check() error {
+func (w wish) check(maxHold time.Duration) error {
 	switch {
+	case w.wait < 0 || w.wait > maxTTL:
+		return invalid("a Wait of %s, want none or up to 10 years", w.wait)
+	case w.keep < 0 || maxHold > 0 && w.keep > maxHold:
+		return invalid("a KeepAtLeast of %s, want none or up to MaxHold (%s)", w.keep, maxHold)
 	case w.ttl < minTTL || w.ttl > maxTTL:
 		return invalid("a TTL of %s, want 1 ms to 10 years", w.ttl.Round(time.Microsecond))
 	case !isText(w.holder, maxHolder):

@@ -15,7 +15,7 @@ import (
 // secret. The zero Ref is of no lease.
 type Ref struct {
 	space, group, id string
-	token            *string // a pointer, which is all that printing a struct around a Ref can show
+	secret           *string // a pointer, which is all that printing a struct around a Ref can show
 }
 
 const refVersion = 1
@@ -26,10 +26,8 @@ type refRecord struct {
 	Space   string `json:"space"`
 	Group   string `json:"group"`
 	ID      string `json:"id"`
-	Token   string `json:"token"`
+	Secret  string `json:"secret"`
 }
-
-func refOf(t Ticket) Ref { return Ref{space: t.Space, group: t.Group, id: t.ID, token: &t.Token} }
 
 // ID returns the public id of the hold.
 func (r Ref) ID() string { return r.id }
@@ -57,7 +55,7 @@ func (r Ref) MarshalJSON() ([]byte, error) {
 	if r.IsZero() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(refRecord{refVersion, r.space, r.group, r.id, *r.token})
+	return json.Marshal(refRecord{refVersion, r.space, r.group, r.id, *r.secret})
 }
 
 // UnmarshalJSON takes what MarshalJSON returns. Anything else is [ErrInvalid]
@@ -74,7 +72,7 @@ func (r *Ref) UnmarshalJSON(text []byte) error {
 	case rec.Version > refVersion:
 		return invalid("a Ref in format %d, made by a later version of this package, which knows formats up to %d", rec.Version, refVersion)
 	}
-	ref := refOf(Ticket{Space: rec.Space, Group: rec.Group, ID: rec.ID, Token: rec.Token})
+	ref := Ref{space: rec.Space, group: rec.Group, id: rec.ID, secret: &rec.Secret}
 	if _, err := ref.ticket(); err != nil {
 		return err
 	}
@@ -87,10 +85,10 @@ func (r Ref) ticket() (Ticket, error) {
 	switch {
 	case r.IsZero():
 		return Ticket{}, invalid("the zero Ref stands for no lease")
-	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isToken(*r.token):
+	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isToken(*r.secret):
 		return Ticket{}, invalid("a Ref of which a part is missing or was changed")
 	}
-	return Ticket{Space: r.space, Group: r.group, ID: r.id, Token: *r.token}, nil
+	return Ticket{Space: r.space, Group: r.group, ID: r.id, Token: digest(*r.secret)}, nil
 }
 
 // isToken accepts what could be a token: an id that may have - and _ in it.

@@ -67,15 +67,44 @@ func (l *Lease) sendRelease(ctx context.Context) error {
 	defer l.m.gate.leave()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	g, err := l.m.store.Release(ctx, l.ticket)
+	g, err := l.m.release(ctx, l.ticket)
 	if err != nil {
 		l.mu.Lock()
 		l.unsent = true
+		unconfirmed := l.unconfirmed
 		l.mu.Unlock()
+		if unconfirmed {
+			l.m.undo(l.ticket) // the store may have confirmed it meanwhile
+		}
 		return unavailable(ctx, "releasing "+l.resource.String(), err)
 	}
 	if g.Status != Granted {
+		l.m.sweeper.found(l.ticket.Group, true) // it may have expired
 		return l.notHeld("releasing", ErrLost)
 	}
 	return nil
+}
+
+// release ends one hold.
+func (m *Manager) release(ctx context.Context, t Ticket) (Grant, error) {
+	grants, err := m.store.Release(ctx, []Ticket{t})
+	if err == nil && len(grants) != 1 {
+		err = errAnswers
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	return grants[0], nil
+}
+
+// extend sends one renewal.
+func (m *Manager) extend(ctx context.Context, r Renewal) (Grant, error) {
+	grants, err := m.store.Extend(ctx, []Renewal{r})
+	if err == nil && len(grants) != 1 {
+		err = errAnswers
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	return grants[0], nil
 }

@@ -21,6 +21,8 @@ const (
 
 	// MaxName is the longest name of a resource, in bytes.
 	MaxName = 255
+
+	shownParts = 8
 )
 
 // Kind says what the bounds of a resource count.
@@ -52,6 +54,7 @@ type part struct {
 	kind     Kind
 	from, to int64
 	units    int
+	shared   bool
 }
 
 // Key is the whole name: it conflicts with every span of it.
@@ -61,14 +64,26 @@ func Key(name string) Resource { return Of(Whole, name, MinBound, MaxBound) }
 // each within ±2^52.
 func Span(name string, from, to int64) Resource { return Of(Numbers, name, from, to) }
 
-// Nights is a stay: the civil dates from checkIn up to, but not including,
-// checkOut, so that a departure day is free for an arrival. Both dates are
-// taken in their own time's Location, which must be the same one; the time of
-// day does not matter.
+// Nights is a stay: the nights from checkIn's civil date up to, but not
+// including, checkOut's, so that a departure day is free for an arrival. Each
+// date is the one that the time shows in its own Location, or at its own
+// offset: a time as it was parsed or stored in UTC may show the day before.
+// The time of day does not matter. [Dates] takes dates without a time.
 func Nights(name string, checkIn, checkOut time.Time) Resource {
-	r := Of(Days, name, day(checkIn), day(checkOut))
-	if r.reason == "" && !sameZone(checkIn, checkOut) {
-		r.reason = fmt.Sprintf("nights in two locations, %s and %s", checkIn.Location(), checkOut.Location())
+	return Of(Days, name, day(checkIn), day(checkOut))
+}
+
+// Dates is [Nights] for dates written as "2026-12-31". Any other text makes a
+// resource that is refused with [ErrInvalid].
+func Dates(name, checkIn, checkOut string) Resource {
+	in, err := time.Parse(time.DateOnly, checkIn)
+	out, also := time.Parse(time.DateOnly, checkOut)
+	r := Nights(name, in, out)
+	switch {
+	case err != nil:
+		r.reason = fmt.Sprintf("the date %q is not like 2026-12-31", checkIn)
+	case also != nil:
+		r.reason = fmt.Sprintf("the date %q is not like 2026-12-31", checkOut)
 	}
 	return r
 }
@@ -145,6 +160,9 @@ func (r Resource) Units(n int) Resource {
 	if n < 1 && r.reason == "" {
 		r.reason = fmt.Sprintf("%d units", n)
 	}
+	if r.shared && r.reason == "" {
+		r.reason = fmt.Sprintf("%d units of a shared resource", n)
+	}
 	r.units = n
 	r.rest = slices.Clone(r.rest)
 	for i := range r.rest {
@@ -152,6 +170,26 @@ func (r Resource) Units(n int) Resource {
 	}
 	return r
 }
+
+// Shared asks for every part beside other shared holds of it, but beside no
+// other: readers share, a writer is alone. A reader waits behind a writer who
+// waits. Every process must ask for the same names in one of the two ways;
+// Units of a shared resource is [ErrInvalid].
+func (r Resource) Shared() Resource {
+	if r.units > 1 && r.reason == "" {
+		r.reason = fmt.Sprintf("%d units of a shared resource", r.units)
+	}
+	r.shared = true
+	r.rest = slices.Clone(r.rest)
+	for i := range r.rest {
+		r.rest[i].shared = true
+	}
+	return r
+}
+
+// IsShared reports whether it is [Resource.Shared]; of several parts, the
+// first one.
+func (r Resource) IsShared() bool { return r.shared }
 
 // Name is what is locked; of several parts, the first one's.
 func (r Resource) Name() string { return r.name }
@@ -196,11 +234,16 @@ func (r Resource) Overlaps(other Resource) bool {
 	return false
 }
 
-// String returns the parts, such as "room/101 [2026-12-12, 2026-12-15)".
+// String returns the parts, such as "room/101 [2026-12-12, 2026-12-15)": up to
+// eight of them, and how many more there are.
 func (r Resource) String() string {
 	var text []string
-	for _, p := range r.parts() {
+	parts := r.parts()
+	for _, p := range parts[:min(len(parts), shownParts)] {
 		text = append(text, p.String())
+	}
+	if n := len(parts) - shownParts; n > 0 {
+		text = append(text, fmt.Sprintf("and %d more", n))
 	}
 	return strings.Join(text, ", ")
 }
@@ -241,6 +284,9 @@ func (p part) String() string {
 	if p.units != 1 {
 		text += " ×" + strconv.Itoa(p.units)
 	}
+	if p.shared {
+		text += " shared"
+	}
 	return text
 }
 
@@ -271,18 +317,6 @@ const secondsPerDay = 24 * 60 * 60
 func day(t time.Time) int64 {
 	y, m, d := t.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay
-}
-
-// sameZone compares Locations by name, since each time.LoadLocation makes a
-// new one, and by offset those that have no name, as parsed times do.
-func sameZone(a, b time.Time) bool {
-	if a.Location() == b.Location() {
-		return true
-	}
-	_, ao := a.Zone()
-	_, bo := b.Zone()
-	name := a.Location().String()
-	return name == b.Location().String() && (name != "" || ao == bo)
 }
 
 // compare orders resources by name, kind and range of their first parts.

@@ -40,17 +40,21 @@ func TestNightsAreCivilDatesWhateverTheClocksDo(t *testing.T) {
 	}
 }
 
-func TestNightsWantOneLocation(t *testing.T) {
-	d := newDesk(t, lock.Config{})
+func TestNightsTakeEachTimesOwnDate(t *testing.T) {
+	want := lock.Nights("room", time.Date(2026, 10, 24, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 26, 0, 0, 0, 0, time.UTC))
 	madrid := zone(t, "Europe/Madrid")
-	winter, summer := time.Date(2026, 3, 28, 0, 0, 0, 0, madrid), time.Date(2026, 3, 30, 0, 0, 0, 0, zone(t, "Europe/Madrid"))
-	d.take(t, lock.Nights("a", winter, summer)) // one location, loaded twice, with two offsets
-	_, err := d.TryAcquire(t.Context(), lock.Nights("b", winter, summer.UTC()))
-	wantErr(t, err, lock.ErrInvalid)
-	parsed := time.FixedZone("", 3600)
-	d.take(t, lock.Nights("c", winter.In(parsed), summer.In(time.FixedZone("", 3600))))
-	_, err = d.TryAcquire(t.Context(), lock.Nights("d", winter.In(parsed), summer.In(time.FixedZone("", 7200))))
-	wantErr(t, err, lock.ErrInvalid)
+	in, out := time.Date(2026, 10, 24, 15, 0, 0, 0, madrid), time.Date(2026, 10, 26, 11, 0, 0, 0, madrid) // summer time ends between
+	for name, got := range map[string]lock.Resource{
+		"one location":             lock.Nights("room", in, out),
+		"loaded twice":             lock.Nights("room", in, out.In(zone(t, "Europe/Madrid"))),
+		"fixed offsets":            lock.Nights("room", in.In(time.FixedZone("", 7200)), out.In(time.FixedZone("", 3600))),
+		"an offset and a location": lock.Nights("room", in.In(time.FixedZone("+02", 7200)), out),
+		"dates":                    lock.Dates("room", "2026-10-24", "2026-10-26"),
+	} {
+		if got.String() != want.String() {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
 }
 
 func TestResourcesPrintWhatTheyAre(t *testing.T) {

@@ -45,18 +45,16 @@ func (m *Manager) resume(ctx context.Context, ref Ref, opts []Option, start time
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("lock: resuming %s: %w", ref, ended(ctx))
 	}
-	sent := time.Now()
-	grants, err := m.store.Extend(ctx, []Renewal{{Ticket: t}})
-	if err == nil && len(grants) != 1 {
-		err = errAnswers
-	}
+	sent, secret := time.Now(), secret()
+	g, err := m.extend(ctx, Renewal{Ticket: t, TakeOver: digest(secret)})
 	if err != nil {
 		return nil, unavailable(ctx, "resuming "+ref.String(), err)
 	}
-	if grants[0].Status != Granted {
+	if g.Status != Granted {
 		return nil, fmt.Errorf("lock: resuming %s: %w", ref, ErrNotHeld)
 	}
-	l := m.newLease(t, grants[0].Hold, sent, w)
+	t.Token = digest(secret)
+	l := m.newLease(t, secret, g.Hold, sent, w)
 	e := l.event(OpResume)
 	e.Took = time.Since(start)
 	l.outbox.Put(ctx, e)

@@ -4,7 +4,9 @@ package lock
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"log/slog"
 	"time"
 )
 
@@ -31,26 +33,33 @@ type Store interface {
 	// of expired holds of the group (Grant.Expired).
 	Acquire(ctx context.Context, c Claim) (Grant, error)
 
-	// Wait returns nil when a claim that was Blocked with g is worth
-	// repeating, and ctx's error when ctx ends first. Claims with Queue are
-	// served in order: one waits for all before it that overlap it, as if
-	// they were holds, until they are granted, are given up by Release, or
-	// have not been tried again for some seconds. Claims without Queue
-	// ignore the queue.
-	Wait(ctx context.Context, c Claim, g Grant) error
+	// Wait waits on behalf of a claim that was Blocked with g. It returns
+	// a grant that the store made to the claim (Granted, with Since), or
+	// Blocked when the claim is worth repeating, or ctx's error when ctx ends
+	// first.
+	//
+	// Claims with Queue are served in order of arrival: a claim waits for all
+	// before it that overlap it, as if they were holds, until they are
+	// granted or given up by Release, or until the process that waits has not
+	// been heard of for some seconds. What frees something grants it to the
+	// next claim that fits, in the same step: a hold that lasts two seconds,
+	// or the claim's TTL if that is less, unless a Renewal confirms it. Claims
+	// without Queue wait for no other.
+	Wait(ctx context.Context, c Claim, g Grant) (Grant, error)
 
 	// Extend moves the deadlines of a batch, each on its own. The answers
 	// are in the order of rs. It never revives a hold.
 	Extend(ctx context.Context, rs []Renewal) ([]Grant, error)
 
-	// Release ends a hold. Granted means that it was held until now, or that
-	// it was released with the same token and the same Force less than
-	// [RememberFor] ago: the first answer may have been lost. (A store need
-	// not keep the token for that: nothing changes any more.) Missing means
-	// neither. With a token and Fence 0 it gives up a claim of unknown
-	// outcome: a claim that arrives within RememberFor after that is answered
-	// with Missing. So is any claim whose hold was released.
-	Release(ctx context.Context, k Ticket) (Grant, error)
+	// Release ends a batch of holds. The answers are in the order of ts.
+	// Granted means it was held until now, or that it was released by the
+	// same token, and the same Force, less than [RememberFor] ago: the answer
+	// to that may have got lost. (A store need not keep the token for that:
+	// nothing changes any more.) Missing means neither. With a token and
+	// Fence 0 it gives up a claim that waits or of unknown outcome: should
+	// the claim come only now, within RememberFor, its answer is Missing. So
+	// is that to any claim whose hold was released.
+	Release(ctx context.Context, ts []Ticket) ([]Grant, error)
 
 	// Holds yields the live holds that overlap any part of q's resource,
 	// each once, in order of resource and fence.
@@ -67,15 +76,27 @@ type Store interface {
 // claim was given up.
 const RememberFor = 5 * time.Second
 
-// Ticket names one hold and proves the right to change it.
+// Ticket names one hold and proves the right to change it. It prints without
+// its token.
 type Ticket struct {
 	Space string // Config.Name
 	Group string // conflict domain, from Config.GroupBy
 	ID    string // public
-	Token string // secret: only its holder and the store know it; with Force, what a repeated call has in common
+	Token string // known to the holder and the store only; with Force, what a repeated call has in common
 	Fence uint64 // of the grant; 0 before
 	Force bool   // release without the token
 }
+
+// String names the hold.
+func (t Ticket) String() string {
+	return fmt.Sprintf("hold %s in %s, group %s", t.ID, t.Space, t.Group)
+}
+
+// Format prints String, whatever the verb. So do a Claim and a Renewal.
+func (t Ticket) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
+
+// LogValue logs String.
+func (t Ticket) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // Claim asks for a hold.
 type Claim struct {
@@ -83,9 +104,10 @@ type Claim struct {
 	Resource       Resource
 	Capacity       []int // units there are of each part's name, in the order of Parts
 	TTL, MaxHold   time.Duration
+	KeepAtLeast    time.Duration // a release before that leaves the hold in place until then; 0 = none
 	Holder, Reason string
 	Details        map[string]string
-	Queue          bool // wait in turn: when blocked, queue up in the same step, so that no wake-up is lost
+	Queue          bool // wait in turn: when blocked, queue up in the same step, so that no grant is missed
 	Limit          int  // how many conflicts to name at most
 }
 
@@ -98,11 +120,15 @@ type Renewal struct {
 	MaxExtensions int    // 0 = unlimited; only looked at when Count is set
 	Count         bool   // counts as an extension; false for the watchdog's
 	Nonce         string // of one counted extension: repeating the last one does not count again
+	Confirm       bool   // confirms a grant; Granted even where MaxHold leaves nothing to gain
+	TakeOver      string // a new token: the hold gets it and a higher Fence; the old token takes it over again, and does nothing else
+	Lost          func() // called, if the store learns that another took the hold over or ended it, until it is released; must be quick
 }
 
 // Query selects holds.
 type Query struct {
 	Space, Group string
+	AllGroups    bool     // for Holds: of the whole space, in no order of groups; Group and Resource are ignored
 	Resource     Resource // the zero Resource: all of the group
 	Limit        int      // how many at most; 0 = 64 for Sweep, all for Holds
 }
@@ -126,8 +152,14 @@ const (
 type Grant struct {
 	Status    Status
 	Hold      Hold
+	Since     time.Time     // from Wait: the local time from which Hold.Left counts; zero: when the request was sent
 	Conflicts []Conflict    // Blocked: holds that overlap a part that does not fit, in any order; may be none for one who waits in turn
-	Retry     time.Duration // Blocked: when the first of the conflicts ends at the latest, or who is before it in the queue drops out
+	Retry     time.Duration // Blocked: when the first of the conflicts ends at the latest; 0 = there is none
 	Place     int           // in the queue, from 1; 0 = not queued
-	Expired   []Hold        // some expired holds found on the way, not yet swept
+	Full      bool          // Blocked: not queued, since too many wait for a name
+	Expired   []Hold        // some expired holds found on the way, not reported yet
 }
+
+// TrialTime is how long a grant to a claim that waited lasts unless it is
+// confirmed, or the claim's TTL if that is less.
+const TrialTime = 2 * time.Second

@@ -39,8 +39,8 @@ func newSweeper(m *Manager) *sweeper {
 	return &sweeper{m: m, seen: make(map[string]struct{}), hinted: make(map[string]struct{})}
 }
 
-// found takes the hint that an acquire in the group found these expired.
-func (s *sweeper) found(group string, expired []Hold) {
+// found takes the hint that something in the group has expired.
+func (s *sweeper) found(group string, expired bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.seen[group]; !known {
@@ -52,7 +52,7 @@ func (s *sweeper) found(group string, expired []Hold) {
 		}
 		s.seen[group] = struct{}{}
 	}
-	if len(expired) == 0 || time.Now().Before(s.rest) {
+	if !expired || time.Now().Before(s.rest) {
 		return
 	}
 	s.hinted[group] = struct{}{}
@@ -129,6 +129,9 @@ func (s *sweeper) tell(ctx context.Context, group string, due []Hold) (told []Ho
 		e := entry("lock.expired", audit.Unknown, h.Resource, h.Holder,
 			identity(h.ID, h.Fence), slog.Time("acquired", h.AcquiredAt), slog.Time("expired", h.ExpiresAt), slog.Int("extensions", h.Extensions))
 		e.Reason = h.Reason
+		if h.Unconfirmed {
+			e.Reason = "unconfirmed"
+		}
 		e.Time = h.ExpiresAt.UTC().Truncate(time.Microsecond)
 		e.ID = audit.DerivedID(h.ExpiresAt, fmt.Sprintf("%q %q %q %d", s.m.cfg.Name, group, h.ID, h.Fence))
 		if failed := s.m.trail.record(ctx, 0, e); failed != nil {

@@ -24,7 +24,7 @@ func TestAcquireWaitsUntilTheHolderReleases(t *testing.T) {
 			t.Errorf("waited %s for fence %d after %d", l.Waited(), l.Fence(), first.Fence())
 		}
 		e := d.seen.last()
-		if e.Op != lock.OpAcquire || !e.Blocked || e.Attempts != 2 || e.Waited != 3*time.Second || e.Took != 3*time.Second || e.TTL != time.Hour {
+		if e.Op != lock.OpAcquire || !e.Blocked || e.Attempts != 1 || e.Waited != 3*time.Second || e.Took != 3*time.Second || e.TTL != time.Hour {
 			t.Errorf("observed %+v", e)
 		}
 	})
@@ -83,18 +83,17 @@ func TestWaitingInVainNamesWhoWasInTheWay(t *testing.T) {
 	}
 }
 
-// A claim that was queued and never tried again keeps its place for some
-// seconds, though nothing is held.
+// A claim keeps its place for some seconds, though nothing that it waits for
+// there is held.
 func TestWaitingOnlyForItsTurnNamesNoConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, lock.Config{})
-		ada := d.take(t, lock.Key("room"))
+		d.take(t, lock.Key("hall"))
 		_, err := d.store.Acquire(t.Context(), lock.Claim{
-			Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: "dead", Token: "secret"},
-			Resource: lock.Key("room"), Capacity: []int{1}, TTL: time.Second, Queue: true,
+			Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: "first", Token: "secret"},
+			Resource: lock.All(lock.Key("hall"), lock.Key("room")), Capacity: []int{1, 1}, TTL: time.Second, Queue: true,
 		})
 		wantErr(t, err)
-		wantErr(t, ada.Release(t.Context()))
 
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -112,19 +111,27 @@ func TestWaitingOnlyForItsTurnNamesNoConflict(t *testing.T) {
 	})
 }
 
-func TestAStoreThatFailsEndsTheWait(t *testing.T) {
+func TestAStoreThatFailsAfterAConflictIsWaitedOutAndReportedWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, lock.Config{})
 		d.take(t, lock.Key("room"))
 		d.store.Store = noWait{d.store.Store}
-		_, err := d.Acquire(t.Context(), lock.Key("room"))
-		wantErr(t, err, lock.ErrUnavailable, errDown)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := d.Acquire(ctx, lock.Key("room"))
+		wantErr(t, err, lock.ErrUnavailable, errDown, lock.ErrConflict, context.DeadlineExceeded)
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("waited for %s, want all of 5s", took)
+		}
 	})
 }
 
 type noWait struct{ lock.Store }
 
-func (noWait) Wait(context.Context, lock.Claim, lock.Grant) error { return errDown }
+func (noWait) Wait(context.Context, lock.Claim, lock.Grant) (lock.Grant, error) {
+	return lock.Grant{}, errDown
+}
 
 func TestWaitersAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -5,23 +5,26 @@ package lock
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
 
-// watchdog renews leases with one goroutine for all of a manager, started by
-// the first lease and ended by Close. It sleeps until the first lease is due,
-// takes along those due a little later, and sends each group's in batches. A
-// batch without an answer is tried again soon; meanwhile nobody's deadline
-// moves, so a lease ends in time however long the store is away.
+// watchdog confirms and renews leases with one goroutine for all of a manager,
+// while there are any and until Close. It sleeps until the first lease
+// is due, takes along those due a little later, and sends each group's in
+// batches, on a goroutine of the group. A batch without an answer is tried again
+// soon; meanwhile no deadline moves, so a lease ends in time however long the
+// store is away.
 type watchdog struct {
 	m    *Manager
 	kick chan struct{} // capacity 1: the first lease due has changed
 
 	mu      sync.Mutex
 	due     dueLeases
-	count   int // watched, those just being renewed included
-	started bool
+	lanes   map[string][]*Lease // groups that are being renewed, and what has become due there since
+	count   int                 // watched, those just being renewed included
+	running bool
 }
 
 // watch is a lease's place in the watchdog, guarded by its mutex.
@@ -32,12 +35,14 @@ type watch struct {
 }
 
 const (
-	renewing   = "renewing"
-	batchSize  = 128
-	maxBatches = 16 // under way at once, of different groups
+	renewing     = "renewing"
+	batchSize    = 128
+	confirmAfter = time.Millisecond // so that a lease that is released at once costs no confirmation
 )
 
-func newWatchdog(m *Manager) *watchdog { return &watchdog{m: m, kick: make(chan struct{}, 1)} }
+func newWatchdog(m *Manager) *watchdog {
+	return &watchdog{m: m, kick: make(chan struct{}, 1), lanes: make(map[string][]*Lease)}
+}
 
 func (w *watchdog) size() int {
 	w.mu.Lock()
@@ -52,15 +57,14 @@ func (w *watchdog) add(l *Lease) {
 	w.mu.Lock()
 	l.watch.on = true
 	w.count++
-	w.push(l, time.Now().Add(min(l.ttl, time.Until(l.Deadline()))/3))
-	start := !w.started
-	w.started = true
+	pause := min(l.ttl, time.Until(l.Deadline())) / 3
+	if l.isUnconfirmed() {
+		pause = min(pause, confirmAfter)
+	}
+	w.push(l, time.Now().Add(pause))
 	w.mu.Unlock()
 	if l.ctx.Err() != nil {
 		w.remove(l)
-	}
-	if start {
-		w.m.spawn(w.run)
 	}
 }
 
@@ -68,7 +72,10 @@ func (w *watchdog) add(l *Lease) {
 func (w *watchdog) push(l *Lease, due time.Time) {
 	l.watch.due = due
 	heap.Push(&w.due, l)
-	if l.watch.index == 0 {
+	if !w.running {
+		w.running = true
+		w.m.spawn(w.run)
+	} else if l.watch.index == 0 {
 		select {
 		case w.kick <- struct{}{}:
 		default:
@@ -93,29 +100,38 @@ func (w *watchdog) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		timer.Reset(w.pause())
+		pause, idle := w.pause()
+		if idle {
+			return
+		}
+		timer.Reset(pause)
 		select {
 		case <-timer.C:
 		case <-w.kick:
 		case <-w.m.stopping.Done():
-			return
+			return // and stays running: nothing is renewed any more
 		}
-		w.renewAll(w.take())
+		for group, leases := range w.take() {
+			w.m.spawn(func() { w.renewGroup(group, leases) })
+		}
 	}
 }
 
-// pause returns how long nobody is due.
-func (w *watchdog) pause() time.Duration {
+// pause returns how long it is until the first lease is due. Without any, the
+// goroutine ends; the next lease starts another.
+func (w *watchdog) pause() (d time.Duration, idle bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.due) == 0 {
-		return time.Hour
+		w.running = false
+		return 0, true
 	}
-	return time.Until(w.due[0].watch.due)
+	return time.Until(w.due[0].watch.due), false
 }
 
-// take removes from the heap who is due, and who will be within a thirtieth of
-// the TTL of the first one, for fewer and fuller batches.
+// take removes from the heap the leases that are due, and those that will be
+// within a thirtieth of the time that the first one has, for fewer and fuller batches.
+// Those of a group that is being renewed go there, and wait for no other.
 func (w *watchdog) take() map[string][]*Lease {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -123,52 +139,63 @@ func (w *watchdog) take() map[string][]*Lease {
 	if len(w.due) == 0 || w.due[0].watch.due.After(now) {
 		return nil
 	}
-	until := now.Add(w.due[0].ttl / 30)
+	until := now.Add(w.due[0].renewedFor(w.due[0].isUnconfirmed()) / 30)
 	groups := make(map[string][]*Lease)
 	for len(w.due) > 0 && !w.due[0].watch.due.After(until) {
+		if first := w.due[0]; first.watch.due.After(now) && first.isUnconfirmed() {
+			break // it may be released before it is due
+		}
 		l := heap.Pop(&w.due).(*Lease)
-		groups[l.ticket.Group] = append(groups[l.ticket.Group], l)
+		group := l.ticket.Group
+		if waiting, busy := w.lanes[group]; busy && groups[group] == nil {
+			w.lanes[group] = append(waiting, l)
+		} else {
+			w.lanes[group] = nil
+			groups[group] = append(groups[group], l)
+		}
 	}
 	return groups
 }
 
-// renewAll renews group after group, or several at once when there are
-// several, so that one whose server is away does not hold up the others.
-func (w *watchdog) renewAll(groups map[string][]*Lease) {
-	var (
-		done  sync.WaitGroup
-		slots = make(chan struct{}, maxBatches)
-	)
-	defer done.Wait()
-	for _, leases := range groups {
-		if len(groups) == 1 {
-			w.renewGroup(leases)
-			return
+// renewGroup renews what is due in a group, until nothing is.
+func (w *watchdog) renewGroup(group string, leases []*Lease) {
+	for len(leases) > 0 {
+		n := min(len(leases), batchSize)
+		w.renew(w.watched(leases[:n]))
+		if leases = leases[n:]; len(leases) > 0 {
+			continue
 		}
-		slots <- struct{}{}
-		done.Go(func() {
-			defer func() { <-slots }()
-			w.renewGroup(leases)
-		})
+		w.mu.Lock()
+		if leases = w.lanes[group]; len(leases) > 0 {
+			w.lanes[group] = nil
+		} else {
+			delete(w.lanes, group)
+		}
+		w.mu.Unlock()
 	}
 }
 
-func (w *watchdog) renewGroup(leases []*Lease) {
-	for len(leases) > 0 {
-		n := min(len(leases), batchSize)
-		w.renew(leases[:n])
-		leases = leases[n:]
-	}
+// watched leaves out the leases that have ended meanwhile.
+func (w *watchdog) watched(leases []*Lease) []*Lease {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(leases), func(l *Lease) bool { return !l.watch.on })
 }
 
 // renew sends one batch. It waits for the answer for no more than a quarter
-// of the shortest TTL, so that there is time to try again.
+// of the shortest time that a lease has, so that there is time to try again.
 func (w *watchdog) renew(batch []*Lease) {
+	if len(batch) == 0 {
+		return
+	}
 	renewals := make([]Renewal, len(batch))
-	patience := 2 * time.Second
+	patience := TrialTime
 	for i, l := range batch {
-		renewals[i] = Renewal{Ticket: l.ticket, TTL: l.ttl}
-		patience = min(patience, max(l.ttl/4, minTTL))
+		renewals[i] = Renewal{Ticket: l.ticket, TTL: l.ttl, Confirm: l.isUnconfirmed()}
+		if l.renew {
+			renewals[i].Lost = l.taken
+		}
+		patience = min(patience, max(l.renewedFor(renewals[i].Confirm)/4, minTTL))
 	}
 	ctx, cancel := context.WithTimeout(w.m.stopping, patience)
 	defer cancel()
@@ -182,14 +209,17 @@ func (w *watchdog) renew(batch []*Lease) {
 	}
 	took := time.Since(sent)
 	for i, l := range batch {
-		failed := err
+		failed, confirms := err, renewals[i].Confirm
 		if err != nil {
 			failed = unavailable(ctx, "renewing "+l.resource.String(), err)
-			w.again(l, time.Now().Add(max(l.ttl/30, minTTL)))
-		} else if failed = l.apply(renewing, grants[i], sent); failed == nil {
+			w.again(l, time.Now().Add(max(l.renewedFor(confirms)/30, minTTL)))
+		} else if failed = l.apply(renewing, grants[i], sent); failed == nil && l.renew {
 			w.again(l, sent.Add(l.ttl/3))
 		} else {
-			w.remove(l) // it has ended, or MaxHold leaves nothing to renew
+			w.remove(l) // it is confirmed, has ended, or MaxHold leaves nothing to renew
+		}
+		if confirms {
+			continue // it is no renewal to an observer
 		}
 		e := l.event(OpRenew)
 		e.Took, e.Result, e.Err = took, result(failed), failed
@@ -198,6 +228,21 @@ func (w *watchdog) renew(batch []*Lease) {
 	for _, l := range batch {
 		l.outbox.Drain()
 	}
+}
+
+// isUnconfirmed reports whether the store is to hear of the lease soon.
+func (l *Lease) isUnconfirmed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unconfirmed
+}
+
+// renewedFor is how long the lease lasts from one renewal to the next.
+func (l *Lease) renewedFor(unconfirmed bool) time.Duration {
+	if unconfirmed {
+		return min(l.ttl, TrialTime)
+	}
+	return l.ttl
 }
 
 // again puts l back, unless it has been removed meanwhile.

@@ -121,18 +121,20 @@ func (b *batcher) fly(batch []*pending) {
 	}
 }
 
-// together returns a context for calls that go together. It belongs to none of
-// them, so it has none of their values, and lasts as long as the longest.
+// together returns a context for calls that go together. It lasts as long as the
+// longest of theirs. A pipeline has one context for its hooks, so it has the
+// values of the first call: a trace keeps that parent.
 func together(batch []*pending) (context.Context, context.CancelFunc) {
 	var last time.Time
+	values := context.WithoutCancel(batch[0].ctx)
 	for _, p := range batch {
 		deadline, ok := p.ctx.Deadline()
 		if !ok {
-			return context.WithCancel(context.Background())
+			return context.WithCancel(values)
 		}
 		if deadline.After(last) {
 			last = deadline
 		}
 	}
-	return context.WithDeadline(context.Background(), last)
+	return context.WithDeadline(values, last)
 }

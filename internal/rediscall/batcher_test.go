@@ -26,7 +26,10 @@ type airfield struct {
 	open      chan struct{}
 	alone     int
 	pipelines []int // how many commands each had
+	parents   []any // what each one's context says of the caller
 }
+
+type parent struct{}
 
 func (a *airfield) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
@@ -54,6 +57,7 @@ func (a *airfield) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 		}
 		a.mu.Lock()
 		a.pipelines = append(a.pipelines, len(cmds))
+		a.parents = append(a.parents, ctx.Value(parent{}))
 		a.mu.Unlock()
 		if err := a.wait(ctx); err != nil {
 			return err
@@ -122,6 +126,20 @@ func TestWhoComesInACrowdSharesARoundTrip(t *testing.T) {
 		synctest.Wait()
 		if n := c.batcher.underWay(); n != 0 {
 			t.Errorf("in the end %d flights", n)
+		}
+	})
+}
+
+func TestHooksOfASharedRoundTripSeeTheContextOfItsFirstCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a, land := crowded(t)
+		for i := range 3 {
+			go c.Run(context.WithValue(t.Context(), parent{}, i), double, []string{fmt.Sprint(i)}, i)
+			synctest.Wait()
+		}
+		land()
+		if fmt.Sprint(a.parents) != "[0]" {
+			t.Errorf("the hooks saw the contexts of %v, want of the first", a.parents)
 		}
 	})
 }

@@ -177,7 +177,7 @@ func endedContext(b *bench) {
 	if _, err := b.store.Extend(ctx, []lock.Renewal{{Ticket: b.ticket()}}); err == nil {
 		b.broken("Extend under an ended context answered")
 	}
-	if _, err := b.store.Release(ctx, b.ticket()); err == nil {
+	if _, err := b.store.Release(ctx, []lock.Ticket{b.ticket()}); err == nil {
 		b.broken("Release under an ended context answered")
 	}
 }

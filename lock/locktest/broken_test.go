@@ -59,11 +59,13 @@ func (s spoiled) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, e
 	return s.Store.Extend(ctx, rs)
 }
 
-func (s spoiled) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
+func (s spoiled) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
 	if s.ticket != nil {
-		s.ticket(&k)
+		for i := range ts {
+			s.ticket(&ts[i])
+		}
 	}
-	return s.Store.Release(ctx, k)
+	return s.Store.Release(ctx, ts)
 }
 
 func (s spoiled) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {

@@ -19,19 +19,23 @@ type history struct {
 	used  []lock.Claim    // for repeating, extending and releasing
 	spent map[string]bool // ids that were granted
 	log   []string
+
+	results chan result // of claims that waited
 }
 
 func randomHistories(b *bench) {
 	const seeds = 4
 	for seed := range uint64(seeds) {
 		h := &history{
-			bench: b, rnd: rand.New(rand.NewPCG(seed, 1)), spent: make(map[string]bool),
+			bench: b, rnd: rand.New(rand.NewPCG(seed, 1)), spent: make(map[string]bool), results: make(chan result, 1000),
 			model: &model{ended: make(map[string]ending), capacity: map[string]int{"a": 1, "b": 1, "c": 1, "double": 3, "hall": 10}},
 		}
 		b.space = fmt.Sprintf("%s-%d", b.space, seed)
 		for range b.steps / seeds {
 			h.step()
+			h.settle()
 		}
+		h.leave()
 	}
 }
 
@@ -47,8 +51,10 @@ func (h *history) step() {
 		h.tryRelease()
 	case n < 88:
 		h.trySweep()
-	case n < 93:
+	case n < 91:
 		h.tryHolds()
+	case n < 93:
+		h.tryTakeOver()
 	default:
 		h.pass()
 	}
@@ -76,11 +82,26 @@ func (h *history) now() time.Time {
 }
 
 // pass lets some time go by. In real time nothing may be about to expire while
-// a step is under way, since nobody could say who is right, so there short
-// TTLs are waited for at once and time does not pass otherwise.
+// a step is under way, since it would not be clear which of the two is right,
+// so there short TTLs are waited for at once and time does not pass otherwise.
+//
+// A store may notice an expiry only when it is asked, so it is asked at each.
 func (h *history) pass() {
-	if h.virtual {
-		time.Sleep(time.Duration(h.rnd.IntN(4000)) * time.Millisecond)
+	if !h.virtual {
+		return
+	}
+	for end := time.Now().Add(time.Duration(h.rnd.IntN(4000)) * time.Millisecond); ; {
+		next := end
+		for _, m := range h.live {
+			if m.expires.Before(next) {
+				next = m.expires
+			}
+		}
+		if time.Sleep(time.Until(next)); next.Equal(end) {
+			return
+		}
+		h.sweep(64)
+		h.settle()
 	}
 }
 
@@ -101,6 +122,9 @@ func (h *history) anyPart() lock.Resource {
 		r = lock.Span(name, lock.MinBound+from+15, lock.MaxBound-15+from)
 	default:
 		r = lock.Span(name, from, to)
+	}
+	if h.rnd.IntN(6) == 0 {
+		return r.Shared()
 	}
 	return r.Units(1 + h.rnd.IntN(h.capacity[name]))
 }
@@ -129,6 +153,13 @@ func (h *history) anyClaim() lock.Claim {
 	} else if h.rnd.IntN(50) == 0 {
 		c.TTL = h.short
 	}
+	c.Queue = c.TTL != h.short && len(h.line) < 20 && h.rnd.IntN(2) == 0
+	if least := c.TTL; h.virtual && h.rnd.IntN(8) == 0 {
+		if c.MaxHold > 0 {
+			least = min(least, c.MaxHold)
+		}
+		c.KeepAtLeast = time.Duration(h.rnd.Int64N(1+least.Milliseconds())) * time.Millisecond
+	}
 	h.used = append(h.used, c)
 	if len(h.used) > 60 {
 		h.used = h.used[1:]
@@ -144,42 +175,49 @@ func (h *history) anyUsed() lock.Claim {
 }
 
 func (h *history) tryClaim(c lock.Claim) {
-	h.note("acquire %s %s for %s, at most %s", c.ID, c.Resource, c.TTL, c.MaxHold)
+	h.note("acquire %s %s for %s, at most %s, at least %s, queue %t", c.ID, c.Resource, c.TTL, c.MaxHold, c.KeepAtLeast, c.Queue)
 	now := h.now()
-	if h.spent[c.ID] && h.find(c.Ticket) == nil {
+	mine := h.find(c.Ticket)
+	if h.spent[c.ID] && mine == nil {
 		return // an ended hold's ticket is never used again
 	}
 	g := h.acquire(c)
-	if mine := h.find(c.Ticket); mine != nil {
+	switch want, retry := h.conflicts(c, now); {
+	case mine != nil && mine.released, mine == nil && h.recall(c.ID, now) != nil:
+		if g.Status != lock.Missing {
+			h.disagree("a claim that was given up, or its hold released: status %d, want Missing", g.Status)
+		}
+	case mine != nil:
 		if g.Status != lock.Granted || g.Hold.Fence != mine.fence {
 			h.disagree("a repeated claim: status %d with fence %d, want fence %d", g.Status, g.Hold.Fence, mine.fence)
 		}
-		return
-	}
-	if h.recall(c.ID, now) != nil {
-		if g.Status != lock.Missing {
-			h.disagree("a claim that was given up: status %d, want Missing", g.Status)
-		}
-		return
-	}
-	want, retry := h.conflicts(c, now)
-	if len(want) > 0 {
+	case len(want) > 0 || c.Queue && h.behind(c.Resource, h.line[:h.place(c.ID)]):
 		h.compareConflicts(g, want, retry)
-		return
+		if c.Queue && h.place(c.ID) == len(h.line) {
+			h.wait(c, g)
+		}
+	default:
+		h.compareGrant(g, c, now)
 	}
+}
+
+func (h *history) compareGrant(g lock.Grant, c lock.Claim, now time.Time) {
+	h.Helper()
 	if g.Status != lock.Granted || g.Hold.Fence <= h.fence {
 		h.disagree("status %d with fence %d after %d, want Granted and more; in the way: %v", g.Status, g.Hold.Fence, h.fence, g.Conflicts)
 	}
-	ttl := c.TTL
-	if c.MaxHold > 0 {
-		ttl = min(ttl, c.MaxHold)
+	if g.Hold.Unconfirmed { // as a store may, in case that the answer gets lost
+		if !c.Queue || g.Hold.Left > lock.TrialTime {
+			h.disagree("an unconfirmed grant to a claim with Queue %t for %s", c.Queue, g.Hold.Left)
+		}
+		g = h.confirm(c)
 	}
-	h.fence, h.spent[c.ID] = g.Hold.Fence, true
-	h.live = append(h.live, &modelHold{claim: c, fence: g.Hold.Fence, acquired: now, expires: now.Add(ttl)})
-	if !h.about(g.Hold.Left, ttl) {
-		h.disagree("%s left, want %s", g.Hold.Left, ttl)
+	mine := h.grant(c, now)
+	mine.fence, h.fence, h.spent[c.ID] = g.Hold.Fence, g.Hold.Fence, true
+	if left := mine.expires.Sub(now); !h.about(g.Hold.Left, left) {
+		h.disagree("%s left, want %s", g.Hold.Left, left)
 	}
-	if !h.virtual && ttl == h.short {
+	if !h.virtual && c.TTL == h.short {
 		h.outlast(h.short)
 	}
 }
@@ -189,6 +227,11 @@ func (h *history) compareConflicts(g lock.Grant, want []string, retry time.Durat
 	var got []string
 	for _, c := range g.Conflicts {
 		got = append(got, c.Wanted.String()+" by "+c.Hold.ID)
+		for _, m := range h.live {
+			if left := time.Until(m.expires); m.claim.ID == c.Hold.ID && !h.about(c.Hold.Left, left) {
+				h.disagree("%s has %s left, want %s", c.Hold.ID, c.Hold.Left, left)
+			}
+		}
 	}
 	if g.Status != lock.Blocked || !sameSet(got, want) {
 		h.disagree("status %d, in the way: %q, want Blocked by %q", g.Status, got, want)
@@ -229,13 +272,40 @@ func (h *history) tryRelease() {
 		t.Token = ""
 	}
 	h.note("release %s, force %t", t.ID, t.Force)
+	if !t.Force {
+		h.giveUp(t.ID)
+	}
 	want := h.model.release(t, h.now())
 	if got := h.bench.release(t); got != want {
 		h.disagree("status %d, want %d", got, want)
 	}
 }
 
-// trySweep tells of some of what the last sweep found.
+// tryTakeOver changes the token of a used claim's hold.
+func (h *history) tryTakeOver() {
+	if len(h.used) == 0 {
+		return
+	}
+	c := &h.used[h.rnd.IntN(len(h.used))]
+	token := c.Token + "'"
+	h.note("take over %s", c.ID)
+	h.now()
+	mine := h.find(c.Ticket)
+	g := h.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: token})
+	if mine == nil || mine.released {
+		if g.Status != lock.Missing {
+			h.disagree("status %d, want Missing", g.Status)
+		}
+		return
+	}
+	if g.Status != lock.Granted || g.Hold.Fence <= h.fence {
+		h.disagree("status %d with fence %d after %d, want Granted and more", g.Status, g.Hold.Fence, h.fence)
+	}
+	h.fence, mine.fence = g.Hold.Fence, g.Hold.Fence
+	mine.claim.Token, c.Token = token, token
+}
+
+// trySweep records some of what the last sweep found.
 func (h *history) trySweep() {
 	limit := 1 + h.rnd.IntN(20)
 	h.note("sweep %d", limit)

@@ -57,7 +57,7 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 			cfg.steps = 4000
 		}
 	}
-	groups := [][]rule{acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, waitRules, modelRules}
+	groups := [][]rule{acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, sharedRules, waitRules, orderRules, grantRules, giveUpRules, keepRules, takeOverRules, modelRules, beliefRules}
 	if cfg.virtual {
 		groups = append(groups, exactRules)
 	}
@@ -185,11 +185,11 @@ func (b *bench) extend(r lock.Renewal) lock.Grant {
 // release sends a release.
 func (b *bench) release(t lock.Ticket) lock.Status {
 	b.Helper()
-	g, err := b.store.Release(b.ctx, t)
-	if err != nil {
-		b.Fatalf("Release: %v", err)
+	gs, err := b.store.Release(b.ctx, []lock.Ticket{t})
+	if err != nil || len(gs) != 1 {
+		b.Fatalf("Release: %d answers to one ticket, %v", len(gs), err)
 	}
-	return g.Status
+	return gs[0].Status
 }
 
 // sweep asks for expired holds.

@@ -16,7 +16,8 @@ var modelRules = []rule{
 // model is the plainest store: a list of holds, all of it looked at each time.
 type model struct {
 	live     []*modelHold
-	due      []*modelHold      // expired and not told, in order of expiry
+	due      []*modelHold      // expired and not recorded, in order of expiry
+	line     []*modelWaiter    // in order of arrival
 	ended    map[string]ending // by id
 	fence    uint64
 	capacity map[string]int
@@ -34,13 +35,27 @@ type modelHold struct {
 	acquired, expires time.Time
 	extensions        int
 	nonce             string
+	released          bool // it is only kept
+}
+
+// grant makes the hold of a claim.
+func (m *model) grant(c lock.Claim, now time.Time) *modelHold {
+	ttl := c.TTL
+	if c.MaxHold > 0 {
+		ttl = min(ttl, c.MaxHold)
+	}
+	h := &modelHold{claim: c, acquired: now, expires: now.Add(ttl)}
+	m.live = append(m.live, h)
+	return h
 }
 
 // expire moves on to now.
 func (m *model) expire(now time.Time) {
 	slices.SortStableFunc(m.live, func(a, b *modelHold) int { return a.expires.Compare(b.expires) })
 	for len(m.live) > 0 && !m.live[0].expires.After(now) {
-		m.due = append(m.due, m.live[0])
+		if !m.live[0].released {
+			m.due = append(m.due, m.live[0])
+		}
 		m.live = m.live[1:]
 	}
 }
@@ -49,14 +64,21 @@ func (m *model) expire(now time.Time) {
 func (m *model) release(t lock.Ticket, now time.Time) lock.Status {
 	mine, ended := m.find(t), m.recall(t.ID, now)
 	switch {
+	case mine != nil && mine.released && !t.Force:
+		return lock.Granted
 	case mine != nil:
 		m.ended[t.ID] = ending{now, true, t.Force}
+		if keep := mine.acquired.Add(mine.claim.KeepAtLeast); keep.After(now) && !t.Force {
+			mine.released, mine.expires = true, keep
+			return lock.Granted
+		}
 		m.live = slices.DeleteFunc(m.live, func(o *modelHold) bool { return o == mine })
 		return lock.Granted
 	case ended != nil && ended.held && ended.forced == t.Force:
 		return lock.Granted
 	case ended == nil && t.Fence == 0 && !t.Force:
 		m.ended[t.ID] = ending{at: now}
+		m.line = slices.DeleteFunc(m.line, func(w *modelWaiter) bool { return w.claim.ID == t.ID })
 	}
 	return lock.Missing
 }
@@ -78,7 +100,8 @@ func (m *model) find(t lock.Ticket) *modelHold {
 }
 
 // peak is how many units are taken at the busiest point of a part: it tries
-// each point where something begins.
+// each point where something begins. What is shared takes nothing from what is
+// shared, and all from what is not.
 func (m *model) peak(part lock.Resource) (most int) {
 	from, to := part.Bounds()
 	points := []int64{from}
@@ -94,7 +117,11 @@ func (m *model) peak(part lock.Resource) (most int) {
 		for _, h := range m.live {
 			for p := range h.claim.Resource.Parts() {
 				start, end := p.Bounds()
-				if p.Name() == part.Name() && (p.Kind() != part.Kind() || start <= at && at < end) {
+				switch {
+				case p.Name() != part.Name() || p.Kind() == part.Kind() && (at < start || end <= at), p.IsShared() && part.IsShared():
+				case p.IsShared() != part.IsShared():
+					taken += m.capacity[part.Name()]
+				default:
 					taken += p.Size()
 				}
 			}
@@ -104,6 +131,16 @@ func (m *model) peak(part lock.Resource) (most int) {
 	return most
 }
 
+// fits reports whether a resource can be granted beside what is held.
+func (m *model) fits(r lock.Resource) bool {
+	for part := range r.Parts() {
+		if m.peak(part)+part.Size() > m.capacity[part.Name()] {
+			return false
+		}
+	}
+	return true
+}
+
 // conflicts names, as "part by id", who overlaps the parts that do not fit.
 func (m *model) conflicts(c lock.Claim, now time.Time) (names []string, retry time.Duration) {
 	for part := range c.Resource.Parts() {
@@ -111,7 +148,7 @@ func (m *model) conflicts(c lock.Claim, now time.Time) (names []string, retry ti
 			continue
 		}
 		for _, h := range m.live {
-			if !h.claim.Resource.Overlaps(part) {
+			if !exclude(h.claim.Resource, part) {
 				continue
 			}
 			names = append(names, part.String()+" by "+h.claim.ID)
@@ -126,7 +163,7 @@ func (m *model) conflicts(c lock.Claim, now time.Time) (names []string, retry ti
 // extend answers a renewal.
 func (m *model) extend(r lock.Renewal, now time.Time) (lock.Status, *modelHold) {
 	h := m.find(r.Ticket)
-	if h == nil {
+	if h == nil || h.released {
 		return lock.Missing, nil
 	}
 	if r.Count && r.Nonce != "" && r.Nonce == h.nonce {

@@ -19,8 +19,12 @@ type group struct {
 	expired []*hold                     // and not told, the oldest first
 	ended   map[string]ending           // by id: released, or given up, not long ago
 	endings []string                    // their ids, the oldest first
-	queue   []*waiter                   // in order
-	freed   chan struct{}               // closed, and made anew, by whatever may let a waiter in
+	places  map[string]*waiter          // by id
+	idle    map[string]*waiter          // those for which no call of Wait waits
+	queue   map[string][]*waiter        // the same, by each name they want, in order
+	seq     int                         // of the last waiter
+	freed   map[string]bool             // names in which a waiter may fit now
+	alarm   *time.Timer                 // looks at the group when something in it ends
 }
 
 const (
@@ -30,12 +34,13 @@ const (
 
 func newGroup() *group {
 	return &group{
-		live: make(map[string]*hold), byName: make(map[string]map[string]*hold), ended: make(map[string]ending), freed: make(chan struct{}),
+		live: make(map[string]*hold), byName: make(map[string]map[string]*hold), ended: make(map[string]ending),
+		places: make(map[string]*waiter), idle: make(map[string]*waiter), queue: make(map[string][]*waiter), freed: make(map[string]bool),
 	}
 }
 
 func (g *group) empty() bool {
-	return len(g.live) == 0 && len(g.expired) == 0 && len(g.ended) == 0 && len(g.queue) == 0
+	return len(g.live) == 0 && len(g.expired) == 0 && len(g.ended) == 0 && len(g.places) == 0
 }
 
 // ending is how a hold or a claim came to its end.
@@ -61,12 +66,20 @@ func (g *group) release(k lock.Ticket, now time.Time) lock.Grant {
 	if h == nil && (k.Force || k.Fence != 0) {
 		return lock.Grant{Status: lock.Missing}
 	}
+	if h != nil && h.released && !k.Force {
+		return lock.Grant{Hold: h.view(now)}
+	}
 	g.endings = append(g.endings, k.ID)
 	g.ended[k.ID] = ending{at: now, token: k.Token, force: k.Force, held: h != nil}
-	if h == nil {
+	switch {
+	case h == nil:
 		return lock.Grant{Status: lock.Missing}
+	case h.keep.After(now) && !k.Force:
+		h.released, h.ExpiresAt = true, h.keep
+		heap.Fix(&g.ends, h.index)
+	default:
+		g.remove(h)
 	}
-	g.remove(h)
 	return lock.Grant{Hold: h.view(now)}
 }
 
@@ -78,7 +91,10 @@ func (g *group) forget(now time.Time) {
 	}
 }
 
+// add also forgets that a hold of the same id has expired: its claim was sent
+// again.
 func (g *group) add(h *hold) {
+	g.tell([]string{h.ID})
 	g.live[h.ID] = h
 	heap.Push(&g.ends, h)
 	for p := range h.Resource.Parts() {
@@ -100,13 +116,7 @@ func (g *group) remove(h *hold) {
 			delete(g.byName, p.Name())
 		}
 	}
-	g.free()
-}
-
-// free has those who wait look again.
-func (g *group) free() {
-	close(g.freed)
-	g.freed = make(chan struct{})
+	g.free(h.Resource)
 }
 
 // find returns the live hold that the ticket gives a right to, or nil.
@@ -120,10 +130,17 @@ func (g *group) find(k lock.Ticket) *hold {
 // expire sets aside what has expired by now, within bounds.
 func (g *group) expire(now time.Time) {
 	g.forget(now)
+	for id, w := range g.idle {
+		if !w.alive(now) {
+			g.leave(id)
+		}
+	}
 	for len(g.ends) > 0 && !g.ends[0].ExpiresAt.After(now) {
 		h := g.ends[0]
 		g.remove(h)
-		g.expired = append(g.expired, h)
+		if !h.released {
+			g.expired = append(g.expired, h)
+		}
 	}
 	drop := max(0, len(g.expired)-maxExpired)
 	for drop < len(g.expired) && now.Sub(g.expired[drop].ExpiresAt) > maxAge {
@@ -148,10 +165,15 @@ func (g *group) tell(told []string) {
 
 // extend answers one renewal.
 func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
+	if r.TakeOver != "" {
+		r.Token = r.TakeOver // which it has by now, if it may
+	}
 	h := g.find(r.Ticket)
 	switch {
-	case h == nil:
+	case h == nil || h.released:
 		return lock.Grant{Status: lock.Missing}
+	case r.TTL == 0:
+		return lock.Grant{Hold: h.view(now)}
 	case r.Count && r.Nonce != "" && r.Nonce == h.nonce: // the same one again
 		return lock.Grant{Hold: h.view(now)}
 	case r.Count && r.MaxExtensions > 0 && h.Extensions >= r.MaxExtensions:
@@ -161,13 +183,17 @@ func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
 	if end := h.AcquiredAt.Add(h.maxHold); h.maxHold > 0 && until.After(end) {
 		until, cut = end, true
 	}
-	if cut && !until.After(h.ExpiresAt) {
+	if r.Lost != nil {
+		h.lost = r.Lost
+	}
+	if cut && !until.After(h.ExpiresAt) && !r.Confirm {
 		return lock.Grant{Status: lock.Capped, Hold: h.view(now)}
 	}
 	if until.After(h.ExpiresAt) {
 		h.ExpiresAt = until
 		heap.Fix(&g.ends, h.index)
 	}
+	h.Unconfirmed = false
 	if r.Count {
 		h.Extensions++
 		h.nonce = r.Nonce
@@ -175,41 +201,30 @@ func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
 	return lock.Grant{Hold: h.view(now)}
 }
 
-// obstacle is what keeps a claim from being granted.
-type obstacle struct {
-	conflicts []lock.Conflict
-	retry     time.Duration // 0 = there is none
-}
-
-// inTheWay returns who overlaps the parts of the claim that do not fit, and
-// whether it has to let somebody pass.
-func (g *group) inTheWay(c lock.Claim, now time.Time) (o obstacle) {
+// inTheWay returns up to limit live holds that overlap parts of the claim that
+// do not fit.
+func (g *group) inTheWay(c lock.Claim, limit int, now time.Time) (conflicts []lock.Conflict) {
 	i := 0
 	for part := range c.Resource.Parts() {
 		most := c.Capacity[i]
 		i++
-		holders, busiest := g.overlapping(part)
+		holders, busiest := g.overlapping(part, most)
 		if busiest+part.Size() <= most {
 			continue
 		}
 		for _, h := range holders {
-			if left := h.ExpiresAt.Sub(now); o.retry == 0 || left < o.retry {
-				o.retry = left
-			}
-			if len(o.conflicts) < max(c.Limit, 1) {
-				o.conflicts = append(o.conflicts, lock.Conflict{Wanted: part, Hold: h.view(now)})
+			if len(conflicts) < limit {
+				conflicts = append(conflicts, lock.Conflict{Wanted: part, Hold: h.view(now)})
 			}
 		}
 	}
-	if left := g.before(c, now); left > 0 {
-		o.retry = left
-	}
-	return o
+	return conflicts
 }
 
-// overlapping returns the live holds that overlap a part, and how many units
-// they take at its busiest point. What is of another kind counts everywhere.
-func (g *group) overlapping(part lock.Resource) (holders []*hold, busiest int) {
+// overlapping returns the live holds that overlap a part and count for it, and
+// how many units they take at its busiest point. Those of another kind count
+// everywhere; a shared one and one that is not take all from each other.
+func (g *group) overlapping(part lock.Resource, most int) (holders []*hold, busiest int) {
 	type edge struct {
 		at    int64
 		units int
@@ -220,14 +235,18 @@ func (g *group) overlapping(part lock.Resource) (holders []*hold, busiest int) {
 	for _, h := range g.byName[part.Name()] {
 		hit := false
 		for p := range h.Resource.Parts() {
+			size := p.Size()
+			if p.IsShared() != part.IsShared() {
+				size = most
+			}
 			switch {
-			case !p.Overlaps(part):
+			case !p.Overlaps(part), p.IsShared() && part.IsShared():
 				continue
 			case p.Kind() != part.Kind():
-				everywhere += p.Size()
+				everywhere += size
 			default:
 				start, end := p.Bounds()
-				edges = append(edges, edge{max(start, from), p.Size()}, edge{end, -p.Size()})
+				edges = append(edges, edge{max(start, from), size}, edge{end, -size})
 			}
 			hit = true
 		}

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,12 +54,21 @@ func (s *Store) enter(space, name string, now time.Time) *group {
 		s.groups[address{space, name}] = g
 	}
 	g.expire(now)
+	s.serve(g, now)
 	return g
 }
 
-// leave unlocks the store. An empty group is forgotten: the fences are the
-// store's.
+// leave serves those who wait and unlocks the store. An empty group is
+// forgotten: the fences are the store's.
 func (s *Store) leave(space, name string, g *group) {
+	now := time.Now()
+	s.serve(g, now)
+	if g.alarm != nil {
+		g.alarm.Stop()
+	}
+	if at, found := g.next(); found {
+		g.alarm = time.AfterFunc(at.Sub(now), func() { s.leave(space, name, s.enter(space, name, time.Now())) })
+	}
 	if g.empty() {
 		delete(s.groups, address{space, name})
 	}
@@ -76,60 +86,92 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	now := time.Now()
 	g := s.enter(c.Space, c.Group, now)
 	defer s.leave(c.Space, c.Group, g)
-	if h := g.find(c.Ticket); h != nil {
+	if h := g.find(c.Ticket); h != nil && !h.released {
 		return lock.Grant{Hold: h.view(now), Expired: g.untold(fewExpired, now)}, nil
 	}
 	if _, ended := g.ended[c.ID]; ended || g.live[c.ID] != nil { // given up, or another's id
 		return lock.Grant{Status: lock.Missing}, nil
 	}
-	if in := g.inTheWay(c, now); in.retry > 0 {
-		b := lock.Grant{Status: lock.Blocked, Conflicts: in.conflicts, Retry: in.retry, Expired: g.untold(fewExpired, now)}
+	seq := 0
+	if w := g.places[c.ID]; w != nil {
+		seq = w.seq
+	}
+	conflicts := g.inTheWay(c, max(c.Limit, 1), now)
+	if len(conflicts) > 0 || c.Queue && g.ahead(c.Resource, seq, now) {
+		b := lock.Grant{Status: lock.Blocked, Conflicts: conflicts, Expired: g.untold(fewExpired, now)}
+		for _, c := range conflicts {
+			if b.Retry == 0 || c.Hold.Left < b.Retry {
+				b.Retry = c.Hold.Left
+			}
+		}
 		if c.Queue {
 			b.Place = g.enqueue(c, now)
+			b.Full = b.Place == 0
 		}
 		return b, nil
 	}
-	g.leave(c.ID)
-	s.fence = max(s.fence+1, uint64(now.UnixMicro()))
 	ttl := c.TTL
+	if c.MaxHold > 0 {
+		ttl = min(ttl, c.MaxHold)
+	}
+	h := s.grant(g, c, ttl, now)
+	g.leave(c.ID)
+	return lock.Grant{Hold: h.view(now), Expired: g.untold(fewExpired, now)}, nil
+}
+
+// grant makes the hold of a claim that nothing is in the way of.
+func (s *Store) grant(g *group, c lock.Claim, ttl time.Duration, now time.Time) *hold {
 	if c.MaxHold > 0 {
 		ttl = min(ttl, c.MaxHold)
 	}
 	h := &hold{
 		Hold: lock.Hold{
 			ID: c.ID, Holder: c.Holder, Reason: c.Reason, Resource: c.Resource, AcquiredAt: now, ExpiresAt: now.Add(ttl),
-			Fence: s.fence, Details: maps.Clone(c.Details),
+			Fence: s.rise(now), Details: maps.Clone(c.Details),
 		},
-		token: c.Token, maxHold: c.MaxHold,
+		token: c.Token, maxHold: c.MaxHold, keep: now.Add(c.KeepAtLeast),
 	}
 	g.add(h)
-	return lock.Grant{Hold: h.view(now), Expired: g.untold(fewExpired, now)}, nil
+	return h
 }
 
-// Wait implements [lock.Store]. It returns when the claim would be granted.
-func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) error {
-	for {
+// rise returns the next fence.
+func (s *Store) rise(now time.Time) uint64 {
+	s.fence = max(s.fence+1, uint64(now.UnixMicro()))
+	return s.fence
+}
+
+// Wait implements [lock.Store].
+func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) (lock.Grant, error) {
+	wait := func(n int) (lock.Grant, <-chan struct{}) {
 		now := time.Now()
 		g := s.enter(c.Space, c.Group, now)
-		in := g.inTheWay(c, now)
-		if ctx.Err() != nil {
-			g.leave(c.ID)
-		} else {
-			g.stay(c.ID, now, in.retry > 0)
+		defer s.leave(c.Space, c.Group, g)
+		if w := g.places[c.ID]; w != nil {
+			w.waiting += n
+			w.until = now.Add(patience)
+			if delete(g.idle, c.ID); w.waiting == 0 {
+				g.idle[c.ID] = w
+			}
+			return lock.Grant{Status: lock.Blocked}, w.ready
 		}
-		freed := g.freed
-		s.leave(c.Space, c.Group, g)
-		if ctx.Err() != nil || in.retry == 0 {
-			return ctx.Err()
+		if h := g.find(c.Ticket); h != nil && !h.released {
+			return lock.Grant{Hold: h.view(now), Since: now}, nil
 		}
-		timer := time.NewTimer(in.retry)
+		return lock.Grant{Status: lock.Blocked}, nil
+	}
+	grant, ready := wait(1)
+	if ready != nil {
 		select {
-		case <-freed:
-		case <-timer.C:
+		case <-ready:
 		case <-ctx.Done():
 		}
-		timer.Stop()
+		grant, _ = wait(-1)
 	}
+	if grant.Status == lock.Granted {
+		return grant, nil
+	}
+	return grant, ctx.Err()
 }
 
 // Extend implements [lock.Store].
@@ -137,25 +179,44 @@ func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	now := time.Now()
 	grants := make([]lock.Grant, len(rs))
 	for i, r := range rs {
+		now := time.Now()
 		g := s.enter(r.Space, r.Group, now)
+		var lost func()
+		if h := g.live[r.ID]; h != nil && h.yields(r) {
+			lost = h.lost
+			h.lost, h.token, h.ref, h.Fence = nil, r.TakeOver, r.Token, s.rise(now)
+		}
 		grants[i] = g.extend(r, now)
 		s.leave(r.Space, r.Group, g)
+		if lost != nil {
+			lost()
+		}
 	}
 	return grants, nil
 }
 
 // Release implements [lock.Store].
-func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
+func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
 	if err := ctx.Err(); err != nil {
-		return lock.Grant{}, err
+		return nil, err
 	}
-	now := time.Now()
-	g := s.enter(k.Space, k.Group, now)
-	defer s.leave(k.Space, k.Group, g)
-	return g.release(k, now), nil
+	grants := make([]lock.Grant, len(ts))
+	for i, t := range ts {
+		now := time.Now()
+		g := s.enter(t.Space, t.Group, now)
+		var lost func()
+		if h := g.live[t.ID]; h != nil && t.Force {
+			lost = h.lost
+		}
+		grants[i] = g.release(t, now)
+		s.leave(t.Space, t.Group, g)
+		if lost != nil {
+			lost()
+		}
+	}
+	return grants, nil
 }
 
 // Holds implements [lock.Store]. It yields the holds as of the start of the
@@ -166,16 +227,35 @@ func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, er
 			yield(lock.Hold{}, err)
 			return
 		}
-		now := time.Now()
-		g := s.enter(q.Space, q.Group, now)
-		list := g.list(q, now)
-		s.leave(q.Space, q.Group, g)
-		for _, h := range list {
-			if !yield(h, nil) {
-				return
+		names := []string{q.Group}
+		if q.AllGroups {
+			names = s.groupsOf(q.Space)
+			q.Resource = lock.Resource{}
+		}
+		for _, name := range names {
+			now := time.Now()
+			g := s.enter(q.Space, name, now)
+			list := g.list(q, now)
+			s.leave(q.Space, name, g)
+			for _, h := range list {
+				if !yield(h, nil) {
+					return
+				}
 			}
 		}
 	}
+}
+
+func (s *Store) groupsOf(space string) (names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := range s.groups {
+		if at.space == space {
+			names = append(names, at.group)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Sweep implements [lock.Store].
@@ -197,15 +277,23 @@ func (s *Store) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]l
 // part, so a step of the wall clock moves no deadline.
 type hold struct {
 	lock.Hold
-	token   string
-	maxHold time.Duration
-	nonce   string // of the last counted extension
-	index   int    // in the heap of its group
+	token, ref string // by ref it was taken over, and may be again
+	maxHold    time.Duration
+	keep       time.Time // a release before that leaves it in place until then
+	released   bool      // it is only kept
+	nonce      string    // of the last counted extension
+	lost       func()    // reports that another took it over or ended it
+	index      int       // in the heap of its group
 }
 
 // owns reports whether the ticket gives the right to change h.
 func (h *hold) owns(k lock.Ticket) bool {
 	return k.Force || subtle.ConstantTimeCompare([]byte(h.token), []byte(k.Token)) == 1
+}
+
+// yields reports whether r takes h over, and has not done so before.
+func (h *hold) yields(r lock.Renewal) bool {
+	return r.TakeOver != "" && h.token != r.TakeOver && !h.released && (h.token == r.Token || h.ref != "" && h.ref == r.Token)
 }
 
 // view is h as others see it: nothing of it is shared.

@@ -86,3 +86,25 @@ func Example() {
 	fmt.Println(lease.Resource(), err)
 	// Output: room/101 <nil>
 }
+
+// It also ends: a timer that is always due would never let the clock go on.
+func TestAPlaceThatIsNotUsedIsDroppedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memlock.New()
+		claim := func(id string) lock.Claim {
+			return lock.Claim{
+				Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: id, Token: "token"},
+				Resource: lock.Key("a"), Capacity: []int{1}, TTL: time.Hour, Queue: true,
+			}
+		}
+		for i, id := range []string{"holder", "dead"} {
+			if g, err := s.Acquire(t.Context(), claim(id)); err != nil || g.Place != i {
+				t.Fatalf("place %d, %v", g.Place, err)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		if g, err := s.Acquire(t.Context(), claim("next")); err != nil || g.Place != 1 {
+			t.Errorf("behind one that has not waited for 10 s: place %d, %v; want 1", g.Place, err)
+		}
+	})
+}

@@ -3,69 +3,163 @@
 package memlock
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// waiter has a place in the queue of its group. One that is not waiting any
-// more keeps it for some time, to try its claim again.
+// waiter has a place in the queue of its group. It keeps the place while a call
+// of Wait waits for it, and some time longer, to send its claim again.
 type waiter struct {
-	id       string
-	resource lock.Resource
-	waiting  bool
-	until    time.Time
+	lock.Claim
+	seq     int // rises in order of arrival
+	waiting int // calls of Wait
+	until   time.Time
+	ready   chan struct{} // closed when the claim was granted or has to be sent again
 }
 
-const patience = 3 * time.Second
+const (
+	patience  = 3 * time.Second
+	mostOfOne = 4096 // places of one name
+)
 
-// enqueue gives a claim its place, or keeps it, and returns it, from 1.
+func (w *waiter) alive(now time.Time) bool { return w.waiting > 0 || w.until.After(now) }
+
+// enqueue gives a claim its place, or keeps it, and returns it, from 1; 0 when
+// a name has no place left.
 func (g *group) enqueue(c lock.Claim, now time.Time) int {
-	i := g.place(c.ID)
-	if i < 0 {
-		i = len(g.queue)
-		g.queue = append(g.queue, &waiter{id: c.ID, resource: c.Resource})
-	}
-	g.queue[i].until = now.Add(patience)
-	return i + 1
-}
-
-func (g *group) place(id string) int {
-	return slices.IndexFunc(g.queue, func(w *waiter) bool { return w.id == id })
-}
-
-// stay notes whether the claim goes on waiting.
-func (g *group) stay(id string, now time.Time, waiting bool) {
-	if i := g.place(id); i >= 0 {
-		g.queue[i].waiting, g.queue[i].until = waiting, now.Add(patience)
-	}
-}
-
-func (g *group) leave(id string) {
-	if i := g.place(id); i >= 0 {
-		g.queue = slices.Delete(g.queue, i, i+1)
-		g.free()
-	}
-}
-
-// before returns how long the first waiter that the claim has to let pass may
-// keep its place; 0 when there is none. The dead leave.
-func (g *group) before(c lock.Claim, now time.Time) time.Duration {
-	if !c.Queue {
-		return 0
-	}
-	g.queue = slices.DeleteFunc(g.queue, func(w *waiter) bool { return !w.waiting && !w.until.After(now) })
-	for _, w := range g.queue {
-		switch {
-		case w.id == c.ID:
-			return 0
-		case !w.resource.Overlaps(c.Resource):
-			continue
-		case w.waiting:
-			return patience
+	w := g.places[c.ID]
+	if w == nil {
+		for p := range c.Resource.Parts() {
+			if len(g.queue[p.Name()]) >= mostOfOne {
+				return 0
+			}
 		}
-		return w.until.Sub(now)
+		g.seq++
+		w = &waiter{Claim: c, seq: g.seq, ready: make(chan struct{})}
+		g.places[c.ID], g.idle[c.ID] = w, w
+		for p := range c.Resource.Parts() {
+			if line := g.queue[p.Name()]; len(line) == 0 || line[len(line)-1] != w {
+				g.queue[p.Name()] = append(line, w)
+			}
+		}
 	}
-	return 0
+	w.until = now.Add(patience)
+	place := 1
+	for p := range c.Resource.Parts() {
+		n, _ := slices.BinarySearchFunc(g.queue[p.Name()], w.seq, func(w *waiter, seq int) int { return cmp.Compare(w.seq, seq) })
+		place = max(place, n+1)
+	}
+	return place
+}
+
+// leave takes a claim out of the queue. What it stood before is freed.
+func (g *group) leave(id string) {
+	w := g.places[id]
+	if w == nil {
+		return
+	}
+	delete(g.places, id)
+	delete(g.idle, id)
+	for p := range w.Resource.Parts() {
+		line := slices.DeleteFunc(g.queue[p.Name()], func(o *waiter) bool { return o == w })
+		if g.queue[p.Name()] = line; len(line) == 0 {
+			delete(g.queue, p.Name())
+		}
+	}
+	close(w.ready)
+	g.free(w.Resource)
+}
+
+// free notes names in which a waiter may fit now.
+func (g *group) free(r lock.Resource) {
+	for p := range r.Parts() {
+		if len(g.queue[p.Name()]) > 0 {
+			g.freed[p.Name()] = true
+		}
+	}
+}
+
+// ahead reports whether a claim has to let another waiter pass: one before seq,
+// or any if that is 0.
+func (g *group) ahead(r lock.Resource, seq int, now time.Time) bool {
+	for p := range r.Parts() {
+		for _, w := range g.queue[p.Name()] {
+			if seq > 0 && w.seq >= seq {
+				break
+			}
+			if w.alive(now) && excludes(w.Resource, p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// excludes reports whether any part of r overlaps p and not both are shared.
+func excludes(r, p lock.Resource) bool {
+	for part := range r.Parts() {
+		if part.Overlaps(p) && !(part.IsShared() && p.IsShared()) {
+			return true
+		}
+	}
+	return false
+}
+
+// serve grants what was freed to those who wait for it, in order of arrival. A
+// grant lasts for [lock.TrialTime] at most until it is confirmed.
+func (s *Store) serve(g *group, now time.Time) {
+	for len(g.freed) > 0 {
+		var name string
+		for name = range g.freed {
+			break
+		}
+		delete(g.freed, name)
+		for _, w := range slices.Clone(g.queue[name]) {
+			if g.places[w.ID] != w {
+				continue // left meanwhile
+			}
+			if !w.alive(now) {
+				g.leave(w.ID)
+				continue
+			}
+			if !g.ahead(w.Resource, w.seq, now) && len(g.inTheWay(w.Claim, 1, now)) == 0 {
+				s.grant(g, w.Claim, min(w.TTL, lock.TrialTime), now).Unconfirmed = true
+				g.leave(w.ID)
+			} else if p := only(w.Resource); p.Kind() == lock.Whole && !p.IsShared() {
+				break // all behind it wait for it
+			}
+		}
+	}
+}
+
+// only returns the resource if it has one part, else the zero Resource.
+func only(r lock.Resource) lock.Resource {
+	n := 0
+	for range r.Parts() {
+		n++
+	}
+	if n > 1 {
+		return lock.Of(lock.Numbers, "", 0, 0)
+	}
+	return r
+}
+
+// next returns when something in the group ends by itself that a waiter may
+// wait for, and false when nothing does.
+func (g *group) next() (at time.Time, found bool) {
+	if len(g.places) == 0 {
+		return at, false
+	}
+	if len(g.ends) > 0 {
+		at, found = g.ends[0].ExpiresAt, true
+	}
+	for _, w := range g.idle {
+		if !found || w.until.Before(at) {
+			at, found = w.until, true
+		}
+	}
+	return at, found
 }

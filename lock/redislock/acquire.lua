@@ -1,89 +1,87 @@
 -- SPDX-License-Identifier: MIT
 --
--- Purpose: grants every part of a claim or none.
+-- Purpose: grants every part of a claim or none. A claim that is blocked and
+-- may wait gets a place in the queue in the same step.
 --
 -- KEYS   as in head.lua
 -- ARGV   1 id  2 ttl in ms, no more than  3 longest hold in ms, 0 = no limit
---        4 how many conflicts to name  5 first piece of the record and 6 the
---        last  7 how to wait: "" not at all, "?" not yet but in turn, or a
---        channel as in queue.lua; then for each part: 8 its member without the
---        id  9 its capacity
--- Reply  {3}: the claim was given up, or its hold released, or
+--        4 shortest hold in ms  5 how many conflicts to name  6 first piece of
+--        the record and 7 the last  8 how to wait: "" not at all, "?" in turn
+--        but without a place, or an inbox as in queue.lua  9 with an inbox,
+--        the time in ms from which on this claim is refused; then for each
+--        part: 10 its member without the id  11 its capacity
+-- Reply  {3, now}: the claim was given up, or its hold released, or it came
+--          too late, or
 --        {0, now, expired, {id, ms left, record}}, granted, or granted before
---        {1, now, expired, ms until it is worth another try, place in the
---          queue, {{part, member, id, ms left, record}, …}}, blocked
---        expired is {{id, ms left, record}, …}; a record has no token in it
+--        {1, now, expired, ms until the first obstacle ends, place in the
+--          queue or 0, 1 when the queue is full, {{part, member, id, ms left,
+--          record}, …}}, blocked
+--        expired is {{id, ms left, record}, …}, up to 16 that were not recorded
+--        yet; a record has no token in it
 -- Cost   O(log N) for each part whose capacity is 1, N the members of the
 --        index: their spans are disjoint, the dead ones included, because a
 --        grant removes every dead span it meets. So they are sorted by their
 --        ends, too; the walk back stops at the first that ends before the
 --        part begins, and each further step removes a dead member or meets a
---        conflict. Else O(log N + m log m), m the members that begin between
---        (from - longest span) and to. Up to 64 expired holds are swept.
+--        conflict. Else, and for shared ones, O(log N + m log m), m the
+--        members that begin between (from - longest span) and to. One who
+--        waits for a key or units looks at the first other waiter of the name,
+--        one who waits for a span at those that came before. Up to 64 expired
+--        holds are swept, and what they free is served as in queue.lua.
 
-local function count(s)
+local function whole(s)
   local n = tonumber(s)
   return n and n >= 0 and n == math.floor(n) and n or nil
 end
 
-local id, head, tail, way = ARGV[1], ARGV[5], ARGV[6], ARGV[7]
-local ttl, longest, limit = count(ARGV[2]), count(ARGV[3]), count(ARGV[4])
-local token = head and field(head, 2)
-local parts = {}
-for a = 8, #ARGV, 2 do
-  local p = part(ARGV[a], count(ARGV[a + 1]))
+local w, way, latest, limit, begin = { id = ARGV[1], tail = ARGV[7], parts = {} }, ARGV[8], whole(ARGV[9]), whole(ARGV[5])
+w.ttl, w.longest, w.keep = whole(ARGV[2]), whole(ARGV[3]), whole(ARGV[4])
+if ARGV[6] then w.token, begin = field(ARGV[6], 2) end
+for a = 10, #ARGV, 2 do
+  local p = part(ARGV[a], whole(ARGV[a + 1]))
   if not p then return redis.error_reply('ERR malformed part of a claim') end
-  table.insert(parts, p)
+  table.insert(w.parts, p)
 end
-if #KEYS ~= 5 or not (ttl and longest and limit and token) or #parts == 0 then
+if #KEYS ~= 5 or not (w.ttl and w.longest and w.keep and limit and w.token) or #w.parts == 0 or #way > 1 and not latest then
   return redis.error_reply('ERR malformed claim')
 end
+w.claim, w.inbox = string.sub(ARGV[6], begin), way
 
-local ends = score(id, now)
-if ends and ends > now then
-  local hold = read(id)
-  if not hold or hold.token ~= token then
+local ends = current(w.id)
+if ends and ends < 0 or not ends and #way > 1 and now >= latest then return { 3, now } end
+sweep('64')
+local served = serve()
+
+local expired, old = {}, redis.call('ZRANGE', U, '0', '15', 'WITHSCORES')
+for k = 1, #old, 2 do
+  table.insert(expired, { old[k], tonumber(old[k + 1]) - now, public(old[k]) })
+end
+
+if served then ends = score(w.id) end -- it may have been granted just now
+if ends and ends > 0 then
+  local hold = read(w.id)
+  if not hold or hold.token ~= w.token then
     return redis.error_reply('ERR this id belongs to another hold')
   end
-  return { 0, now, {}, { id, ends - now, hold.public } }
-elseif ends and ends < 0 then
-  return { 3 }
-elseif ends then
-  retire(id, text(ends), now) -- lest its old members live again with the new hold
-end
-local expired = sweep(now, '64')
-local queued = redis.call('HEXISTS', L, '#queue') == 1
-
-local retry, named = obstacles(parts, limit)
-local first = queued and way ~= '' and ahead(id, parts)
-if retry or first then
-  local place = 0
-  if #way > 1 then place = enqueue(id, way, parts) end
-  if #expired > 0 then wake() end
-  return { 1, now, expired, first or retry, place, named }
+  if detail(hold) and hold.inbox == '.' then return { 3, now } end
+  return { 0, now, expired, { w.id, ends - now, hold.public } }
 end
 
-local last = tonumber(redis.call('HGET', L, '#fence') or '0') or 0
-local fence = math.max(last + 1, us)
-local lag = math.max(math.floor(fence / 1000) - now, 0)
-local body = text(fence) .. ',' .. nonzero(lag) .. ',' .. nonzero(longest > 0 and now + longest or 0) .. ',,:' .. tail
-redis.call('ZADD', X, text(now + ttl), id)
-redis.call('ZREM', U, id)
-redis.call('HSET', L, id, head .. body, '#fence', text(fence))
-for _, p in ipairs(parts) do
-  if p.key then
-    redis.call('HSET', L, p.key, id)
-  else
-    redis.call('ZADD', I, '0', p.member .. id)
-  end
-  if p.span and (p.measure or p.to - p.from > p.span) then
-    measure(p.base, math.max(p.span, p.to - p.from))
-  end
+local place = queued(w.id)
+local retry, named = obstacles(w.parts, limit)
+if retry or way ~= '' and ahead(w.parts, place and turn(place.seq or 0)) then
+  if place and redis.call('HEXISTS', L, '?' .. w.id) == 0 then place = nil end -- its inbox was dropped meanwhile
+  local n = #way > 1 and enqueue(w, place and place.seq)
+  serve()
+  return { 1, now, expired, retry or 0, n or 0, n == 0 and 1 or 0, named }
 end
-keep(now, ttl)
-bound()
-if queued then
-  leave(id)
-  wake() -- those whom this one stood before
+
+local ttl, trial = w.ttl, #way > 1 -- then it may have had a place before, and be gone
+if trial then ttl = math.min(ttl, TRIAL) end
+local hold = grant(w, ttl, trial and '?' .. way or '')
+if trial then redis.call('ZADD', Q, '0', '\0\0' .. way .. '\0' .. w.id) end
+if place then
+  leave(place)
+  serve()
 end
-return { 0, now, expired, { id, ttl, public(id) } }
+return { 0, now, expired, { w.id, ttl, hold.public } }

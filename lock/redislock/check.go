@@ -5,7 +5,6 @@ package redislock
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -17,12 +16,15 @@ import (
 // Check asks the server, or each master of a Cluster, for settings that lose
 // locks, and returns a sentence about each, or an error when a server did not
 // answer. A setting that a server does not report is assumed to be fine. It
-// takes two round trips a server, changes nothing, and is meant for the start
+// takes three round trips a server, changes nothing, and is meant for the start
 // of a program and for health pages; docs/redis.md has the advice in full.
 func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
 	var mu sync.Mutex
 	one := func(ctx context.Context, client redis.Cmdable) error {
 		found, err := inspect(ctx, client)
+		if redis.HasErrorPrefix(client.Publish(ctx, s.inbox.channel, "").Err(), "NOPERM") {
+			found = append(found, "PUBLISH is not allowed: those who wait have to ask once a second; allow it on "+s.prefix+":inbox:*")
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		for _, w := range found {
@@ -30,18 +32,25 @@ func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
 		}
 		return err
 	}
-	_, err = rediscall.Bounded(ctx, s.caller, func(ctx context.Context) (struct{}, error) {
-		if cluster, ok := s.caller.Client().(*redis.ClusterClient); ok {
-			return struct{}{}, cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return one(ctx, node) })
-		}
-		return struct{}{}, one(ctx, s.caller.Client())
-	})
+	err = s.masters(ctx, one)
 	mu.Lock()
 	defer mu.Unlock()
 	if err != nil {
 		return warnings, fmt.Errorf("redislock: check: %w", err)
 	}
 	return warnings, nil
+}
+
+// masters calls f for the server, or for each master of a Cluster, several at
+// once.
+func (s *Store) masters(ctx context.Context, f func(context.Context, redis.Cmdable) error) error {
+	_, err := rediscall.Bounded(ctx, s.caller, func(ctx context.Context) (struct{}, error) {
+		if cluster, ok := s.caller.Client().(*redis.ClusterClient); ok {
+			return struct{}{}, cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return f(ctx, node) })
+		}
+		return struct{}{}, f(ctx, s.caller.Client())
+	})
+	return err
 }
 
 func inspect(ctx context.Context, client redis.Cmdable) (warnings []string, err error) {
@@ -71,9 +80,10 @@ func judge(info map[string]string) (warnings []string) {
 			warnings = append(warnings, fmt.Sprintf(format, args...))
 		}
 	}
-	major, _, _ := strings.Cut(info["redis_version"], ".")
-	n, err := strconv.Atoi(major)
-	warn(err == nil && n < 5, "Redis %s: 5.0 is the first whose scripts may ask for the time and then write", info["redis_version"])
+	var major, minor int
+	if n, _ := fmt.Sscanf(info["redis_version"], "%d.%d", &major, &minor); n == 2 {
+		warn(major < 6 || major == 6 && minor < 2, "Redis %s: this package is tested from 6.2 on", info["redis_version"])
+	}
 	policy, limit := info["maxmemory_policy"], info["maxmemory"]
 	warn(limit != "" && limit != "0" && policy != "" && policy != "noeviction",
 		"maxmemory-policy is %s: under memory pressure the server evicts holds; set noeviction", policy)

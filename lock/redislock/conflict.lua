@@ -1,19 +1,23 @@
 -- SPDX-License-Identifier: MIT
 --
--- Who is in the way of a claim.
+-- Which holds are in the way of a claim.
 --
 -- KEYS  as in head.lua
 
-local now, us = clock()
-
--- part is one part of a claim: what its member says, without an id.
+-- part is one part of a claim: what its member says, without an id. No units
+-- means shared: beside other shared ones it needs no room, and beside any
+-- other it takes all there is.
 local function part(member, capacity)
   local at = #member - EXTENT + 1 -- where its extent begins
   if at < 3 or string.byte(member, at - 1) ~= 0 or not capacity then return nil end
   local p = { member = member, at = at, capacity = capacity, base = string.sub(member, 1, at) }
-  p.name = string.sub(member, 1, at - 1) -- and the NUL
+  p.name, p.kind = string.sub(member, 1, at - 1), string.byte(member, at) -- the name with the NUL
+  if p.kind == KEY then
+    p.key, p.units = slot(string.sub(member, 1, at - 2)), 1
+    return p
+  end
   p.from, p.to, p.units = extent(member, at)
-  p.key = string.byte(member, at) == KEY and slot(string.sub(member, 1, at - 2))
+  p.shared, p.units = p.units == 0, math.max(p.units, 1)
   return p
 end
 
@@ -31,17 +35,19 @@ local function walk(max, min, see)
   end
 end
 
--- live returns what a member stands for if its hold is live, and removes it
--- if not.
+-- live returns what a member stands for if its hold is live and counts for the
+-- part, and removes it if it is dead.
 local function live(p, m)
   local holder = string.sub(m, p.at + EXTENT)
   local ends = redis.call('ZSCORE', X, holder)
   if not ends or tonumber(ends) <= now then
-    redis.call('ZREM', I, m)
+    unindex(m)
     return nil
   end
   local h = { member = m, id = holder, left = tonumber(ends) - now }
   h.from, h.to, h.units = extent(m, p.at)
+  if h.units == 0 and p.shared then return nil end
+  if h.units == 0 or p.shared then h.units = p.capacity end
   return h
 end
 
@@ -56,12 +62,13 @@ local function keyholder(p)
     redis.call('HDEL', L, slot(name))
     return nil
   end
-  return { member = p.name .. WHOLE .. id, id = id, left = tonumber(ends) - now, units = 1 }
+  return { member = p.name .. WHOLE .. id, id = id, left = tonumber(ends) - now, units = p.shared and p.capacity or 1 }
 end
 
 -- others collects the live members of the part's name that are of another
--- kind, the key's among them. They cannot be compared with the part, so each counts as the whole
--- name; they follow one another in the index, before and after its own kind.
+-- kind, the key's among them. They cannot be compared with the part, so each
+-- counts as the whole name. They follow one another in the index, before and
+-- after its own kind; for a key, all members are others.
 local function others(p, limit)
   local units, found = 0, {}
   local key = keyholder(p)
@@ -75,8 +82,8 @@ local function others(p, limit)
     end
     return units + p.units > p.capacity and #found >= limit
   end
-  if kind ~= '0' then walk('(' .. p.base, '[' .. name, see) end
-  walk('(' .. name .. '\255', '(' .. p.base .. '\255', see)
+  if kind ~= '0' and not p.key then walk('(' .. p.base, '[' .. name, see) end
+  walk('(' .. name .. '\255', p.key and '[' .. name or '(' .. p.base .. '\255', see)
   return units, found
 end
 
@@ -121,15 +128,15 @@ end
 local function obstacles(parts, limit)
   local retry, named = nil, {}
   for n, p in ipairs(parts) do
-    local known = redis.call('HGET', L, '#span' .. p.base)
+    local known = spans and redis.call('HGET', L, '#span' .. p.base)
     p.span = known and tonumber(known)
-    if p.capacity ~= 1 and not p.span then
-      -- Nobody measured the spans that are there: any may reach the part.
+    if (p.capacity ~= 1 or p.shared) and not p.span then
+      -- The spans that are there were never measured: any may reach the part.
       local any = redis.call('ZRANGEBYLEX', I, '[' .. p.base, '(' .. p.base .. '\255', 'LIMIT', '0', '1')
       p.span, p.measure = #any > 0 and 2 ^ 53 or 0, true
     end
     local taken, foreign = others(p, limit)
-    local own = overlapping(p, limit)
+    local own = p.key and {} or overlapping(p, limit)
     if taken + busiest(p, own) + p.units > p.capacity then
       retry = retry or 0
       local seen = {}

@@ -35,20 +35,28 @@
 // # Waiting
 //
 // A blocked claim of Acquire gets a place in the queue in the same script. The
-// place lasts three seconds after each try. A script that frees something wakes,
-// in order, the waiters that no hold and no earlier waiter blocks.
+// script that frees something records the hold of the next claims that fit, in
+// order, and publishes each grant to the inbox of its store.
 //
-//	waiter                 server                    holder
-//	  │── acquire ──────────▶│ blocked: place 1         │
-//	  │                      │◀───────────── release ───│
-//	  │◀─── publish: go ─────│ frees, wakes             │
-//	  │── acquire ──────────▶│ granted, wakes others    │
+//	waiter                 server                        holder
+//	  │── acquire ──────────▶│ blocked: place 1              │
+//	  │                      │◀──────────────────── release ─│
+//	  │◀─ publish: granted ──│ frees, grants for 2 s         │
+//	  │── confirm ──────────▶│ for the TTL                   │
 //
-// All waiters of a store share one subscription. The first waiter opens it. It
-// is closed five seconds after the last has left, or with the client. A message
-// may get lost, so a waiter also tries again when the first hold in its way
-// ends, and once a second, which renews its place. The place of a dead waiter
-// ends at once if PUBLISH finds no receiver, and after three seconds otherwise.
+// An inbox is one subscription for all that wait in a store. The first waiter
+// opens it. It is closed five seconds after the last has left, or with the
+// client. Each second the store pings once for each group where it waits: that
+// keeps its places, asks for grants whose message was lost, and passes on what
+// lapsed. If the server has fewer places than the store has waiters, all ask
+// again. The places of a store that was not heard of for three seconds are
+// dropped, and so are those of a store that did not confirm a grant.
+//
+// A script looks at the waiters of the names that it frees and at no others: at
+// one more than it serves for keys and units, at those that overlap for spans.
+// It stops at 128, or at 512 of their parts; a confirmation or a ping goes on.
+// A name has room for 4096 places. Where PUBLISH is not allowed, waiters ask
+// once a second.
 //
 // # Keys
 //
@@ -59,9 +67,9 @@
 //	          ┌────────────────────────────────────────────────────────────────┐
 //	 i  ZSET  │ index: name NUL kind from to units id                 (score 0) │ who holds what
 //	 x  ZSET  │ expiry: id   (score: ms since 1970, < 0 for what was released) │ until when
-//	 l  HASH  │ ledger: id → record, =name → id, # → what is known of the group │ the rest
+//	 l  HASH  │ ledger: id → record, =name → id, ?id → place, # → of the group  │ the rest
 //	 u  ZSET  │ unrecorded: id of an expired hold               (score as in x) │ not yet reported
-//	 q  ZSET  │ queue: id of a claim                  (score: in order of arrival) │ who waits
+//	 q  ZSET  │ queue: name NUL turn kind from to units id            (score 0) │ who waits for what
 //	          └────────────────────────────────────────────────────────────────┘
 //
 // The prefix is that of [WithPrefix], the space is lock.Config.Name. In all
@@ -86,8 +94,18 @@
 //   - #due is a time before which no hold expires.
 //   - #span with a name, NUL and kind is the longest span of that name and kind
 //     whose capacity was not 1, and #spans is the number of such fields.
-//   - #queue is there while the queue may have an entry, and #wait with an id is
-//     the record of that waiter, described in queue.lua.
+//   - #seq is the last turn in the queue, #more what a script had to leave to
+//     the next, #mute when the server last refused to publish.
+//
+// Further fields: + and a name is the number of members that the name has in the
+// index and in the queue, absent without any; ? and an id is the place of a
+// waiter:
+//
+//	place   = turn inbox parts ttl longest keep token capacity… holder reason count (key value)…
+//
+// The queue also has NUL inbox NUL id for each place, and NUL NUL inbox NUL id for
+// each grant that was not confirmed yet. In x, @ and an inbox has the time at
+// which the inbox stops counting.
 //
 // The keys live a week longer than the last hold: an expired hold stays listed
 // until it is recorded, up to 1024 of them, and after a week without a grant the
@@ -101,15 +119,19 @@
 //	record  = version token parts body
 //	parts   = count part… | "=" name, of a key that has a slot
 //	part    = name kind from to units
-//	body    = fence lag ends extensions nonce holder reason count (key value)…
+//	body    = fence lag ends extensions keep nonce inbox holder reason count (key value)…
 //
 // Version is one character, "1" for this one. Kind, from, to and units are as
 // in the index. Any other number is its decimal digits and a comma, a text is
 // its length, a colon and its bytes; nothing before the comma or colon means 0.
 // The fence is a time in microseconds, and lag is how many milliseconds the hold
 // was acquired before it. Ends is when MaxHold is used up, in milliseconds,
-// 0 = never. Nonce is that of the last counted extension. The token never leaves
-// the server.
+// 0 = never. Keep is the time before which a release leaves the hold in place.
+// Nonce is that of the last counted extension. Inbox is that of the holder, "?"
+// and an inbox until the grant is confirmed, or "." for a hold that was released
+// and is kept. The token is a digest of what the holder knows, and followed by a
+// NUL and a second one if the hold was taken over with that. It never leaves the
+// server.
 //
 // # Versions
 //

@@ -1,15 +1,18 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Purpose: moves the deadlines of a batch of holds of one group, each on its
--- own. A hold that is gone stays gone.
+-- own, confirms grants, and takes holds over. A hold that is gone stays gone.
 --
 -- KEYS   as in head.lua
 -- ARGV   for each hold: 1 id  2 token  3 ttl in ms, 0 = only look  4 most
---        extensions, 0 = no limit  5 "1" when this one counts as an extension
---        6 its nonce, lest it count twice; "" = none
+--        extensions, 0 = no limit  5 what: "r" renew, "e" extend, "c" confirm a
+--        grant, "t" take the hold over  6 the nonce of an extension, lest it
+--        count twice; the new token of one who takes over; or the inbox of the
+--        one who renews
 -- Reply  {now, {status, id, ms left, record}, …} in order, status 0 granted,
 --        2 capped, or 3 missing, which has nothing behind it
--- Cost   O(log N) a hold, N the holds of the group, however many parts it has
+-- Cost   O(log N) a hold, N the holds of the group, however many parts it has;
+--        a confirmation also serves what an earlier script left, as in queue.lua
 
 for a = 1, #ARGV, 6 do
   if #KEYS ~= 5 or not (ARGV[a + 5] and tonumber(ARGV[a + 2]) and tonumber(ARGV[a + 3])) then
@@ -17,51 +20,59 @@ for a = 1, #ARGV, 6 do
   end
 end
 
-local now = clock()
-
 -- A server at its memory limit refuses the first write of a script if that
 -- may allocate. A renewal allocates next to nothing and must not fail then, so
 -- a write that frees comes first; no id is empty, so it changes nothing.
 redis.call('ZREM', X, '')
 
-local function extend(id, token, ttl, most, counts, nonce)
-  local score = redis.call('ZSCORE', X, id)
-  local left = score and tonumber(score) - now or 0
+local function extend(id, token, ttl, most, what, nonce)
+  local ends = score(id)
+  local left = ends and ends - now or 0
   local hold = left > 0 and read(id)
-  if not hold or hold.token ~= token or not READS[hold.version] then
+  if not hold or not detail(hold) or hold.inbox == '.' then return { 3 } end
+  if what == 't' and hold.token ~= nonce then -- else this call comes again
+    if hold.token ~= token and hold.ref ~= token then return { 3 } end
+    local acquired = math.floor(hold.fence / 1000) - hold.lag
+    hold.fence = rising('#fence')
+    hold.lag = math.floor(hold.fence / 1000) - acquired
+    local _, p = field(hold.head, 2)
+    hold.head = hold.version .. put(nonce .. '\0' .. token) .. string.sub(hold.head, p)
+    notify(hold)
+    hold.inbox = ''
+    if hold.provisional then -- and so it stays, but is of no inbox
+      settle(hold)
+      hold.inbox, hold.provisional = '?', ''
+    end
+    store(hold, { '#fence', text(hold.fence) })
+  elseif what ~= 't' and hold.token ~= token then
     return { 3 }
   end
-  local fence, lag, ends, extensions, last, p
-  fence, p = number(hold.body, 1)
-  if p then lag, p = number(hold.body, p) end
-  if p then ends, p = number(hold.body, p) end
-  if p then extensions, p = number(hold.body, p) end
-  if p then last, p = field(hold.body, p) end
-  if not p then return { 3 } end
-  if ttl == 0 or counts and nonce ~= '' and nonce == last then
+  if ttl == 0 or what == 'e' and nonce ~= '' and nonce == hold.nonce then
     return { 0, id, left, hold.public }
   end
+  local inbox = hold.provisional or what == 'r' and hold.inbox == '' and nonce or hold.inbox
   local want = ttl
-  if ends > 0 then want = math.min(ttl, ends - now) end
-  if counts and most > 0 and extensions >= most or want < ttl and want <= left then
+  if hold.ends > 0 then want = math.min(ttl, hold.ends - now) end
+  if what == 'e' and most > 0 and hold.extensions >= most or what ~= 'c' and want < ttl and want <= left then
     return { 2, id, left, hold.public }
   end
-  left = math.max(left, want)
-  if counts then
-    redis.call('HSET', L, id, table.concat({
-      hold.head .. text(fence), nonzero(lag), nonzero(ends), text(extensions + 1),
-      nonzero(#nonce) .. ':' .. nonce .. string.sub(hold.body, p),
-    }, ','))
-    hold.public = public(id)
+  if hold.provisional then settle(hold) end
+  if what == 'e' then hold.extensions, hold.nonce = hold.extensions + 1, nonce end
+  if what == 'e' or inbox ~= hold.inbox then
+    hold.inbox = inbox
+    store(hold)
   end
+  left = math.max(left, want)
   redis.call('ZADD', X, 'XX', text(now + left), id)
-  keep(now, left)
+  keep(left)
   return { 0, id, left, hold.public }
 end
 
-local reply = { now }
+local reply, confirms = { now }, false
 for a = 1, #ARGV, 6 do
-  local ttl, most = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-  table.insert(reply, extend(ARGV[a], ARGV[a + 1], ttl, most, ARGV[a + 4] == '1', ARGV[a + 5]))
+  local ttl, most, what = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), ARGV[a + 4]
+  table.insert(reply, extend(ARGV[a], ARGV[a + 1], ttl, most, what, ARGV[a + 5]))
+  confirms = confirms or what == 'c'
 end
-return reply
+if not confirms or redis.call('HEXISTS', L, '#more') == 0 then return reply end
+

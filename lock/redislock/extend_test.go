@@ -145,8 +145,8 @@ func TestOnlyTheTokenReleases(t *testing.T) {
 func TestForceNeedsNoTokenAndReturnsTheHold(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		c, _ := r.take(lock.All(lock.Key("a"), lock.Key("b")), time.Hour)
-		g, err := r.Release(r.Context(), lock.Ticket{Space: "rooms", Group: "hotel", ID: c.ID, Force: true})
-		if err != nil || g.Status != lock.Granted || g.Hold.Holder != c.Holder || g.Hold.Resource.String() != "a, b" {
+		g, err := r.Release(r.Context(), []lock.Ticket{{Space: "rooms", Group: "hotel", ID: c.ID, Force: true}})
+		if err != nil || g[0].Status != lock.Granted || g[0].Hold.Holder != c.Holder || g[0].Hold.Resource.String() != "a, b" {
 			r.Errorf("forced: %+v, %v", g, err)
 		}
 		r.take(c.Resource, time.Hour)

@@ -7,7 +7,12 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -23,6 +28,9 @@ import (
 // what takes one round trip is a snapshot: else a hold that comes or goes
 // meanwhile may be in it or not. An error ends it.
 func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+	if q.AllGroups {
+		return s.holdsOfAll(ctx, q)
+	}
 	return func(yield func(lock.Hold, error) bool) {
 		l := listing{
 			store: s, keys: s.keys(q.Space, q.Group), left: q.Limit, yield: yield,
@@ -40,6 +48,51 @@ func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, er
 		}
 		l.flush()
 	}
+}
+
+// holdsOfAll lists group after group: those whose ledgers a SCAN of each master
+// finds.
+func (s *Store) holdsOfAll(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+	return func(yield func(lock.Hold, error) bool) {
+		groups, err := s.groups(ctx, q.Space)
+		if err != nil {
+			yield(lock.Hold{}, failure("holds", err))
+			return
+		}
+		left := q.Limit
+		for _, group := range groups {
+			for h, err := range s.Holds(ctx, lock.Query{Space: q.Space, Group: group}) {
+				if left--; !yield(h, err) || err != nil || left == 0 {
+					return
+				}
+			}
+		}
+	}
+}
+
+var literal = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, "^", `\^`)
+
+// groups finds the groups of a space.
+func (s *Store) groups(ctx context.Context, space string) ([]string, error) {
+	const end = "}:l" // of a ledger
+	begin := s.space(space)
+	var mu sync.Mutex
+	found := make(map[string]bool)
+	err := s.masters(ctx, func(ctx context.Context, master redis.Cmdable) error {
+		keys := master.Scan(ctx, 0, literal.Replace(begin)+"*"+end, pageSize).Iterator()
+		for keys.Next(ctx) {
+			group := strings.TrimSuffix(strings.TrimPrefix(keys.Val(), begin), end)
+			if group == tag("") {
+				group = ""
+			}
+			group = plain.Replace(group)
+			mu.Lock()
+			found[group] = true
+			mu.Unlock()
+		}
+		return keys.Err()
+	})
+	return slices.Sorted(maps.Keys(found)), err
 }
 
 // listing is one run of Holds. Its methods return false when it has ended.

@@ -17,7 +17,6 @@ if #KEYS ~= 5 or not name then
   return redis.error_reply('ERR malformed query')
 end
 
-local now = clock()
 local reply = { now, '' }
 
 local function add(m, id)

@@ -4,6 +4,7 @@ package redislock
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/lock"
 )
 
@@ -135,4 +137,45 @@ func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		c.evals.Add(1)
 		return next(ctx, cmd)
 	}
+}
+
+func TestThePartsOfAKeyAreUnambiguous(t *testing.T) {
+	client, _ := redistest.Virtual(t)
+	seen := make(map[string]string)
+	for _, c := range []struct{ prefix, space, group string }{
+		{"app", "eu:rooms", "all"}, {"app:eu", "rooms", "all"}, {"app%3Aeu", "rooms", "all"}, {"app", "eu", "rooms:lock:{all"}, {"app", "eu:rooms:lock", "{all"},
+	} {
+		key := New(client, WithPrefix(c.prefix)).keys(c.space, c.group)[0]
+		if other, again := seen[key]; again {
+			t.Errorf("%v and %s share the key %s", c, other, key)
+		}
+		seen[key] = fmt.Sprint(c)
+	}
+}
+
+func TestHoldsOfAllGroupsAreFound(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		var want []string
+		for _, group := range []string{"", "%", "a:b", "{x}", "*", "all"} {
+			c := r.claim(lock.Key("room"), time.Hour)
+			c.Group, c.Space = group, "rooms"
+			r.ask(c)
+			want = append(want, c.ID)
+			other := r.claim(lock.Key("room"), time.Hour)
+			other.Group, other.Space = group, "rooms:eu"
+			r.ask(other)
+		}
+		var got []string
+		for h, err := range r.Holds(r.Context(), lock.Query{Space: "rooms", AllGroups: true}) {
+			if err != nil {
+				r.Fatal(err)
+			}
+			got = append(got, h.ID)
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			r.Errorf("found %v, want %v", got, want)
+		}
+	})
 }

@@ -5,6 +5,7 @@ package redislock
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,93 +15,237 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// inbox is one subscription for all who wait in a store. It is opened by the
+// inbox is one subscription for all who wait in a store, and for the holders
+// who want to hear that their hold was ended by another. It is opened by the
 // first of them and closed some time after the last, or when the client is.
-// What comes in are ids of claims that can go now. A message may get lost, so
-// it is only a hint.
+//
+// A message may get lost, so the ping of each second asks what was granted.
 type inbox struct {
 	caller  *rediscall.Caller
 	channel string
-	mark    string // "!" where PUBLISH counts the receivers
-
+	mark    string        // "!" where the server counts the subscribers, else "="
 	opening chan struct{} // one token: who has it opens
 
 	mu      sync.Mutex
 	sub     *redis.PubSub
-	waiting map[string]chan struct{} // by id of the claim
+	soon    bool // a goroutine is about to open it
 	idle    *time.Timer
+	waiting map[string]*waiter // by id of the claim
+	held    map[string]watched // by id of the hold
+	rooms   map[string]*room   // by the first key of the group
+	crowd   int                // how many in held are a reason to look for expired ones
+	ignored int                // messages that were malformed or of no one here
 }
 
-const linger = 5 * time.Second
+// watched is a hold whose holder is to hear that another ended it. A lease that
+// was detached leaves it behind, until it has expired.
+type watched struct {
+	lost  func()
+	until time.Time
+}
+
+// room is a group where claims of this store wait, or waited.
+type room struct {
+	keys    []string
+	clock   pair // the newest
+	waiting int
+	placed  int // how many of them have a place, as far as is known
+	fresh   int // how many of those got it since the last ping was sent
+	pings   int
+	stop    chan struct{} // ends the pings; nil while no claim waits
+}
+
+// pair is one answer's time on the server and the local times around it. The
+// server reaches its time t at the local time sent + (t - server) at the
+// earliest.
+type pair struct {
+	sent, received time.Time
+	server         int64 // in ms
+}
+
+// waiter is a claim that has a place, or may have.
+type waiter struct {
+	room   *room
+	placed bool
+	ping   int             // the last one sent before it got its place
+	ready  chan lock.Grant // holds one: a grant, or Blocked when it has to ask again
+}
+
+const (
+	linger    = 5 * time.Second        // how long an inbox without a user stays open
+	pulse     = time.Second            // between two pings
+	refused   = lock.RememberFor       // how late a try may arrive that could queue up
+	apart     = 100 * time.Millisecond // between two of the first in line who ask
+	manyRooms = 1024                   // beyond which those where no claim waits are forgotten
+	askers    = 10                     // how many of the first in line ask when an obstacle is due
+)
 
 func newInbox(caller *rediscall.Caller, prefix string) *inbox {
-	b := &inbox{caller: caller, channel: prefix + ":inbox:" + rand.Text()[:16], waiting: make(map[string]chan struct{}), opening: make(chan struct{}, 1)}
+	b := &inbox{
+		caller: caller, channel: prefix + ":inbox:" + rand.Text()[:16], mark: "=", opening: make(chan struct{}, 1),
+		waiting: make(map[string]*waiter), held: make(map[string]watched), rooms: make(map[string]*room),
+	}
 	if _, one := caller.Client().(*redis.Client); one {
 		b.mark = "!"
 	}
 	return b
 }
 
-// way is what acquire.lua is to know about the waiting of c. A claim that
-// gets a place has somewhere to be woken before that.
-func (b *inbox) way(c lock.Claim) string {
+// address is how scripts name the inbox; empty while it is not open.
+func (b *inbox) address() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case !c.Queue:
+	if b.sub == nil {
 		return ""
-	case b.sub == nil:
-		delete(b.waiting, c.ID)
-		return "?"
-	}
-	if b.waiting[c.ID] == nil {
-		b.waiting[c.ID] = make(chan struct{}, 1)
-	}
-	if b.idle != nil {
-		b.idle.Stop()
-	}
-	if b.mark == "" {
-		return "?" + b.channel
 	}
 	return b.mark + b.channel
 }
 
-// woken returns what tells that the claim can go; nil when it has no place.
-func (b *inbox) woken(id string) <-chan struct{} {
+// way is what acquire.lua is to know about the waiting of c, and the server's
+// time from which on it refuses the claim. A claim that may get a place is
+// registered before, since its grant may come at any time after.
+func (b *inbox) way(c lock.Claim, keys []string) (way string, latest int64) {
+	if !c.Queue {
+		return "", 0
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.waiting[id]
+	r := b.rooms[keys[0]]
+	if b.sub == nil || r == nil {
+		return "?", 0
+	}
+	if b.waiting[c.ID] == nil {
+		b.waiting[c.ID] = &waiter{room: r, ready: make(chan lock.Grant, 1)}
+		b.use()
+		if r.waiting++; r.waiting == 1 {
+			r.stop = make(chan struct{})
+			go b.ping(r, r.stop)
+		}
+	}
+	since := time.Since(r.clock.received)
+	return b.mark + b.channel, r.clock.server + (since + refused).Milliseconds()
 }
 
-// leave forgets a claim that waits no more.
+// answered takes in the answer to a claim.
+func (b *inbox) answered(c lock.Claim, keys []string, g lock.Grant, p pair) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if g.Status == lock.Blocked && b.rooms[keys[0]] == nil {
+		if len(b.rooms) >= manyRooms {
+			maps.DeleteFunc(b.rooms, func(_ string, r *room) bool { return r.waiting == 0 })
+		}
+		b.rooms[keys[0]] = &room{keys: keys}
+	}
+	if r := b.rooms[keys[0]]; r != nil {
+		r.tell(p)
+	}
+	if w := b.waiting[c.ID]; g.Status != lock.Blocked || g.Place == 0 {
+		b.forget(c.ID)
+	} else if w != nil {
+		w.place(true)
+	}
+}
+
+// place notes whether a waiter has a place.
+func (w *waiter) place(has bool) {
+	r, n := w.room, 1
+	if w.placed == has {
+		return
+	}
+	if w.placed = has; has {
+		w.ping = r.pings
+	} else {
+		n = -1
+	}
+	r.placed += n
+	if w.ping == r.pings {
+		r.fresh += n
+	}
+}
+
+// tell keeps the newest pair.
+func (r *room) tell(p pair) {
+	if p.server > 0 && p.sent.After(r.clock.sent) {
+		r.clock = p
+	}
+}
+
+// leave forgets a claim that waits no more, or a hold that was released.
 func (b *inbox) leave(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.waiting[id] == nil {
-		return
-	}
-	delete(b.waiting, id)
+	delete(b.held, id)
+	b.forget(id)
 	b.rest()
 }
 
-// rest has the inbox closed if nobody waits for a while. b.mu is held.
+// unwatch forgets a hold that has ended.
+func (b *inbox) unwatch(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.held, id)
+	b.rest()
+}
+
+func (b *inbox) forget(id string) {
+	if w := b.waiting[id]; w != nil {
+		delete(b.waiting, id)
+		w.place(false)
+		if w.room.waiting--; w.room.waiting == 0 {
+			close(w.room.stop)
+		}
+		b.rest()
+	}
+}
+
+// watch has lost called when another ends the hold, which lasts for ttl.
+func (b *inbox) watch(id string, lost func(), ttl time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := time.Now(); len(b.held) >= b.crowd {
+		maps.DeleteFunc(b.held, func(_ string, w watched) bool { return w.until.Before(now) })
+		b.crowd = 2*len(b.held) + manyRooms
+	}
+	b.held[id] = watched{lost, time.Now().Add(ttl)}
+	b.use()
+	if b.sub == nil && !b.soon {
+		b.soon = true
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), linger)
+			defer cancel()
+			_ = b.open(ctx) // else the next renewal tries again
+			b.mu.Lock()
+			b.soon = false
+			b.mu.Unlock()
+		}()
+	}
+}
+
+// use keeps the inbox open, rest has it closed when it has had no user for a
+// while. b.mu is held.
+func (b *inbox) use() {
+	if b.idle != nil {
+		b.idle.Stop()
+	}
+}
+
 func (b *inbox) rest() {
-	if len(b.waiting) > 0 || b.sub == nil {
-		return
-	}
-	if b.idle == nil {
+	switch {
+	case len(b.waiting)+len(b.held) > 0 || b.sub == nil:
+	case b.idle == nil:
 		b.idle = time.AfterFunc(linger, b.closeIdle)
-		return
+	default:
+		b.idle.Reset(linger)
 	}
-	b.idle.Reset(linger)
 }
 
 func (b *inbox) closeIdle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.waiting) == 0 && b.sub != nil {
+	if len(b.waiting)+len(b.held) == 0 && b.sub != nil {
 		_ = b.sub.Close() // which ends receive
 		b.sub = nil
+		clear(b.rooms)
 	}
 }
 
@@ -113,43 +258,21 @@ func (b *inbox) open(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-b.opening }()
-	b.mu.Lock()
-	opened := b.sub != nil
-	b.mu.Unlock()
-	if opened {
+	if b.address() != "" {
 		return nil
 	}
 	_, err := rediscall.Bounded(ctx, b.caller, func(ctx context.Context) (struct{}, error) {
 		sub := b.caller.Client().Subscribe(ctx, b.channel)
-		if _, err := sub.ReceiveTimeout(ctx, longest); err != nil {
+		if _, err := sub.ReceiveTimeout(ctx, pulse); err != nil {
 			_ = sub.Close()
 			return struct{}{}, err
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.sub = sub
-		b.rest() // until somebody waits
+		b.rest() // until it has a user
 		go b.receive(sub)
 		return struct{}{}, nil
 	})
 	return err
-}
-
-// receive wakes those who can go until the subscription ends. It reconnects
-// by itself.
-func (b *inbox) receive(sub *redis.PubSub) {
-	for m := range sub.Channel() {
-		b.mu.Lock()
-		select {
-		case b.waiting[m.Payload] <- struct{}{}:
-		default: // woken already, or gone
-		}
-		b.mu.Unlock()
-	}
-	_ = sub.Close() // the client was closed
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.sub == sub {
-		b.sub = nil
-	}
 }

@@ -13,8 +13,12 @@ var letters = [...]string{
 	"q", // queue
 }
 
-// unbraced keeps a name from ending a hash tag, or from beginning one.
-var unbraced = strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D")
+// escape keeps a name from ending its part of a key, and from beginning or
+// ending a hash tag. plain undoes it.
+var (
+	escape = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
+	plain  = strings.NewReplacer("%25", "%", "%3A", ":", "%7B", "{", "%7D", "}")
+)
 
 // tag is the hash tag of a group. Redis ignores an empty one, so the empty
 // group has a tag that escaping never yields.
@@ -22,8 +26,11 @@ func tag(group string) string {
 	if group == "" {
 		return "%"
 	}
-	return unbraced.Replace(group)
+	return escape.Replace(group)
 }
+
+// space is what the keys of all groups of a space begin with.
+func (s *Store) space(name string) string { return s.prefix + ":" + escape.Replace(name) + ":lock:{" }
 
 // groupKeys are the keys of one group.
 type groupKeys struct {
@@ -37,7 +44,7 @@ func (s *Store) keys(space, group string) []string {
 	if last := s.last.Load(); last != nil && last.group == group && last.space == space {
 		return last.keys
 	}
-	base := s.prefix + ":" + unbraced.Replace(space) + ":lock:{" + tag(group) + "}:"
+	base := s.space(space) + tag(group) + "}:"
 	keys := make([]string, len(letters))
 	for i, letter := range letters {
 		keys[i] = base + letter

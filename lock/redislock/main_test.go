@@ -99,11 +99,11 @@ func (r *rig) extend(rs ...lock.Renewal) []lock.Grant {
 
 func (r *rig) release(k lock.Ticket) lock.Status {
 	r.Helper()
-	g, err := r.Release(r.Context(), k)
+	g, err := r.Release(r.Context(), []lock.Ticket{k})
 	if err != nil {
 		r.Fatalf("release %s: %v", k.ID, err)
 	}
-	return g.Status
+	return g[0].Status
 }
 
 func (r *rig) list(res lock.Resource) []lock.Hold {

@@ -22,7 +22,7 @@ func TestWithoutAClientEveryCallIsInvalid(t *testing.T) {
 		for what, call := range map[string]func() error{
 			"Acquire": func() error { _, err := r.Acquire(t.Context(), c); return err },
 			"Extend":  func() error { _, err := r.Extend(t.Context(), make([]lock.Renewal, 2)); return err },
-			"Release": func() error { _, err := r.Release(t.Context(), c.Ticket); return err },
+			"Release": func() error { _, err := r.Release(t.Context(), []lock.Ticket{c.Ticket}); return err },
 			"Sweep":   func() error { _, err := r.Sweep(t.Context(), lock.Query{}, nil); return err },
 			"Check":   func() error { _, err := r.Check(t.Context()); return err },
 			"Holds": func() (err error) {
@@ -52,5 +52,15 @@ func TestWhatTheFormatCannotHoldIsInvalid(t *testing.T) {
 		if _, err := s.Acquire(t.Context(), lock.Claim{Resource: res, TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
 			t.Errorf("claim of %q: %v, want ErrInvalid", res, err)
 		}
+	}
+}
+
+func TestARingIsInvalid(t *testing.T) {
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "127.0.0.1:0"}, HeartbeatFrequency: time.Hour})
+	t.Cleanup(func() { _ = ring.Close() })
+	r := newRig(t, nil)
+	_, err := New(ring).Acquire(t.Context(), r.claim(lock.Key("room"), time.Minute))
+	if !errors.Is(err, lock.ErrInvalid) || !strings.Contains(err.Error(), "Ring") {
+		t.Errorf("on a Ring: %v", err)
 	}
 }

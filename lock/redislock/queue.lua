@@ -1,108 +1,232 @@
 -- SPDX-License-Identifier: MIT
 --
--- Who waits, in which order, and who is told that the time has come.
+-- Who waits, in which order, and what is granted to them when it is freed.
 --
--- A waiter has a place in the queue and a record among the fields of the
--- ledger: until when the place lasts, the channel to wake it by, and the parts
--- of its claim. Each try makes the place last longer; so the dead drop out.
--- A channel begins with "!" when the number of receivers that PUBLISH returns
--- is the truth, which it is not in a Cluster.
+-- A waiter has a place: a record in the ledger, one member of the queue for
+-- each part of its claim, in the order of arrival by name, and one for its
+-- inbox. A place counts as long as its inbox does, which each ping prolongs.
+-- An inbox is a channel behind one character: "!" when the number of subscribers
+-- that PUBSUB NUMSUB returns is exact, which it is not in a Cluster, else "=".
 --
 -- KEYS  as in head.lua
 
-local PATIENCE = 3000 -- how long a place lasts, in ms
+local MOST = 4096    -- places of one name
+local SEQUENCE = 16  -- digits of a turn
+local looks = 128    -- waiters that one script looks at
+local weighed = 512  -- parts of waiters that one script looks at
 
-local function leave(id)
-  if redis.call('ZREM', Q, id) == 1 then
-    redis.call('HDEL', L, '#wait' .. id)
-    if redis.call('EXISTS', Q) == 0 then redis.call('HDEL', L, '#queue') end
+-- present reports whether an inbox was seen lately, and removes it if not.
+local inboxes = {}
+local function present(inbox)
+  if inboxes[inbox] == nil then
+    local ends = redis.call('ZSCORE', X, '@' .. inbox)
+    inboxes[inbox] = ends and tonumber(ends) > now or false
+    if ends and not inboxes[inbox] then drop(inbox) end
   end
+  return inboxes[inbox]
 end
 
--- enqueue gives a waiter its place, or keeps it, and returns it.
-local function enqueue(id, channel, parts)
-  local last = redis.call('ZREVRANGE', Q, '0', '0', 'WITHSCORES')
-  redis.call('ZADD', Q, 'NX', text(math.max(us, (tonumber(last[2] or '0') or 0) + 1)), id)
-  local record = { text(now + PATIENCE) .. ',' .. text(#channel) .. ':' .. channel }
-  for _, p in ipairs(parts) do
-    table.insert(record, text(#p.member) .. ':' .. p.member .. text(p.capacity) .. ',')
-  end
-  redis.call('HSET', L, '#wait' .. id, table.concat(record), '#queue', '1')
-  local to = redis.call('HGET', L, '#until') or text(now + WEEK)
-  redis.call('PEXPIREAT', Q, to)
-  redis.call('PEXPIREAT', L, to)
-  return redis.call('ZRANK', Q, id) + 1
-end
-
--- waiter returns the waiter of that id, or removes it if it is dead.
+-- waiter reads the place of an id; nil when it has none or does not count.
 local function waiter(id)
-  local record = redis.call('HGET', L, '#wait' .. id) or ''
-  local w, p, member, capacity = { id = id, parts = {} }
-  w.ends, p = number(record, 1)
-  if not p or w.ends <= now then
-    leave(id)
+  local w = queued(id)
+  if not w then return nil end
+  local p, capacity = w.rest and 1
+  if p then w.ttl, p = number(w.rest, p) end
+  if p then w.longest, p = number(w.rest, p) end
+  if p then w.keep, p = number(w.rest, p) end
+  if p then w.token, p = field(w.rest, p) end
+  w.parts = {}
+  for k, m in ipairs(w.members or {}) do
+    if p then capacity, p = number(w.rest, p) end
+    if p then w.parts[k] = part(m, capacity) end
+  end
+  if not p or not present(w.inbox) then
+    leave(w)
     return nil
   end
-  w.channel, p = field(record, p)
-  while p and p <= #record do
-    member, p = field(record, p)
-    if p then capacity, p = number(record, p) end
-    table.insert(w.parts, p and part(member, capacity))
-  end
+  w.tail = string.sub(w.rest, p)
   return w
 end
 
--- meet reports whether two claims overlap.
-local function meet(a, b)
-  for _, p in ipairs(a) do
-    for _, o in ipairs(b) do
-      if p.name == o.name and (p.base ~= o.base or p.from < o.to and o.from < p.to) then return true end
+-- meets reports whether a part overlaps that of a member of the queue, and
+-- has to wait for it.
+local function meets(p, m)
+  local at = #p.name + SEQUENCE + 1
+  local kind = string.byte(m, at)
+  if p.shared and string.sub(m, at + 15, at + 18) == '\0\0\0\0' then return false end
+  if kind ~= p.kind or kind == KEY or kind == 48 then return true end
+  local from, to = extent(m, at)
+  return from < p.to and p.from < to
+end
+
+-- each calls see with the members of a name in the queue and the ids behind
+-- them, in order, until see returns true.
+local function each(name, from, to, see)
+  local page = '2'
+  while true do
+    local found = redis.call('ZRANGEBYLEX', Q, from, to, 'LIMIT', '0', page)
+    for _, m in ipairs(found) do
+      if see(m, string.sub(m, #name + SEQUENCE + EXTENT + 1)) then return end
     end
+    if #found < tonumber(page) then return end
+    from, page = '(' .. found[#found], '64'
+  end
+end
+
+-- ahead reports whether a claim has to let another waiter pass: one that came
+-- before seq, or any when the claim has no place.
+local function ahead(parts, seq)
+  local found = false
+  for _, p in ipairs(parts) do
+    each(p.name, '[' .. p.name, '(' .. p.name .. (seq or '\255'), function(m, id)
+      found = meets(p, m) and waiter(id) ~= nil
+      return found
+    end)
+    if found then return true end
   end
   return false
 end
 
--- each calls see with the living waiters, in order, until it returns true.
-local function each(see)
-  for _, id in ipairs(redis.call('ZRANGE', Q, '0', '-1')) do
-    local w = waiter(id)
-    if w and see(w) then return end
+-- enqueue gives a claim its place and returns it, counted from 1, or keeps the
+-- one that it has at seq. It returns 0 when a name has no place left.
+local function enqueue(w, seq)
+  local stamp, most = turn(seq or rising('#seq')), 0
+  for _, p in ipairs(w.parts) do
+    local n = redis.call('ZLEXCOUNT', Q, '[' .. p.name, '(' .. p.name .. stamp)
+    if not seq and n >= MOST then return 0 end
+    most = math.max(most, n + 1)
   end
+  redis.call('ZADD', X, text(now + PRESENT), '@' .. w.inbox)
+  inboxes[w.inbox] = true
+  keep(PRESENT)
+  if seq then return most end
+  local place = { stamp .. ',' .. put(w.inbox) .. w.claim .. text(w.ttl) .. ',' .. nonzero(w.longest) .. ',' .. nonzero(w.keep) .. ',' .. put(w.token) }
+  local entries = { '0', '\0' .. w.inbox .. '\0' .. w.id }
+  for _, p in ipairs(w.parts) do
+    table.insert(place, text(p.capacity) .. ',')
+    table.insert(entries, '0')
+    table.insert(entries, p.name .. stamp .. string.sub(p.member, p.at) .. w.id)
+    count(string.sub(p.name, 1, -2), 1)
+  end
+  redis.call('ZADD', Q, unpack(entries))
+  redis.call('HSET', L, '#seq', stamp, '?' .. w.id, table.concat(place) .. w.tail)
+  redis.call('PEXPIREAT', Q, text(lives))
+  return most
 end
 
--- ahead returns how long the first waiter whom the claim has to let pass keeps
--- its place, in ms, or nil.
-local function ahead(id, parts)
-  local left = nil
-  each(function(w)
-    if w.id == id then return true end
-    if meet(w.parts, parts) then left = w.ends - now end
-    return left
-  end)
-  return left
+-- grant records the hold of a claim, of which no part has an obstacle, and
+-- returns it. The inbox begins with "?" when the grant is to be confirmed.
+local function grant(w, ttl, inbox)
+  local fence, id = rising('#fence'), w.id
+  local hold = {
+    id = id, head = '1' .. put(w.token) .. w.claim, tail = w.tail, fence = fence, lag = math.max(math.floor(fence / 1000) - now, 0),
+    ends = w.longest > 0 and now + w.longest or 0, keep = w.keep > 0 and now + w.keep or 0,
+    extensions = 0, nonce = '', inbox = inbox, members = {},
+  }
+  redis.call('ZADD', X, text(now + ttl), id)
+  keep(ttl)
+  redis.call('ZREM', U, id)
+  local fields = { '#fence', text(fence) }
+  for k, p in ipairs(w.parts) do
+    hold.members[k] = p.member
+    if p.key then
+      table.insert(fields, p.key)
+      table.insert(fields, id)
+    elseif redis.call('ZADD', I, '0', p.member .. id) == 1 then
+      count(string.sub(p.name, 1, -2), 1)
+      redis.call('PEXPIREAT', I, text(lives))
+    end
+    if p.span and (p.measure or p.to - p.from > p.span) then
+      measure(p.base, math.max(p.span, p.to - p.from))
+    end
+  end
+  store(hold, fields)
+  return hold
 end
 
--- wake tells those who can go: whom no hold is in the way of, and no earlier
--- waiter. It looks at the first 64.
-local function wake()
-  local before, n = {}, 0
-  each(function(w)
-    n = n + 1
-    local passed = true
-    for _, b in ipairs(before) do
-      if meet(b, w.parts) then
-        passed = false
-        break
-      end
+-- deaf reports whether no one receives what is published to an inbox, as far as
+-- that is known. It has to be known before: a message cannot be taken back, and
+-- replicas pass it on to those who subscribe there.
+local function deaf(inbox)
+  if string.byte(inbox) ~= 33 then return false end
+  local receivers = redis.pcall('PUBSUB', 'NUMSUB', string.sub(inbox, 2))
+  return receivers[2] == 0
+end
+
+-- hand grants to a waiter, until it confirms. It returns false when the server
+-- does not let this script publish: then those who wait have to ask.
+local function hand(w)
+  if deaf(w.inbox) then
+    inboxes[w.inbox] = false
+    leave(w)
+    drop(w.inbox) -- so that the next ping has all of it ask, if it lives
+    return true
+  end
+  local ttl = math.min(w.ttl, TRIAL)
+  local hold = grant(w, ttl, '?' .. w.inbox)
+  local message = w.id .. ' ' .. text(now + ttl) .. ' ' .. text(hold.fence) .. ',' .. nonzero(hold.lag) .. ','
+  if type(redis.pcall('PUBLISH', string.sub(w.inbox, 2), message)) == 'table' then
+    redis.call('ZREM', X, w.id)
+    redis.call('HDEL', L, w.id)
+    vacate(hold)
+    redis.call('HSET', L, '#mute', text(now))
+    return false
+  end
+  leave(w, true)
+  redis.call('ZADD', Q, '0', '\0\0' .. w.inbox .. '\0' .. w.id)
+  for _, p in ipairs(w.parts) do
+    if p.capacity ~= 1 or p.shared then free(p.member) end -- the next one may fit beside it
+  end
+  return true
+end
+
+-- serve hands what was freed to those who wait for it: to each waiter that no
+-- hold and no earlier waiter is in the way of, in order. What it does not come
+-- to is left in the ledger for the next confirmation or ping. It reports
+-- whether it handed anything out.
+local function serve()
+  local muted, handed, rest = false, false, {}
+  while #freed > 0 and not muted do
+    local m = table.remove(freed, 1)
+    local p, behind = part(m, 1), from[m]
+    from[m] = nil
+    if p and redis.call('HEXISTS', L, '+' .. string.sub(p.name, 1, -2)) == 1 then
+      p.shared = false
+      each(p.name, behind == '' and '[' .. p.name or '(' .. behind, '(' .. p.name .. '\255', function(q, id)
+        if not meets(p, q) then return false end
+        if looks <= 0 or weighed <= 0 then
+          table.insert(rest, put(m) .. put(behind))
+          return true
+        end
+        behind, looks = q, looks - 1
+        local w = waiter(id)
+        if not w then return false end
+        weighed = weighed - #w.parts
+        local only = #w.parts == 1 and not w.parts[1].shared and w.parts[1]
+        local all = only and (only.kind == KEY or only.kind == 48) -- then those behind wait for it
+        if ahead(w.parts, turn(w.seq)) or obstacles(w.parts, 1) then return all end
+        muted = not hand(w)
+        handed = handed or not muted
+        return muted or all and only.capacity == 1
+      end)
     end
-    if passed and not obstacles(w.parts, 1) and redis.call('PUBLISH', string.sub(w.channel, 2), w.id) == 0
-      and string.sub(w.channel, 1, 1) == '!'
-    then
-      leave(w.id) -- nobody is there
-    elseif passed then
-      table.insert(before, w.parts)
-    end
-    return n >= 64
-  end)
+  end
+  if #rest > 0 then
+    redis.call('HSET', L, '#more', table.concat(rest) .. (redis.call('HGET', L, '#more') or ''))
+  end
+  return handed
+end
+
+-- again takes up what an earlier script did not come to.
+local function again()
+  local more, p = redis.call('HGET', L, '#more'), 1
+  if not more then return end
+  redis.call('HDEL', L, '#more')
+  local m, behind
+  while p and p <= #more do
+    m, p = field(more, p)
+    if p then behind, p = field(more, p) end
+    if p then free(m, behind) end
+  end
 end
 

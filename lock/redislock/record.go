@@ -28,12 +28,16 @@ const (
 // digit is how the format writes the kind of a part, unless it is a lone key.
 func digit(r lock.Resource) byte { return '0' + byte(r.Kind()) }
 
-// appendExtent appends the kind, bounds and units of a single part.
+// appendExtent appends the kind, bounds and units of a single part. A shared
+// one has no units.
 func appendExtent(b []byte, kind byte, r lock.Resource) []byte {
 	from, to := r.Bounds()
 	b = append(b, kind)
 	b = appendBound(b, from)
 	b = appendBound(b, to)
+	if r.IsShared() {
+		return binary.BigEndian.AppendUint32(b, 0)
+	}
 	return binary.BigEndian.AppendUint32(b, uint32(r.Size()))
 }
 
@@ -72,7 +76,11 @@ func resource(name, ext string) (lock.Resource, error) {
 	if kind > 9 || units > math.MaxInt32 {
 		return lock.Resource{}, errMalformed
 	}
-	return lock.Of(lock.Kind(kind), name, from, to).Units(int(units)), nil
+	r := lock.Of(lock.Kind(kind), name, from, to)
+	if units == 0 {
+		return r.Shared(), nil
+	}
+	return r.Units(int(units)), nil
 }
 
 func readBound(b string) int64 {
@@ -163,7 +171,9 @@ func (r *reader) body(h *lock.Hold) {
 	r.stamp(h)
 	r.number() // the latest end, which only the scripts need
 	h.Extensions = int(min(r.number(), math.MaxInt32))
-	r.field() // the last batch that extended it
+	r.number() // until when it is kept at least
+	r.field()  // the last extension's nonce
+	h.Unconfirmed = strings.HasPrefix(r.field(), "?")
 	h.Holder, h.Reason = r.field(), r.field()
 	for range r.count() {
 		if h.Details == nil {

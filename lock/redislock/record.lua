@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- What the scripts have in common that deal with whole records. The formats
--- are described in doc.go.
+-- What the scripts that read whole records have in common. doc.go describes
+-- the formats.
 --
 -- KEYS  as in head.lua
 
@@ -19,6 +19,11 @@ local function text(n)
   return string.format('%.0f', n)
 end
 
+-- turn writes a number of the order of arrival, so that it sorts as a text.
+local function turn(n)
+  return string.format('%016.0f', n)
+end
+
 -- clock returns the server's time in milliseconds and in microseconds.
 local function clock()
   local t = redis.call('TIME')
@@ -26,42 +31,56 @@ local function clock()
   return math.floor(us / 1000), us
 end
 
+local now, us = clock()
+
+-- What the ledger has of the group: when its keys end, a time before which
+-- nothing in X is due, 0 when nothing is to be due at all, and whether spans
+-- were measured. last has the last fence and the last turn.
+local group = redis.call('HMGET', L, '#until', '#due', '#spans', '#fence', '#seq')
+local lives, due, spans = tonumber(group[1] or '') or 0, tonumber(group[2] or '') or 0, group[3]
+local last = { ['#fence'] = tonumber(group[4] or ''), ['#seq'] = tonumber(group[5] or '') }
+
 -- ending is the score in X of a hold that was released (how is 0), or so
--- without its token (1), or a claim given up (2). It is negative, so that
--- nothing takes it for a live one, and rises with the time.
+-- without its token (1), or of a claim that was given up (2). It is negative,
+-- so that no script takes it for a live one, and rises with the time.
 local function ending(at, how)
   return 4 * at + how - 2 ^ 50
 end
 
 -- score returns an id's score in X, or nil when it has none or that of an
--- ending too old to count, whether or not somebody has cleaned it up.
-local function score(id, now)
+-- ending too old to count, whether or not it has been removed yet.
+local function score(id)
   local s = tonumber(redis.call('ZSCORE', X, id) or nil)
   if not s or s < 0 and s <= ending(now - MEMORY, 2) then return nil end
   return s
 end
 
--- rest lets an idle group go: when nothing in X is to expire any more, it
--- needs to live no longer than what else is in it, and the next grant has to
--- see to that again.
-local function rest()
-  if redis.call('ZCOUNT', X, '0', '+inf') > 0 then return end
-  redis.call('PEXPIRE', X, text(MEMORY))
-  redis.call('HDEL', L, '#until')
+-- bound notes when the first in X is due. The note may lag behind, but is never
+-- ahead, so a script that finds it in the future has nothing to sweep. When
+-- nothing in X is to be due any more, the group rests: X needs to live no longer
+-- than the endings in it, until keep sets its lifetime again.
+local function bound()
+  local first = redis.call('ZRANGEBYSCORE', X, '0', '+inf', 'WITHSCORES', 'LIMIT', '0', '1')[2]
+  due = tonumber(first or '') or 0
+  if first then
+    redis.call('HSET', L, '#due', first)
+  else
+    redis.call('HDEL', L, '#due')
+    redis.call('PEXPIRE', X, text(MEMORY))
+  end
 end
 
--- remember notes an ending, and forgets some old ones. With nothing else in it
--- the key goes by itself.
-local function remember(id, how, now)
+-- remember notes an ending, and forgets some old ones. The key goes by itself
+-- when nothing else is in it.
+local function remember(id, how)
   redis.call('ZADD', X, text(ending(now, how)), id)
   local old = redis.call('ZRANGEBYSCORE', X, '-inf', text(ending(now - MEMORY, 2)), 'LIMIT', '0', '256')
   if #old > 0 then redis.call('ZREM', X, unpack(old)) end
-  rest()
 end
 
 -- extent reads an extent that begins at byte p of s. Its numbers are big
 -- endian and at most 2^53, so a double keeps them exactly. A member cut short
--- by somebody else reads as far too long, and so is met and removed.
+-- by another program reads as far too long, and so is met and removed.
 local function extent(s, p)
   local b = { string.byte(s, p + 1, p + EXTENT - 1) }
   local from, to, units = 0, 0, 0
@@ -92,75 +111,126 @@ local function field(s, p)
   if n and start + n <= #s + 1 then return string.sub(s, start, start + n - 1), start + n end
 end
 
--- nonzero is how a record has a number.
+-- nonzero and put write what number and field read.
 local function nonzero(n)
   return n == 0 and '' or text(n)
 end
 
+local function put(s)
+  return nonzero(#s) .. ':' .. s
+end
+
+-- members reads the parts at byte p of a record, each as its member in the
+-- index without the id. It returns them and the position after them, or nil.
+local function members(s, p)
+  local list, count, name = {}
+  if string.byte(s, p) == KEY then
+    name, p = field(s, p + 1)
+    if p then return { name .. '\0' .. WHOLE }, p end
+    return nil
+  end
+  count, p = number(s, p)
+  for k = 1, count or 0 do
+    name, p = field(s, p)
+    if not p then return nil end
+    list[k] = name .. '\0' .. string.sub(s, p, p + EXTENT - 1)
+    p = p + EXTENT
+  end
+  if p then return list, p end
+end
+
 -- read takes the record of a hold apart. Every version of the format begins
 -- with the same head, so that any program can compare tokens and take any
--- hold out of the index; only what follows is the version's own. It returns
--- nil when there is no record or its head makes no sense.
+-- hold out of the index; the body is the version's own. A hold that was taken
+-- over has, behind its token and a NUL, the one by which it was, and may be
+-- again. It returns nil when there is no record or its head is malformed.
 local function read(id)
   local rec = redis.call('HGET', L, id)
   if not rec then return nil end
-  local hold, p, count, name = { id = id, version = string.sub(rec, 1, 1), members = {} }
+  local hold, p = { id = id, version = string.sub(rec, 1, 1) }
   hold.token, p = field(rec, 2)
   if not p then return nil end
+  local cut = string.find(hold.token, '\0', 1, true)
+  if cut then hold.token, hold.ref = string.sub(hold.token, 1, cut - 1), string.sub(hold.token, cut + 1) end
   hold.public = hold.version .. string.sub(rec, p) -- all but the token
-  if string.byte(rec, p) == KEY then
-    name, p = field(rec, p + 1)
-    if not p then return nil end
-    hold.members[1] = name .. '\0' .. WHOLE .. id
-  else
-    count, p = number(rec, p)
-  end
-  for k = 1, count or 0 do
-    name, p = field(rec, p)
-    if not p then return nil end
-    hold.members[k] = name .. '\0' .. string.sub(rec, p, p + EXTENT - 1) .. id
-    p = p + EXTENT
-  end
+  hold.members, p = members(rec, p)
   if not p then return nil end
   hold.head, hold.body = string.sub(rec, 1, p - 1), string.sub(rec, p)
   return hold
 end
 
+-- detail reads the body of a record of a version in READS, and reports whether it
+-- could. The inbox begins with "?" until the grant is confirmed, and is "." when
+-- the hold was released and is kept for a while.
+local function detail(hold)
+  if not READS[hold.version] then return false end
+  local b = hold.body
+  local fence, lag, ends, extensions, keep, p = string.match(b, '^(%d+),(%d*),(%d*),(%d*),(%d*),()')
+  hold.fence, hold.lag, hold.ends = tonumber(fence or ''), tonumber(lag or '') or 0, tonumber(ends or '') or 0
+  hold.extensions, hold.keep = tonumber(extensions or '') or 0, tonumber(keep or '') or 0
+  if p then hold.nonce, p = field(b, p) end
+  if p then hold.inbox, p = field(b, p) end
+  if not p then return false end
+  hold.tail = string.sub(b, p)
+  if string.sub(hold.inbox, 1, 1) == '?' then hold.provisional = string.sub(hold.inbox, 2) end
+  return true
+end
+
+-- store writes the record of a hold that was read in detail, or made, and
+-- further fields of the ledger.
+local function store(hold, fields)
+  local body = text(hold.fence) .. ',' .. nonzero(hold.lag) .. ',' .. nonzero(hold.ends) .. ','
+    .. nonzero(hold.extensions) .. ',' .. nonzero(hold.keep) .. ',' .. put(hold.nonce) .. put(hold.inbox) .. hold.tail
+  redis.call('HSET', L, hold.id, hold.head .. body, unpack(fields or {}))
+  local _, p = field(hold.head, 2)
+  hold.public = string.sub(hold.head, 1, 1) .. string.sub(hold.head, p) .. body
+end
+
+-- notify reports to the inbox of a holder, if it has one, that its hold is not
+-- its any more.
+local function notify(hold)
+  local channel = string.match(hold.inbox, '^%??[!=](.+)')
+  if channel then redis.pcall('PUBLISH', channel, hold.id .. ' ') end
+end
+
+-- rising returns a number for a field of the ledger that is above all before
+-- it, and the time in µs when that is above them, too. The caller writes it.
+local function rising(field)
+  local before = last[field] or 0
+  last[field] = math.max(us, before < us + YEAR and before + 1 or 0)
+  return last[field]
+end
+
 -- public is what may be handed out about a hold: empty when it has no
 -- readable record.
 local function public(id)
-  local hold = read(id)
-  return hold and hold.public or ''
+  local record = redis.call('HGET', L, id)
+  local _, p = field(record or '', 2)
+  return p and string.sub(record, 1, 1) .. string.sub(record, p) or ''
 end
 
--- keep lets the keys live until a hold that has left ms to go has ended and
--- its end has been told, which may take a week. Slack saves most of the calls.
-local function keep(now, left)
-  local index = redis.call('PTTL', I)
-  if redis.call('HEXISTS', L, '#until') == 1 and redis.call('PTTL', X) >= left + WEEK
-    and (index == -2 or index >= left + WEEK) -- there may be none
-  then
-    return
+-- keep lets the keys live until what is put into X, to be due in left ms, has
+-- ended and its end has been recorded, which may take a week. Slack saves most
+-- calls.
+local function keep(left)
+  if due == 0 or lives < now + left + WEEK then
+    lives = math.max(lives, now + left + WEEK + HOUR)
+    redis.call('HSET', L, '#until', text(lives))
+    redis.call('PEXPIREAT', I, text(lives))
+    redis.call('PEXPIREAT', L, text(lives))
+    redis.call('PEXPIREAT', X, text(lives))
   end
-  local to = text(math.max(now + left + WEEK + HOUR, tonumber(redis.call('HGET', L, '#until') or '0') or 0))
-  redis.call('HSET', L, '#until', to)
-  redis.call('PEXPIREAT', I, to)
-  redis.call('PEXPIREAT', L, to)
-  redis.call('PEXPIREAT', X, to)
-end
-
--- bound notes a time before which no hold expires. It need not be exact: it
--- may lag behind, but never be ahead, so that who sees it in the future knows
--- that there is nothing to sweep. Extending moves deadlines on only.
-local function bound()
-  local first = redis.call('ZRANGEBYSCORE', X, '0', '+inf', 'WITHSCORES', 'LIMIT', '0', '1')
-  if first[2] then redis.call('HSET', L, '#due', first[2]) end
+  if due == 0 or now + left < due then
+    due = now + left
+    redis.call('HSET', L, '#due', text(due))
+  end
 end
 
 -- measure notes the longest span of a name and kind.
 local function measure(base, span)
   if redis.call('HSET', L, '#span' .. base, text(span)) == 1 then
     redis.call('HINCRBY', L, '#spans', '1')
+    spans = '1'
   end
 end
 
@@ -169,73 +239,55 @@ local function slot(name)
   return '=' .. name
 end
 
--- unindex takes members out of the index, or of their slots, those that are
--- still there, and forgets the longest span of what nobody uses any more.
-local function unindex(members, id)
-  for _, m in ipairs(members) do
-    local at = #m - #id - EXTENT + 1
+-- count adds n to the number of members that a name has in the index and in
+-- the queue. The field is there only while there are any.
+local function count(name, n)
+  if redis.call('HINCRBY', L, '+' .. name, text(n)) <= 0 then redis.call('HDEL', L, '+' .. name) end
+end
+
+-- unindex takes a member with its id out of the index, if it is there.
+local function unindex(m)
+  if redis.call('ZREM', I, m) == 1 then count(string.match(m, '^[^%z]*'), -1) end
+end
+
+-- freed collects the members, without ids, of what this script freed: those
+-- who wait may fit there now. from has the members of the queue behind which
+-- to look, '' for all of a name.
+local freed, from = {}, {}
+
+local function free(m, behind)
+  if not from[m] then table.insert(freed, m) end
+  from[m] = behind or ''
+end
+
+-- settle removes the mark of a grant that waits for its confirmation.
+local function settle(hold)
+  redis.call('ZREM', Q, '\0\0' .. hold.provisional .. '\0' .. hold.id)
+end
+
+-- vacate takes a hold out of the index, or of its slot, and forgets the
+-- longest span of a name that has none any more.
+local function vacate(hold)
+  for _, m in ipairs(hold.members) do
+    local at = #m - EXTENT + 1
     local field = string.byte(m, at) == KEY and slot(string.sub(m, 1, at - 2))
     if not field then
-      redis.call('ZREM', I, m)
-    elseif redis.call('HGET', L, field) == id then
+      unindex(m .. hold.id)
+    elseif redis.call('HGET', L, field) == hold.id then
       redis.call('HDEL', L, field)
     end
+    free(m)
   end
-  if redis.call('HEXISTS', L, '#spans') == 0 then return end
-  for _, m in ipairs(members) do
-    local base = string.sub(m, 1, #m - #id - EXTENT + 1) -- name, NUL, kind
+  if not spans then return end
+  for _, m in ipairs(hold.members) do
+    local base = string.sub(m, 1, #m - EXTENT + 1) -- name, NUL, kind
     if #redis.call('ZRANGEBYLEX', I, '[' .. base, '(' .. base .. '\255', 'LIMIT', '0', '1') == 0
       and redis.call('HDEL', L, '#span' .. base) == 1 and redis.call('HINCRBY', L, '#spans', '-1') <= 0
     then
       redis.call('HDEL', L, '#spans')
+      spans = nil
       return
     end
   end
-end
-
--- retire moves one expired hold to the untold ones.
-local function retire(id, score, now)
-  local hold = read(id)
-  redis.call('ZREM', X, id)
-  if not hold then
-    redis.call('HDEL', L, id)
-    return nil
-  end
-  unindex(hold.members, id)
-  redis.call('ZADD', U, score, id)
-  redis.call('PEXPIRE', U, text(WEEK))
-  return { id, tonumber(score) - now, hold.public }
-end
-
--- sweep retires up to limit expired holds and returns them. What nobody
--- recorded goes when it is too old or there is too much of it.
-local function sweep(now, limit)
-  local found = {}
-  local due = redis.call('ZRANGEBYSCORE', X, '0', text(now), 'WITHSCORES', 'LIMIT', '0', limit)
-  for k = 1, #due, 2 do
-    local told = retire(due[k], due[k + 1], now)
-    if told then table.insert(found, told) end
-  end
-  if #due == 0 then return found end
-  local old = redis.call('ZRANGEBYSCORE', U, '-inf', text(now - WEEK), 'LIMIT', '0', limit)
-  local over = redis.call('ZCARD', U) - #old - UNTOLD
-  if over > 0 then
-    old = redis.call('ZRANGE', U, '0', text(#old + over - 1))
-  end
-  for _, id in ipairs(old) do
-    redis.call('ZREM', U, id)
-    redis.call('HDEL', L, id)
-  end
-  rest()
-  return found
-end
-
--- recalls reports whether the hold of this ending was ended by its holder, or
--- with the nonce of somebody who needed no token.
-local function recalls(id, ended, nonce, now)
-  if nonce then
-    ended = score('!' .. nonce .. id, now)
-  end
-  return ended and ended % 4 == 0
 end
 

@@ -13,7 +13,7 @@ import (
 )
 
 // body is what acquire.lua puts between head and tail.
-const body = "1700000000000123,,,3,5:nonce"
+const body = "1700000000000123,,,3,,5:nonce10:?!holdfast"
 
 // public is a claim's record without its token.
 func public(c lock.Claim) string {
@@ -38,7 +38,7 @@ func FuzzARecordKeepsTheClaim(f *testing.F) {
 			t.Fatalf("%q: %v", public(c), err)
 		}
 		if h.Resource.String() != c.Resource.String() || h.Holder != holder || h.Reason != reason || !maps.Equal(h.Details, c.Details) ||
-			h.Fence != 1700000000000123 || h.Extensions != 3 || h.AcquiredAt.UnixMilli() != 1700000000000 {
+			h.Fence != 1700000000000123 || !h.Unconfirmed || h.Extensions != 3 || h.AcquiredAt.UnixMilli() != 1700000000000 {
 			t.Errorf("%+v came back as %+v", c, h)
 		}
 		back, id, err := splitMember(member(digit(part), part) + "id\x00\xff")

@@ -1,44 +1,55 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Purpose: ends a live hold and removes whatever is left of it. An expired
--- one stays for the sweep to tell. For some seconds it is remembered that the
+-- one stays for the sweep to report. For some seconds it is remembered that the
 -- hold was ended, and so is a claim that is given up: one that waits, or whose
--- answer is not known, and which may come later than this. Then those who
--- wait and can go are woken.
+-- answer is not known, and which may come later than this. What that frees is
+-- granted to those who wait, as in queue.lua.
 --
 -- KEYS   as in head.lua
 -- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
 --        claim up when there is no hold
 -- Reply  {0, now, {id, ms that were left, record}}, {0} when this one has
 --        ended it before, or {3}: no such live hold, or not with this token
--- Cost   O(log N) for each part
+-- Cost   O(log N) for each part, and that of serve in queue.lua
 
-local id, token, force, giveup = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
-if #KEYS ~= 5 or not giveup then
+local id, token, force, giveup = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4] == '1'
+if #KEYS ~= 5 or not ARGV[4] then
   return redis.error_reply('ERR malformed release')
 end
 
-local ends = score(id, now)
-if not ends and giveup == '1' then
+local ends, reply = current(id), { 3 }
+local live = ends and ends > now
+local hold = live and read(id)
+local known = hold and detail(hold)
+if not live and not force and (ends or 0) >= 0 and score('!' .. token .. id) then
+  reply = { 0 } -- it was kept for a while
+elseif not ends and giveup then
   redis.call('ZREM', X, '') -- as in extend.lua
-  remember(id, 2, now)
-  if redis.call('ZSCORE', Q, id) then
-    leave(id)
-    wake()
+  remember(id, 2)
+  local w = queued(id)
+  if w then leave(w) end
+elseif ends and ends < 0 then
+  if force then ends = score('!' .. token .. id) end
+  if ends and ends % 4 == 0 then reply = { 0 } end
+elseif live and (force or hold and hold.token == token) then
+  reply = { 0, now, { id, ends - now, hold and hold.public or '' } }
+  if known and hold.inbox == '.' and not force then
+    reply = { 0 }
+  elseif known and hold.keep > now and not force then
+    hold.inbox = '.'
+    store(hold)
+    redis.call('ZADD', X, 'XX', text(hold.keep), id)
+    remember('!' .. token .. id, 0)
+    keep(hold.keep - now)
+  else
+    redis.call('HDEL', L, id)
+    if hold then vacate(hold) end
+    if known and hold.provisional then settle(hold) end
+    if known and force then notify(hold) end
+    remember(id, force and 1 or 0)
+    if force then remember('!' .. token .. id, 0) end
   end
 end
-if ends and ends < 0 and recalls(id, ends, force and token, now) then return { 0 } end
-if not ends or ends <= now then return { 3 } end
-local hold = read(id)
-if not force and (not hold or hold.token ~= token) then return { 3 } end
-
-redis.call('HDEL', L, id)
-if hold then unindex(hold.members, id) end
-if force then
-  remember(id, 1, now)
-  remember('!' .. token .. id, 0, now)
-else
-  remember(id, 0, now)
-end
-if redis.call('HEXISTS', L, '#queue') == 1 then wake() end
-return { 0, now, { id, ends - now, hold and hold.public or '' } }
+if not serve() then bound() end
+return reply

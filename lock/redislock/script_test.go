@@ -44,7 +44,7 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	// Names that stand for strings; whatever else is joined or sent must be
 	// a literal or what a function returned.
 	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U Q " +
-		"m max min page limit score holder rec record separator nonce text token old to fence tail channel slot stamp deadline extent field key WHOLE")
+		"m way s provisional claim inbox behind from prefix max min page limit score holder rec record separator nonce text token old to fence tail channel slot stamp deadline extent field key WHOLE")
 	isString := func(operand string) bool {
 		operand = strings.TrimSpace(operand)
 		last := operand[strings.LastIndex(operand, ".")+1:]
@@ -54,8 +54,8 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	joins := regexp.MustCompile(`\.\. *([\w.#\[\]]+|')`)
 	for name, script := range scripts {
 		code := bare(script)
-		if strings.Contains(code, "tostring") || strings.Count(script, "string.format(") != strings.Count(script, "string.format('%.0f', ") {
-			t.Errorf("%s: only %%.0f may make a string of a number", name)
+		if strings.Contains(code, "tostring") || strings.Count(script, "string.format(") != strings.Count(script, "string.format('%.0f', ")+strings.Count(script, "string.format('%016.0f', ") {
+			t.Errorf("%s: only %%.0f and %%016.0f may make a string of a number", name)
 		}
 		for _, m := range joined.FindAllStringSubmatch(code, -1) {
 			if !isString(m[1]) {
@@ -63,7 +63,7 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 			}
 		}
 		for _, m := range joins.FindAllStringSubmatch(code, -1) {
-			if !isString(m[1]) && !slices.Contains([]string{"text", "nonzero", "string.sub", "string.rep", "string.format"}, m[1]) {
+			if !isString(m[1]) && !slices.Contains([]string{"text", "nonzero", "put", "turn", "string.sub", "string.rep", "string.format"}, m[1]) {
 				t.Errorf("%s: %q after .. may be a number", name, m[1])
 			}
 		}
@@ -134,21 +134,21 @@ func TestMalformedArgumentsAreRefusedBeforeAnyWrite(t *testing.T) {
 			keys   []string
 			args   []any
 		}{
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", 1, 0, 8, "15:token1,", ":", ""}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", "soon", 0, 8, "15:token1,", ":", "", good, 1}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", 1, 0, 8, "15:token1,", ":", "", good}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", 1, 0, 8, "15:token1,", ":", "", "short", 1}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", 1, 0, 8, "15:token1,", ":", "", good, 1.5}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", 1, 0, 8, "15:token1,", ":", "", good, 1, good, -1}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys, []any{"id", 1, 0, 8, "no record", ":", "", good, 1}},
-			{headLua + quickAcquireLua + commonLua + acquireLua, keys[:4], []any{"id", 1, 0, 8, "15:token1,", ":", "", good, 1}},
-			{headLua + recordLua + extendLua, keys, []any{"id", "token", 1, 0, 0}},
-			{headLua + recordLua + extendLua, keys, []any{"id", "token", "later", 0, 0, ""}},
-			{headLua + recordLua + extendLua, keys[:4], []any{"id", "token", 1, 0, 0, ""}},
-			{headLua + quickReleaseLua + commonLua + releaseLua, keys, []any{"id", "token", 0}},
-			{headLua + recordLua + holdsLua, keys, []any{"-", "+", 1, ""}},
-			{headLua + commonLua + sweepLua, keys, []any{}},
+			{acquireAll, keys, []any{}},
+			{acquireAll, keys, []any{"id", 1, 0, 0, 8, "15:token1,", ":", "", ""}},
+			{acquireAll, keys, []any{"id", "soon", 0, 0, 8, "15:token1,", ":", "", "", good, 1}},
+			{acquireAll, keys, []any{"id", 1, 0, 0, 8, "15:token1,", ":", "", "", good}},
+			{acquireAll, keys, []any{"id", 1, 0, 0, 8, "15:token1,", ":", "", "", "short", 1}},
+			{acquireAll, keys, []any{"id", 1, 0, 0, 8, "15:token1,", ":", "", "", good, 1.5}},
+			{acquireAll, keys, []any{"id", 1, 0, 0, 8, "15:token1,", ":", "", "", good, 1, good, -1}},
+			{acquireAll, keys, []any{"id", 1, 0, 0, 8, "no record", ":", "", "", good, 1}},
+			{acquireAll, keys[:4], []any{"id", 1, 0, 0, 8, "15:token1,", ":", "", "", good, 1}},
+			{extendAll, keys, []any{"id", "token", 1, 0, 0}},
+			{extendAll, keys, []any{"id", "token", "later", 0, 0, ""}},
+			{extendAll, keys[:4], []any{"id", "token", 1, 0, 0, ""}},
+			{releaseAll, keys, []any{"id", "token", 0}},
+			{holdsAll, keys, []any{"-", "+", 1, ""}},
+			{sweepAll, keys, []any{}},
 		} {
 			if err := r.client.Eval(r.Context(), try.script, try.keys, try.args...).Err(); err == nil || !strings.HasPrefix(err.Error(), "ERR malformed") {
 				r.Errorf("%v: %v, want malformed", try.args, err)

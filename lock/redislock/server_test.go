@@ -59,7 +59,7 @@ func TestAReplicaAnswersErrorsAndWritesNothing(t *testing.T) {
 	}
 	_, acquired := r.Acquire(r.Context(), r.claim(lock.Key("b"), time.Hour))
 	_, extended := r.Extend(r.Context(), []lock.Renewal{{Ticket: c.Ticket, TTL: 2 * time.Hour}})
-	_, released := r.Release(r.Context(), c.Ticket)
+	_, released := r.Release(r.Context(), []lock.Ticket{c.Ticket})
 	for what, err := range map[string]error{"acquire": acquired, "extend": extended, "release": released} {
 		if err == nil || !strings.Contains(err.Error(), "READONLY") {
 			t.Errorf("%s on a replica: %v, want READONLY", what, err)
@@ -117,7 +117,7 @@ func TestAFlushOfTheScriptsIsNotNoticed(t *testing.T) {
 					t.Errorf("extend: %+v, %v", gs, err)
 				}
 				for _, c := range []lock.Claim{c, other} {
-					if g, err := r.Release(t.Context(), c.Ticket); err != nil || g.Status != lock.Granted {
+					if g, err := r.Release(t.Context(), []lock.Ticket{c.Ticket}); err != nil || g[0].Status != lock.Granted {
 						t.Errorf("release: %+v, %v", g, err)
 					}
 				}
@@ -250,7 +250,7 @@ func TestEverythingWorksOnACluster(t *testing.T) {
 	done := r.queue(s, r.claim(lock.Key("room"), time.Hour))
 	start := time.Now()
 	r.release(held.Ticket)
-	if err := <-done; err != nil || time.Since(start) > longest {
+	if err := <-done; err != nil || time.Since(start) > pulse {
 		t.Errorf("waited for %s, %v, want to be woken", time.Since(start), err)
 	}
 }

@@ -40,7 +40,7 @@ func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
 			_, err := r.Extend(ctx, []lock.Renewal{{Ticket: c.Ticket, TTL: time.Hour}, {Ticket: lock.Ticket{Group: "other"}, TTL: time.Hour}})
 			return err
 		},
-		"release": func(ctx context.Context) error { _, err := r.Release(ctx, c.Ticket); return err },
+		"release": func(ctx context.Context) error { _, err := r.Release(ctx, []lock.Ticket{c.Ticket}); return err },
 		"sweep":   func(ctx context.Context) error { _, err := r.Sweep(ctx, lock.Query{}, nil); return err },
 		"holds": func(ctx context.Context) error {
 			for _, err := range r.Holds(ctx, lock.Query{}) {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -29,6 +30,8 @@ var (
 	quickReleaseLua string
 	//go:embed record.lua
 	recordLua string
+	//go:embed expire.lua
+	expireLua string
 	//go:embed conflict.lua
 	conflictLua string
 	//go:embed queue.lua
@@ -37,6 +40,10 @@ var (
 	acquireLua string
 	//go:embed extend.lua
 	extendLua string
+	//go:embed serve_more.lua
+	serveMoreLua string
+	//go:embed ping.lua
+	pingLua string
 	//go:embed release.lua
 	releaseLua string
 	//go:embed holds.lua
@@ -44,13 +51,26 @@ var (
 	//go:embed sweep.lua
 	sweepLua string
 
-	commonLua     = recordLua + conflictLua + queueLua
-	acquireScript = redis.NewScript(headLua + quickAcquireLua + commonLua + acquireLua)
-	extendScript  = redis.NewScript(headLua + recordLua + extendLua)
-	releaseScript = redis.NewScript(headLua + quickReleaseLua + commonLua + releaseLua)
-	holdsScript   = redis.NewScript(headLua + recordLua + holdsLua)
-	sweepScript   = redis.NewScript(headLua + commonLua + sweepLua)
+	waitLua    = expireLua + conflictLua + queueLua
+	acquireAll = headLua + quickAcquireLua + inner(recordLua+inner(waitLua+acquireLua))
+	extendAll  = headLua + inner(recordLua+extendLua+inner(waitLua+serveMoreLua))
+	releaseAll = headLua + quickReleaseLua + inner(recordLua+inner(waitLua+releaseLua))
+	pingAll    = headLua + inner(recordLua+inner(waitLua+pingLua))
+	holdsAll   = headLua + inner(recordLua+holdsLua)
+	sweepAll   = headLua + inner(recordLua+inner(waitLua+sweepLua))
+
+	acquireScript = redis.NewScript(acquireAll)
+	extendScript  = redis.NewScript(extendAll)
+	releaseScript = redis.NewScript(releaseAll)
+	pingScript    = redis.NewScript(pingAll)
+	holdsScript   = redis.NewScript(holdsAll)
+	sweepScript   = redis.NewScript(sweepAll)
 )
+
+// inner makes the rest of a script a function. Making functions is most of what
+// a script does before it begins, and Lua searches a list for each variable
+// that a function uses of the one that makes it, but not for those further out.
+func inner(lua string) string { return "return (function()\n" + lua + "\nend)()\n" }
 
 const (
 	defaultPrefix = "holdfast"
@@ -78,7 +98,7 @@ type Option func(*Store)
 // different prefixes share nothing. Braces in it are escaped; the empty prefix
 // is the default.
 func WithPrefix(prefix string) Option {
-	return func(s *Store) { s.prefix = cmp.Or(unbraced.Replace(prefix), defaultPrefix) }
+	return func(s *Store) { s.prefix = cmp.Or(escape.Replace(prefix), defaultPrefix) }
 }
 
 // New makes a store on client, which stays the caller's to close: a
@@ -91,7 +111,11 @@ func WithPrefix(prefix string) Option {
 // Nil options are skipped. Of a nil client it makes a store that answers every
 // call with an error that wraps [lock.ErrInvalid].
 func New(client redis.UniversalClient, opts ...Option) *Store {
-	s := &Store{caller: rediscall.New(client, errNoClient), prefix: defaultPrefix}
+	missing := errNoClient
+	if _, ring := client.(*redis.Ring); ring {
+		client, missing = nil, errRing
+	}
+	s := &Store{caller: rediscall.New(client, missing), prefix: defaultPrefix}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(s)
@@ -101,11 +125,14 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 	return s
 }
 
-var errNoClient = fmt.Errorf("%w: redislock.New needs a client", lock.ErrInvalid)
+var (
+	errNoClient = fmt.Errorf("%w: redislock.New needs a client", lock.ErrInvalid)
+	errRing     = fmt.Errorf("%w: redislock.New with a *redis.Ring, whose shards have the inbox of a group elsewhere than its keys", lock.ErrInvalid)
+)
 
 // Acquire grants all parts of c or none, in one round trip. A claim that waits
-// gets its place in the same step, from its second try on: at the first try
-// there may be no inbox yet, since no other claim may have had to wait.
+// queues up in the same step once the store has an inbox for its grant, which
+// the first [Store.Wait] opens.
 func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	parts := slices.Collect(c.Resource.Parts())
 	if len(parts) == 0 {
@@ -117,31 +144,35 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 		}
 	}
 	kind := digit(parts[0])
-	if len(parts) == 1 && parts[0].Kind() == lock.Whole && parts[0].Size() == 1 && capacity(c, 0) == 1 {
+	if len(parts) == 1 && parts[0].Kind() == lock.Whole && parts[0].Size() == 1 && !parts[0].IsShared() && capacity(c, 0) == 1 {
 		kind = sole
 	}
 	ttl, longest := millis(c.TTL), millis(c.MaxHold)
 	if longest > 0 {
 		ttl = min(ttl, longest)
 	}
-	args := make([]any, 0, 7+2*len(parts))
-	args = append(args, c.ID, ttl, longest, max(c.Limit, 0), head(c.Token, kind, parts), tail(c), s.inbox.way(c))
+	keys := s.keys(c.Space, c.Group)
+	way, latest := s.inbox.way(c, keys)
+	args := make([]any, 0, 9+2*len(parts))
+	args = append(args, c.ID, ttl, longest, millis(c.KeepAtLeast), max(c.Limit, 0), head(c.Token, kind, parts), tail(c), way, latest)
 	for i, p := range parts {
 		if i > 0 {
 			kind = digit(p)
 		}
 		args = append(args, member(kind, p), min(int64(capacity(c, i)), lock.MaxBound))
 	}
-	answer, err := s.caller.Run(ctx, acquireScript, s.keys(c.Space, c.Group), args...)
+	sent := time.Now()
+	answer, err := s.caller.Run(ctx, acquireScript, keys, args...)
 	var g lock.Grant
+	var now int64
 	if err == nil {
-		g, err = granted(answer, c, parts)
-	}
-	if c.Queue && g.Status != lock.Blocked {
-		s.inbox.leave(c.ID)
+		g, now, err = granted(answer, c, parts)
 	}
 	if err != nil {
-		return lock.Grant{}, fmt.Errorf("redislock: acquire: %w", err)
+		return lock.Grant{}, failure("acquire", err)
+	}
+	if c.Queue {
+		s.inbox.answered(c, keys, g, pair{sent: sent, received: time.Now(), server: now})
 	}
 	return g, nil
 }
@@ -154,17 +185,19 @@ func capacity(c lock.Claim, part int) int {
 	return max(c.Capacity[part], 0)
 }
 
-// granted reads the answer to a claim.
-func granted(answer any, c lock.Claim, parts []lock.Resource) (lock.Grant, error) {
+// granted reads the answer to a claim, and the server's time in it, in
+// milliseconds, 0 from the quick path.
+func granted(answer any, c lock.Claim, parts []lock.Resource) (g lock.Grant, now int64, err error) {
 	if stamp, quick := answer.(string); quick {
-		return stamped(stamp, c)
+		g, err = stamped(stamp, c)
+		return g, 0, err
 	}
 	r := open(answer)
-	g := lock.Grant{Status: r.status()}
-	if g.Status == lock.Missing {
-		return g, r.err()
-	}
+	g.Status = r.status()
 	r.clock()
+	if g.Status == lock.Missing {
+		return g, r.now.UnixMilli(), r.err()
+	}
 	expired := r.list()
 	g.Expired = expired.holds()
 	r.join(expired)
@@ -173,10 +206,10 @@ func granted(answer any, c lock.Claim, parts []lock.Resource) (lock.Grant, error
 		g.Hold, _ = one.hold(c.Resource)
 		r.join(one)
 	} else {
-		g.Retry, g.Place = r.millis(), int(next[int64](r))
+		g.Retry, g.Place, g.Full = r.millis(), int(next[int64](r)), next[int64](r) == 1
 		g.Conflicts = r.conflicts(parts)
 	}
-	return g, r.err()
+	return g, r.now.UnixMilli(), r.err()
 }
 
 // stamped is the grant of the quick path, whose answer has only what the
@@ -239,108 +272,16 @@ func comparePlace(a, b lock.Resource) int {
 	return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(a.Kind(), b.Kind()), cmp.Compare(af, bf))
 }
 
-// Extend moves the deadlines of a batch, each on its own: one round trip for
-// all, two when the server has forgotten the script.
-func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
-	type group struct{ space, name string }
-	var calls []rediscall.Call
-	var places [][]int // of a call's renewals in rs
-	open := make(map[group]int)
-	for i, r := range rs {
-		g := group{r.Space, r.Group}
-		n, found := open[g]
-		if !found || len(places[n]) == batchSize {
-			n = len(calls)
-			open[g] = n
-			calls = append(calls, rediscall.Call{Keys: s.keys(r.Space, r.Group)})
-			places = append(places, nil)
-		}
-		calls[n].Args = append(calls[n].Args, r.ID, r.Token, millis(r.TTL), max(r.MaxExtensions, 0), r.Count, r.Nonce)
-		places[n] = append(places[n], i)
+// failure wraps an error of the client with what was attempted, and with
+// [lock.ErrPermanent] when waiting does not mend it.
+func failure(what string, err error) error {
+	if errors.Is(err, redis.ErrClosed) || errors.Is(err, errMalformed) ||
+		slices.ContainsFunc([]string{"NOAUTH", "Protocol error: unauthenticated", "WRONGPASS", "NOPERM", "The user executing the script", "ACL failure", "malformed", "this id"}, func(prefix string) bool {
+			return redis.HasErrorPrefix(err, prefix)
+		}) {
+		return fmt.Errorf("redislock: %s: %w: %w", what, lock.ErrPermanent, err)
 	}
-	answers, err := s.caller.RunAll(ctx, extendScript, calls)
-	if err != nil {
-		return nil, fmt.Errorf("redislock: extend: %w", err)
-	}
-	grants := make([]lock.Grant, len(rs))
-	for n, answer := range answers {
-		if err := extended(answer, grants, places[n]); err != nil {
-			return nil, fmt.Errorf("redislock: extend: %w", err)
-		}
-	}
-	return grants, nil
-}
-
-// extended reads the answer to one call into its places in grants.
-func extended(answer any, grants []lock.Grant, places []int) error {
-	r := open(answer)
-	r.clock()
-	for _, i := range places {
-		one := r.list()
-		g := lock.Grant{Status: one.status()}
-		if g.Status != lock.Missing {
-			g.Hold, _ = one.hold(lock.Resource{})
-		}
-		grants[i] = g
-		r.join(one)
-	}
-	return r.err()
-}
-
-// Release ends a hold, or gives a claim up, in one round trip.
-func (s *Store) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
-	s.inbox.leave(k.ID)
-	answer, err := s.caller.Run(ctx, releaseScript, s.keys(k.Space, k.Group), k.ID, k.Token, k.Force, k.Fence == 0 && !k.Force)
-	if err != nil {
-		return lock.Grant{}, fmt.Errorf("redislock: release: %w", err)
-	}
-	if answer == int64(lock.Granted) {
-		return lock.Grant{}, nil
-	}
-	r := open(answer)
-	g := lock.Grant{Status: r.status()}
-	if g.Status == lock.Granted && r.more() {
-		r.clock()
-		one := r.list()
-		g.Hold, _ = one.hold(lock.Resource{})
-		r.join(one)
-	}
-	if err := r.err(); err != nil {
-		return lock.Grant{}, fmt.Errorf("redislock: release: %w", err)
-	}
-	return g, nil
-}
-
-// Sweep forgets the holds in recorded, finds more, and returns up to q.Limit
-// expired holds, the longest expired first; 0 means 64, and more than 1000 means
-// 1000. It takes a round trip for each thousand ids in recorded, and at least one.
-func (s *Store) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
-	limit := min(q.Limit, sweepSize)
-	if limit <= 0 {
-		limit = sweepDefault
-	}
-	for {
-		now := recorded[:min(len(recorded), sweepSize)]
-		recorded = recorded[len(now):]
-		args := []any{limit}
-		for _, id := range now {
-			args = append(args, id)
-		}
-		answer, err := s.caller.Run(ctx, sweepScript, s.keys(q.Space, q.Group), args...)
-		if err != nil {
-			return nil, fmt.Errorf("redislock: sweep: %w", err)
-		}
-		if len(recorded) > 0 {
-			continue
-		}
-		r := open(answer)
-		r.clock()
-		expired := r.holds()
-		if err := r.err(); err != nil {
-			return nil, fmt.Errorf("redislock: sweep: %w", err)
-		}
-		return expired, nil
-	}
+	return fmt.Errorf("redislock: %s: %w", what, err)
 }
 
 // millis is a duration in whole milliseconds, at least one if it is positive.

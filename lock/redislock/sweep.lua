@@ -19,9 +19,9 @@ for a = 2, #ARGV do
     redis.call('HDEL', L, ARGV[a])
   end
 end
-if #sweep(now, text(limit)) > 0 and redis.call('HEXISTS', L, '#queue') == 1 then wake() end
+sweep(text(limit))
+serve()
 
-rest()
 local reply, at = { now }, 0
 while #reply <= limit do
   local page = redis.call('ZRANGE', U, text(at), text(at + 63), 'WITHSCORES')

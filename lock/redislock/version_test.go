@@ -47,8 +47,8 @@ func newer(c lock.Claim) func(string) string {
 // and records what this one wrote, and this one reads what that one extended.
 func TestTheNextVersionWorksOnRecordsOfThisOne(t *testing.T) {
 	reads := strings.NewReplacer("READS = { ['1'] = true }", "READS = { ['1'] = true, ['2'] = true }")
-	extend := redis.NewScript(reads.Replace(headLua + recordLua + extendLua))
-	sweep := redis.NewScript(reads.Replace(headLua + commonLua + sweepLua))
+	extend := redis.NewScript(reads.Replace(extendAll))
+	sweep := redis.NewScript(reads.Replace(sweepAll))
 	next := bodies{"1": known["1"], "2": func(r *reader, h *lock.Hold) {
 		r.body(h)
 		h.Reason += r.field()
@@ -73,7 +73,7 @@ func TestTheNextVersionWorksOnRecordsOfThisOne(t *testing.T) {
 			return holds
 		}
 		want := []string{"a [1, 5), b by guest1 , extended 1", "c by guest2 window, extended 1"}
-		extended := read(extend, old.ID, old.Token, 1, 0, "1", "n", fresh.ID, fresh.Token, 1, 0, "1", "n")
+		extended := read(extend, old.ID, old.Token, 1, 0, "e", "n", fresh.ID, fresh.Token, 1, 0, "e", "n")
 		if !slices.Equal(extended, want) {
 			r.Errorf("version 2 extended %q, want %q", extended, want)
 		}

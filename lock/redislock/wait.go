@@ -4,40 +4,61 @@ package redislock
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-const (
-	patience = 3 * time.Second        // a place in the queue lasts so long after the last try: PATIENCE in queue.lua
-	longest  = patience / 3           // between two tries, whatever happens
-	without  = 100 * time.Millisecond // between two tries, without an inbox
-)
-
-// Wait returns when c is worth trying again: it was woken, or the first hold
-// in its way has ended, or its place in the queue is to be kept. The first
-// time, it opens the inbox. It returns ctx's error if that ends first.
-func (s *Store) Wait(ctx context.Context, c lock.Claim, g lock.Grant) error {
-	woken := s.inbox.woken(c.ID)
-	pause := longest
-	if woken == nil {
-		if s.inbox.open(ctx) == nil {
-			return ctx.Err() // try again, and queue up
-		}
-		pause = without
+// Wait returns the grant of c when it comes in, or Blocked when c has to be
+// sent again: the first time, when it has opened the inbox; and when the hold
+// in the way was to end and few wait before c, when places were lost, or when
+// the server lets no script publish. Without an inbox that is once a second.
+func (s *Store) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	again := lock.Grant{Status: lock.Blocked}
+	ready, pause := s.inbox.ready(c.ID), time.Duration(0)
+	switch {
+	case ready == nil && !g.Full && s.inbox.open(ctx) == nil:
+		return again, ctx.Err()
+	case ready == nil:
+		pause = pulse
+	case g.Retry > 0 && g.Place <= askers:
+		pause = g.Retry + time.Duration(g.Place-1)*apart
 	}
-	if g.Retry > 0 {
-		pause = min(pause, g.Retry)
+	var due <-chan time.Time
+	if pause > 0 {
+		t := time.NewTimer(pause)
+		defer t.Stop()
+		due = t.C
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
 	select {
-	case <-woken:
-		return nil
-	case <-t.C:
-		return nil
+	case won := <-ready:
+		if won.Status == lock.Granted {
+			s.inbox.settled(c.ID)
+			h := &won.Hold
+			h.Resource, h.Holder, h.Reason, h.Details = c.Resource, c.Holder, c.Reason, maps.Clone(c.Details)
+		}
+		return won, nil
+	case <-due:
+		return again, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return again, ctx.Err()
 	}
+}
+
+// ready is where the grant of a claim with a place comes in; nil without one.
+func (b *inbox) ready(id string) <-chan lock.Grant {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w := b.waiting[id]; w != nil {
+		return w.ready
+	}
+	return nil
+}
+
+// settled forgets a claim that waits no more.
+func (b *inbox) settled(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forget(id)
 }

@@ -24,7 +24,7 @@ func insist(ctx context.Context, s lock.Store, c lock.Claim) error {
 		if err != nil || g.Status == lock.Granted {
 			return err
 		}
-		if err := s.Wait(ctx, c, g); err != nil {
+		if g, err = s.Wait(ctx, c, g); err != nil || g.Status == lock.Granted {
 			return err
 		}
 	}
@@ -81,6 +81,7 @@ func TestAGrantWakesThoseWhoWaitedOnlyForTheirTurn(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c, _ := r.take(lock.Key("room"), time.Hour)
 		wide := r.claim(lock.All(lock.Key("room"), lock.Span("hall", 1, 3)), time.Hour)
+		wide.Capacity = []int{2, 1}
 		first := r.queue(r.Store, wide)
 		small := r.claim(lock.Span("hall", 2, 3), time.Hour)
 		small.Capacity = []int{2}
@@ -129,16 +130,16 @@ func TestALostMessageCostsASecond(t *testing.T) {
 	done := r.queue(r.Store, r.claim(lock.Key("room"), time.Hour))
 	r.inbox.mu.Lock()
 	waiting := r.inbox.waiting
-	r.inbox.waiting = map[string]chan struct{}{} // nobody is found
+	r.inbox.waiting = map[string]*waiter{} // no one is found
 	r.inbox.mu.Unlock()
 	start := time.Now()
-	_, _ = New(r.client).Release(t.Context(), c.Ticket)
+	_, _ = New(r.client).Release(t.Context(), []lock.Ticket{c.Ticket})
 	time.Sleep(50 * time.Millisecond) // until the message has come in
 	r.inbox.mu.Lock()
 	r.inbox.waiting = waiting
 	r.inbox.mu.Unlock()
-	if err := <-done; err != nil || time.Since(start) > 2*longest {
-		t.Errorf("granted after %s, %v, want within %s", time.Since(start), err, longest)
+	if err := <-done; err != nil || time.Since(start) > 2*pulse {
+		t.Errorf("granted after %s, %v, want within %s", time.Since(start), err, pulse)
 	}
 }
 
@@ -152,8 +153,8 @@ func TestTheInboxSurvivesALostConnection(t *testing.T) {
 		r.client.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub")
 		r.release(c.Ticket)
 		start := time.Now()
-		if err := <-done; err != nil || time.Since(start) > 2*longest {
-			t.Errorf("round %d: granted after %s, %v, want within %s", round, time.Since(start), err, longest)
+		if err := <-done; err != nil || time.Since(start) > 2*pulse {
+			t.Errorf("round %d: granted after %s, %v, want within %s", round, time.Since(start), err, pulse)
 		}
 		r.release(next.Ticket)
 	}
@@ -166,6 +167,7 @@ func TestTheInboxIsClosedAfterAWhile(t *testing.T) {
 		done := r.queue(r.Store, next)
 		r.release(c.Ticket)
 		<-done
+		r.extend(lock.Renewal{Ticket: next.Ticket, TTL: time.Hour, Confirm: true})
 		if n := len(r.client.PubSubChannels(r.Context(), "*").Val()); n != 1 {
 			t.Errorf("%d channels, want the inbox", n)
 		}
@@ -177,8 +179,8 @@ func TestTheInboxIsClosedAfterAWhile(t *testing.T) {
 		if left := r.keysLeft(); left != "lx" && left != "l" {
 			t.Errorf("keys %q left, want nothing of the queue", left)
 		}
-		if fields := r.client.HKeys(r.Context(), r.keys("rooms", "hotel")[1]).Val(); len(fields) != 2 {
-			t.Errorf("fields %q left in the ledger, want the fence and the deadline", fields)
+		if fields := r.client.HKeys(r.Context(), r.keys("rooms", "hotel")[1]).Val(); len(fields) != 4 {
+			t.Errorf("fields %q left in the ledger, want the fence, the last turn and two times", fields)
 		}
 	})
 }

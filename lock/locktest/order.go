@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+
+package locktest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+var orderRules = []rule{
+	{"WaitersAreServedInOrder", "The caller that asks most often would get the room, and some guest never.", servedInOrder},
+	{"ManyWaitersAreServedInOrder", "Callers beyond some number would wait for ever, or for each other's timeouts.", manyInOrder},
+	{"WhatFitsTogetherIsGrantedTogether", "Rooms would stay empty while guests wait for them.", grantedTogether},
+	{"ReadersAreLetInTogether", "Readers would wait for each other, or a writer for ever.", readersTogether},
+	{"WaitersForOtherNamesChangeNothing", "A busy room would slow the whole hotel.", othersChangeNothing},
+}
+
+// parts is so many names together.
+func parts(prefix string, n int) lock.Resource {
+	var list []lock.Resource
+	for i := range n {
+		list = append(list, lock.Key(fmt.Sprint(prefix, i)))
+	}
+	return lock.All(list...)
+}
+
+func servedInOrder(b *bench) {
+	for _, line := range []struct {
+		name     string
+		capacity int
+		resource func(i int) lock.Resource
+	}{
+		{"key", 1, func(int) lock.Resource { return lock.Key("key") }},
+		{"span", 1, func(i int) lock.Resource { return lock.Span("span", 1, 2+int64(i)) }},
+		{"units", 3, func(i int) lock.Resource { return lock.Key("units").Units(2 + i%2) }},
+		{"span of units", 3, func(i int) lock.Resource { return lock.Span("span of units", int64(i), 20).Units(2) }},
+		{"all", 1, func(i int) lock.Resource {
+			return lock.All(lock.Key("all"), lock.Span("any", 5*int64(i), 5*int64(i)+9))
+		}},
+		{"mixed", 1, func(i int) lock.Resource {
+			return []lock.Resource{lock.Key("mixed"), lock.Span("mixed", 1, 9), lock.All(lock.Key("mixed"), lock.Key("any")), lock.Nights("mixed", time.Unix(0, 0), time.Unix(1e6, 0))}[i%4]
+		}},
+	} {
+		b.inTurn(line.name, 8, line.capacity, line.resource)
+	}
+}
+
+func manyInOrder(b *bench) {
+	b.inTurn("hall", 65, 1, func(int) lock.Resource { return lock.Key("hall") })
+	b.inTurn("room", 200, 1, func(int) lock.Resource { return lock.Key("room") })
+	b.inTurn("floor0", 65, 1, func(int) lock.Resource { return parts("floor", 9) })
+}
+
+// inTurn has n claims wait for a name and checks in which order they are
+// granted. Each is released at once, so it takes no time.
+func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.Resource) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	claim := func(r lock.Resource) lock.Claim {
+		c := b.claim(r)
+		for i := range c.Capacity {
+			c.Capacity[i] = capacity
+		}
+		return c
+	}
+	c := b.granted(claim(lock.Key(name).Units(capacity)))
+	type turn struct {
+		waiter int
+		fence  uint64
+		err    error
+	}
+	turns := make(chan turn, n)
+	for i := range n {
+		waiter, g := b.queued(claim(resource(i)))
+		if g.Place != i+1 && name != "mixed" {
+			b.broken("%s: waiter %d has place %d", name, i+1, g.Place)
+		}
+		go func() {
+			g, err := b.insist(ctx, waiter)
+			turns <- turn{i, g.Hold.Fence, err}
+			_, _ = b.store.Release(ctx, []lock.Ticket{waiter.Ticket})
+		}()
+	}
+	start, last := time.Now(), c.Fence
+	b.release(c.Ticket)
+	for i := range n {
+		got := <-turns
+		if got.waiter != i || got.err != nil || got.fence <= last {
+			b.broken("%s: turn %d of %d was waiter %d's, with fence %d after %d, %v", name, i+1, n, got.waiter+1, got.fence, last, got.err)
+		}
+		last = got.fence
+	}
+	if took := time.Since(start); b.virtual && took > 0 {
+		b.broken("%s: %d turns took %s, though each was released at once", name, n, took)
+	}
+}
+
+func grantedTogether(b *bench) {
+	units := func(n int) lock.Claim {
+		c := b.claim(lock.Key("hall").Units(n))
+		c.Capacity = []int{3}
+		return c
+	}
+	all := b.granted(units(3))
+	var waiters []lock.Claim
+	for range 4 {
+		w, _ := b.queued(units(1))
+		waiters = append(waiters, w)
+	}
+	b.release(all.Ticket)
+	b.heldBy(lock.Key("hall"), waiters[:3]...)
+	b.release(waiters[1].Ticket)
+	b.heldBy(lock.Key("hall"), waiters[0], waiters[2], waiters[3])
+
+	whole := b.hold(lock.Key("room"))
+	left, right := b.queue(lock.Span("room", 1, 3)), b.queue(lock.Span("room", 3, 5))
+	across, apart := b.queue(lock.Span("room", 2, 4)), b.queue(lock.All(lock.Key("suite"), lock.Span("room", 5, 6)))
+	b.release(whole.Ticket)
+	b.heldBy(lock.Key("room"), left, right, apart)
+	b.release(left.Ticket)
+	b.heldBy(lock.Key("room"), right, apart)
+	b.release(right.Ticket)
+	b.heldBy(lock.Key("room"), across, apart)
+}
+
+func readersTogether(b *bench) {
+	reader := func() lock.Claim { return b.claim(lock.Key("room").Shared()) }
+	writer := b.hold(lock.Key("room"))
+	var readers []lock.Claim
+	for range 3 {
+		r, _ := b.queued(reader())
+		readers = append(readers, r)
+	}
+	next, _ := b.queued(b.claim(lock.Span("room", 1, 9)))
+	late, g := b.queued(reader())
+	if g.Place != 5 {
+		b.broken("a reader behind a writer has place %d, want 5", g.Place)
+	}
+	b.release(writer.Ticket)
+	b.heldBy(lock.Key("room"), readers...)
+	visitor := b.granted(reader()) // one who does not wait lets no waiter pass
+	for _, r := range append(readers, visitor) {
+		if g := b.blocked(late); len(g.Conflicts) != 0 {
+			b.broken("a reader behind a writer has %d conflicts with other readers", len(g.Conflicts))
+		}
+		b.release(r.Ticket)
+	}
+	b.heldBy(lock.Key("room"), next)
+	b.release(next.Ticket)
+	b.heldBy(lock.Key("room"), late)
+}
+
+func othersChangeNothing(b *bench) {
+	var busy []lock.Claim
+	for i := range 20 {
+		name := lock.Key(fmt.Sprint("busy", i))
+		busy = append(busy, b.hold(name))
+		for range 3 {
+			b.queue(name)
+		}
+	}
+	c := b.hold(lock.Key("room"))
+	first, g := b.queued(b.claim(lock.Key("room")))
+	if g.Place != 1 {
+		b.broken("the first who waits for its name has place %d", g.Place)
+	}
+	b.release(c.Ticket)
+	b.heldBy(lock.Key("room"), first)
+	for i, c := range busy {
+		b.heldBy(lock.Key(fmt.Sprint("busy", i)), c)
+	}
+	if _, g := b.queued(b.claim(lock.Key("busy7"))); g.Place != 4 {
+		b.broken("the fourth who waits for its name has place %d", g.Place)
+	}
+	b.hold(lock.Key("free"))
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+
+package locktest
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+var takeOverRules = []rule{
+	{"TakingOverChangesTheToken", "One Ref that is resumed twice would make two holders.", takeOverToken},
+	{"ARepeatedTakeOverIsTheSame", "A client that repeats a request whose answer got lost would lose its lease to itself.", takeOverTwice},
+	{"TheOldTokenTakesOverAgain", "A Ref would be of no use when the process that resumed it has died.", takeOverAgain},
+	{"OnlyALiveHoldIsTakenOver", "A hold that ended would come back to life, or change hands.", takeOverLive},
+	{"TheFormerHolderHearsOfIt", "A process would work on with a lease that another has.", formerHolder},
+}
+
+// takeOver takes the hold of c over and returns c with the new token.
+func (b *bench) takeOver(c lock.Claim) lock.Claim {
+	b.Helper()
+	token := rand.Text()
+	g := b.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: token})
+	if g.Status != lock.Granted || g.Hold.ID != c.ID || g.Hold.Fence <= c.Fence {
+		b.broken("taking over: status %d with %+v, want Granted with a fence above %d", g.Status, g.Hold, c.Fence)
+	}
+	c.Token, c.Fence = token, g.Hold.Fence
+	return c
+}
+
+// refused reports a breach if the token of c can do anything but take over.
+func (b *bench) refused(c lock.Claim) {
+	b.Helper()
+	for what, r := range map[string]lock.Renewal{"extends": {TTL: 2 * long, Count: true, Nonce: "x"}, "looks": {}, "confirms": {TTL: 2 * long, Confirm: true}} {
+		r.Ticket = c.Ticket
+		if g := b.extend(r); g.Status != lock.Missing {
+			b.broken("the former token %s: status %d, want Missing", what, g.Status)
+		}
+	}
+	if s := b.release(c.Ticket); s != lock.Missing {
+		b.broken("the former token releases: status %d, want Missing", s)
+	}
+}
+
+func takeOverToken(b *bench) {
+	before := b.hold(lock.All(lock.Key("a"), lock.Span("b", 1, 9)))
+	was := b.holdOf(before)
+	after := b.takeOver(before)
+	b.refused(before)
+	h := b.holdOf(after)
+	if h.Fence != after.Fence || !h.ExpiresAt.Equal(was.ExpiresAt) || !h.AcquiredAt.Equal(was.AcquiredAt) || h.Holder != was.Holder || h.Extensions != 0 {
+		b.broken("after it was taken over the hold is %+v, want %+v with another fence", h, was)
+	}
+	if later := b.hold(lock.Key("c")); later.Fence <= after.Fence {
+		b.broken("the next fence is %d, after %d of one who took over", later.Fence, after.Fence)
+	}
+	if g := b.extend(lock.Renewal{Ticket: after.Ticket, TTL: 2 * long, Count: true, Nonce: "1"}); g.Status != lock.Granted || !b.near(g.Hold.Left, 2*long) {
+		b.broken("the new token does not extend: status %d", g.Status)
+	}
+	if s := b.release(after.Ticket); s != lock.Granted {
+		b.broken("the new token does not release: status %d", s)
+	}
+	b.hold(before.Resource)
+}
+
+func takeOverTwice(b *bench) {
+	c := b.hold(lock.Key("room"))
+	r := lock.Renewal{Ticket: c.Ticket, TakeOver: rand.Text()}
+	first, second := b.extend(r), b.extend(r)
+	if first.Status != lock.Granted || second.Status != lock.Granted || second.Hold.Fence != first.Hold.Fence {
+		b.broken("status %d with fence %d, then status %d with fence %d; want the same", first.Status, first.Hold.Fence, second.Status, second.Hold.Fence)
+	}
+}
+
+func takeOverAgain(b *bench) {
+	ref := b.hold(lock.Key("room"))
+	first := b.takeOver(ref)
+	ref.Fence = first.Fence
+	second := b.takeOver(ref)
+	b.refused(first)
+	if g := b.extend(lock.Renewal{Ticket: first.Ticket, TakeOver: rand.Text()}); g.Status != lock.Missing {
+		b.broken("one who was taken over takes over: status %d, want Missing", g.Status)
+	}
+	third := b.takeOver(second) // from now on the Ref is the second's
+	if g := b.extend(lock.Renewal{Ticket: ref.Ticket, TakeOver: rand.Text()}); g.Status != lock.Missing {
+		b.broken("a token of before the last Ref takes over: status %d, want Missing", g.Status)
+	}
+	if s := b.release(third.Ticket); s != lock.Granted {
+		b.broken("releasing what was taken over: status %d, want Granted", s)
+	}
+}
+
+func takeOverLive(b *bench) {
+	missing := func(what string, c lock.Claim) {
+		b.Helper()
+		if g := b.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: rand.Text()}); g.Status != lock.Missing {
+			b.broken("taking over %s: status %d, want Missing", what, g.Status)
+		}
+	}
+	foreign := b.hold(lock.Key("room"))
+	for _, token := range []string{"", "x", foreign.Token + "x"} {
+		foreign.Token = token
+		missing("with another token", foreign)
+	}
+	released := b.hold(lock.Key("suite"))
+	b.release(released.Ticket)
+	missing("a released hold", released)
+	kept := b.claim(lock.Key("hall"))
+	kept.KeepAtLeast = long
+	kept = b.granted(kept)
+	b.release(kept.Ticket)
+	missing("a hold that is only kept", kept)
+	if s := b.release(kept.Ticket); s != lock.Granted {
+		b.broken("after that, a repeated release: status %d, want Granted", s)
+	}
+	waits := b.queue(lock.Key("room"))
+	missing("a claim that waits", waits)
+	expired := b.brief(lock.Key("cellar"))
+	b.outlast(b.short)
+	missing("an expired hold", expired)
+	b.hold(lock.All(lock.Key("suite"), lock.Key("cellar")))
+}
+
+func formerHolder(b *bench) {
+	force := func(c lock.Claim) lock.Claim {
+		c.Token, c.Force = "", true
+		if s := b.release(c.Ticket); s != lock.Granted {
+			b.broken("releasing by force: status %d, want Granted", s)
+		}
+		return c
+	}
+	own := func(c lock.Claim) lock.Claim { b.release(c.Ticket); return c }
+	for _, end := range []struct {
+		what string
+		by   func(lock.Claim) lock.Claim
+		lost int
+	}{{"taken over", b.takeOver, 1}, {"released by force", force, 1}, {"released", own, 0}} {
+		c := b.hold(lock.Key("room"))
+		heard := make(chan struct{}, 8)
+		for range 3 { // a store may need a moment to hear of it
+			b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long, Lost: func() { heard <- struct{}{} }})
+			b.outlast(b.short / 2)
+		}
+		b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long, Count: true, Nonce: "1"}) // of one who only extends
+		after := end.by(c)
+		if end.lost > 0 {
+			select {
+			case <-heard:
+			case <-time.After(5 * time.Second):
+				b.broken("a hold was %s, and its former holder hears nothing of it", end.what)
+			}
+		}
+		b.outlast(b.short / 2)
+		if len(heard) > 0 {
+			b.broken("a hold was %s, and its former holder hears of it %d times more", end.what, len(heard))
+		}
+		b.release(after.Ticket)
+	}
+}

@@ -1,0 +1,107 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What is due: holds that expired, and inboxes that were not seen for some
+-- time.
+--
+-- KEYS  as in head.lua
+
+-- queued reads where a claim stands in the queue; nil when it has no place.
+local function queued(id)
+  local place = redis.call('HGET', L, '?' .. id)
+  if not place then return nil end
+  local w, p, from = { id = id, members = {} }
+  w.seq, p = number(place, 1)
+  if p then w.inbox, p = field(place, p) end
+  from = p
+  if p then w.members, p = members(place, p) end
+  if p then w.claim, w.rest = string.sub(place, from, p - 1), string.sub(place, p) end
+  return w
+end
+
+-- leave takes a claim out of the queue, with all its members. Its parts count
+-- as freed unless it is granted.
+local function leave(w, granted)
+  redis.call('HDEL', L, '?' .. w.id)
+  for _, m in ipairs(w.members or {}) do
+    local at = #m - EXTENT
+    if redis.call('ZREM', Q, string.sub(m, 1, at) .. turn(w.seq) .. string.sub(m, at + 1) .. w.id) == 1 then
+      count(string.sub(m, 1, at - 1), -1)
+    end
+    if not granted then free(m) end
+  end
+  if w.inbox then redis.call('ZREM', Q, '\0' .. w.inbox .. '\0' .. w.id) end
+end
+
+-- drop removes an inbox and its places, 128 of them at a time. The rest are
+-- due again at once.
+local function drop(inbox)
+  local prefix = '\0' .. inbox .. '\0'
+  local places = redis.call('ZRANGEBYLEX', Q, '[' .. prefix, '(' .. prefix .. '\255', 'LIMIT', '0', '128')
+  for _, m in ipairs(places) do
+    local w = queued(string.sub(m, #prefix + 1))
+    if w then leave(w) else redis.call('ZREM', Q, m) end
+  end
+  if #places < 128 then
+    redis.call('ZREM', X, '@' .. inbox)
+  else
+    redis.call('ZADD', X, text(now), '@' .. inbox)
+  end
+  bound()
+end
+
+-- retire moves one expired hold to the untold ones. A process that did not
+-- confirm a grant gets no other: its places go, too.
+local function retire(id, at)
+  local hold = read(id)
+  redis.call('ZREM', X, id)
+  if not hold then
+    redis.call('HDEL', L, id)
+    return
+  end
+  vacate(hold)
+  local known = detail(hold)
+  if known and hold.inbox == '.' then -- it was released before
+    redis.call('HDEL', L, id)
+    return
+  elseif known and hold.provisional then
+    settle(hold)
+    if hold.provisional ~= '' then drop(hold.provisional) end
+  end
+  redis.call('ZADD', U, at, id)
+  redis.call('PEXPIRE', U, text(WEEK))
+end
+
+-- current is the score of an id, after its hold was retired if that has expired:
+-- the sweep may not come to it.
+local function current(id)
+  local s = score(id)
+  if not s or s < 0 or s > now then return s end
+  retire(id, text(s))
+  return nil
+end
+
+-- sweep retires up to limit expired holds and inboxes. An unrecorded hold is
+-- forgotten when it is too old or there are too many.
+local function sweep(limit)
+  if due > now then return end
+  local ended = redis.call('ZRANGEBYSCORE', X, '0', text(now), 'WITHSCORES', 'LIMIT', '0', limit)
+  for k = 1, #ended, 2 do
+    if string.sub(ended[k], 1, 1) == '@' then
+      drop(string.sub(ended[k], 2))
+    else
+      retire(ended[k], ended[k + 1])
+    end
+  end
+  bound()
+  if #ended == 0 then return end
+  local old = redis.call('ZRANGEBYSCORE', U, '-inf', text(now - WEEK), 'LIMIT', '0', limit)
+  local over = redis.call('ZCARD', U) - #old - UNTOLD
+  if over > 0 then
+    old = redis.call('ZRANGE', U, '0', text(#old + over - 1))
+  end
+  for _, id in ipairs(old) do
+    redis.call('ZREM', U, id)
+    redis.call('HDEL', L, id)
+  end
+end
+

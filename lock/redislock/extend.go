@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+
+	"github.com/holdfast-go/holdfast/internal/rediscall"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// Extend moves the deadlines of a batch, each on its own: one round trip for
+// all, two when the server has forgotten the script.
+func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+	type group struct{ space, name string }
+	var calls []rediscall.Call
+	var places [][]int // of a call's renewals in rs
+	open := make(map[group]int)
+	for i, r := range rs {
+		g := group{r.Space, r.Group}
+		n, found := open[g]
+		if !found || len(places[n]) == batchSize {
+			n = len(calls)
+			open[g] = n
+			calls = append(calls, rediscall.Call{Keys: s.keys(r.Space, r.Group)})
+			places = append(places, nil)
+		}
+		what, nonce := "r", s.inbox.address()
+		switch {
+		case r.TakeOver != "":
+			what, nonce = "t", r.TakeOver
+		case r.Confirm:
+			what, nonce = "c", ""
+		case r.Count:
+			what, nonce = "e", r.Nonce
+		}
+		calls[n].Args = append(calls[n].Args, r.ID, r.Token, millis(r.TTL), max(r.MaxExtensions, 0), what, nonce)
+		places[n] = append(places[n], i)
+	}
+	answers, err := s.caller.RunAll(ctx, extendScript, calls)
+	if err != nil {
+		return nil, failure("extend", err)
+	}
+	grants := make([]lock.Grant, len(rs))
+	for n, answer := range answers {
+		if err := extended(answer, grants, places[n]); err != nil {
+			return nil, failure("extend", err)
+		}
+	}
+	for i, r := range rs {
+		switch {
+		case grants[i].Status == lock.Missing:
+			s.inbox.unwatch(r.ID)
+		case r.Lost != nil:
+			s.inbox.watch(r.ID, r.Lost, r.TTL)
+		}
+	}
+	return grants, nil
+}
+
+// extended reads the answer to one call into its places in grants.
+func extended(answer any, grants []lock.Grant, places []int) error {
+	r := open(answer)
+	r.clock()
+	for _, i := range places {
+		one := r.list()
+		g := lock.Grant{Status: one.status()}
+		if g.Status != lock.Missing {
+			g.Hold, _ = one.hold(lock.Resource{})
+		}
+		grants[i] = g
+		r.join(one)
+	}
+	return r.err()
+}

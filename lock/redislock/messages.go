@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// receive takes messages in until the subscription ends. It reconnects by
+// itself; what was sent meanwhile is lost, so all have to ask.
+func (b *inbox) receive(sub *redis.PubSub) {
+	for m := range sub.ChannelWithSubscriptions() {
+		switch m := m.(type) {
+		case *redis.Message:
+			b.read(m.Payload)
+		case *redis.Subscription:
+			b.ask(nil)
+		}
+	}
+	_ = sub.Close() // the client was closed
+	b.ask(nil)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sub == sub {
+		b.sub = nil
+		for id := range b.waiting {
+			b.forget(id)
+		}
+		clear(b.rooms)
+	}
+}
+
+// read takes one message in: "id end fence,lag," of a grant, or "id " of a hold
+// that another has ended. Any other is counted and ignored.
+func (b *inbox) read(message string) {
+	id, rest, spaced := strings.Cut(message, " ")
+	b.mu.Lock()
+	lost, w := b.held[id].lost, b.waiting[id]
+	if spaced && rest == "" && lost != nil {
+		delete(b.held, id)
+		b.rest()
+		b.mu.Unlock()
+		lost()
+		return
+	}
+	defer b.mu.Unlock()
+	digits, stamp, _ := strings.Cut(rest, " ")
+	end, err := strconv.ParseInt(digits, 10, 64)
+	r := reader{rest: stamp}
+	h := lock.Hold{ID: id, Unconfirmed: true}
+	r.stamp(&h)
+	if w == nil || err != nil || r.bad || r.rest != "" {
+		b.ignored++
+		return
+	}
+	h.ExpiresAt = time.UnixMilli(end).UTC()
+	w.deliver(h, w.room.clock, time.Now().Add(lock.TrialTime))
+}
+
+// IgnoredMessages is how many messages reached the inbox that were malformed, or
+// of no claim or hold of this store. A few are normal: of claims that were given
+// up when their grant was on its way.
+func (s *Store) IgnoredMessages() int {
+	s.inbox.mu.Lock()
+	defer s.inbox.mu.Unlock()
+	return s.inbox.ignored
+}
+
+// deliver gives a waiter its grant, or has it ask when the grant is over, as
+// far as can be known here. last is when it is over at the latest.
+func (w *waiter) deliver(h lock.Hold, p pair, last time.Time) {
+	h.Left = h.ExpiresAt.Sub(time.UnixMilli(p.server))
+	h.Left = min(h.Left, last.Sub(p.sent))
+	g := lock.Grant{Hold: h, Since: p.sent}
+	if p.server == 0 || !time.Now().Before(p.sent.Add(h.Left)) {
+		g = lock.Grant{Status: lock.Blocked}
+	}
+	select {
+	case <-w.ready: // an older word
+	default:
+	}
+	w.ready <- g
+}
+
+// ask has those who wait in a room, or in all, ask again.
+func (b *inbox) ask(r *room) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, w := range b.waiting {
+		if r == nil || w.room == r {
+			w.place(false)
+			select {
+			case w.ready <- lock.Grant{Status: lock.Blocked}:
+			default: // it has a word already
+			}
+		}
+	}
+}
+
+// ping keeps the places in a room while there are any. Those who wait ask again
+// when the server knows of fewer places than there were before the ping: it
+// drops those of an inbox that was not seen for some time or left a grant
+// unconfirmed, and a try that came before the ping may have made it anew.
+func (b *inbox) ping(r *room, stop <-chan struct{}) {
+	tick := time.NewTicker(pulse)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.pingOnce(r)
+		case <-stop:
+			return
+		}
+	}
+}
+
+func (b *inbox) pingOnce(r *room) {
+	ctx, cancel := context.WithTimeout(context.Background(), pulse)
+	defer cancel()
+	b.mu.Lock()
+	r.fresh = 0
+	r.pings++
+	b.mu.Unlock()
+	sent := time.Now()
+	answer, err := b.caller.Run(ctx, pingScript, r.keys, b.mark+b.channel)
+	if err != nil {
+		return // the places last for two more
+	}
+	list := open(answer)
+	list.clock()
+	status, places := next[int64](list), int(next[int64](list))
+	p := pair{sent: sent, received: time.Now(), server: list.now.UnixMilli()}
+	b.mu.Lock()
+	if !list.bad {
+		r.tell(p)
+	}
+	for list.more() {
+		one := list.list()
+		h, _ := one.hold(lock.Resource{})
+		if w := b.waiting[h.ID]; w != nil && !one.bad {
+			w.deliver(h, p, p.received.Add(lock.TrialTime))
+		}
+		list.join(one)
+	}
+	lost := places < r.placed-r.fresh
+	b.mu.Unlock()
+	if status != 0 || lost {
+		b.ask(r)
+	}
+}

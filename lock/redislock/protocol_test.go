@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// A client that finds its server by name keeps its subscription to the former
+// master, which is a replica now and passes on what the new one publishes, to
+// subscribers that the new one does not count.
+func TestAGrantThatAReplicaPassesOnIsRecorded(t *testing.T) {
+	t.Parallel()
+	old := redistest.Real(t)
+	next := redistest.Replica(t, old.Addr)
+	var master atomic.Value
+	master.Store(old.Addr)
+	named := redis.NewClient(&redis.Options{
+		Addr: old.Addr, ContextTimeoutEnabled: true,
+		Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, master.Load().(string))
+		},
+	})
+	t.Cleanup(func() { _ = named.Close() })
+	r, admin := newRig(t, named), old.Client(t)
+	c, _ := r.take(lock.Key("room"), time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan error, 2)
+	go func() { left <- insist(ctx, r.Store, r.claim(lock.Key("room"), time.Hour)) }()
+	for r.client.ZCard(t.Context(), r.keys("rooms", "hotel")[4]).Val() == 0 {
+		time.Sleep(5 * time.Millisecond) // until another goroutine's command has arrived
+	}
+
+	host, port, _ := net.SplitHostPort(next.Addr)
+	promoted := &rig{T: t, Store: New(next.Client(t)), client: next.Client(t), made: 100}
+	if err := promoted.client.Do(t.Context(), "REPLICAOF", "NO", "ONE").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Do(t.Context(), "REPLICAOF", host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	master.Store(next.Addr)
+	for !strings.Contains(admin.Info(t.Context(), "replication").Val(), "master_link_status:up") {
+		time.Sleep(5 * time.Millisecond) // the servers agree in their own time
+	}
+
+	done := promoted.queue(promoted.Store, promoted.claim(lock.Key("room"), time.Hour))
+	promoted.release(c.Ticket)
+	if err := promoted.within(lock.TrialTime/2, done); err != nil {
+		t.Errorf("the second waiter: %v", err)
+	}
+	holds := promoted.list(lock.Key("room"))
+	if err := r.within(lock.TrialTime/4, left); err == nil {
+		t.Errorf("the waiter of the replica was granted what %v has", ids(holds))
+	}
+	cancel()
+}
+
+// forgets has the server believe that it has not heard of the inbox for too
+// long, and another store's script find that.
+func (r *rig) forgets(inbox string) {
+	r.Helper()
+	long := time.Now().UnixMilli() - 1
+	r.client.ZAdd(r.Context(), r.keys("rooms", "hotel")[2], redis.Z{Score: float64(long), Member: "@" + inbox})
+	r.client.HSet(r.Context(), r.keys("rooms", "hotel")[1], "#due", long)
+	r.sweep()
+}
+
+// Another waiter of the process queues up before its next ping.
+func TestAWaiterWhosePlaceWasDroppedHasANewOneWithinASecond(t *testing.T) {
+	virtual(t, func(r *rig) {
+		c, _ := r.take(lock.Key("room"), time.Hour)
+		one, other := r.claim(lock.Key("room"), time.Hour), r.claim(lock.Key("room"), time.Hour)
+		dropped := r.queue(r.Store, one)
+		time.Sleep(pulse + pulse/2)
+		r.forgets(r.inbox.address())
+		second := r.queue(r.Store, other)
+		time.Sleep(pulse)
+		r.release(c.Ticket)
+		if err := r.within(pulse, second); err != nil {
+			t.Fatal(err)
+		}
+		r.release(other.Ticket)
+		if err := r.within(pulse, dropped); err != nil {
+			t.Errorf("the one whose place was dropped: %v", err)
+			r.release(one.Ticket)
+		}
+	})
+}
+
+// A script that finds the inbox of a waiter lapsed, and then has it queue up,
+// counts it from then on.
+func TestAPlaceThatIsAnsweredIsThere(t *testing.T) {
+	virtual(t, func(r *rig) {
+		r.take(lock.Span("room", 1, 2), time.Hour)
+		r.queue(r.Store, r.claim(lock.Span("room", 1, 3), time.Hour))
+		r.queue(New(r.client), r.claim(lock.Span("room", 2, 4), time.Hour))
+		expiry, earlier := r.keys("rooms", "hotel")[2], float64(time.Now().UnixMilli()-2)
+		for i := range 64 { // more than one script sweeps
+			r.client.ZAdd(r.Context(), expiry, redis.Z{Score: earlier, Member: "gone" + strconv.Itoa(i)})
+		}
+		r.client.ZAdd(r.Context(), expiry, redis.Z{Score: earlier + 1, Member: "@" + r.inbox.address()})
+		r.client.HSet(r.Context(), r.keys("rooms", "hotel")[1], "#due", int(earlier))
+		late := r.claim(lock.Span("room", 2, 5), time.Hour)
+		late.Queue = true
+		if g := r.ask(late); g.Place == 0 || !r.client.HExists(r.Context(), r.keys("rooms", "hotel")[1], "?"+late.ID).Val() {
+			t.Errorf("answered place %d, which is not there", g.Place)
+		}
+	})
+}
+
+// The hold that it had has expired, and no script has come across it.
+func TestAClaimThatIsGivenUpAfterItsHoldExpiredStaysSo(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		c, _ := r.take(lock.Key("room"), 20*time.Millisecond)
+		r.pass(c.TTL)
+		if got := r.release(c.Ticket); got != lock.Missing {
+			r.Errorf("given up: status %d, want missing", got)
+		}
+		if g := r.ask(c); g.Status != lock.Missing {
+			r.Errorf("asked for again: %s, want missing", describe(g))
+		}
+		if got := ids(r.sweep()); len(got) != 1 {
+			r.Errorf("%v expired, want the hold", got)
+		}
+	})
+}
+
+// A script sweeps 64 holds, and this one is the 65th.
+func TestAnExpiredHoldIsNotGrantedAgainAsItStands(t *testing.T) {
+	virtual(t, func(r *rig) {
+		for i := range 64 {
+			r.take(lock.Key(strconv.Itoa(i)), time.Second)
+		}
+		c, first := r.take(lock.Key("room"), time.Second+time.Millisecond)
+		r.pass(c.TTL)
+		if g := r.ask(c); g.Status != lock.Granted || g.Hold.Left != c.TTL || g.Hold.Fence <= first.Hold.Fence {
+			r.Errorf("asked for again: %+v, want a new hold", g)
+		}
+	})
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+
+	"github.com/holdfast-go/holdfast/internal/rediscall"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// Release ends holds, or gives claims up, in one round trip.
+func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+	calls := make([]rediscall.Call, len(ts))
+	for i, t := range ts {
+		if !t.Force { // else its holder may be of this store, and is to hear of it
+			s.inbox.leave(t.ID)
+		}
+		calls[i] = rediscall.Call{Keys: s.keys(t.Space, t.Group), Args: []any{t.ID, t.Token, t.Force, t.Fence == 0 && !t.Force}}
+	}
+	answers, err := s.caller.RunAll(ctx, releaseScript, calls)
+	if err != nil {
+		return nil, failure("release", err)
+	}
+	grants := make([]lock.Grant, len(ts))
+	for i, answer := range answers {
+		if grants[i], err = released(answer); err != nil {
+			return nil, failure("release", err)
+		}
+	}
+	return grants, nil
+}
+
+// released reads the answer to one release.
+func released(answer any) (lock.Grant, error) {
+	if answer == int64(lock.Granted) {
+		return lock.Grant{}, nil
+	}
+	r := open(answer)
+	g := lock.Grant{Status: r.status()}
+	if g.Status == lock.Granted && r.more() {
+		r.clock()
+		one := r.list()
+		g.Hold, _ = one.hold(lock.Resource{})
+		r.join(one)
+	}
+	return g, r.err()
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// onTrial returns a claim that was granted by the release of another, and that
+// is not confirmed yet.
+func (r *rig) onTrial(name string) lock.Claim {
+	r.Helper()
+	c, _ := r.take(lock.Key(name), time.Hour)
+	next := r.claim(lock.Key(name), time.Hour)
+	done := r.queue(r.Store, next)
+	r.release(c.Ticket)
+	if err := <-done; err != nil {
+		r.Fatal(err)
+	}
+	return next
+}
+
+func TestAGrantThatIsTakenOverIsStillToBeConfirmed(t *testing.T) {
+	virtual(t, func(r *rig) {
+		c := r.onTrial("room")
+		take := lock.Renewal{Ticket: c.Ticket, TakeOver: "next"}
+		if g := r.extend(take)[0]; g.Status != lock.Granted || !g.Hold.Unconfirmed {
+			t.Fatalf("taken over: %+v, want it granted and unconfirmed", g)
+		}
+		c.Token = "next"
+		time.Sleep(lock.TrialTime / 2)
+		if g := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour, Confirm: true})[0]; g.Hold.Unconfirmed || g.Hold.Left != time.Hour {
+			t.Errorf("confirmed: %+v, want an hour left", g)
+		}
+	})
+}
+
+// The places of its inbox go with a grant that lapses; one that was taken over
+// is of no inbox.
+func TestAGrantThatIsTakenOverAndLapsesTakesNoPlaceAlong(t *testing.T) {
+	virtual(t, func(r *rig) {
+		c := r.onTrial("room")
+		r.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: "next"})
+		other := r.onTrial("other") // whose mark in the queue must stay, too
+		held, _ := r.take(lock.Key("hall"), time.Hour)
+		done := r.queue(r.Store, r.claim(lock.Key("hall"), time.Hour))
+		r.extend(lock.Renewal{Ticket: other.Ticket, TTL: time.Hour, Confirm: true})
+		time.Sleep(lock.TrialTime + pulse)
+		start := time.Now()
+		r.release(held.Ticket)
+		if err := <-done; err != nil || time.Since(start) != 0 {
+			t.Errorf("granted after %s, %v, want at once", time.Since(start), err)
+		}
+	})
+}
+
+// within returns what comes in, or an error when that takes longer than d.
+func (r *rig) within(d time.Duration, done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(d):
+		return context.DeadlineExceeded
+	}
+}
+
+// A client that fails over keeps its subscription to the former master as long
+// as that lives, and PUBLISH counts no receiver on the new one.
+func TestAProcessThatIsDeafAsks(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		c, _ := r.take(lock.Key("room"), time.Hour)
+		done := r.queue(r.Store, r.claim(lock.Key("room"), time.Hour))
+		if err := r.inbox.sub.Unsubscribe(r.Context(), r.inbox.channel); err != nil {
+			r.Fatal(err)
+		}
+		for r.client.PubSubNumSub(r.Context(), r.inbox.channel).Val()[r.inbox.channel] > 0 {
+			time.Sleep(5 * time.Millisecond) // until the command has arrived
+		}
+		start := time.Now()
+		if _, err := New(r.client).Release(r.Context(), []lock.Ticket{c.Ticket}); err != nil {
+			r.Fatal(err)
+		}
+		if err := r.within(2*pulse, done); err != nil {
+			r.Errorf("granted after %s: %v", time.Since(start), err)
+		}
+	})
+}
+
+// What waits takes no more memory, and a release frees some.
+func TestWaitersKeepTheirPlacesInAServerWithoutMemory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Real(t).Client(t))
+	c, _ := r.take(lock.Key("room"), time.Hour)
+	done := r.queue(r.Store, r.claim(lock.Key("room"), time.Hour))
+	if err := r.client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(4 * pulse) // longer than a place lasts without a ping
+	start := time.Now()
+	if _, err := New(r.client).Release(t.Context(), []lock.Ticket{c.Ticket}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.within(pulse/2, done); err != nil {
+		t.Errorf("granted after %s: %v", time.Since(start), err)
+	}
+}
+
+// A user may run scripts and not what is in them.
+func TestAMissingRightInsideAScriptIsPermanent(t *testing.T) {
+	t.Parallel()
+	server := redistest.Real(t)
+	if err := server.Client(t).Do(t.Context(), "ACL", "SETUSER", "clerk", "on", ">x", "~*", "&*", "+@all", "-zadd").Err(); err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "clerk", Password: "x", ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	r := newRig(t, client)
+	if _, err := r.Acquire(t.Context(), r.claim(lock.Key("room"), time.Hour)); !errors.Is(err, lock.ErrPermanent) {
+		t.Errorf("error is %v, want one that wraps ErrPermanent", err)
+	}
+}
+
+// Before it knows a client, a server refuses long commands with an error of its
+// own.
+func TestAMissingPasswordIsPermanent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Real(t, "--requirepass", "x").Client(t))
+	if _, err := r.Acquire(t.Context(), r.claim(lock.Key("room"), time.Hour)); !errors.Is(err, lock.ErrPermanent) {
+		t.Errorf("error is %v, want one that wraps ErrPermanent", err)
+	}
+}
