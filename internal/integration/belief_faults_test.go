@@ -25,6 +25,7 @@ import (
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/internal/test/testproc"
 	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/redislock"
 )
 
 const (
@@ -49,6 +50,7 @@ type house struct {
 	ctx     context.Context
 	faults  int
 	random  *rand.Rand
+	once    sync.Once
 }
 
 func newHouse(t *testing.T, args ...string) *house {
@@ -72,6 +74,30 @@ func (h *house) rest() {
 // longer.
 func (h *house) outage() {
 	pause(context.Background(), time.Duration(h.random.Int64N(int64(2*holdersTTL))))
+}
+
+// without takes a right from everyone for a while.
+func (h *house) without(right string) {
+	admin := h.server.Client(h)
+	command(h, admin, "ACL", "SETUSER", "default", "-"+right)
+	h.outage()
+	command(h, admin, "ACL", "SETUSER", "default", "+"+right)
+}
+
+// forget queues a claim up that is neither waited for nor given up.
+func (h *house) forget() {
+	s := redislock.New(h.connect())
+	c := lock.Claim{
+		Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: fmt.Sprint("forgotten", h.faults), Token: "secret"},
+		Resource: lock.Span("101", 0, 9), Capacity: []int{1}, TTL: holdersTTL, Queue: true, Limit: 1,
+	}
+	for range 2 {
+		ctx, cancel := context.WithTimeout(h.Context(), holdersTTL/10)
+		g, _ := s.Acquire(ctx, c)
+		_, _ = s.Wait(ctx, c, g) // which opens the inbox
+		cancel()
+	}
+	h.Cleanup(func() { _, _ = s.Release(context.Background(), []lock.Ticket{c.Ticket}) })
 }
 
 // run lets the holders live with a fault, again and again, until the time is
@@ -186,6 +212,36 @@ func TestNoTwoBelieveInOneNightAtOnce(t *testing.T) {
 			h.server.Kill()
 			h.server.Start(h)
 		}},
+		"grants are lost": {nil, func(h *house) {
+			h.server.Client(h).ClientKillByFilter(h.Context(), "TYPE", "pubsub")
+		}},
+		"grants are late": {nil, func(h *house) {
+			held := subscriptions(h.proxies[h.random.IntN(len(h.proxies))])
+			for _, c := range held {
+				c.Hold(faultproxy.Replies)
+			}
+			h.outage()
+			for _, c := range held {
+				c.Pass(faultproxy.Replies)
+			}
+		}},
+		"grants come again, and late": {nil, func(h *house) {
+			h.once.Do(func() {
+				echo(h, h.server.Client(h), holdersTTL/2, holdersTTL, 2*holdersTTL)
+			})
+		}},
+		"no one may publish": {nil, func(h *house) { h.without("publish") }},
+		"no one may subscribe": {nil, func(h *house) {
+			h.server.Client(h).ClientKillByFilter(h.Context(), "TYPE", "pubsub")
+			h.without("subscribe")
+		}},
+		"the server has no memory": {nil, func(h *house) {
+			admin := h.server.Client(h)
+			command(h, admin, "CONFIG", "SET", "maxmemory", "1")
+			h.outage()
+			command(h, admin, "CONFIG", "SET", "maxmemory", "0")
+		}},
+		"a process forgets that it waits": {nil, (*house).forget},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

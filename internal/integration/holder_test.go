@@ -26,8 +26,15 @@ import (
 // long is whether full counts are asked for.
 func long() bool { return os.Getenv("HOLDFAST_LONG") != "" }
 
-// TestMain becomes a process of holders when a test starts it as one.
+// TestMain becomes a process of holders, or one that waits, when a test starts it
+// as one.
 func TestMain(m *testing.M) {
+	if task := os.Getenv("HOLDFAST_WAITER"); task != "" {
+		if err := beWaiter(task); err != nil {
+			panic(err)
+		}
+		return
+	}
 	if text := os.Getenv("HOLDFAST_HOLDERS"); text != "" {
 		if err := beHolders(text); err != nil {
 			panic(err)
@@ -78,9 +85,9 @@ func (h *holder) hold(ctx context.Context, s stay) {
 	if renew {
 		opts = append(opts, lock.AutoRenew())
 	}
-	ask := h.rooms.TryAcquire
-	if h.random.IntN(2) == 0 {
-		ask = h.rooms.Acquire
+	ask := h.rooms.Acquire
+	if h.random.IntN(4) == 0 {
+		ask = h.rooms.TryAcquire
 	}
 	b := belief{Holder: h.name, Stay: s, Asked: now()}
 	l, err := ask(asking, lock.Span(s.Room, s.From, s.To), opts...)

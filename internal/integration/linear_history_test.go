@@ -19,6 +19,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/redislock"
 )
 
 // history is what some clients of some managers asked for at once, and what
@@ -33,12 +34,15 @@ type history struct {
 	ops     []porcupine.Operation
 	claims  []*claim
 	refs    map[string][]detached // by group: what anybody may take up
+	tokens  int                   // that were made by taking holds over
 	unknown int
+	repeats bool // a client may ask again by itself
 }
 
 type detached struct {
 	claim *claim
 	ref   lock.Ref
+	token int // what the Ref stands for; 0 = as granted
 }
 
 const (
@@ -55,7 +59,10 @@ func play(t testing.TB, seed uint64, stores ...lock.Store) *history {
 	h := &history{TB: t, start: time.Now(), refs: make(map[string][]detached)}
 	space := cryptorand.Text() // stores may have been played with before
 	for _, s := range append(slices.Clone(stores), stores[0]) {
-		m, err := lock.New(s, lock.Config{
+		if _, remote := s.(*redislock.Store); remote {
+			h.repeats = true
+		}
+		m, err := lock.New(&returned{Store: s, history: h}, lock.Config{
 			Name: space, TTL: time.Hour, MaxExtensions: maxCount,
 			GroupBy: func(name string) string { return name[:1] }, Capacity: capacityOf,
 		})
@@ -81,7 +88,42 @@ func play(t testing.TB, seed uint64, stores ...lock.Store) *history {
 		_ = m.Close(ctx) // what cannot be released any more is no part of the history
 		cancel()
 	}
+	for i, op := range h.ops {
+		in := op.Input.(request)
+		if op.Output.(answer).outcome == mystery && (in.op == "acquire" || in.op == "give back") && in.claim.returned > 0 {
+			h.ops[i].Return = in.claim.returned
+		}
+	}
 	return h
+}
+
+// returned notes when a claim was given back: from then on it is not granted
+// any more, which bounds what is unknown of it.
+type returned struct {
+	lock.Store
+	*history
+	claims sync.Map // by id
+}
+
+func (r *returned) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+	if number, err := strconv.Atoi(c.Holder); err == nil {
+		r.history.mu.Lock()
+		r.claims.Store(c.ID, r.history.claims[number])
+		r.history.mu.Unlock()
+	}
+	return r.Store.Acquire(ctx, c)
+}
+
+func (r *returned) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+	gs, err := r.Store.Release(ctx, ts)
+	for _, t := range ts {
+		if of, known := r.claims.Load(t.ID); known && err == nil && t.Fence == 0 && !t.Force {
+			r.history.mu.Lock()
+			of.(*claim).returned = time.Since(r.start).Nanoseconds()
+			r.history.mu.Unlock()
+		}
+	}
+	return gs, err
 }
 
 // check returns whether there is an order in which everything could have been
@@ -124,9 +166,9 @@ func (h *history) do(client int, in request, act func() answer) answer {
 		in.op = "give back"
 		again.Input = in
 		h.ops = append(h.ops, again)
-	case in.op == "extend" && (out.outcome == notHeld || out.outcome == capped):
+	case h.repeats && (in.op == "extend" && (out.outcome == notHeld || out.outcome == capped) || in.op == "resume"):
 		// A client that asks again, because the answer got lost, hears of
-		// what others did since it was counted: two operations in one.
+		// what others did since it was carried out: two operations in one.
 		h.ops = append(h.ops, again)
 	}
 	return out
@@ -138,6 +180,13 @@ func (h *history) newClaim(r lock.Resource) *claim {
 	c := &claim{number: len(h.claims), resource: r}
 	h.claims = append(h.claims, c)
 	return c
+}
+
+func (h *history) newToken() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tokens++
+	return h.tokens
 }
 
 // client asks one manager, one question after the other.
@@ -152,7 +201,7 @@ func (c *client) step() {
 	group := groups[c.rnd.IntN(len(groups))]
 	switch n := c.rnd.IntN(100); {
 	case n < 45:
-		c.acquire(group, c.rnd.IntN(10) == 0)
+		c.acquire(group, c.rnd.IntN(4) == 0)
 	case n < 80:
 		c.takeUp(group)
 	case n < 93:
@@ -190,7 +239,7 @@ func (c *client) acquire(group string, patient bool) {
 		out := c.learned(err)
 		if err == nil {
 			out.fence = l.Fence()
-			c.leave(group, detached{wanted, l.Detach()})
+			c.leave(group, detached{wanted, l.Detach(), 0})
 		} else if conflict, found := errors.AsType[*lock.ConflictError](err); found && out.outcome == blocked {
 			for _, in := range conflict.Conflicts {
 				out.seen = append(out.seen, c.sight(in.Hold))
@@ -233,7 +282,7 @@ func (c *client) takeUp(group string) {
 		return
 	}
 	var l *lock.Lease
-	about := request{op: "resume", group: group, claim: d.claim}
+	about := request{op: "resume", group: group, claim: d.claim, token: d.token, next: c.newToken()}
 	out := c.do(c.id, about, func() answer {
 		var err error
 		l, err = c.Resume(c.Context(), d.ref)
@@ -246,6 +295,7 @@ func (c *client) takeUp(group string) {
 	if out.outcome != done {
 		return
 	}
+	about.token = about.next
 	if c.rnd.IntN(2) == 0 {
 		about.op = "extend"
 		c.do(c.id, about, func() answer { return c.learned(l.Extend(c.Context(), 2*time.Hour)) })
@@ -255,7 +305,7 @@ func (c *client) takeUp(group string) {
 		c.do(c.id, about, func() answer { return c.learned(l.Release(c.Context())) })
 		return
 	}
-	c.leave(group, detached{d.claim, l.Detach()})
+	c.leave(group, detached{d.claim, l.Detach(), about.token})
 }
 
 // list looks who holds nights of a room, and returns them.

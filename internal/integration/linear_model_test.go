@@ -20,6 +20,8 @@ type request struct {
 	group  string
 	claim  *claim        // whose hold it is about; of "holds" nil
 	wanted lock.Resource // of "holds"
+	token  int           // of "resume", "extend" and "release": what gives the right to it
+	next   int           // of "resume": the token that the hold gets
 }
 
 // claim is what one acquire wants. Its number is its holder's name, so that
@@ -27,6 +29,7 @@ type request struct {
 type claim struct {
 	number   int
 	resource lock.Resource
+	returned int64 // when it was given back after an outcome that is unknown; 0 = not
 }
 
 // answer is what the client learned: that it was done, or one of the errors,
@@ -66,8 +69,9 @@ type books struct {
 // entry is a claim that was granted, or given up.
 type entry struct {
 	claim      *claim
-	fence      uint64 // 0 = nobody was told
+	fence      uint64 // 0 = no client has learned it
 	extensions int
+	token, ref int    // who may change it; by ref it was taken over, and may be again
 	end        string // "" = it is held
 }
 
@@ -136,13 +140,26 @@ func (b books) step(in request, out answer) (bool, books) {
 		if e == nil {
 			return true, b.with(entry{claim: in.claim, end: "given up"})
 		}
+		if e.token != 0 {
+			return true, b // it has been taken over
+		}
 		return true, b.ended(e, "given up")
 	case "resume":
-		if held {
-			return any || out.outcome == done && (e.fence == 0 || e.fence == out.fence), b
+		// It takes the hold over; the token that gave the right to it does
+		// so again, until the hold is taken over by another.
+		switch {
+		case !held || in.token != e.token && in.token != e.ref && in.next != e.token:
+			return any || out.outcome == notHeld, b
+		case in.next == e.token && e.fence > 0: // asked again
+			return any || out.outcome == done && out.fence == e.fence, b
+		case any || out.outcome == done && out.fence > b.fence:
+			taken := *e
+			taken.token, taken.ref, taken.fence = in.next, in.token, out.fence
+			return true, b.with(taken)
 		}
-		return any || out.outcome == notHeld, b
+		return false, b
 	case "extend":
+		held = held && e.token == in.token
 		if held && e.extensions < maxCount && (any || out.outcome == done) {
 			longer := *e
 			longer.extensions++
@@ -150,11 +167,12 @@ func (b books) step(in request, out answer) (bool, books) {
 		}
 		return any || held && out.outcome == capped && e.extensions == maxCount || !held && out.outcome == notHeld, b
 	case "release":
-		if held {
+		if held && e.token == in.token {
 			return any || out.outcome == done, b.ended(e, "released")
 		}
 		// Whether it is remembered that the same token has ended it
-		// depends on the time that has passed.
+		// depends on the time that has passed, and not every store keeps
+		// the token for that.
 		return any || out.outcome == notHeld || out.outcome == done && e != nil && e.end == "released", b
 	case "force":
 		if held {

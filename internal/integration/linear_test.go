@@ -65,6 +65,9 @@ func TestLocksOnAServerAreLinearizableThroughLostReplies(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 7))
 			for ; ctx.Err() == nil; pause(ctx, time.Duration(5+random.IntN(40))*time.Millisecond) {
 				network.Lose("evalsha", 1)
+				for _, c := range subscriptions(network) {
+					c.Cut() // and with it grants
+				}
 			}
 		})
 		h := play(t, seed, near, again, once)
@@ -79,7 +82,7 @@ func TestLocksOnAServerAreLinearizableThroughLostReplies(t *testing.T) {
 	}
 }
 
-// mute is a store whose answers to a twentieth of the requests get lost.
+// mute is a store whose answers to a thirtieth of the requests get lost.
 type mute struct {
 	lock.Store
 }
@@ -94,13 +97,22 @@ func (s *mute) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, err
 	return gs, s.lose(err)
 }
 
-func (s *mute) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
-	g, err := s.Store.Release(ctx, k)
+func (s *mute) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+	gs, err := s.Store.Release(ctx, ts)
+	return gs, s.lose(err)
+}
+
+// Wait loses a grant that was made: the claim has to ask again.
+func (s *mute) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	g, err := s.Store.Wait(ctx, c, g)
+	if err == nil && g.Status == lock.Granted && rand.IntN(4) == 0 {
+		return lock.Grant{Status: lock.Blocked}, nil
+	}
 	return g, s.lose(err)
 }
 
 func (s *mute) lose(err error) error {
-	if err == nil && rand.IntN(20) == 0 {
+	if err == nil && rand.IntN(30) == 0 {
 		return context.DeadlineExceeded
 	}
 	return err
@@ -110,6 +122,7 @@ func (s *mute) lose(err error) error {
 type fault struct {
 	lock.Store
 	acquire func(lock.Claim, lock.Grant) lock.Grant
+	wait    func(lock.Claim, lock.Grant) lock.Grant
 	extend  func(lock.Renewal, lock.Grant) lock.Grant
 	release func(lock.Ticket) bool // whether not to
 	holds   func(lock.Query, []lock.Hold) []lock.Hold
@@ -123,6 +136,13 @@ func (f *fault) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	return g, err
 }
 
+func (f *fault) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	if f.wait != nil && rand.IntN(2) == 0 {
+		return f.wait(c, g), nil
+	}
+	return f.Store.Wait(ctx, c, g)
+}
+
 func (f *fault) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
 	gs, err := f.Store.Extend(ctx, rs)
 	if err == nil && f.extend != nil && rand.IntN(4) == 0 {
@@ -131,11 +151,11 @@ func (f *fault) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 	return gs, err
 }
 
-func (f *fault) Release(ctx context.Context, k lock.Ticket) (lock.Grant, error) {
-	if f.release != nil && rand.IntN(4) == 0 && f.release(k) {
-		return lock.Grant{}, nil
+func (f *fault) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+	if f.release != nil && rand.IntN(4) == 0 && f.release(ts[0]) {
+		return make([]lock.Grant, len(ts)), nil
 	}
-	return f.Store.Release(ctx, k)
+	return f.Store.Release(ctx, ts)
 }
 
 func (f *fault) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
@@ -160,7 +180,9 @@ func (f *fault) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, er
 // faults are those that a check of linearizability is for.
 func faults() map[string]*fault {
 	s := memlock.New()
-	hour := func(fence uint64) lock.Grant { return lock.Grant{Hold: lock.Hold{Fence: fence, Left: time.Hour}} }
+	hour := func(fence uint64) lock.Grant {
+		return lock.Grant{Hold: lock.Hold{Fence: fence, Left: time.Hour}, Since: time.Now()}
+	}
 	var mu sync.Mutex
 	before := make(map[string][]lock.Hold) // by group and resource
 	return map[string]*fault{
@@ -170,15 +192,18 @@ func faults() map[string]*fault {
 			}
 			return g
 		}},
+		"grants a waiter what is taken": {Store: s, wait: func(lock.Claim, lock.Grant) lock.Grant {
+			return hour(uint64(time.Now().UnixMicro()))
+		}},
 		"grants and forgets": {Store: s, acquire: func(c lock.Claim, g lock.Grant) lock.Grant {
 			if g.Status == lock.Granted {
-				_, _ = s.Release(context.Background(), c.Ticket)
+				_, _ = s.Release(context.Background(), []lock.Ticket{c.Ticket})
 			}
 			return g
 		}},
 		"refuses what is free": {Store: s, acquire: func(c lock.Claim, g lock.Grant) lock.Grant {
 			if g.Status == lock.Granted {
-				_, _ = s.Release(context.Background(), c.Ticket)
+				_, _ = s.Release(context.Background(), []lock.Ticket{c.Ticket})
 				return lock.Grant{Status: lock.Blocked, Conflicts: []lock.Conflict{{Wanted: c.Resource, Hold: g.Hold}}}
 			}
 			return g

@@ -71,7 +71,7 @@ func TestEveryKindOfClientSurvivesForgottenScripts(t *testing.T) {
 			client := connect(t)
 			forget := func() { forgetScripts(t, client) }
 			m, err := lock.New(redislock.New(client), lock.Config{
-				Name: "rooms", TTL: 600 * time.Millisecond, GroupBy: func(name string) string { return name },
+				Name: "rooms", TTL: 1500 * time.Millisecond, GroupBy: func(name string) string { return name },
 			})
 			if err != nil {
 				t.Fatal(err)

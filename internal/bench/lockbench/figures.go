@@ -7,6 +7,7 @@ package lockbench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,50 +24,43 @@ import (
 // figures are the suite's quantities that are no times of a function.
 func figures(tb testing.TB, server *redistest.Server) []bench.Figure {
 	c := client(tb, server, &redis.Options{PoolSize: few})
-	list := waitingFigures(tb, c)
-	return append(list,
-		bench.Figure{Name: "server time of a range acquire, 10^5 holds against 10^3", Unit: "times", Runs: 3, AtMost: 2,
-			Measure: func() (float64, error) { return growth(tb.Context(), c) }},
-		bench.Figure{Name: "Redis memory per hold of 3 nights, 32-byte holder, 10^4 holds", Unit: "B", AtMost: 350,
-			Measure: func() (float64, error) { return memory(tb.Context(), c, nights) }},
-		bench.Figure{Name: "Redis memory per hold of a Key, 32-byte holder, 10^4 holds", Unit: "B", AtMost: 350,
-			Measure: func() (float64, error) { return memory(tb.Context(), c, lock.Key) }},
+	return slices.Concat(
+		turnFigures(tb, c),
+		crowdFigures(tb, server),
+		waitingFigures(tb, c),
+		overloadFigures(tb, server),
+		serverFigures(tb, server),
+		sizeFigures(tb, c),
 	)
+}
+
+// sizeFigures are what many holds cost the server, while they last and after.
+func sizeFigures(tb testing.TB, c *redis.Client) []bench.Figure {
+	ctx, names, pause, left := tb.Context(), 100_000, 10*time.Second, 0.1
+	if long() {
+		names, pause, left = 1_000_000, time.Minute, 1
+	}
+	return []bench.Figure{
+		{Name: "server time of a range acquire, 10^5 holds against 10^3", Unit: "times", Runs: 3, AtMost: 2,
+			Measure: func() (float64, error) { return growth(ctx, c) }},
+		{Name: "Redis memory per hold of 3 nights, 32-byte holder, 10^4 holds", Unit: "B", AtMost: 350,
+			Measure: func() (float64, error) { return memory(ctx, c, nights) }},
+		{Name: "Redis memory per hold of a Key, 32-byte holder, 10^4 holds", Unit: "B", AtMost: 300,
+			Measure: func() (float64, error) { return memory(ctx, c, lock.Key) }},
+		{Name: fmt.Sprintf("Redis memory that %d names leave that were used once, %v later", names, pause), Unit: "MiB", AtMost: left,
+			Measure: func() (float64, error) { return leftover(ctx, c, names, pause) }},
+	}
 }
 
 // fill makes holds, each of a room of its own, as a manager would.
 func fill(ctx context.Context, s *redislock.Store, from, to int, what func(string) lock.Resource) error {
-	work := make(chan int)
-	errs := make(chan error, few)
-	for range few {
-		go func() {
-			var failed error
-			for i := range work {
-				g, err := s.Acquire(ctx, lock.Claim{
-					Ticket:   lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
-					Resource: what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
-				})
-				if err == nil && g.Status != lock.Granted {
-					err = fmt.Errorf("hold %d: status %d", i, g.Status)
-				}
-				if err != nil {
-					failed = err
-				}
-			}
-			errs <- failed
-		}()
-	}
-	for i := from; i < to; i++ {
-		work <- i
-	}
-	close(work)
-	var failed error
-	for range few {
-		if err := <-errs; err != nil {
-			failed = err
-		}
-	}
-	return failed
+	return share(from, to, func(i int) error {
+		g, err := s.Acquire(ctx, lock.Claim{
+			Ticket:   lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
+			Resource: what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
+		})
+		return expect(g, err, lock.Granted)
+	})
 }
 
 // growth is how many times more of the server's time an acquire of nights
@@ -114,7 +108,7 @@ func acquireTime(ctx context.Context, c *redis.Client, s *redislock.Store, held 
 		}
 		spent += one.usec
 		t.Fence = g.Hold.Fence
-		if _, err := s.Release(ctx, t); err != nil {
+		if _, err := s.Release(ctx, []lock.Ticket{t}); err != nil {
 			return 0, err
 		}
 	}
@@ -140,6 +134,39 @@ func memory(ctx context.Context, c *redis.Client, what func(string) lock.Resourc
 	}
 	after, err := usedMemory(ctx, c)
 	return (after - before) / holds, err
+}
+
+// leftover is what remains, in MiB, of names that were held once each, while one
+// other is held all the time.
+func leftover(ctx context.Context, c *redis.Client, names int, pause time.Duration) (float64, error) {
+	if err := c.FlushDB(ctx).Err(); err != nil {
+		return 0, err
+	}
+	m := manager(c, nil)
+	defer m.Close(ctx)
+	if _, err := m.TryAcquire(ctx, lock.Key("held"), lock.AutoRenew()); err != nil {
+		return 0, err
+	}
+	once := func(i int) error {
+		what := lock.Key
+		if i%2 == 0 {
+			what = nights
+		}
+		return pairs(m, what)(ctx, "once/"+strconv.Itoa(i))
+	}
+	if err := share(0, few, once); err != nil { // the scripts, the keys
+		return 0, err
+	}
+	before, err := usedMemory(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	if err := share(few, few+names, once); err != nil {
+		return 0, err
+	}
+	time.Sleep(pause) // the load leaves the server for a moment
+	after, err := usedMemory(ctx, c)
+	return (after - before) / (1 << 20), err
 }
 
 func usedMemory(ctx context.Context, c *redis.Client) (float64, error) {

@@ -51,20 +51,15 @@ func Suite(tb testing.TB) bench.Suite {
 			{Name: "holdfast Key, auto-pipeliner, 128 goroutines", Make: pair(tb, holdfast(piped, lock.Key)), Goroutines: many},
 			{Name: "redislock, auto-pipeliner, 128 goroutines", Make: pair(tb, bsmRedislock(piped)), Goroutines: many},
 			{Name: "redsync, auto-pipeliner, 128 goroutines", Make: pair(tb, redsyncs(piped)), Goroutines: many},
-			{Name: "redislock, 128 goroutines", Make: pair(tb, bsmRedislock(plain)), Goroutines: many},
-			{Name: "redsync, 128 goroutines", Make: pair(tb, redsyncs(plain)), Goroutines: many},
 
 			{Name: "PostgreSQL EXCLUDE, insert and delete, 32 goroutines, fsync off", Make: pair(tb, excluding(tb)), Goroutines: few},
 		},
 		// A rate of at least r of another's is a time of at most 1/r of its.
 		Bars: []bench.Bar{
-			{Slow: "holdfast Key, 32 goroutines", Fast: "floor: SET NX and compare-and-delete scripts, 32 goroutines", AtMost: rate(0.7)},
 			{Slow: "holdfast Nights, 32 goroutines", Fast: "floor: SET NX and compare-and-delete scripts, 32 goroutines", AtMost: rate(0.4)},
-			{Slow: "redislock, 32 goroutines", Fast: "holdfast Key, 32 goroutines", AtLeast: 0.9},
-			{Slow: "redsync, 32 goroutines", Fast: "holdfast Key, 32 goroutines", AtLeast: 1.15},
-			{Slow: "holdfast Key, auto-pipeliner, 128 goroutines", Fast: "floor, auto-pipeliner, 128 goroutines", AtMost: rate(0.7)},
-			{Slow: "redislock, 128 goroutines", Fast: "holdfast Key, auto-pipeliner, 128 goroutines", AtLeast: 1.5},
-			{Slow: "redsync, 128 goroutines", Fast: "holdfast Key, auto-pipeliner, 128 goroutines", AtLeast: 1.5},
+			{Slow: "redislock, 32 goroutines", Fast: "holdfast Key, 32 goroutines", AtLeast: 0.95},
+			{Slow: "redsync, 32 goroutines", Fast: "holdfast Key, 32 goroutines", AtLeast: 1.1},
+			{Slow: "holdfast Key, auto-pipeliner, 128 goroutines", Fast: "floor, auto-pipeliner, 128 goroutines", AtMost: 2.2},
 		},
 		Figures: figures(tb, server),
 	}

@@ -23,12 +23,12 @@ import (
 
 const (
 	waiters = 32
-	watched = 10 * time.Second
+	watched = 5 * time.Second
 )
 
-// waitingFigures is what it costs that many wait for one name, and who gets
-// it: for holdfast with bars, for peers printed. Each runs once, and the
-// figures of one contestant come from the same run.
+// waitingFigures is what it costs that many wait for one name, and which of them get
+// it: for holdfast with bars, for peers printed. The figures of one contestant come
+// from the same run.
 func waitingFigures(tb testing.TB, c *redis.Client) (list []bench.Figure) {
 	for _, k := range []struct {
 		name             string
@@ -37,23 +37,29 @@ func waitingFigures(tb testing.TB, c *redis.Client) (list []bench.Figure) {
 
 		// What it sends, as commandstats has it, which also counts what
 		// scripts call.
-		sends []string
+		sends func(command string) bool
 	}{
-		{"holdfast", holdfastWaiting(c), 3.5, 2, []string{"eval", "evalsha", "subscribe"}},
-		{"redislock, linear back-off of 50 ms", bsmWaiting(c), 0, 0, []string{"eval", "evalsha"}},
-		{"redsync, its back-off of 50 to 250 ms", redsyncWaiting(c), 0, 0, []string{"eval", "evalsha", "set"}},
+		{"holdfast", inTurn(manager(c, nil), 0), 2.2, 2, sends("eval", "evalsha", "subscribe")},
+		{"holdfast, holds of 5 ms", inTurn(manager(c, nil), holding), 3.2, 2, sends("eval", "evalsha", "subscribe")},
+		{"redislock, linear back-off of 50 ms", bsmInTurn(c, 50*time.Millisecond, 0), 0, 0, sends("eval", "evalsha")},
+		{"redsync, its back-off of 50 to 250 ms", redsyncWaiting(c), 0, 0, sends("eval", "evalsha", "set")},
 	} {
-		run := sync.OnceValues(func() (turns, error) { return contend(tb.Context(), c, k.wait, k.sends) })
+		of := shared(func() (turns, error) { return contend(tb.Context(), c, k.wait, k.sends) })
 		list = append(list,
 			bench.Figure{Name: k.name + ", 32 waiters on one key: Redis commands per turn", AtMost: k.commands,
-				Measure: func() (float64, error) { t, err := run(); return t.commands, err }},
-			bench.Figure{Name: k.name + ", 32 waiters on one key: most turns against fewest in 10 s", Unit: "times", AtMost: k.spread,
-				Measure: func() (float64, error) { t, err := run(); return t.spread, err }},
-			bench.Figure{Name: k.name + ", 32 waiters on one key: turns in 10 s",
-				Measure: func() (float64, error) { t, err := run(); return t.all, err }},
+				Measure: of(func(t turns) float64 { return t.commands })},
+			bench.Figure{Name: k.name + ", 32 waiters on one key: most turns against fewest in 5 s", Unit: "times", AtMost: k.spread,
+				Measure: of(func(t turns) float64 { return t.spread })},
+			bench.Figure{Name: k.name + ", 32 waiters on one key: turns in 5 s",
+				Measure: of(func(t turns) float64 { return t.all })},
 		)
 	}
 	return list
+}
+
+// sends selects the commands that are named.
+func sends(names ...string) func(string) bool {
+	return func(command string) bool { return slices.Contains(names, command) }
 }
 
 // turns is what waiting gave and cost.
@@ -61,7 +67,7 @@ type turns struct{ all, commands, spread float64 }
 
 // contend has all waiters take the same name again and again. Who never gets
 // it counts as one who got it once, so that the spread is a number.
-func contend(ctx context.Context, c *redis.Client, wait locker, sends []string) (turns, error) {
+func contend(ctx context.Context, c *redis.Client, wait locker, sends func(string) bool) (turns, error) {
 	ctx, cancel := context.WithTimeout(ctx, watched)
 	defer cancel()
 	if err := c.ConfigResetStat(ctx).Err(); err != nil {
@@ -85,7 +91,7 @@ func contend(ctx context.Context, c *redis.Client, wait locker, sends []string) 
 		})
 	}
 	done.Wait()
-	sent, err := cost(context.WithoutCancel(ctx), c, func(name string) bool { return slices.Contains(sends, name) })
+	sent, err := cost(context.WithoutCancel(ctx), c, sends)
 	all := 0
 	for _, n := range counts {
 		all += n
@@ -98,25 +104,27 @@ func contend(ctx context.Context, c *redis.Client, wait locker, sends []string) 
 	return t, errors.Join(append(errs[:], err)...)
 }
 
-func holdfastWaiting(c redis.UniversalClient) locker {
-	m := manager(c, nil)
+// inTurn waits for a key, holds it for a while, and releases it.
+func inTurn(m *lock.Manager, hold time.Duration) locker {
 	return func(ctx context.Context, name string) error {
 		l, err := m.Acquire(ctx, lock.Key(name))
 		if err != nil {
 			return err
 		}
+		time.Sleep(hold) // it is what holding takes
 		return l.Release(ctx)
 	}
 }
 
-func bsmWaiting(c redis.UniversalClient) locker {
+func bsmInTurn(c redis.UniversalClient, backoff, hold time.Duration) locker {
 	client := bsm.New(c)
 	return func(ctx context.Context, name string) error {
-		l, err := client.Obtain(ctx, "bsm:"+name, ttl, &bsm.Options{RetryStrategy: bsm.LinearBackoff(50 * time.Millisecond)})
+		l, err := client.Obtain(ctx, "bsm:"+name, ttl, &bsm.Options{RetryStrategy: bsm.LinearBackoff(backoff)})
 		if err != nil {
 			return err
 		}
-		return l.Release(ctx)
+		time.Sleep(hold)                             // it is what holding takes
+		return l.Release(context.WithoutCancel(ctx)) // which holdfast does by itself
 	}
 }
 
