@@ -22,8 +22,8 @@ func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
 	var mu sync.Mutex
 	one := func(ctx context.Context, client redis.Cmdable) error {
 		found, err := inspect(ctx, client)
-		if redis.HasErrorPrefix(client.Publish(ctx, s.inbox.channel, "").Err(), "NOPERM") {
-			found = append(found, "PUBLISH is not allowed: those who wait have to ask once a second; allow it on "+s.prefix+":inbox:*")
+		if redis.HasErrorPrefix(client.Publish(ctx, s.inbox.prefix+"check", "").Err(), "NOPERM") {
+			found = append(found, "PUBLISH is not allowed: those who wait have to ask once a second; allow it on "+s.inbox.prefix+"*")
 		}
 		mu.Lock()
 		defer mu.Unlock()

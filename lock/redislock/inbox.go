@@ -22,12 +22,13 @@ import (
 // A message may get lost, so the ping of each second asks what was granted.
 type inbox struct {
 	caller  *rediscall.Caller
-	channel string
+	prefix  string        // of channels
 	mark    string        // "!" where the server counts the subscribers, else "="
 	opening chan struct{} // one token: who has it opens
 
 	mu      sync.Mutex
 	sub     *redis.PubSub
+	channel string
 	soon    bool // a goroutine is about to open it
 	idle    *time.Timer
 	waiting map[string]*waiter // by id of the claim
@@ -82,7 +83,7 @@ const (
 
 func newInbox(caller *rediscall.Caller, prefix string) *inbox {
 	b := &inbox{
-		caller: caller, channel: prefix + ":inbox:" + rand.Text()[:16], mark: "=", opening: make(chan struct{}, 1),
+		caller: caller, prefix: prefix + ":inbox:", mark: "=", opening: make(chan struct{}, 1),
 		waiting: make(map[string]*waiter), held: make(map[string]watched), rooms: make(map[string]*room),
 	}
 	if _, one := caller.Client().(*redis.Client); one {
@@ -250,7 +251,7 @@ func (b *inbox) closeIdle() {
 }
 
 // open subscribes, if that is not done, and returns when the server has
-// confirmed it.
+// confirmed it, or after a second.
 func (b *inbox) open(ctx context.Context) error {
 	select {
 	case b.opening <- struct{}{}:
@@ -261,15 +262,23 @@ func (b *inbox) open(ctx context.Context) error {
 	if b.address() != "" {
 		return nil
 	}
+	// A Cluster has one node for each channel, so the next try may go to another.
+	channel := b.prefix + rand.Text()[:16]
+	ctx, cancel := context.WithTimeout(ctx, pulse)
+	defer cancel()
 	_, err := rediscall.Bounded(ctx, b.caller, func(ctx context.Context) (struct{}, error) {
-		sub := b.caller.Client().Subscribe(ctx, b.channel)
+		sub := b.caller.Client().Subscribe(ctx, channel)
 		if _, err := sub.ReceiveTimeout(ctx, pulse); err != nil {
 			_ = sub.Close()
 			return struct{}{}, err
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.sub = sub
+		if b.sub != nil { // another try was quicker
+			_ = sub.Close()
+			return struct{}{}, nil
+		}
+		b.sub, b.channel = sub, channel
 		b.rest() // until it has a user
 		go b.receive(sub)
 		return struct{}{}, nil

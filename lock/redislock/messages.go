@@ -129,7 +129,7 @@ func (b *inbox) pingOnce(r *room) {
 	r.pings++
 	b.mu.Unlock()
 	sent := time.Now()
-	answer, err := b.caller.Run(ctx, pingScript, r.keys, b.mark+b.channel)
+	answer, err := b.caller.Run(ctx, pingScript, r.keys, b.address())
 	if err != nil {
 		return // the places last for two more
 	}

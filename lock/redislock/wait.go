@@ -16,12 +16,12 @@ import (
 // the server lets no script publish. Without an inbox that is once a second.
 func (s *Store) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
 	again := lock.Grant{Status: lock.Blocked}
-	ready, pause := s.inbox.ready(c.ID), time.Duration(0)
+	start, ready, pause := time.Now(), s.inbox.ready(c.ID), time.Duration(0)
 	switch {
 	case ready == nil && !g.Full && s.inbox.open(ctx) == nil:
 		return again, ctx.Err()
 	case ready == nil:
-		pause = pulse
+		pause = max(pulse-time.Since(start), apart)
 	case g.Retry > 0 && g.Place <= askers:
 		pause = g.Retry + time.Duration(g.Place-1)*apart
 	}
