@@ -5,6 +5,7 @@ package locktest_test
 import (
 	"context"
 	"iter"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -33,6 +34,19 @@ type spoiled struct {
 	told    func([]string) []string
 	query   func(*lock.Query)
 	deaf    bool // to an ended context
+
+	// In place of the inner store's.
+	acquire func(context.Context, lock.Store, lock.Claim) (lock.Grant, error)
+	wait    func(context.Context, lock.Store, lock.Claim, lock.Grant) (lock.Grant, error)
+	extend  func(context.Context, lock.Store, []lock.Renewal) ([]lock.Grant, error)
+	release func(context.Context, lock.Store, []lock.Ticket) ([]lock.Grant, error)
+}
+
+func (s spoiled) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	if s.wait != nil {
+		return s.wait(ctx, s.Store, c, g)
+	}
+	return s.Store.Wait(ctx, c, g)
 }
 
 func (s spoiled) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
@@ -42,6 +56,9 @@ func (s spoiled) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) 
 	}
 	if s.deaf {
 		ctx = context.WithoutCancel(ctx)
+	}
+	if s.acquire != nil {
+		return s.acquire(ctx, s.Store, c)
 	}
 	g, err := s.Store.Acquire(ctx, c)
 	if s.grant != nil {
@@ -56,6 +73,9 @@ func (s spoiled) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, e
 			s.renewal(&rs[i])
 		}
 	}
+	if s.extend != nil {
+		return s.extend(ctx, s.Store, rs)
+	}
 	return s.Store.Extend(ctx, rs)
 }
 
@@ -64,6 +84,9 @@ func (s spoiled) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, e
 		for i := range ts {
 			s.ticket(&ts[i])
 		}
+	}
+	if s.release != nil {
+		return s.release(ctx, s.Store, ts)
 	}
 	return s.Store.Release(ctx, ts)
 }
@@ -82,11 +105,13 @@ func (s spoiled) Sweep(ctx context.Context, q lock.Query, told []string) ([]lock
 	return s.Store.Sweep(ctx, q, told)
 }
 
-// spoilings break a promise each, and name the rule that has to notice.
-var spoilings = map[string]struct {
+// spoiling breaks a promise, and names the rule that has to notice.
+type spoiling struct {
 	rule  string
 	store spoiled
-}{
+}
+
+var spoilings = map[string]spoiling{
 	"closed ranges": {"TouchingRangesDoNotConflict", spoiled{claim: func(c *lock.Claim) {
 		if from, to := c.Resource.Bounds(); c.Resource.Kind() == lock.Numbers && to < lock.MaxBound {
 			c.Resource = lock.Span(c.Resource.Name(), from, to+1).Units(c.Resource.Size())
@@ -123,6 +148,7 @@ const spoilingVar = "HOLDFAST_LOCKTEST_SPOILING"
 
 // TestASpoiledStore is the child's part of TestEachBrokenPromiseIsNoticed.
 func TestASpoiledStore(t *testing.T) {
+	maps.Copy(spoilings, waitSpoilings)
 	s, ok := spoilings[os.Getenv(spoilingVar)]
 	if !ok {
 		return // not asked for
@@ -130,13 +156,14 @@ func TestASpoiledStore(t *testing.T) {
 	locktest.Run(t, func(testing.TB) lock.Store {
 		s.store.Store = memlock.New()
 		return s.store
-	}, locktest.Virtual())
+	}, locktest.Virtual(), locktest.Steps(5000))
 }
 
 func TestEachBrokenPromiseIsNoticed(t *testing.T) {
+	maps.Copy(spoilings, waitSpoilings)
 	for name, s := range spoilings {
 		t.Run(name, func(t *testing.T) {
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestASpoiledStore$/^"+s.rule+"$")
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.timeout=30s", "-test.run=^TestASpoiledStore$/^"+s.rule+"$")
 			child.Env = append(os.Environ(), spoilingVar+"="+name)
 			out, err := child.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: TestASpoiledStore/"+s.rule) || strings.Contains(string(out), "panic:") {

@@ -37,8 +37,9 @@ type config struct {
 // real time.
 func Virtual() Option { return func(c *config) { c.virtual = true } }
 
-// Steps sets the length of the model test: by default 4000 steps in virtual
-// time and 800 in real time, split over several histories.
+// Steps sets the length of the model test: by default 3000 steps in virtual
+// time and 800 in real time, split over several histories. In virtual time, a
+// longer one has the suite fill a queue, too.
 func Steps(n int) Option { return func(c *config) { c.steps = n } }
 
 // Run runs every case as a subtest of t. newStore makes a fresh store for a
@@ -54,7 +55,7 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 	if cfg.steps <= 0 {
 		cfg.steps = 800
 		if cfg.virtual {
-			cfg.steps = 4000
+			cfg.steps = virtualSteps
 		}
 	}
 	groups := [][]rule{acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, sharedRules, waitRules, orderRules, grantRules, giveUpRules, keepRules, takeOverRules, modelRules, beliefRules}
@@ -74,6 +75,8 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 		}
 	}
 }
+
+const virtualSteps = 3000 // of the model test, by default
 
 // rule is one promise, and what it means when a store breaks it.
 type rule struct {

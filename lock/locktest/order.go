@@ -5,6 +5,7 @@ package locktest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/lock"
@@ -14,7 +15,9 @@ var orderRules = []rule{
 	{"WaitersAreServedInOrder", "The caller that asks most often would get the room, and some guest never.", servedInOrder},
 	{"ManyWaitersAreServedInOrder", "Callers beyond some number would wait for ever, or for each other's timeouts.", manyInOrder},
 	{"WhatFitsTogetherIsGrantedTogether", "Rooms would stay empty while guests wait for them.", grantedTogether},
+	{"ManyThatFitTogetherAreAllGranted", "Beyond some number, rooms would stay empty while guests wait for them.", manyTogether},
 	{"ReadersAreLetInTogether", "Readers would wait for each other, or a writer for ever.", readersTogether},
+	{"AFullQueueIsReported", "A queue would grow until the store has no memory left, or refuse without saying why.", fullQueue},
 	{"WaitersForOtherNamesChangeNothing", "A busy room would slow the whole hotel.", othersChangeNothing},
 }
 
@@ -49,9 +52,8 @@ func servedInOrder(b *bench) {
 }
 
 func manyInOrder(b *bench) {
-	b.inTurn("hall", 65, 1, func(int) lock.Resource { return lock.Key("hall") })
 	b.inTurn("room", 200, 1, func(int) lock.Resource { return lock.Key("room") })
-	b.inTurn("floor0", 65, 1, func(int) lock.Resource { return parts("floor", 9) })
+	b.inTurn("floor0", 65, 1, func(int) lock.Resource { return parts("floor", 5) })
 }
 
 // inTurn has n claims wait for a name and checks in which order they are
@@ -127,6 +129,36 @@ func grantedTogether(b *bench) {
 	b.heldBy(lock.Key("room"), across, apart)
 }
 
+// manyTogether allows a store to grant them in several steps.
+func manyTogether(b *bench) {
+	const n = 150
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	whole := b.hold(lock.Key("room"))
+	var waiters []lock.Claim
+	var all sync.WaitGroup
+	for i := range int64(n) {
+		w := b.queue(lock.Span("room", i, i+1))
+		waiters = append(waiters, w)
+		all.Go(func() {
+			g, err := b.insist(ctx, w)
+			if err != nil {
+				b.Errorf("waiter %d: %v", i+1, err)
+			}
+			if g.Hold.Unconfirmed {
+				b.confirm(w)
+			}
+		})
+	}
+	start := time.Now()
+	b.release(whole.Ticket)
+	all.Wait()
+	if took := time.Since(start); b.Failed() || b.virtual && took > time.Second {
+		b.broken("%d that fit together were granted after %s", n, took)
+	}
+	b.heldBy(lock.Key("room"), waiters...)
+}
+
 func readersTogether(b *bench) {
 	reader := func() lock.Claim { return b.claim(lock.Key("room").Shared()) }
 	writer := b.hold(lock.Key("room"))
@@ -177,4 +209,36 @@ func othersChangeNothing(b *bench) {
 		b.broken("the fourth who waits for its name has place %d", g.Place)
 	}
 	b.hold(lock.Key("free"))
+}
+
+// fullQueue allows any bound up to some thousands. It takes seconds where the
+// server is simulated, so it is left to the real one and to long runs.
+func fullQueue(b *bench) {
+	if b.virtual && b.steps <= virtualSteps {
+		return
+	}
+	holder := b.hold(lock.Key("room"))
+	var waiting []lock.Claim
+	for g := (lock.Grant{}); !g.Full; {
+		c := b.claim(lock.Key("room"))
+		c.Queue = true
+		if g = b.blocked(c); g.Place == 0 && !g.Full {
+			c, g = b.queued(c)
+		}
+		if waiting = append(waiting, c); len(waiting) > 10_000 {
+			b.broken("%d claims wait for one name, and the queue is not full", len(waiting))
+		}
+		if g.Full == (g.Place > 0) || len(g.Conflicts) != 1 {
+			b.broken("claim %d: place %d, full %t, behind %d holds", len(waiting), g.Place, g.Full, len(g.Conflicts))
+		}
+	}
+	last := len(waiting) - 1
+	b.hold(lock.Key("suite"))
+	b.queue(lock.Key("suite"))
+	b.release(waiting[1].Ticket)
+	if g := b.blocked(waiting[last]); g.Place != last {
+		b.broken("when one of %d has left: place %d", last, g.Place)
+	}
+	b.release(holder.Ticket)
+	b.heldBy(lock.Key("room"), waiting[0])
 }

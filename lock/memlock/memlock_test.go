@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestTheStoreKeepsItsPromises(t *testing.T) {
-	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual(), locktest.Steps(100_000))
+	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual(), locktest.Steps(50_000))
 }
 
 func TestUntoldExpiriesAreBoundedInNumberAndDays(t *testing.T) {
