@@ -18,7 +18,7 @@ var waitSpoilings = map[string]spoiling{
 		var first atomic.Bool
 		return func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
 			if first.CompareAndSwap(false, true) {
-				time.Sleep(3 * time.Second)
+				pause(ctx, 3*time.Second)
 			}
 			return s.Wait(ctx, c, g)
 		}
@@ -38,7 +38,7 @@ var waitSpoilings = map[string]spoiling{
 		}
 	}}},
 	"slow to take": {"ManyThatFitTogetherAreAllGranted", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
-		time.Sleep(1500 * time.Millisecond)
+		pause(ctx, 1500*time.Millisecond)
 		return s.Wait(ctx, c, g)
 	}}},
 	"one at a time": {"WhatFitsTogetherIsGrantedTogether", spoiled{claim: func(c *lock.Claim) {
@@ -57,14 +57,14 @@ var waitSpoilings = map[string]spoiling{
 	"grants for good": {"AnUnconfirmedGrantLapses", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.Claim) (lock.Grant, error) {
 		if c.Queue { // a claim is granted as a whole, and its process need not confirm
 			go func() {
-				time.Sleep(lock.TrialTime / 2)
-				_, _ = s.Extend(context.Background(), []lock.Renewal{{Ticket: c.Ticket, TTL: c.TTL, Confirm: true}})
+				pause(ctx, lock.TrialTime/2)
+				_, _ = s.Extend(ctx, []lock.Renewal{{Ticket: c.Ticket, TTL: c.TTL, Confirm: true}})
 			}()
 		}
 		return s.Acquire(ctx, c)
 	}}},
 	"slow to wake": {"ALapsedGrantGoesToTheNext", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
-		time.Sleep(8 * time.Second)
+		pause(ctx, 8*time.Second)
 		return s.Wait(ctx, c, g)
 	}}},
 	"confirmations counted": {"AConfirmationMovesTheDeadlineToTheTTL", spoiled{renewal: func(r *lock.Renewal) { r.Count = r.Count || r.Confirm }}},
@@ -140,6 +140,13 @@ var waitSpoilings = map[string]spoiling{
 		g.Hold.Left *= 5
 		return g, err
 	}}},
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // unshare makes a claim of one part exclusive.

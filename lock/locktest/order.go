@@ -76,16 +76,17 @@ func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.R
 		err    error
 	}
 	turns := make(chan turn, n)
+	var waiting sync.WaitGroup
 	for i := range n {
 		waiter, g := b.queued(claim(resource(i)))
 		if g.Place != i+1 && name != "mixed" {
 			b.broken("%s: waiter %d has place %d", name, i+1, g.Place)
 		}
-		go func() {
+		waiting.Go(func() {
 			g, err := b.insist(ctx, waiter)
 			turns <- turn{i, g.Hold.Fence, err}
-			_, _ = b.store.Release(ctx, []lock.Ticket{waiter.Ticket})
-		}()
+			_, _ = b.store.Release(b.ctx, []lock.Ticket{waiter.Ticket})
+		})
 	}
 	start, last := time.Now(), c.Fence
 	b.release(c.Ticket)
@@ -96,6 +97,7 @@ func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.R
 		}
 		last = got.fence
 	}
+	waiting.Wait()
 	if took := time.Since(start); b.virtual && took > 0 {
 		b.broken("%s: %d turns took %s, though each was released at once", name, n, took)
 	}
@@ -150,6 +152,7 @@ func manyTogether(b *bench) {
 			}
 		})
 	}
+	b.outlast(b.short / 10) // until all of them wait
 	start := time.Now()
 	b.release(whole.Ticket)
 	all.Wait()
