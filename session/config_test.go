@@ -40,6 +40,7 @@ func TestNewRefusesContradictions(t *testing.T) {
 		{"a negative batch", config{Name: "x", CleanupBatch: -1}, "CleanupBatch"},
 		{"a batch that holds up the store", config{Name: "x", CleanupBatch: 100_000}, "CleanupBatch"},
 		{"grace shorter than the interval", config{Name: "x", Grace: time.Minute, OnExpire: onExpire}, "Grace"},
+		{"a grace of a millisecond", config{Name: "x", Grace: time.Millisecond, OnExpire: onExpire}, "Grace"},
 		{"no grace", config{Name: "x", Grace: -1}, "Grace"},
 		{"an unknown policy for corrupt records", config{Name: "x", OnCorrupt: 9}, "OnCorrupt"},
 		{"an unknown policy for full subjects", config{Name: "x", WhenFull: 9, MaxPerSubject: 1}, "WhenFull"},

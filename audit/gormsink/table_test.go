@@ -210,6 +210,15 @@ func TestQueryAsksForTheCriteriaAndGoesOnWhereThePageEnded(t *testing.T) {
 	}
 }
 
+func TestQueryWithoutCriteriaAsksForEverythingFromTheOldestOn(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	mock.ExpectQuery(exactly("SELECT " + strings.Join(columns, ",") + " FROM lock_audit WHERE 1=1 ORDER BY occurred_at, id LIMIT ?")).
+		WithArgs(pageRows).WillReturnRows(sqlmock.NewRows(columns))
+	for _, err := range s.Query(t.Context(), Criteria{}) {
+		t.Error(err)
+	}
+}
+
 func TestQueryEndsWhenTheCallerHasEnough(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
 	e := events(t, 1)[0]
