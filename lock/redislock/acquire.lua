@@ -79,7 +79,10 @@ end
 local ttl, trial = w.ttl, #way > 1 -- then it may have had a place before, and be gone
 if trial then ttl = math.min(ttl, TRIAL) end
 local hold = grant(w, ttl, trial and '?' .. way or '')
-if trial then redis.call('ZADD', Q, '0', '\0\0' .. way .. '\0' .. w.id) end
+if trial then
+  mark(hold, way)
+  if not place then redis.call('PEXPIREAT', Q, text(lives)) end -- there may have been none
+end
 if place then
   leave(place)
   serve()

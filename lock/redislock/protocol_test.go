@@ -150,3 +150,45 @@ func TestAnExpiredHoldIsNotGrantedAgainAsItStands(t *testing.T) {
 		}
 	})
 }
+
+// Nothing of a process that died with its grant is there for ever.
+func TestTheNoteOfAGrantExpires(t *testing.T) {
+	virtual(t, func(r *rig) {
+		r.onTrial("room")
+		second := r.claim(lock.Key("hall"), time.Hour)
+		second.Queue = true
+		r.ask(second)
+		r.release(lock.Ticket{Space: "rooms", Group: "hotel", ID: "id2", Token: "secret2"})
+		r.release(second.Ticket)
+		if n := r.client.Exists(r.Context(), r.keys("rooms", "hotel")[4]).Val(); n != 0 {
+			t.Fatal("the queue is there still")
+		}
+		second.ID = "third"
+		if g := r.ask(second); !g.Hold.Unconfirmed {
+			t.Fatalf("%+v, want an unconfirmed hold", g)
+		}
+		if left := r.client.PTTL(r.Context(), r.keys("rooms", "hotel")[4]).Val(); left <= 0 {
+			t.Errorf("the queue lives for %s, want some days", left)
+		}
+	})
+}
+
+// Two scripts left the same part to a later one: the first had come further
+// than the second.
+func TestWhatIsLeftToALaterScriptIsServedFromTheFirst(t *testing.T) {
+	virtual(t, func(r *rig) {
+		held, _ := r.take(lock.Span("room", 1, 5), time.Hour)
+		done := r.queue(r.Store, r.claim(lock.Span("room", 2, 3), time.Hour))
+		part := member(digit(held.Resource), held.Resource)
+		keys := r.keys("rooms", "hotel")
+		r.client.ZRem(r.Context(), keys[0], part+held.ID)
+		r.client.ZRem(r.Context(), keys[2], held.ID)
+		r.client.HDel(r.Context(), keys[1], held.ID)
+		further := "room\x00" + strings.Repeat("9", 16)
+		r.client.HSet(r.Context(), keys[1], "#more", string(appendField(appendField(appendField(appendField(nil, part), ""), part), further)))
+		if err := r.within(2*pulse, done); err != nil {
+			t.Errorf("the waiter: %v", err)
+			r.inbox.leave("id2")
+		}
+	})
+}

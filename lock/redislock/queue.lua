@@ -172,8 +172,8 @@ local function hand(w)
     redis.call('HSET', L, '#mute', text(now))
     return false
   end
+  mark(hold, w.inbox) -- before the place goes, so that the queue never does
   leave(w, true)
-  redis.call('ZADD', Q, '0', '\0\0' .. w.inbox .. '\0' .. w.id)
   for _, p in ipairs(w.parts) do
     if p.capacity ~= 1 or p.shared then free(p.member) end -- the next one may fit beside it
   end

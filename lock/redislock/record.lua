@@ -256,11 +256,19 @@ end
 local freed, from = {}, {}
 
 local function free(m, behind)
-  if not from[m] then table.insert(freed, m) end
-  from[m] = behind or ''
+  if not from[m] then
+    table.insert(freed, m)
+    from[m] = behind or ''
+  elseif not behind or behind < from[m] then -- what was freed last counts for all
+    from[m] = behind or ''
+  end
 end
 
--- settle removes the mark of a grant that waits for its confirmation.
+-- mark notes a grant that waits for its confirmation, settle removes the note.
+local function mark(hold, inbox)
+  redis.call('ZADD', Q, '0', '\0\0' .. inbox .. '\0' .. hold.id)
+end
+
 local function settle(hold)
   redis.call('ZREM', Q, '\0\0' .. hold.provisional .. '\0' .. hold.id)
 end
