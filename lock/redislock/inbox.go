@@ -69,6 +69,7 @@ type waiter struct {
 	room   *room
 	placed bool
 	ping   int             // the last one sent before it got its place
+	trial  time.Duration   // how long a grant lasts unless it is confirmed
 	ready  chan lock.Grant // holds one: a grant, or Blocked when it has to ask again
 }
 
@@ -116,7 +117,11 @@ func (b *inbox) way(c lock.Claim, keys []string) (way string, latest int64) {
 		return "?", 0
 	}
 	if b.waiting[c.ID] == nil {
-		b.waiting[c.ID] = &waiter{room: r, ready: make(chan lock.Grant, 1)}
+		trial := min(c.TTL, lock.TrialTime)
+		if c.MaxHold > 0 {
+			trial = min(trial, c.MaxHold)
+		}
+		b.waiting[c.ID] = &waiter{room: r, trial: trial, ready: make(chan lock.Grant, 1)}
 		b.use()
 		if r.waiting++; r.waiting == 1 {
 			r.stop = make(chan struct{})

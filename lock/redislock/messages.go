@@ -61,7 +61,7 @@ func (b *inbox) read(message string) {
 		return
 	}
 	h.ExpiresAt = time.UnixMilli(end).UTC()
-	w.deliver(h, w.room.clock, time.Now().Add(lock.TrialTime))
+	w.deliver(h, w.room.clock, time.Now())
 }
 
 // IgnoredMessages is how many messages reached the inbox that were malformed, or
@@ -73,11 +73,10 @@ func (s *Store) IgnoredMessages() int {
 	return s.inbox.ignored
 }
 
-// deliver gives a waiter its grant, or has it ask when the grant is over, as
-// far as can be known here. last is when it is over at the latest.
-func (w *waiter) deliver(h lock.Hold, p pair, last time.Time) {
-	h.Left = h.ExpiresAt.Sub(time.UnixMilli(p.server))
-	h.Left = min(h.Left, last.Sub(p.sent))
+// deliver gives a waiter its grant, of which it learnt at received, or has it ask
+// when the grant is over, as far as can be known here.
+func (w *waiter) deliver(h lock.Hold, p pair, received time.Time) {
+	h.Left = min(h.ExpiresAt.Sub(time.UnixMilli(p.server)), received.Add(w.trial).Sub(p.sent))
 	g := lock.Grant{Hold: h, Since: p.sent}
 	if p.server == 0 || !time.Now().Before(p.sent.Add(h.Left)) {
 		g = lock.Grant{Status: lock.Blocked}
@@ -145,7 +144,7 @@ func (b *inbox) pingOnce(r *room) {
 		one := list.list()
 		h, _ := one.hold(lock.Resource{})
 		if w := b.waiting[h.ID]; w != nil && !one.bad {
-			w.deliver(h, p, p.received.Add(lock.TrialTime))
+			w.deliver(h, p, p.received)
 		}
 		list.join(one)
 	}

@@ -192,3 +192,37 @@ func TestWhatIsLeftToALaterScriptIsServedFromTheFirst(t *testing.T) {
 		}
 	})
 }
+
+// The server's clock went forward after the pair was taken: only the time of
+// receipt bounds the belief, by what the hold was granted for.
+func TestAMessageIsBelievedForNoLongerThanTheTrial(t *testing.T) {
+	for name, c := range map[string]struct {
+		claim lock.Claim
+		want  time.Duration
+	}{
+		"a long TTL":  {lock.Claim{TTL: time.Hour}, lock.TrialTime},
+		"a short TTL": {lock.Claim{TTL: 500 * time.Millisecond}, 500 * time.Millisecond},
+		"MaxHold":     {lock.Claim{TTL: time.Hour, MaxHold: time.Second}, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(r *rig) {
+				held, _ := r.take(lock.Key("room"), time.Hour)
+				next := r.claim(lock.Key("room"), c.claim.TTL)
+				next.MaxHold = c.claim.MaxHold
+				ctx, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				done := r.queue(r.Store, r.claim(lock.Key("room"), time.Hour)) // opens the inbox
+				next.Queue = true
+				g := r.ask(next)
+				r.inbox.read(next.ID + " " + strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10) + " 1,,")
+				received := time.Now()
+				won, err := r.Wait(ctx, next, g)
+				if until := won.Since.Add(won.Hold.Left); err != nil || until.Sub(received) > c.want {
+					r.Errorf("believed for %s, %v, want at most %s", until.Sub(received), err, c.want)
+				}
+				r.release(held.Ticket)
+				<-done
+			})
+		})
+	}
+}
