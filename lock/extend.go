@@ -77,7 +77,7 @@ func (l *Lease) apply(what string, g Grant, sent time.Time) error {
 		}
 		return l.notHeld(what, l.cause)
 	case g.Status == Granted:
-		if l.unconfirmed {
+		if l.unconfirmed && !g.Hold.Unconfirmed {
 			l.unconfirmed, l.deadline = false, time.Time{} // the answer replaces it, also by an earlier one
 		}
 		l.postpone(g.Hold, sent)

@@ -13,7 +13,7 @@ import (
 // watchdog confirms and renews leases with one goroutine for all of a manager,
 // while there are any and until Close. It sleeps until the first lease
 // is due, takes along those due a little later, and sends each group's in
-// batches, on a goroutine of the group. A batch without an answer is tried again
+// batches, confirmations apart, on a goroutine each. A batch without an answer is tried again
 // soon; meanwhile no deadline moves, so a lease ends in time however long the
 // store is away.
 type watchdog struct {
@@ -22,9 +22,16 @@ type watchdog struct {
 
 	mu      sync.Mutex
 	due     dueLeases
-	lanes   map[string][]*Lease // groups that are being renewed, and what has become due there since
-	count   int                 // watched, those just being renewed included
+	lanes   map[lane][]*Lease // those under way, and what has become due there since
+	count   int               // watched, those just being renewed included
 	running bool
+}
+
+// lane is what goes together. Confirmations have their own: they must not wait
+// for renewals that are not answered.
+type lane struct {
+	group    string
+	confirms bool
 }
 
 // watch is a lease's place in the watchdog, guarded by its mutex.
@@ -41,7 +48,7 @@ const (
 )
 
 func newWatchdog(m *Manager) *watchdog {
-	return &watchdog{m: m, kick: make(chan struct{}, 1), lanes: make(map[string][]*Lease)}
+	return &watchdog{m: m, kick: make(chan struct{}, 1), lanes: make(map[lane][]*Lease)}
 }
 
 func (w *watchdog) size() int {
@@ -111,8 +118,8 @@ func (w *watchdog) run() {
 		case <-w.m.stopping.Done():
 			return // and stays running: nothing is renewed any more
 		}
-		for group, leases := range w.take() {
-			w.m.spawn(func() { w.renewGroup(group, leases) })
+		for at, leases := range w.take() {
+			w.m.spawn(func() { w.renewAll(at, leases) })
 		}
 	}
 }
@@ -131,8 +138,8 @@ func (w *watchdog) pause() (d time.Duration, idle bool) {
 
 // take removes from the heap the leases that are due, and those that will be
 // within a thirtieth of the time that the first one has, for fewer and fuller batches.
-// Those of a group that is being renewed go there, and wait for no other.
-func (w *watchdog) take() map[string][]*Lease {
+// Those of a lane that is under way go there, and wait for no other.
+func (w *watchdog) take() map[lane][]*Lease {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -140,25 +147,25 @@ func (w *watchdog) take() map[string][]*Lease {
 		return nil
 	}
 	until := now.Add(w.due[0].renewedFor(w.due[0].isUnconfirmed()) / 30)
-	groups := make(map[string][]*Lease)
+	lanes := make(map[lane][]*Lease)
 	for len(w.due) > 0 && !w.due[0].watch.due.After(until) {
 		if first := w.due[0]; first.watch.due.After(now) && first.isUnconfirmed() {
 			break // it may be released before it is due
 		}
 		l := heap.Pop(&w.due).(*Lease)
-		group := l.ticket.Group
-		if waiting, busy := w.lanes[group]; busy && groups[group] == nil {
-			w.lanes[group] = append(waiting, l)
+		at := lane{l.ticket.Group, l.isUnconfirmed()}
+		if waiting, busy := w.lanes[at]; busy && lanes[at] == nil {
+			w.lanes[at] = append(waiting, l)
 		} else {
-			w.lanes[group] = nil
-			groups[group] = append(groups[group], l)
+			w.lanes[at] = nil
+			lanes[at] = append(lanes[at], l)
 		}
 	}
-	return groups
+	return lanes
 }
 
-// renewGroup renews what is due in a group, until nothing is.
-func (w *watchdog) renewGroup(group string, leases []*Lease) {
+// renewAll renews what is due in a lane, until nothing is.
+func (w *watchdog) renewAll(at lane, leases []*Lease) {
 	for len(leases) > 0 {
 		n := min(len(leases), batchSize)
 		w.renew(w.watched(leases[:n]))
@@ -166,10 +173,10 @@ func (w *watchdog) renewGroup(group string, leases []*Lease) {
 			continue
 		}
 		w.mu.Lock()
-		if leases = w.lanes[group]; len(leases) > 0 {
-			w.lanes[group] = nil
+		if leases = w.lanes[at]; len(leases) > 0 {
+			w.lanes[at] = nil
 		} else {
-			delete(w.lanes, group)
+			delete(w.lanes, at)
 		}
 		w.mu.Unlock()
 	}
