@@ -34,6 +34,9 @@ func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 		case r.Count:
 			what, nonce = "e", r.Nonce
 		}
+		if r.Lost != nil { // before it is sent: a release forgets it
+			s.inbox.watch(r.ID, r.Lost, r.TTL)
+		}
 		calls[n].Args = append(calls[n].Args, r.ID, r.Token, millis(r.TTL), max(r.MaxExtensions, 0), what, nonce)
 		places[n] = append(places[n], i)
 	}
@@ -48,11 +51,8 @@ func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 		}
 	}
 	for i, r := range rs {
-		switch {
-		case grants[i].Status == lock.Missing:
+		if grants[i].Status == lock.Missing {
 			s.inbox.unwatch(r.ID)
-		case r.Lost != nil:
-			s.inbox.watch(r.ID, r.Lost, r.TTL)
 		}
 	}
 	return grants, nil

@@ -226,3 +226,43 @@ func TestAMessageIsBelievedForNoLongerThanTheTrial(t *testing.T) {
 		})
 	}
 }
+
+// after calls f when a script was answered, before its caller learns of it.
+type after struct{ f func() }
+
+func (after) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (a after) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if strings.HasPrefix(cmd.Name(), "eval") {
+			a.f()
+		}
+		return err
+	}
+}
+
+func (after) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func TestAHoldThatIsReleasedWhileItIsRenewedIsNotWatched(t *testing.T) {
+	virtual(t, func(r *rig) {
+		c, _ := r.take(lock.Key("room"), time.Hour)
+		r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour}) // the server knows the script
+		released := false
+		r.client.AddHook(after{func() {
+			if !released {
+				released = true
+				r.release(c.Ticket)
+			}
+		}})
+		r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour, Lost: func() {}})
+		time.Sleep(linger + time.Second) // until the inbox, which has no user, is closed
+		r.inbox.mu.Lock()
+		defer r.inbox.mu.Unlock()
+		if n := len(r.inbox.held); n != 0 || !released {
+			t.Errorf("%d holds are watched, want none", n)
+		}
+	})
+}
