@@ -51,7 +51,7 @@ func TestTheProtocolHoldsOnRandomWays(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			ways := 25
 			if long() {
-				ways = 15_000
+				ways = 3_000
 			}
 			m := model{setup: s}
 			r := m.walk(ways, rand.New(rand.NewPCG(1, 2)))
