@@ -78,17 +78,17 @@ var bsmCases = []peerCase{
 	}},
 	{"what has expired is not refreshed", "", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Second))
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // in the bubble of the case
 		h.is(l.Extend(h.Context(), time.Hour), lock.ErrNotHeld)
 	}},
 	{"releasing what has expired says so", "", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Second))
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // in the bubble of the case
 		h.is(l.Release(h.Context()), lock.ErrNotHeld)
 	}},
 	{"releasing what another has by now says so and leaves it", "", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Second))
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // in the bubble of the case
 		other := h.take(h.two, room)
 		h.is(l.Release(h.Context()), lock.ErrNotHeld)
 		h.is(other.Check(h.Context()), nil)
@@ -112,7 +112,7 @@ var bsmCases = []peerCase{
 	}},
 	{"the remaining time can be asked for", "", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Hour))
-		time.Sleep(20 * time.Minute)
+		time.Sleep(20 * time.Minute) // in the bubble of the case
 		if got := time.Until(l.Deadline()); !near(got, 40*time.Minute) || h.only(room).Left != 40*time.Minute {
 			h.Errorf("%s left by the lease, %s by the store", got, h.only(room).Left)
 		}
@@ -146,7 +146,7 @@ var redsyncCases = []peerCase{
 	}},
 	{"an extension moves the end", "", func(h *hotel) {
 		l := h.take(h.one, room)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // in the bubble of the case
 		before := l.Deadline()
 		if h.is(l.Extend(h.Context(), 0), nil); l.Deadline().Sub(before) != time.Second {
 			h.Errorf("moved by %s", l.Deadline().Sub(before))
@@ -154,12 +154,12 @@ var redsyncCases = []peerCase{
 	}},
 	{"what has expired is not extended", "", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Second))
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // in the bubble of the case
 		h.is(l.Extend(h.Context(), 0), lock.ErrNotHeld)
 	}},
 	{"with SetNXOnExtend an extension takes what has expired again", "never: another may have held it in between, and what was written under the old fence is out of date", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Second))
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // in the bubble of the case
 		h.is(l.Extend(h.Context(), 0), lock.ErrNotHeld)
 		if again := h.take(h.one, room); again.Fence() <= l.Fence() {
 			h.Error("the fence did not rise")
@@ -167,14 +167,14 @@ var redsyncCases = []peerCase{
 	}},
 	{"even then not what another has", "", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Second))
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // in the bubble of the case
 		other := h.take(h.two, room)
 		h.is(l.Extend(h.Context(), 0), lock.ErrNotHeld)
 		h.is(other.Check(h.Context()), nil)
 	}},
 	{"unlocking what has expired is an error of its own", "", func(h *hotel) {
 		l := h.take(h.one, room, lock.TTL(time.Second))
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // in the bubble of the case
 		h.is(l.Release(h.Context()), lock.ErrLost)
 	}},
 	{"Valid says whether it is still held", "", func(h *hotel) {
@@ -253,7 +253,7 @@ var rueidisCases = []peerCase{
 	}},
 	{"a lock is extended by itself for as long as it is wanted", "only with AutoRenew or Do: a request that hangs must not hold a room for ever", func(h *hotel) {
 		l, plain := h.take(h.one, room, lock.AutoRenew()), h.take(h.one, lock.Key("plain"))
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // in the bubble of the case
 		h.is(l.Check(h.Context()), nil)
 		h.is(plain.Err(), lock.ErrLost)
 	}},
@@ -262,7 +262,7 @@ var rueidisCases = []peerCase{
 		for i := range 100 {
 			leases = append(leases, h.take(h.one, lock.Key(fmt.Sprint(i)), lock.AutoRenew()))
 		}
-		time.Sleep(10 * minuteTTL)
+		time.Sleep(10 * minuteTTL) // in the bubble of the case
 		for _, l := range leases {
 			h.is(l.Err(), nil)
 		}
