@@ -112,7 +112,7 @@
 // another process, or of the loss of all its messages; within 2 C + 1 s, if the
 // process died between believing and confirming. A lost message costs 1 s. A
 // waiter that lost its place, because its process had stopped or the clock
-// stepped, has a new one within 2 s, even when another of its process queued
+// stepped, has a new one within 3 s, even when another of its process queued
 // first. A try without a pair that arrives on a free lock more than 5 s late holds
 // until its TTL; one with a pair is refused.
 package grantmodel

@@ -34,11 +34,11 @@ func table() []setup {
 		{name: "quit", process: []int8{0, 1, 1}, second: 1, ttl: 8, loss: 1, quits: 6, faulty: 2, maxLeft: 5},
 		{name: "idle", process: []int8{0, 1}, second: 1, ttl: 12, loss: 1, faulty: 2, maxIdle: 5},
 		{name: "old-try", process: []int8{0, 1, 1}, second: 1, ttl: 8, twice: 1, quits: 6, faulty: 2, maxLeft: 3},
-		{name: "older-try", process: []int8{0, 1, 1}, second: 1, ttl: 12, twice: 1, faulty: 2, maxIdle: 5, silent: true},
+		{name: "die-asking", process: []int8{0, 1}, second: 1, ttl: 12, dies: 1, faulty: 2, maxIdle: 3, old: 1},
 		{name: "mate-lost", process: []int8{0, 1, 1}, second: 1, ttl: 6, loss: 1, faulty: 2, maxLost: 3},
-		{name: "mate-stop", process: []int8{0, 1, 0, 1}, second: 1, ttl: 12, stops: 1, faulty: 2, maxLost: 2},
-		{name: "mate-step", process: []int8{0, 1, 0, 1}, second: 1, ttl: 12, steps: []int8{3}, maxLost: 2},
-		{name: "lone-step", process: []int8{0, 1}, second: 1, ttl: 6, steps: []int8{3}, maxLost: 2},
+		{name: "mate-stop", process: []int8{0, 1, 0, 1}, second: 1, ttl: 12, stops: 1, faulty: 2, maxLost: 3},
+		{name: "mate-step", process: []int8{0, 1, 0, 1}, second: 1, ttl: 12, steps: []int8{3}, maxLost: 3},
+		{name: "lone-step", process: []int8{0, 1}, second: 1, ttl: 6, steps: []int8{3}, maxLost: 3},
 		{name: "half-die", process: []int8{0, 1, 1, 0}, second: 2, ttl: 12, dies: 1, faulty: 2, waiter: 3, maxFree: 10},
 		{name: "late-die", process: []int8{0, 1, 1, 0}, second: 2, ttl: 12, dies: 1, late: [processes]int8{1}, faulty: 2, waiter: 3, maxFree: 10},
 		{name: "half-stop", process: []int8{0, 1, 1, 0}, second: 2, ttl: 12, stops: 1, faulty: 2, waiter: 3, maxFree: 10},
@@ -53,8 +53,14 @@ func table() []setup {
 	}
 	for i := range list {
 		s := &list[i]
-		s.rules, s.old = protocol, 6*s.second
+		s.rules = protocol
 		s.polls = s.maxLost == 0 // polling would hide that a place was lost
+		switch {
+		case s.silent:
+			s.old = 4 // a try without a pair that is older than that may hold until its TTL
+		case s.old == 0:
+			s.old = 6 * s.second
+		}
 		if s.maxFree == 0 {
 			s.waiter = none
 		}

@@ -17,7 +17,9 @@ func (m *model) watch(s *state) {
 	confirmed := s.held() && !s.provisional
 	measure(&s.free, m.waiter >= 0 && s.waitsInVain(m) && s.believers(m) == 0 && !confirmed, m.maxFree, waitedTooLong)
 
-	idle := s.held() && s.processes[m.process[s.hold]].mode == runs && s.claimants[s.hold].phase != holds
+	// A claimant that had a place before it died counts, unless it believed once.
+	idle := s.held() && s.claimants[s.hold].phase != holds &&
+		(s.processes[m.process[s.hold]].mode == runs || s.claimants[s.hold].rank > 0 && s.top < s.holdFence)
 	measure(&s.idle, idle, m.maxIdle, heldByNoOne)
 
 	left := slices.ContainsFunc(s.queue[:], func(id int8) bool {
