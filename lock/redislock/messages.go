@@ -145,6 +145,9 @@ func (b *inbox) pingOnce(r *room) {
 		h, _ := one.hold(lock.Resource{})
 		if w := b.waiting[h.ID]; w != nil && !one.bad {
 			w.deliver(h, p, p.received)
+			if w.placed {
+				places++ // its place went with the grant
+			}
 		}
 		list.join(one)
 	}

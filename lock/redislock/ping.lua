@@ -8,8 +8,9 @@
 -- Reply  {now, status, places, {id, ms left, record}, …}: status 0; 1 when the
 --        inbox was not known or not seen for too long, so that its waiters have
 --        to ask again; 2 when the server lets no script publish, so that they
---        have to ask each second. Then how many places and unconfirmed grants
---        the inbox has, and those grants: a message may have got lost.
+--        have to ask each second. Then how many places the inbox has, and the
+--        holds granted to it that were not confirmed yet: a message may have
+--        got lost.
 -- Cost   O(log N), and that of serve in queue.lua for up to 64 lapsed holds
 
 local inbox = ARGV[1]
@@ -26,11 +27,8 @@ sweep('64')
 serve()
 if status == 0 and (tonumber(redis.call('HGET', L, '#mute') or '') or 0) > now - PRESENT then status = 2 end
 
-local places, prefix = 0
-for _, begin in ipairs({ '\0', '\0\0' }) do
-  prefix = begin .. inbox .. '\0'
-  places = places + redis.call('ZLEXCOUNT', Q, '[' .. prefix, '(' .. prefix .. '\255')
-end
+local own = '\0' .. inbox .. '\0'
+local places, prefix = redis.call('ZLEXCOUNT', Q, '[' .. own, '(' .. own .. '\255'), '\0' .. own
 local reply = { now, status, places }
 for _, m in ipairs(redis.call('ZRANGEBYLEX', Q, '[' .. prefix, '(' .. prefix .. '\255', 'LIMIT', '0', '128')) do
   local id = string.sub(m, #prefix + 1)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -264,5 +265,35 @@ func TestAHoldThatIsReleasedWhileItIsRenewedIsNotWatched(t *testing.T) {
 		if n := len(r.inbox.held); n != 0 || !released {
 			t.Errorf("%d holds are watched, want none", n)
 		}
+	})
+}
+
+// Another claim of the process has a grant that it has not confirmed yet.
+func TestAWaiterThatLostItsPlaceAmongGrantsOfItsProcessHasANewOne(t *testing.T) {
+	virtual(t, func(r *rig) {
+		r.onTrial("room")
+		r.take(lock.Key("hall"), time.Hour)
+		next := r.claim(lock.Key("hall"), time.Hour)
+		ctx, cancel := context.WithCancel(r.Context())
+		left := make(chan error, 1)
+		next.Queue = true
+		go func() { left <- insist(ctx, r.Store, next) }()
+		synctest.Wait()
+		keys := r.keys("rooms", "hotel")
+		time.Sleep(pulse / 2)
+		for _, m := range r.client.ZRange(ctx, keys[4], 0, -1).Val() {
+			if strings.HasSuffix(m, next.ID) {
+				r.client.ZRem(ctx, keys[4], m)
+			}
+		}
+		r.client.HDel(ctx, keys[1], "?"+next.ID)
+		time.Sleep(pulse)
+		if !r.client.HExists(ctx, keys[1], "?"+next.ID).Val() {
+			t.Error("the waiter has no place")
+		}
+		cancel()
+		<-left
+		r.inbox.leave(next.ID)
+		time.Sleep(lock.TrialTime)
 	})
 }
