@@ -51,3 +51,41 @@ func TestAConfirmationDoesNotWaitForTheRenewalsOfItsGroup(t *testing.T) {
 		wantErr(t, l.Err())
 	})
 }
+
+// restless has claims asked again at once, and loses the answer to the second
+// try of each.
+type restless struct {
+	lock.Store
+	tries, waits int // no two at once
+}
+
+func (s *restless) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+	g, err := s.Store.Acquire(ctx, c)
+	if s.tries++; c.Queue && s.tries == 3 { // the first is the holder's
+		<-ctx.Done()
+		return lock.Grant{}, ctx.Err()
+	}
+	return g, err
+}
+
+func (s *restless) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	if s.waits++; s.waits == 1 {
+		return lock.Grant{Status: lock.Blocked}, nil
+	}
+	return s.Store.Wait(ctx, c, g)
+}
+
+func TestAGrantOutlivesALostAnswerToATry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.store.Store = &restless{Store: d.store.Store}
+		first := d.take(t, lock.Key("room"))
+		time.AfterFunc(time.Millisecond, func() { _ = first.Release(context.Background()) })
+		start := time.Now()
+		l, err := d.Acquire(t.Context(), lock.Key("room"))
+		wantErr(t, err)
+		if took := time.Since(start); took > lock.TrialTime || l.Fence() != first.Fence()+1000 {
+			t.Errorf("granted after %s with fence %d after %d, want the grant of the release", took, l.Fence(), first.Fence())
+		}
+	})
+}

@@ -74,9 +74,14 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 	}
 }
 
-// askInTime bounds one try, so that a server that hangs is asked again.
+// askInTime bounds one try, so that a server that hangs is asked again: before
+// a grant would lapse that comes in meanwhile, if the claim may have a place.
 func (a *attempt) askInTime(ctx context.Context) (Grant, time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	limit := releaseTimeout
+	if a.conflict != nil {
+		limit = TrialTime / 2
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return a.ask(ctx)
 }
