@@ -76,6 +76,7 @@ func (p *believers) run() {
 	if took := time.Since(start); took > lock.TrialTime+8*time.Second {
 		p.broken("when all works again, 12 turns take %s", took)
 	}
+	p.leaveTogether()
 	for _, m := range p.managers {
 		if err := m.Close(p.ctx); err != nil {
 			p.Errorf("Close: %v", err)
@@ -86,11 +87,46 @@ func (p *believers) run() {
 		p.broken("that was in %d turns, with %+v", p.count, p.store.faults)
 	}
 	p.heldBy(lock.Resource{})
+	p.free()
+}
+
+// leaveTogether has many give up at once, through managers that go on.
+func (p *believers) leaveTogether() {
+	p.outlast(100*time.Millisecond + 2*p.short) // the TTL of a lease that was lost while it was renewed
+	l, err := p.managers[0].Acquire(p.ctx, lock.Key("room").Units(3))
+	if err != nil {
+		p.Fatalf("Acquire: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, p.short/2)
+	defer cancel()
+	var waiters sync.WaitGroup
+	for i := range 60 {
+		waiters.Go(func() {
+			if _, err := p.managers[i%3].Acquire(ctx, lock.All(lock.Key("room"), lock.Key("hall"))); !errors.Is(err, lock.ErrConflict) {
+				p.Errorf("waiting for what is held ends with %v", err)
+			}
+		})
+	}
+	waiters.Wait()
+	if err := l.Release(p.ctx); err != nil {
+		p.Errorf("Release: %v", err)
+	}
+	p.outlast(p.short / 2)
+	for n := 0; !p.virtual && n < 20 && len(p.holds(lock.Resource{})) > 0; n++ {
+		p.outlast(p.short) // a busy server takes its time
+	}
+	p.free()
+}
+
+// free checks that nothing is held and no one waits.
+func (p *believers) free() {
+	p.heldBy(lock.Resource{})
 	all := p.claim(lock.All(lock.Key("room"), lock.Key("hall"), lock.Key("suite")))
 	all.Queue = true
 	if g := p.acquire(all); g.Status != lock.Granted {
 		p.broken("after %d turns all have left, and a claim waits: %+v", p.count, g)
 	}
+	p.release(all.Ticket)
 }
 
 // turn waits for something and holds it for a while. One that is impatient may
@@ -106,7 +142,7 @@ func (p *believers) turn(m *lock.Manager, rnd *rand.Rand, impatient bool) {
 		ctx, cancel = context.WithTimeout(p.ctx, time.Duration(rnd.IntN(1000))*time.Millisecond)
 		defer cancel()
 	}
-	opts := []lock.Option{lock.TTL(time.Duration(100+rnd.IntN(4900)) * time.Millisecond)}
+	opts := []lock.Option{lock.TTL(100*time.Millisecond + time.Duration(rnd.Int64N(int64(2*p.short))))}
 	if rnd.IntN(3) == 0 {
 		opts = append(opts, lock.AutoRenew())
 	}
