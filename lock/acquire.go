@@ -171,7 +171,9 @@ func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, 
 // takeBack undoes a grant that nobody will get, in the store and, since its
 // beginning may be there, in the trail.
 func (a *attempt) takeBack(ctx context.Context, l *Lease) {
-	a.m.undo(l.ticket)
+	t := l.ticket
+	t.Fence = 0 // no one held it, so KeepAtLeast keeps nothing
+	a.m.undo(t)
 	a.m.spawn(func() { _ = l.record(ctx, "lock.released", audit.Success, "undone") })
 }
 

@@ -24,10 +24,9 @@ const returnFor = time.Minute // how long giving back is repeated; holds and pla
 
 func newReturns(m *Manager) *returns { return &returns{m: m, groups: make(map[string][]Ticket)} }
 
-// undo gives a claim up, whatever came of it.
+// undo gives up a claim, whatever came of it, or ends the hold of a lease.
 func (m *Manager) undo(t Ticket) {
 	r := m.returns
-	t.Fence = 0
 	r.mu.Lock()
 	waiting, running := r.groups[t.Group]
 	r.groups[t.Group] = append(waiting, t)

@@ -104,7 +104,7 @@ type Claim struct {
 	Resource       Resource
 	Capacity       []int // units there are of each part's name, in the order of Parts
 	TTL, MaxHold   time.Duration
-	KeepAtLeast    time.Duration // a release before that leaves the hold in place until then; 0 = none
+	KeepAtLeast    time.Duration // a release before that leaves the hold in place until then, unless the claim is given up; 0 = none
 	Holder, Reason string
 	Details        map[string]string
 	Queue          bool // wait in turn: when blocked, queue up in the same step, so that no grant is missed

@@ -74,8 +74,8 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 	}
 }
 
-// askInTime bounds one try, so that a server that hangs is asked again: before
-// a grant would lapse that comes in meanwhile, if the claim may have a place.
+// askInTime bounds one try, so that a server that hangs is asked again: one that
+// may have a place for less time, since it may miss a grant meanwhile.
 func (a *attempt) askInTime(ctx context.Context) (Grant, time.Time, error) {
 	limit := releaseTimeout
 	if a.conflict != nil {

@@ -267,3 +267,15 @@ func TestClosingGivesEveryPlaceUp(t *testing.T) {
 		}
 	})
 }
+
+func TestAClaimThatIsGivenUpIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.store.lose.Store(true)
+		_, err := d.TryAcquire(t.Context(), lock.Key("report"), lock.KeepAtLeast(time.Hour))
+		wantErr(t, err, lock.ErrUnavailable)
+		d.store.lose.Store(false)
+		time.Sleep(time.Second)
+		d.take(t, lock.Key("report"))
+	})
+}

@@ -271,11 +271,15 @@ func (h *history) tryRelease() {
 	if t.Force = h.rnd.IntN(8) == 0; t.Force {
 		t.Token = ""
 	}
-	h.note("release %s, force %t", t.ID, t.Force)
+	now := h.now()
+	if mine := h.find(t); mine != nil && h.rnd.IntN(2) == 0 {
+		t.Fence = mine.fence // else it is a claim that is given up
+	}
+	h.note("release %s, fence %d, force %t", t.ID, t.Fence, t.Force)
 	if !t.Force {
 		h.giveUp(t.ID)
 	}
-	want := h.model.release(t, h.now())
+	want := h.model.release(t, now)
 	if got := h.bench.release(t); got != want {
 		h.disagree("status %d, want %d", got, want)
 	}

@@ -68,7 +68,7 @@ func (m *model) release(t lock.Ticket, now time.Time) lock.Status {
 		return lock.Granted
 	case mine != nil:
 		m.ended[t.ID] = ending{now, true, t.Force}
-		if keep := mine.acquired.Add(mine.claim.KeepAtLeast); keep.After(now) && !t.Force {
+		if keep := mine.acquired.Add(mine.claim.KeepAtLeast); keep.After(now) && !t.Force && t.Fence != 0 {
 			mine.released, mine.expires = true, keep
 			return lock.Granted
 		}

@@ -74,7 +74,7 @@ func (g *group) release(k lock.Ticket, now time.Time) lock.Grant {
 	switch {
 	case h == nil:
 		return lock.Grant{Status: lock.Missing}
-	case h.keep.After(now) && !k.Force:
+	case h.keep.After(now) && !k.Force && k.Fence != 0:
 		h.released, h.ExpiresAt = true, h.keep
 		heap.Fix(&g.ends, h.index)
 	default:

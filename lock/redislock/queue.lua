@@ -212,7 +212,11 @@ local function serve()
     end
   end
   if #rest > 0 then
-    redis.call('HSET', L, '#more', table.concat(rest) .. (redis.call('HGET', L, '#more') or ''))
+    local more = redis.call('HGET', L, '#more') or ''
+    for _, entry in ipairs(rest) do
+      if not string.find(more, entry, 1, true) then more = entry .. more end
+    end
+    redis.call('HSET', L, '#more', more)
   end
   return handed
 end

@@ -36,7 +36,7 @@ elseif live and (force or hold and hold.token == token) then
   reply = { 0, now, { id, ends - now, hold and hold.public or '' } }
   if known and hold.inbox == '.' and not force then
     reply = { 0 }
-  elseif known and hold.keep > now and not force then
+  elseif known and hold.keep > now and not force and not giveup then
     hold.inbox = '.'
     store(hold)
     redis.call('ZADD', X, 'XX', text(hold.keep), id)
