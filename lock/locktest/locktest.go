@@ -3,7 +3,8 @@
 // Package locktest checks that a [lock.Store] keeps the promises that leases
 // depend on. Each case checks one rule, and a failure reports what a user would
 // see if the rule were broken. A model test compares long random histories with
-// a simple implementation.
+// a simple implementation, and another has managers hold leases while grants and
+// answers get lost, come late or come twice.
 //
 //	func TestStore(t *testing.T) {
 //		locktest.Run(t, func(t testing.TB) lock.Store { return mystore.New() })
