@@ -217,6 +217,11 @@ func TestFlushEndsWithItsContext(t *testing.T) {
 		if took := time.Since(start); took != 10*time.Second {
 			t.Errorf("flush took %s, want the 10s of its context", took)
 		}
+		l.mu.Lock()
+		if len(l.flushes) != 0 {
+			t.Errorf("%d flushes are still waited for", len(l.flushes))
+		}
+		l.mu.Unlock()
 		s.plan = always(nil)
 		mustClose(t, l)
 		wantTrail(t, s.Events(), "0") // a flush in vain loses nothing

@@ -141,6 +141,20 @@ func TestFlushAndCloseAreAboutAllSinks(t *testing.T) {
 	})
 }
 
+func TestALossIsCountedOnceForTheLogAndOnceForEachSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		l := newLog(t, Multi(hung(release), hung(release)), Config{})
+		mustRecord(t, l, 2)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := l.Close(ctx); err == nil || strings.Count(err.Error(), "2 events lost") != 3 {
+			t.Errorf("close: %v, want the number of lost events three times", err)
+		}
+	})
+}
+
 func TestWhatOneSinkRefusesForGoodIsMarkedThereAndReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fussy, well, letters := newScripted(poisonous), newScripted(always(nil)), NewMemory()
