@@ -54,8 +54,9 @@ func expiredBlocksNobody(b *bench) {
 }
 
 func toldUntilTold(b *bench) {
+	start := time.Now()
 	first, second := b.brief(lock.Key("a")), b.brief(lock.Key("b"))
-	if due := b.sweep(0); len(due) != 0 {
+	if due := b.sweep(0); len(due) != 0 && time.Since(start) < b.short {
 		b.broken("%d expired before their time", len(due))
 	}
 	b.outlast(b.short)
