@@ -257,9 +257,14 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 			if c := count(t, s); c.Quarantined != most {
 				t.Errorf("%s: %d are in quarantine, want %d", name, c.Quarantined, most)
 			}
-			left := client.PTTL(t.Context(), s.slotOf(space, newHash(7)).quarantine()).Val()
-			if left != lasting {
+			index := s.slotOf(space, newHash(7)).quarantine()
+			if left := client.PTTL(t.Context(), index).Val(); left != lasting {
 				t.Errorf("%s: the quarantine lasts %v, want %v", name, left, lasting)
+			}
+			for _, id := range client.ZRange(t.Context(), index, 0, -1).Val() {
+				if len(id) != len(session.Hash{})+8 || client.Exists(t.Context(), index+id).Val() != 1 {
+					t.Errorf("%s: %q is no hash with a time, or without its record", name, id)
+				}
 			}
 		})
 	}

@@ -88,8 +88,9 @@ func TestARecordIsOneStringOfHeaderAndPayload(t *testing.T) {
 		if kind := client.Type(t.Context(), key(s, w.Handle)).Val(); kind != "string" {
 			t.Errorf("a record is a %s", kind)
 		}
-		if n := client.StrLen(t.Context(), key(s, w.Handle)).Val(); n != headerSize+1024 {
-			t.Errorf("1024 bytes are stored as %d", n)
+		raw := client.Get(t.Context(), key(s, w.Handle)).Val()
+		if h, payload, ok := decode(raw); !ok || payload != string(w.Payload) || h.lease != (leaseName{}) || h.leaseEnd != 0 || h.attempts != 0 {
+			t.Errorf("a new record is %+v and %d bytes, want neither lease nor attempts, and 1024 bytes", h, len(payload))
 		}
 	})
 }

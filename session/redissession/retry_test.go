@@ -124,6 +124,38 @@ func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
 	}
 }
 
+// A first try that never arrived was not carried out. As long as the record
+// remembers the write that came after its revision, that is known: a conflict.
+func TestARetryOfASaveThatNeverArrivedIsAConflictOrUnknown(t *testing.T) {
+	for others := range 8 {
+		onBoth(t, func(t *testing.T, client *redis.Client) {
+			s := New(client)
+			first := done(t)(s.Create(t.Context(), newWrite("0")))
+			newest := first
+			for range others {
+				newest = done(t)(s.Save(t.Context(), next(newest, "theirs")))
+			}
+			w := next(first, "mine")
+			slot := s.slotOf(w.Space, w.Hash)
+			got, err := saveScript.Run(t.Context(), client, []string{slot.expiry(), slot.record(w.Hash)},
+				w.Hash[:], template(w).encode(), "mine", "0", 0, 1, 2).Slice()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "stale"
+			switch {
+			case others == 0:
+				want = "done"
+			case others > 4:
+				want = "unknown"
+			}
+			if got[0] != want {
+				t.Errorf("after %d others it is %v, want %v", others, got[0], want)
+			}
+		})
+	}
+}
+
 // Only what was sent more than once can have been carried out unnoticed.
 func TestAFirstTryThatIsFarBehindIsAConflict(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
