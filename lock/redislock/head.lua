@@ -11,6 +11,7 @@ local YEAR = 31536000000000 -- in µs: a fence that far ahead of the clock was w
 local MEMORY = 5000  -- how long an ending is remembered, in ms
 local TRIAL = 2000   -- how long a grant lasts until it is confirmed, in ms
 local PRESENT = 3000 -- how long an inbox counts after it was seen, in ms
+local MOST = 4096    -- places of one name
 local EXTENT = 19    -- bytes: kind, from (7), to (7), units (4)
 local KEY = 61       -- the kind of a key that has its name for itself, "="
 

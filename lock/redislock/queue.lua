@@ -10,7 +10,6 @@
 --
 -- KEYS  as in head.lua
 
-local MOST = 4096    -- places of one name
 local SEQUENCE = 16  -- digits of a turn
 local looks = 128    -- waiters that one script looks at
 local weighed = 512  -- parts of waiters that one script looks at

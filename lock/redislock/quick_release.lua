@@ -1,45 +1,101 @@
 -- SPDX-License-Identifier: MIT
 --
--- Purpose: releases the most frequent hold, of one part that no other hold and
--- no waiter shares a name with, by its token. All else is left to release.lua,
+-- Purpose: releases the most frequent holds by their token: one part that no
+-- other hold and no waiter shares a name with; or a key that the first waiter,
+-- who wants nothing but this key, is granted. All else is left to release.lua,
 -- which follows, and now and then this too, to clean up.
 --
 -- KEYS   as in head.lua
 -- ARGV   as in release.lua
 -- Reply  0, released; or as in release.lua
--- Cost   O(log N), in seven calls for a key, and one more for the last hold
+-- Cost   O(log N), in seven calls for a key, and one more for the last hold; in
+--        nineteen when it is handed over
 
 if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
   local id, begin = ARGV[1], '1' .. #ARGV[2] .. ':' .. ARGV[2]
-  local known = redis.call('HMGET', L, id, '#spans')
+  local known = redis.call('HMGET', L, id, '#spans', '#fence', '#due', '#until')
   local record = known[1]
   if record and not known[2] and string.sub(record, 1, #begin) == begin then
     local t = redis.call('TIME')
-    local now = math.floor(t[1] * 1000 + t[2] / 1000)
+    local us = t[1] * 1000000 + t[2]
+    local now = math.floor(us / 1000)
     local lone = string.byte(record, #begin + 1) == KEY
     local from = #begin + (lone and 2 or 3)
     local colon = (lone or string.sub(record, #begin + 1, #begin + 2) == '1,') and string.find(record, ':', from, true)
     local length = colon and tonumber(string.sub(record, from, colon - 1))
     local body = length and colon + length + (lone and 1 or 1 + EXTENT)
     -- The body is a fence, lag, end and extensions, and then nothing kept, no
-    -- nonce and no inbox.
-    if body and t[2] % 32 > 0 and string.find(record, '^%d+,%d*,%d*,%d*,,::', body) then
-      local name = string.sub(record, colon + 1, colon + length)
-      local fields, others = { id, '+' .. name }, redis.call('HGET', L, '+' .. name)
-      local ends = (lone and not others or not lone and others == '1') and redis.call('ZSCORE', X, id)
-      if ends and tonumber(ends) > now then
-        if lone then
-          fields[2] = '=' .. name
-        else
+    -- nonce, and the inbox, with "?" while the grant is not confirmed.
+    local size, at = 0
+    if body and t[2] % 32 > 0 then
+      size, at = string.match(record, '^%d+,%d*,%d*,%d*,,:(%d*):()', body)
+    end
+    local inbox = at and string.sub(record, at, at + (tonumber(size) or 0) - 1)
+    local name = inbox and inbox ~= '.' and string.sub(record, colon + 1, colon + length)
+    local others = name and redis.call('HGET', L, '+' .. name)
+    local ends = name and (lone or others == '1') and redis.call('ZSCORE', X, id)
+    if ends and tonumber(ends) > now then
+      local ending = string.format('%.0f', 4 * now - 2 ^ 50) -- as in remember
+      local mark = string.byte(inbox) == 63 and '\0\0' .. string.sub(inbox, 2) .. '\0' .. id -- "?", as in settle
+      if not lone or not others then
+        local fields = { id, (lone and '=' or '+') .. name }
+        if not lone then
           redis.call('ZREM', I, name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id)
         end
         if redis.call('HLEN', L) <= 6 then -- but for these: #fence, #until, #due, and #seq or an untold hold
           fields[3] = '#due'
-          redis.call('PEXPIRE', X, '5000') -- as in rest
+          redis.call('PEXPIRE', X, '5000') -- as in bound
         end
         redis.call('HDEL', L, unpack(fields))
-        redis.call('ZADD', X, string.format('%.0f', 4 * now - 2 ^ 50), id) -- as in remember
+        if mark then redis.call('ZREM', Q, mark) end
+        redis.call('ZADD', X, ending, id)
         return 0
+      end
+
+      local first = redis.call('ZRANGEBYLEX', Q, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
+      local part = #name + 18 -- where its extent begins: behind the name, a NUL and 16 digits
+      local heir = first and string.byte(first, part) == KEY and string.sub(first, part + EXTENT)
+      local place = heir and redis.call('HGET', L, '?' .. heir)
+      local claim, channel, ttl, longest, token, tail = '=' .. #name .. ':' .. name
+      size, at = string.match(place or '', '^%d+,(%d+):()')
+      if at then
+        channel, at = string.sub(place, at, at + size - 1), at + size
+        if string.sub(place, at, at + #claim - 1) == claim then
+          ttl, longest, size, at = string.match(place, '^(%d+),(%d*),,(%d+):()', at + #claim) -- nothing is kept
+        end
+      end
+      if ttl and string.sub(place, at + size, at + size + 1) == '1,' then
+        token, tail = string.sub(place, at, at + size - 1), string.sub(place, at + size + 2)
+      end
+      local seen = token and redis.call('ZSCORE', X, '@' .. channel)
+      local last, due, lives = tonumber(known[3] or ''), tonumber(known[4] or ''), tonumber(known[5] or '') or 0
+      local left = math.min(tonumber(ttl or '') or 0, TRIAL)
+      local deaf = token and string.byte(channel) == 33 and redis.pcall('PUBSUB', 'NUMSUB', string.sub(channel, 2))[2] == 0 -- as in queue.lua
+      if seen and tonumber(seen) > now and not deaf and due and due > now and lives >= now + left + WEEK
+        and not redis.call('ZRANGEBYLEX', I, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
+      then
+        local fence, ahead = t[1] .. string.sub('00000' .. t[2], -6), 0
+        if last and last >= us and last < us + YEAR then
+          fence, ahead = string.format('%.0f', last + 1), math.floor((last + 1) / 1000) - now
+        end
+        local stamp = fence .. ',' .. (ahead > 0 and string.format('%.0f', ahead) or '') .. ','
+        local limit = longest ~= '' and string.format('%.0f', now + longest) or ''
+        local deadline = string.format('%.0f', now + left)
+        redis.call('ZREM', U, heir) -- the first write, which a full server refuses unless it frees
+        if type(redis.pcall('PUBLISH', string.sub(channel, 2), heir .. ' ' .. deadline .. ' ' .. stamp)) == 'number' then
+          redis.call('HDEL', L, id, '?' .. heir)
+          redis.call('ZADD', X, ending, id, deadline, heir)
+          redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[4], '=' .. name, heir,
+            heir, '1' .. size .. ':' .. token .. claim .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)
+          redis.call('ZREM', Q, first, '\0' .. channel .. '\0' .. heir, mark or '')
+          redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. heir)
+          if others == '1' then
+            redis.call('HDEL', L, '+' .. name)
+          else
+            redis.call('HINCRBY', L, '+' .. name, '-1')
+          end
+          return 0
+        end
       end
     end
   end

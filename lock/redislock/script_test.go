@@ -11,7 +11,7 @@ import (
 )
 
 var scripts = map[string]string{
-	"head.lua": headLua, "quick_acquire.lua": quickAcquireLua, "quick_release.lua": quickReleaseLua, "record.lua": recordLua, "conflict.lua": conflictLua, "queue.lua": queueLua, "acquire.lua": acquireLua, "extend.lua": extendLua,
+	"head.lua": headLua, "quick_acquire.lua": quickAcquireLua, "quick_queue.lua": quickQueueLua, "quick_release.lua": quickReleaseLua, "record.lua": recordLua, "conflict.lua": conflictLua, "queue.lua": queueLua, "acquire.lua": acquireLua, "extend.lua": extendLua,
 	"release.lua": releaseLua, "holds.lua": holdsLua, "sweep.lua": sweepLua,
 }
 
@@ -44,11 +44,13 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	// Names that stand for strings; whatever else is joined or sent must be
 	// a literal or what a function returned.
 	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U Q " +
-		"m way s provisional claim inbox behind from prefix entry more max min page limit score holder rec record separator nonce text token old to fence tail channel slot stamp deadline extent field key WHOLE")
+		"m way s provisional claim inbox behind from prefix entry more max min page limit score holder rec record separator nonce text token old to fence tail channel slot stamp deadline extent field key WHOLE " +
+		"heir mark ending size longest seen")
 	isString := func(operand string) bool {
 		operand = strings.TrimSpace(operand)
 		last := operand[strings.LastIndex(operand, ".")+1:]
-		return operand == "" || strings.Contains(operand, "..") || strings.HasSuffix(operand, "'") || strings.HasSuffix(operand, ")") || strings.HasSuffix(operand, "]") || slices.Contains(known, last)
+		return operand == "" || operand[0] == '#' || // a length is short
+			strings.Contains(operand, "..") || strings.HasSuffix(operand, "'") || strings.HasSuffix(operand, ")") || strings.HasSuffix(operand, "]") || slices.Contains(known, last)
 	}
 	joined := regexp.MustCompile(`([\w.#\[\])']+) *\.\.`)
 	joins := regexp.MustCompile(`\.\. *([\w.#\[\]]+|')`)

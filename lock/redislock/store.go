@@ -26,6 +26,8 @@ var (
 	headLua string
 	//go:embed quick_acquire.lua
 	quickAcquireLua string
+	//go:embed quick_queue.lua
+	quickQueueLua string
 	//go:embed quick_release.lua
 	quickReleaseLua string
 	//go:embed record.lua
@@ -52,7 +54,7 @@ var (
 	sweepLua string
 
 	waitLua    = expireLua + conflictLua + queueLua
-	acquireAll = headLua + quickAcquireLua + inner(recordLua+inner(waitLua+acquireLua))
+	acquireAll = headLua + quickAcquireLua + quickQueueLua + inner(recordLua+inner(waitLua+acquireLua))
 	extendAll  = headLua + inner(recordLua+extendLua+inner(waitLua+serveMoreLua))
 	releaseAll = headLua + quickReleaseLua + inner(recordLua+inner(waitLua+releaseLua))
 	pingAll    = headLua + inner(recordLua+inner(waitLua+pingLua))
