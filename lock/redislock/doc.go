@@ -89,9 +89,8 @@
 // Fields of the ledger that begin with # belong to the group:
 //
 //   - #fence is the last fence granted.
-//   - #until is the time at which i, l and x expire; absent if no hold is to
-//     expire.
-//   - #due is a time before which no hold expires.
+//   - #until is the time at which l expires, and i and x while they have a hold.
+//   - #due is a time before which no hold expires; absent if none is to expire.
 //   - #span with a name, NUL and kind is the longest span of that name and kind
 //     whose capacity was not 1, and #spans is the number of such fields.
 //   - #seq is the last turn in the queue, #more what a script had to leave to

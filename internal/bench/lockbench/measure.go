@@ -37,8 +37,8 @@ func interleaved(rounds int, contestants ...func() (float64, error)) ([]float64,
 	return medians, nil
 }
 
-// share calls f with each number from begin up to end, on a few goroutines. Each of
-// them stops at its first error.
+// share calls f with each number from begin up to end, on a few goroutines, each
+// of which stops at its first error.
 func share(begin, end int, f func(i int) error) error {
 	var done sync.WaitGroup
 	var next atomic.Int64
@@ -55,7 +55,7 @@ func share(begin, end int, f func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// shared lets several figures come from one run, which the first of them makes.
+// shared takes several figures from one run, which the first of them makes.
 func shared[T any](run func() (T, error)) (figure func(of func(T) float64) func() (float64, error)) {
 	run = sync.OnceValues(run)
 	return func(of func(T) float64) func() (float64, error) {

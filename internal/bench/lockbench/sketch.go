@@ -14,8 +14,9 @@ import (
 )
 
 // A sketch is the least that a lock with a queue is when the release grants: a
-// key for who holds a name and a list of those who wait for it. It has one kind of claim, no fence, and no remedy for a
-// waiter that died, for a grant that got lost, or for a hold that ended by itself.
+// key for who holds a name, and a list of those who wait for it. It has no
+// fence, and no remedy for a waiter that died, for a grant that got lost, or for
+// a hold that ended by itself.
 type sketch struct {
 	client  redis.UniversalClient
 	channel string // on which this process hears of its grants

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// slowly has a client call the scripts without their quick paths.
+type slowly map[string]string // by the hash of the whole script
+
+func (slowly) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (s slowly) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); args[0] == "evalsha" && s[args[1].(string)] != "" {
+			args[1] = s[args[1].(string)]
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (slowly) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// With the clock at the same time, the quick paths give the same answers as
+// the scripts that they stand in for, and leave the same behind.
+func TestTheQuickPathsDoWhatTheGeneralScriptsDo(t *testing.T) {
+	seeds := uint64(4)
+	if os.Getenv("HOLDFAST_LONG") != "" {
+		seeds = 100
+	}
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			quick, general := newPath(t), newPath(t)
+			general.client.AddHook(slowly{
+				acquireScript.Hash(): general.load(headLua + inner(recordLua+inner(waitLua+acquireLua))),
+				releaseScript.Hash(): general.load(headLua + inner(recordLua+inner(waitLua+releaseLua))),
+			})
+			random := rand.New(rand.NewPCG(seed, 0))
+			var claims []lock.Claim
+			for step := range 200 {
+				time.Sleep(time.Duration(random.IntN(20)) * 10_003 * time.Microsecond) // hardly ever with a ping
+				c, what := lock.Claim{}, random.IntN(5)
+				if len(claims) == 0 || what < 2 {
+					c = quick.claim(lock.Key(string("abc"[random.IntN(3)])), time.Duration(1+random.IntN(5))*time.Second)
+					if random.IntN(10) == 0 {
+						c.Resource = lock.Span("a", 1, 3)
+					}
+					if random.IntN(4) == 0 {
+						c.MaxHold = 2 * time.Second
+					}
+					c.Queue = random.IntN(4) > 0
+					claims = append(claims, c)
+				} else {
+					c = claims[max(len(claims)-1-random.IntN(12), 0)]
+				}
+				got, want := quick.step(what, c), general.step(what, c)
+				synctest.Wait()
+				if got != want {
+					t.Fatalf("seed %d, step %d (%d of %s): quick answers\n%s\ngeneral\n%s", seed, step, what, c.ID, got, want)
+				}
+				if got, want := quick.left(), general.left(); got != want {
+					t.Fatalf("seed %d, step %d (%d of %s): quick leaves\n%s\ngeneral\n%s", seed, step, what, c.ID, got, want)
+				}
+			}
+		})
+	}
+}
+
+// path is a store of its own server, whose inbox is open.
+type path struct{ *rig }
+
+func newPath(t *testing.T) path {
+	client, _ := redistest.Virtual(t)
+	p := path{newRig(t, client)}
+	p.Store.inbox.channel = "holdfast:inbox:same"
+	if err := p.Store.inbox.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p path) load(script string) string { return p.client.ScriptLoad(p.Context(), script).Val() }
+
+func (p path) step(what int, c lock.Claim) string {
+	p.Helper()
+	switch what {
+	case 3:
+		c.Fence = 1
+		return fmt.Sprint(p.release(c.Ticket))
+	case 4:
+		g := p.extend(lock.Renewal{Ticket: c.Ticket, TTL: c.TTL, Confirm: true})[0]
+		return fmt.Sprint(g.Status, g.Hold.Fence, g.Hold.Left)
+	}
+	g := p.ask(c)
+	s := fmt.Sprint(g.Status, g.Hold.Fence, g.Hold.Left, g.Hold.AcquiredAt, g.Retry, g.Place, g.Full)
+	for _, conflict := range g.Conflicts {
+		s += fmt.Sprint(conflict)
+	}
+	return s
+}
+
+// left is what the server keeps, without the endings, and without the notes of
+// when something is due, which may lag behind, and of how long the keys live.
+func (p path) left() string {
+	keys, ctx := p.keys("rooms", "hotel"), p.Context()
+	ledger := p.client.HGetAll(ctx, keys[1]).Val()
+	delete(ledger, "#due")
+	delete(ledger, "#until")
+	var s strings.Builder
+	for _, field := range slices.Sorted(maps.Keys(ledger)) {
+		fmt.Fprintf(&s, "%s: %q\n", field, ledger[field])
+	}
+	fmt.Fprintf(&s, "%q\n%v\n", p.client.ZRange(ctx, keys[0], 0, -1).Val(), p.client.ZRangeByScoreWithScores(ctx, keys[2], &redis.ZRangeBy{Min: "0", Max: "+inf"}).Val())
+	fmt.Fprintf(&s, "%v\n%q\n", p.client.ZRangeWithScores(ctx, keys[3], 0, -1).Val(), p.client.ZRange(ctx, keys[4], 0, -1).Val())
+	return s.String()
+}
