@@ -44,7 +44,7 @@ func TestAConfirmationDoesNotWaitForTheRenewalsOfItsGroup(t *testing.T) {
 		d := newDesk(t, lock.Config{})
 		d.store.Store = stuck{d.store.Store}
 		renewed := d.take(t, lock.Key("hall"), lock.AutoRenew(), lock.TTL(30*time.Second))
-		due := renewed.Deadline().Sub(time.Now()) / 3
+		due := time.Until(renewed.Deadline()) / 3
 		time.Sleep(due - time.Second)
 		l := waited(t, d) // just when the renewal is sent
 		time.Sleep(lock.TrialTime)

@@ -38,7 +38,6 @@ type setup struct {
 	maxIdle int8
 	maxLeft int8
 	maxLost int8
-	overlap int8
 
 	max int // states to explore
 }

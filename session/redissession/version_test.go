@@ -92,10 +92,10 @@ type fleet struct {
 }
 
 func newFleet(t testing.TB, hooks ...redis.Hook) *fleet {
-	client, m := redistest.Virtual(t)
+	_, m := redistest.Virtual(t)
 	f := &fleet{}
 	for _, hook := range hooks {
-		client = redistest.VirtualClient(t, m)
+		client := redistest.VirtualClient(t, m)
 		if hook != nil {
 			client.AddHook(hook)
 		}
