@@ -9,14 +9,20 @@
 //
 // # Outcomes
 //
-//	500, 502, 503, 504             failure: the server does not work
+//	500 and above, but not 501
+//	and 505; 408                   failure: the server, or what stands before it,
+//	                               does not work; 520 to 530 of CDNs included
 //	429                            ignored: it works, but limits this client
-//	any other status, 501 and 505
+//	any other status, 501, 505
 //	and the other 4xx included     success: it answered; the request was at fault
+//	no response, because of the
+//	request                        ignored: its body cannot be read or has another
+//	                               length than announced, or its scheme, host,
+//	                               method or header is invalid
 //	no response                    by Config.Classify: a failure, unless the
 //	                               request's own context was cancelled
 //
-// [WithStatus] replaces the first three lines. A failing status is passed to
+// [WithStatus] replaces the lines of statuses. A failing status is passed to
 // [circuitbreaker.Config].Classify as a [*StatusError], which is then the cause
 // in events and rejections. The caller gets the response unchanged.
 //
@@ -32,11 +38,13 @@
 //   - Every request that was let through is settled once, also when the base
 //     transport panics or ends its goroutine.
 //   - A request costs no allocation beyond those of the base transport; one when
-//     its status fails or, with [WithSettleAtEnd], when the response has a body.
+//     its body is a stream (it has no GetBody), one when its status fails or, with
+//     [WithSettleAtEnd], when the response has a body.
 //
 // # Not guaranteed
 //
 //   - By default a call ends with the response's header: a server that stalls
-//     within the body is not noticed. With [WithSettleAtEnd] it ends with the body.
+//     within the body is not noticed. With [WithSettleAtEnd] it ends with the body,
+//     except for a probe.
 //   - Nothing is retried and no deadline is added.
 package breakerhttp

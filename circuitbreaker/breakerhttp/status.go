@@ -16,10 +16,12 @@ import (
 // [WithStatus]. Your own function can call it for the statuses that it does not
 // know.
 func DefaultStatus(code int) circuitbreaker.Outcome {
-	switch code {
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	switch {
+	case code == http.StatusNotImplemented, code == http.StatusHTTPVersionNotSupported:
+		return circuitbreaker.Success
+	case code >= 500, code == http.StatusRequestTimeout:
 		return circuitbreaker.Failure
-	case http.StatusTooManyRequests:
+	case code == http.StatusTooManyRequests:
 		return circuitbreaker.Ignored
 	default:
 		return circuitbreaker.Success

@@ -48,7 +48,9 @@ func WithStatus(outcome func(code int) circuitbreaker.Outcome) Option {
 // it is slow, then includes the body.
 //
 // A body that is never closed is a call that never ends: close every body, as
-// net/http requires. A protocol switch (101) is settled at once.
+// net/http requires. A protocol switch (101) is settled at its header, and so is
+// a probe: a healthy stream closes the breaker at once, instead of holding the
+// probe's slot until [circuitbreaker.Probes].Timeout.
 func WithSettleAtEnd() Option { return func(t *Transport) { t.atEnd = true } }
 
 // NewTransport returns a transport that guards the requests of base with the
@@ -89,14 +91,31 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			permit.Failure()
 		}
 	}()
-	resp, err := t.base.RoundTrip(req)
+	resp, broken, err := t.send(req)
 	outcome := circuitbreaker.Failure
-	if resp != nil {
+	switch {
+	case resp != nil:
 		outcome = t.status(resp.StatusCode)
+	case err != nil && req.Context().Err() == nil && (broken || isRefusal(err)):
+		outcome = circuitbreaker.Ignored
 	}
 	returned = true
-	t.settle(permit, req, resp, outcome, err)
+	t.settle(b, permit, req, resp, outcome, err)
 	return resp, err
+}
+
+// send reports, too, whether the caller's body broke.
+func (t *Transport) send(req *http.Request) (resp *http.Response, broken bool, err error) {
+	if !watched(req) {
+		resp, err = t.base.RoundTrip(req)
+		return resp, false, err
+	}
+	w := watch(req)
+	resp, err = t.base.RoundTrip(&w.Request)
+	if resp != nil && resp.Request == &w.Request {
+		resp.Request = req
+	}
+	return resp, w.body.broken.Load(), err
 }
 
 func reject(req *http.Request, err error) (*http.Response, error) {
@@ -106,19 +125,20 @@ func reject(req *http.Request, err error) (*http.Response, error) {
 	return nil, err
 }
 
-// settle settles the call, or leaves a success to the body's end.
-func (t *Transport) settle(permit circuitbreaker.Permit, req *http.Request, resp *http.Response, outcome circuitbreaker.Outcome, err error) {
+// settle settles the call, or leaves a success to the body's end. A call of a
+// half-open breaker is a probe: a stream would keep its slot.
+func (t *Transport) settle(b *circuitbreaker.Breaker, permit circuitbreaker.Permit, req *http.Request, resp *http.Response, outcome circuitbreaker.Outcome, err error) {
 	ctx := req.Context()
 	switch {
+	case outcome == circuitbreaker.Ignored && (err == nil || resp == nil):
+		permit.Ignore()
 	case err != nil:
 		permit.Done(ctx, err)
 	case resp == nil:
 		permit.Done(ctx, errNoResponse)
-	case outcome == circuitbreaker.Ignored:
-		permit.Ignore()
 	case outcome != circuitbreaker.Success:
 		permit.Done(ctx, newStatusError(resp))
-	case t.atEnd && hasEnd(resp):
+	case t.atEnd && hasEnd(resp) && b.State() != circuitbreaker.HalfOpen:
 		resp.Body = &body{ReadCloser: resp.Body, permit: permit, ctx: ctx}
 	default:
 		permit.Done(ctx, nil)
