@@ -116,6 +116,7 @@ func TestAStormWithoutItsAuditDatabaseFailsNoLockAndAccountsForEveryEvent(t *tes
 }
 
 func TestTheBotBooksOnWhileItsAuditDatabaseIsGone(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	cmd := exec.Command(buildBot(t), "-redis", redistest.Real(t).Addr, "-audit", server.URL(server.Addr(), "postgres"), "-storm", "1000", "-rooms", "20")
 	var out, errs bytes.Buffer

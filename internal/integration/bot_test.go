@@ -38,6 +38,7 @@ func realParts(t testing.TB) []string {
 }
 
 func TestTheScriptHasItsGoldenAnswerOnRealServers(t *testing.T) {
+	t.Parallel()
 	args := append(realParts(t), "-script", filepath.Join(botFolder, "testdata", "booking.txt"))
 	cmd := exec.Command(buildBot(t), args...)
 	var errs bytes.Buffer

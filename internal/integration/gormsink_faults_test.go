@@ -73,6 +73,7 @@ func waitFor(t testing.TB, what string, is func() bool) {
 func TestEveryAcceptedEventIsStoredOnceWhateverHappensToTheDatabase(t *testing.T) {
 	for _, fault := range databaseFaults {
 		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
 			server := startPostgres(t)
 			g := &ground{t, server, faultproxy.Start(t, server.Addr()), server.open(t)}
 			sink := migrated(t, openPostgres(t, server.URL(g.proxy.Addr, "postgres")))

@@ -15,12 +15,12 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 
-	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/internal/test/testproc"
 	"github.com/holdfast-go/holdfast/metrics/monitoring"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+func TestMain(m *testing.M) { redistest.Main(m) }
 
 const (
 	root       = "../../.."
@@ -40,8 +40,9 @@ func buildBot(t testing.TB) string {
 // startBot starts a bot with its own parts, and returns its address.
 func startBot(t testing.TB, env ...string) (*testproc.Child, string) {
 	t.Helper()
+	bot := buildBot(t)
 	addr := testproc.Addr(testproc.FreePort(t))
-	cmd := exec.Command(buildBot(t), "-addr", addr)
+	cmd := exec.Command(bot, "-addr", addr)
 	cmd.Env = append(cmd.Environ(), env...)
 	child := testproc.Start(t, cmd)
 	testproc.Listening(t, addr)

@@ -5,6 +5,7 @@
 package testproc
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -38,15 +39,22 @@ func Find(t testing.TB, what string, patterns ...string) string {
 	return ""
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that nobody listened on just now.
+// FreePort returns a TCP port of 127.0.0.1 on which nothing listens. It lies
+// below those that systems give to clients (from 32768 on Linux), so that no
+// connection takes it before a server does.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		port := 10000 + rand.IntN(22000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", Addr(port)); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("no free port: %v", err)
+	return 0
 }
 
 // Addr is the loopback address of a port.
