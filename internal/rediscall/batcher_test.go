@@ -25,8 +25,9 @@ type airfield struct {
 	mu        sync.Mutex
 	open      chan struct{}
 	alone     int
-	pipelines []int // how many commands each had
-	parents   []any // what each one's context says of the caller
+	pipelines []int   // how many commands each had
+	parents   []any   // the value in the context of each
+	callers   [][]any // the values in the contexts of its callers
 }
 
 type parent struct{}
@@ -58,6 +59,11 @@ func (a *airfield) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 		a.mu.Lock()
 		a.pipelines = append(a.pipelines, len(cmds))
 		a.parents = append(a.parents, ctx.Value(parent{}))
+		var callers []any
+		for _, caller := range Callers(ctx) {
+			callers = append(callers, caller.Value(parent{}))
+		}
+		a.callers = append(a.callers, callers)
 		a.mu.Unlock()
 		if err := a.wait(ctx); err != nil {
 			return err
@@ -79,29 +85,36 @@ func (a *airfield) wait(ctx context.Context) error {
 }
 
 // crowded returns a caller whose every flight is under way and stays so until
-// land is called, when those who waited go out.
+// land is called, when the calls that waited go out.
 func crowded(t *testing.T) (c *Caller, a *airfield, land func()) {
+	return crowdedOn(t, func(c *redis.Client) redis.UniversalClient { return c })
+}
+
+func crowdedOn(t *testing.T, face func(*redis.Client) redis.UniversalClient) (c *Caller, a *airfield, land func()) {
 	client, _ := redistest.Virtual(t)
 	if err := double.Load(t.Context(), client).Err(); err != nil {
 		t.Fatal(err)
 	}
 	a = &airfield{open: make(chan struct{})}
 	client.AddHook(a)
-	c = New(client, nil)
+	c = New(face(client), nil)
 	for range maxFlights {
-		go c.Run(t.Context(), double, []string{"before"}, 1)
+		go c.Run(t.Context(), double, []string{"{full}before"}, 1)
 	}
 	synctest.Wait()
 	return c, a, func() { close(a.open); synctest.Wait() }
 }
 
-func (b *batcher) underWay() int {
+func (b *batcher) underWay() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.flights
+	for _, l := range b.lanes {
+		n += l.flights
+	}
+	return n
 }
 
-func TestWhoComesInACrowdSharesARoundTrip(t *testing.T) {
+func TestCallsInACrowdShareARoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, a, land := crowded(t)
 		if a.alone != maxFlights {
@@ -130,7 +143,7 @@ func TestWhoComesInACrowdSharesARoundTrip(t *testing.T) {
 	})
 }
 
-func TestHooksOfASharedRoundTripSeeTheContextOfItsFirstCall(t *testing.T) {
+func TestHooksOfASharedRoundTripSeeTheContextsOfAllItsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, a, land := crowded(t)
 		for i := range 3 {
@@ -138,13 +151,13 @@ func TestHooksOfASharedRoundTripSeeTheContextOfItsFirstCall(t *testing.T) {
 			synctest.Wait()
 		}
 		land()
-		if fmt.Sprint(a.parents) != "[0]" {
-			t.Errorf("the hooks saw the contexts of %v, want of the first", a.parents)
+		if got := fmt.Sprint(a.parents, a.callers); got != "[0] [[0 1 2]]" {
+			t.Errorf("the values and the callers in the hooks' contexts are %v, want [0] [[0 1 2]]", got)
 		}
 	})
 }
 
-func TestWhoGivesUpWaitingIsNeverSent(t *testing.T) {
+func TestACallThatIsGivenUpWhileItWaitsIsNeverSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, a, land := crowded(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -222,7 +235,7 @@ func TestANeighboursErrorIsItsOwn(t *testing.T) {
 	})
 }
 
-func TestAPanicInAPipelineReachesAllWhoAreInIt(t *testing.T) {
+func TestAPanicInAPipelineReachesAllItsCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, a, land := crowded(t)
 		var wg sync.WaitGroup
@@ -260,15 +273,30 @@ func (thrower) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-func TestOneServersClientsShareAndOthersDoNot(t *testing.T) {
-	one := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0"})
-	defer one.Close()
-	several := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:0"}})
-	defer several.Close()
-	if New(one, nil).batcher == nil {
-		t.Error("calls of a client of one server do not share")
-	}
-	if New(several, nil).batcher != nil {
-		t.Error("calls of a cluster's client share, so one slow server holds up the others' calls")
+func TestWhereThereMayBeSeveralServersTheCallsOfASlotShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a, land := crowdedOn(t, func(c *redis.Client) redis.UniversalClient { return struct{ redis.UniversalClient }{c} })
+		for i := range 3 {
+			go c.Run(t.Context(), double, []string{fmt.Sprintf("{full}%d", i)}, 1)
+		}
+		go c.Run(t.Context(), double, []string{"{other}"}, 1)
+		synctest.Wait()
+		if a.alone != maxFlights+1 {
+			t.Errorf("%d went at once, want %d and that of another slot", a.alone, maxFlights)
+		}
+		land()
+		if fmt.Sprint(a.pipelines) != "[3]" || len(c.batcher.lanes) != 0 {
+			t.Errorf("pipelines of %v, and in the end %d lanes, want [3] and none", a.pipelines, len(c.batcher.lanes))
+		}
+	})
+}
+
+func TestTheHashTagOfAKeyIsThatOfRedis(t *testing.T) {
+	for key, want := range map[string]string{
+		"a": "a", "{a}b": "a", "a{b}c{d}": "b", "a{}b{c}": "a{}b{c}", "a{b": "a{b", "a}b{c}": "c", "": "", "{{a}}": "{a",
+	} {
+		if got := hashTag(key); got != want {
+			t.Errorf("%q: %q, want %q", key, got, want)
+		}
 	}
 }

@@ -20,7 +20,7 @@ type Caller struct {
 	client   redis.UniversalClient
 	missing  error    // answers every call when there is no client
 	obedient bool     // the client itself gives up when ctx ends
-	batcher  *batcher // nil for a client of several servers
+	batcher  *batcher // nil without a client
 }
 
 // New wraps client. It does no I/O. If client is nil, or holds a nil pointer,
@@ -30,9 +30,8 @@ func New(client redis.UniversalClient, missing error) *Caller {
 		return &Caller{missing: missing}
 	}
 	c := &Caller{client: client, obedient: obedient(client)}
-	if _, one := client.(*redis.Client); one {
-		c.batcher = &batcher{caller: c}
-	}
+	_, one := client.(*redis.Client)
+	c.batcher = &batcher{caller: c, one: one, lanes: make(map[string]*lane)}
 	return c
 }
 
@@ -55,8 +54,9 @@ func obedient(client redis.UniversalClient) bool {
 func (c *Caller) Client() redis.UniversalClient { return c.client }
 
 // Run evaluates script by its hash, and by its text where the server does not
-// know it: one round trip, two after SCRIPT FLUSH or a failover. With a client
-// of one server, calls made at the same time share round trips.
+// know it: one round trip, two after SCRIPT FLUSH or a failover. Calls made at
+// the same time share round trips: those to one server, or of one hash slot
+// where there may be several. The script needs a key.
 //
 // It returns when ctx ends even if the client does not: the command is then
 // left to the client's own timeouts, on a goroutine that ends with them, and
@@ -64,7 +64,7 @@ func (c *Caller) Client() redis.UniversalClient { return c.client }
 // goroutine.
 func (c *Caller) Run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
 	if c.batcher == nil {
-		return c.alone(ctx, script, Call{keys, args})
+		return nil, c.missing
 	}
 	return c.batcher.run(ctx, script, Call{keys, args})
 }

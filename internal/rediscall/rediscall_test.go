@@ -151,7 +151,7 @@ func TestABatchWithoutAServerIsAnError(t *testing.T) {
 	defer client.Close()
 	calls := []Call{{Keys: []string{"a"}, Args: []any{1}}, {Keys: []string{"b"}, Args: []any{1}}}
 	if got, err := New(client, nil).RunAll(t.Context(), double, calls); err == nil {
-		t.Errorf("%v from nobody", got)
+		t.Errorf("%v without a server", got)
 	}
 }
 

@@ -4,9 +4,9 @@ package rediscall
 
 import "strconv"
 
-// Tries is an argument of [Caller.Run] that tells the script how often the
-// client has sent it, which it does again when a reply was lost: from 2 on, the
-// script may have run before. The zero value is for one Run.
+// Tries is an argument of [Caller.Run]: how often the client has sent it, which
+// it does again when a reply was lost. From 2 on, the script may have run before.
+// The zero value is for one Run.
 //
 // It relies on the client, which encodes the arguments anew each time.
 type Tries int

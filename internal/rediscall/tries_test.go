@@ -12,21 +12,21 @@ import (
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 )
 
-func TestAScriptIsToldHowOftenItWasSent(t *testing.T) {
+func TestAScriptGetsHowOftenItWasSent(t *testing.T) {
 	server := redistest.Real(t)
 	proxy := faultproxy.Start(t, server.Addr)
 	client := redis.NewClient(&redis.Options{Addr: proxy.Addr})
 	t.Cleanup(func() { _ = client.Close() })
-	c, told := New(client, nil), redis.NewScript(`return ARGV[1]`)
+	c, echo := New(client, nil), redis.NewScript(`return ARGV[1]`)
 	tried := func(flush bool, lost int, want string) {
 		t.Helper()
 		if flush {
 			server.Client(t).ScriptFlush(t.Context())
 		}
 		proxy.Lose("evalsha", lost)
-		got, err := c.Run(t.Context(), told, []string{"a"}, new(Tries))
+		got, err := c.Run(t.Context(), echo, []string{"a"}, new(Tries))
 		if err != nil || fmt.Sprint(got) != want {
-			t.Errorf("%d replies lost: told %v, %v, want %s", lost, got, err, want)
+			t.Errorf("%d replies lost: %v, %v, want %s", lost, got, err, want)
 		}
 	}
 	tried(true, 0, "1") // a server without the script has answered that it did nothing

@@ -108,7 +108,7 @@ func WithPrefix(prefix string) Option {
 // other that takes scripts. It does no I/O.
 //
 // Calls end when their ctx does, whatever the client's own timeouts. A client
-// with Options.ContextTimeoutEnabled spares the store a goroutine a call.
+// with Options.ContextTimeoutEnabled spares the store a goroutine a round trip.
 //
 // Nil options are skipped. Of a nil client it makes a store that answers every
 // call with an error that wraps [lock.ErrInvalid].
@@ -126,6 +126,11 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 	s.inbox = newInbox(s.caller, s.prefix)
 	return s
 }
+
+// Callers returns the contexts of the calls that share a pipeline, for a hook of
+// the client that links traces. Its ctx has the values of the first of them.
+// Callers returns nil when ctx is that of a single call.
+func Callers(ctx context.Context) []context.Context { return rediscall.Callers(ctx) }
 
 var (
 	errNoClient = fmt.Errorf("%w: redislock.New needs a client", lock.ErrInvalid)

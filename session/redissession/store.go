@@ -3,6 +3,7 @@
 package redissession
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -49,6 +50,11 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 	}
 	return s
 }
+
+// Callers returns the contexts of the calls that share a pipeline, for a hook of
+// the client that links traces. Its ctx has the values of the first of them.
+// Callers returns nil when ctx is that of a single call.
+func Callers(ctx context.Context) []context.Context { return rediscall.Callers(ctx) }
 
 var errNoClient = fmt.Errorf("%w: redissession.New needs a client", session.ErrInvalid)
 
