@@ -54,7 +54,7 @@ func newHoldfast(h hooks) guard {
 		Probes:  circuitbreaker.Probes{Concurrent: 1, Successes: 1},
 	}
 	if h.changed != nil {
-		cfg.Observer = onChange(h.changed)
+		cfg.Observer = observer(func(context.Context, circuitbreaker.Event) { h.changed() })
 	}
 	if h.trips != nil {
 		cfg.ConsecutiveFailures = -1
@@ -73,14 +73,6 @@ func newHoldfast(h hooks) guard {
 		panic(err)
 	}
 	return holdfast{b}
-}
-
-type onChange func()
-
-func (f onChange) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
-	if e.Op == circuitbreaker.OpChanged {
-		f()
-	}
 }
 
 func (g holdfast) call(ctx context.Context, fn func(context.Context) error) error {

@@ -5,6 +5,9 @@
 // process of its own, so that one that deadlocks or dies is a line in the
 // table, and in virtual time.
 //
-//	go test ./breakerfaults -v        prints the table
-//	go test ./breakerfaults -write    writes it into docs/features/circuitbreaker.md
+// TestWhatPeersPromise says in own words what the peers' own tests promise, and
+// where holdfast does otherwise.
+//
+//	go test ./breakerfaults -v        prints the tables
+//	go test ./breakerfaults -write    writes that of the faults into docs/features/circuitbreaker.md
 package breakerfaults

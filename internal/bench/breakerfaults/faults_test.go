@@ -67,7 +67,7 @@ func open(g guard) {
 }
 
 // halfOpen brings the breaker to where the next call is a probe.
-func halfOpen(g guard) {
+func toHalfOpen(g guard) {
 	open(g)
 	time.Sleep(openFor + time.Second)
 	synctest.Wait()
@@ -88,7 +88,7 @@ func recovers(g guard) string {
 func hungProbe(new func(hooks) guard) string {
 	g, release := new(hooks{}), make(chan struct{})
 	defer close(release)
-	halfOpen(g)
+	toHalfOpen(g)
 	go g.call(context.Background(), func(context.Context) error { <-release; return nil })
 	synctest.Wait()
 	return recovers(g)
@@ -96,7 +96,7 @@ func hungProbe(new func(hooks) guard) string {
 
 func endedProbe(new func(hooks) guard, end func()) string {
 	g := new(hooks{})
-	halfOpen(g)
+	toHalfOpen(g)
 	contained(func() { g.call(context.Background(), func(context.Context) error { end(); return nil }) })
 	return recovers(g)
 }
@@ -105,7 +105,7 @@ func endedProbe(new func(hooks) guard, end func()) string {
 // breaker, and another may take its place.
 func cancelledProbe(new func(hooks) guard) string {
 	g := new(hooks{})
-	halfOpen(g)
+	toHalfOpen(g)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	g.call(ctx, func(ctx context.Context) error { return ctx.Err() })
@@ -123,7 +123,7 @@ func staleResult(new func(hooks) guard) string {
 	g, late, probe := new(hooks{}), make(chan struct{}), make(chan struct{})
 	go g.call(context.Background(), func(context.Context) error { <-late; return nil })
 	synctest.Wait()
-	halfOpen(g)
+	toHalfOpen(g)
 	go g.call(context.Background(), func(context.Context) error { <-probe; return errDown })
 	synctest.Wait()
 	close(late)
@@ -184,7 +184,7 @@ func panickingClassifier(new func(hooks) guard) string {
 		}
 		return true
 	}})
-	halfOpen(g)
+	toHalfOpen(g)
 	contained(func() { result(g, errOther) })
 	return recovers(g)
 }
@@ -235,7 +235,7 @@ func dropped(new func(hooks) guard, opened bool) string {
 		g := new(hooks{changed: func() { mark[0]++ }})
 		result(g, nil)
 		if opened {
-			halfOpen(g)
+			toHalfOpen(g)
 		}
 		return weak.Make(mark)
 	}()
