@@ -9,5 +9,6 @@ import (
 )
 
 func TestEveryCellOfTheFeatureTableNamesWhatExists(t *testing.T) {
-	bench.Cells(t, document, []string{"../../../circuitbreaker", "../../../metrics"}, breakers[1].module, breakers[2].module)
+	bench.Cells(t, document, []string{"../../../circuitbreaker", "../../../metrics"},
+		breakers[1].module, breakers[2].module, "", "")
 }
