@@ -130,7 +130,7 @@ func reject(req *http.Request, err error) (*http.Response, error) {
 func (t *Transport) settle(b *circuitbreaker.Breaker, permit circuitbreaker.Permit, req *http.Request, resp *http.Response, outcome circuitbreaker.Outcome, err error) {
 	ctx := req.Context()
 	switch {
-	case outcome == circuitbreaker.Ignored && (err == nil || resp == nil):
+	case outcome == circuitbreaker.Ignored:
 		permit.Ignore()
 	case err != nil:
 		permit.Done(ctx, err)
