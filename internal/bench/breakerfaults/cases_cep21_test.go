@@ -128,19 +128,6 @@ var cep21Cases = []peerCase{
 		t.hang(b, 5, withinASecond)
 		t.is(b, opened)
 	}},
-	{"with IgnoreInterrupts both open it", "with a Classify of one's own", func(t *trial) {
-		strict := circuitbreaker.Config{ConsecutiveFailures: 5, Classify: func(_ context.Context, err error) circuitbreaker.Outcome {
-			if err != nil {
-				return circuitbreaker.Failure
-			}
-			return circuitbreaker.Success
-		}}
-		for _, end := range []func(context.Context) (context.Context, context.CancelFunc){givingUp, withinASecond} {
-			b := t.breaker(strict)
-			t.hang(b, 5, end)
-			t.is(b, opened)
-		}
-	}},
 	{"opened or closed by a hundred at once, it says so once", "", func(t *trial) {
 		b := t.inARow(1, 1)
 		for _, set := range []func(){func() { b.Trip(nil) }, b.Reset} {

@@ -142,7 +142,10 @@ var gobreakerCases = []peerCase{
 			if errors.Is(err, errOther) {
 				t.Error("it was")
 			}
-			return circuitbreaker.DefaultClassify(t.Context(), err)
+			if err == nil {
+				return circuitbreaker.Success
+			}
+			return circuitbreaker.Failure
 		}})
 		t.play(b, "iii sss ff", closed)
 		t.total(b, 3, 2, 3)
