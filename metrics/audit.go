@@ -8,12 +8,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/holdfast-go/holdfast/audit"
 )
 
 type logSeries struct {
-	writes [len(writeResults)]atomic.Uint64
-	took   *distribution
+	writes     [len(writeResults)]atomic.Uint64
+	took       prometheus.Observer
+	afterClose atomic.Uint64 // drops of logs that are let go of
 }
 
 // writeResults are the results of a try to write, in the order of
@@ -22,30 +25,37 @@ var writeResults = [...]string{"success", "error", "timeout"}
 
 const wroteLate = 2
 
-func newLogSeries(label string) *logSeries {
-	return &logSeries{took: newDistribution(auditTook, label)}
+func (m *Metrics) newLogSeries(label string) *logSeries {
+	return &logSeries{took: m.histogram(auditTook, label)}
 }
 
 // ObserveAudit implements [audit.Observer]. It counts tries to write; events
 // are read from the source at scrape.
-func (m *Metrics) ObserveAudit(_ context.Context, a audit.Activity) {
+func (m *Metrics) ObserveAudit(ctx context.Context, a audit.Activity) {
 	if a.Source == nil {
 		return
 	}
-	if a.Op == audit.OpCreated {
+	switch a.Op {
+	case audit.OpCreated:
 		m.logs.add(a.Source.Name(), a.Source)
+		return
+	case audit.OpClosed:
+		m.logs.close(a.Source.Name(), a.Source)
 		return
 	}
 	s := m.logs.find(a.Source.Name())
 	if s == nil { // OpCreated was sent to another observer
 		s = m.logs.add(a.Source.Name(), a.Source)
 	}
+	if a.Drop == audit.AfterClose {
+		s.afterClose.Add(1)
+	}
 	if a.Op != audit.OpWrite {
 		return
 	}
 	result := writeResult(a.Err)
 	s.writes[result].Add(1)
-	s.took.observe(int64(a.Took))
+	m.observe(ctx, s.took, a.Took.Seconds())
 	if m.original != nil && result == wroteLate {
 		m.original.timeouts.Add(1)
 	}
@@ -98,20 +108,25 @@ func (o output) log(r reading[audit.Stats, logSeries]) {
 			latest = s.LastSuccess
 		}
 	}
-	o.put(auditQueued, queued, r.label)
-	o.put(auditCapacity, capacity, r.label)
-	o.put(auditQueuedBytes, bytes, r.label)
-	o.put(auditOldest, oldest.Seconds(), r.label)
-	o.put(auditLastSuccess, unix(latest, r.since), r.label)
+	if len(r.live) > 0 {
+		o.put(auditQueued, queued, r.label)
+		o.put(auditCapacity, capacity, r.label)
+		o.put(auditQueuedBytes, bytes, r.label)
+		o.put(auditOldest, oldest.Seconds(), r.label)
+		o.put(auditLastSuccess, unix(latest, r.since), r.label)
+	}
 	o.put(auditRecorded, r.totals[totalRecorded], r.label)
 	o.put(auditWritten, r.totals[totalWritten], r.label)
 	o.put(auditRetries, r.totals[totalRetries], r.label)
 	for i, reason := range audit.DropReasons() {
-		o.put(auditDropped, r.totals[totalDropped+i], r.label, reason.String())
+		n := r.totals[totalDropped+i]
+		if reason == audit.AfterClose {
+			n = float64(r.pushed.afterClose.Load())
+		}
+		o.put(auditDropped, n, r.label, reason.String())
 	}
 	for i, result := range writeResults {
 		o.put(auditWrites, float64(r.pushed.writes[i].Load()), r.label, result)
 	}
-	o.distribution(r.pushed.took)
 	o.put(observerPanics, r.totals[totalLogPanics], "audit", r.label)
 }

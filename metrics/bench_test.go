@@ -26,7 +26,7 @@ func BenchmarkObserveLock(b *testing.B) {
 	b.Run("observer", func(b *testing.B) {
 		m, _ := newMetrics(b)
 		var o lock.Observer = m
-		e := lock.Event{Op: lock.OpAcquire, Source: named[lock.Stats](b, "rooms"), Took: time.Millisecond}
+		e := lock.Event{Op: lock.OpAcquire, Source: named[lock.Stats]("rooms"), Took: time.Millisecond}
 		b.ReportAllocs()
 		for b.Loop() {
 			o.ObserveLock(background, e)

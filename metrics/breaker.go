@@ -26,7 +26,7 @@ func (m *Metrics) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
 	case circuitbreaker.OpCreated:
 		m.breakers.add(e.Source.Name(), e.Source)
 	case circuitbreaker.OpRetired:
-		m.breakers.retire(e.Source.Name(), e.Source)
+		m.breakers.retire(e.Source, e.Source.Name())
 	case circuitbreaker.OpChanged:
 		// A retired breaker may still be in use; it is not added again.
 		if s := m.breakers.find(e.Source.Name()); s != nil && int(e.To) < len(s.to) {
@@ -77,7 +77,9 @@ func (o output) breaker(r reading[circuitbreaker.Stats, breakerSeries]) {
 		bad += float64(s.Window.Failure)
 	}
 	for i, state := range breakerStates {
-		o.put(breakerState, in[state], r.label, state.String())
+		if len(r.live) > 0 {
+			o.put(breakerState, in[state], r.label, state.String())
+		}
 		o.put(breakerStateSeconds, r.totals[totalSeconds+i], r.label, state.String())
 		o.put(breakerTransitions, float64(r.pushed.to[state].Load()), r.label, state.String())
 	}
@@ -88,8 +90,10 @@ func (o output) breaker(r reading[circuitbreaker.Stats, breakerSeries]) {
 	o.put(breakerSlow, r.totals[totalSlow], r.label)
 	o.put(breakerStale, r.totals[totalStale], r.label)
 	o.put(breakerShadow, r.totals[totalShadow], r.label)
-	o.put(breakerFailureRatio, share(bad, good+bad), r.label)
-	o.put(breakerProbes, probes, r.label)
+	if len(r.live) > 0 {
+		o.put(breakerFailureRatio, share(bad, good+bad), r.label)
+		o.put(breakerProbes, probes, r.label)
+	}
 	o.put(observerPanics, r.totals[totalBreakerPanics], "circuitbreaker", r.label)
 }
 

@@ -219,7 +219,7 @@ func TestTheOwnSeriesOfOneOfEachKindStayFew(t *testing.T) {
 		limit int
 	}{
 		"nothing":          {reg, 0},
-		"one of each kind": {all, 400},
+		"one of each kind": {all, 450},
 	} {
 		n := lines(t, want.g)
 		t.Logf("%s: %d series", what, n)

@@ -9,8 +9,8 @@ import (
 
 // DB adds the connection pool of a database, such as the one of an audit sink,
 // under a name. A scrape reads the pool's statistics and sends nothing to the
-// database. The pool is held weakly: when the program drops it, its series end.
-// Pools of one name add up. A nil db is [ErrInvalid].
+// database. The pool is held until [Metrics.Retire]. Pools of one name add up. A
+// nil db is [ErrInvalid].
 func (m *Metrics) DB(name string, db *sql.DB) error {
 	if !m.made() || db == nil {
 		return fmt.Errorf("%w: DB(%q) needs a database, and a Metrics from New", ErrInvalid, name)

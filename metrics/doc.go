@@ -29,14 +29,13 @@
 //     waits for no one who does.
 //   - Every counter exists at 0 from the creation of its source, so increase()
 //     counts the first event. Only counters by key do not.
-//   - Counters of a name never fall while a source of the name exists. Sources of
-//     one name add up, and when one ends, its last totals stay in the sum. Values
+//   - Counters of a name never fall until it is retired. Sources of one name add
+//     up, and when one closes, its last totals stay in the sum. Values
 //     of the store, which all managers of a name report alike (session_active,
 //     session_limit, intervals and timestamps), are not added: the highest counts.
-//   - A source is held weakly. When the program has dropped the last source of a
-//     name and the garbage collector has run, all series of the name end; they
-//     end at once when a breaker's group retires it. A name that comes back begins
-//     at 0, as after a restart. A source that is not a pointer stays for good.
+//   - A source is held until it closes, its group drops it, or [Metrics.Retire].
+//     The gauges of a name end when its last source closes; its counts stay, so
+//     that the last scrape or push of a job has all of them. Retire ends them, too.
 //   - Labels are bounded: they hold names from the configuration and closed
 //     values, never an id, a holder or a subject. Lock keys are a label only with
 //     [WithKeyLabel], up to its limit.
@@ -47,8 +46,6 @@
 //   - session_active is as old as the latest cleanup cycle (see
 //     session_cleanup_last_success_timestamp_seconds), and every process reports
 //     the same value: aggregate it with max, not sum.
-//   - What happens between the last scrape and the end of a dropped source is not
-//     in the sum of its name.
 //
 // # Series
 //
@@ -75,7 +72,7 @@
 //	counter holdfast_lock_operations_total{manager, operation=acquire|extend|renew|resume|release|force_release, result=success|conflict|max_reached|not_held|timeout|canceled|invalid|unavailable|audit_failed|error}
 //	    Operations, by result. An acquire is one call, however long it waits; a renew is the watchdog's extend.
 //	histogram holdfast_lock_operation_duration_seconds{manager, operation=acquire|extend|renew|resume|release|force_release}
-//	    Time that operations took, without waiting for a conflict to end. Buckets: 0.001 0.005 0.025 0.1 0.5.
+//	    Time that operations took, without waiting for a conflict to end. Buckets: 0.001 0.005 0.025 0.1 0.5 2.5 10.
 //	histogram holdfast_lock_wait_duration_seconds{manager}
 //	    Time that acquires waited for a conflict to end, granted or not; those that did not wait are left out. Buckets: 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30.
 //	histogram holdfast_lock_hold_duration_seconds{manager}
@@ -109,7 +106,7 @@
 //	counter holdfast_session_operations_total{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete, result=success|not_found|conflict|busy|too_large|full|corrupt|unavailable|canceled|error}
 //	    Operations, by result.
 //	histogram holdfast_session_operation_duration_seconds{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete}
-//	    Time that operations took, functions of the caller included, without waiting for other handlers of the session. Buckets: 0.001 0.005 0.025 0.1 0.5.
+//	    Time that operations took, functions of the caller included, without waiting for other handlers of the session. Buckets: 0.001 0.005 0.025 0.1 0.5 2.5 10.
 //	histogram holdfast_session_size_bytes{manager}
 //	    Size of encoded payloads as they were written. Buckets: 256 1024 4096 16384 65536 262144 1.048576e+06.
 //	counter holdfast_session_cleanup_total{manager, result=success|error}
@@ -133,7 +130,7 @@
 //	counter holdfast_audit_retries_total{log}
 //	    Attempts to write a batch after an earlier one failed.
 //	histogram holdfast_audit_write_duration_seconds{log}
-//	    Time that attempts to write a batch took. Buckets: 0.001 0.005 0.025 0.1 0.5.
+//	    Time that attempts to write a batch took. Buckets: 0.001 0.005 0.025 0.1 0.5 2.5 10.
 //	gauge holdfast_audit_queue_length{log}
 //	    Events accepted and not yet in the sink.
 //	gauge holdfast_audit_queue_capacity{log}
@@ -168,6 +165,10 @@
 //	    Requests for a connection: hit, a free one was used; miss, a new one was opened; timeout, none became free in time. A request can be a miss and a timeout.
 //	counter holdfast_redis_stale_connections_total{client}
 //	    Connections that the pool closed because they were too old or broken.
+//	counter holdfast_redis_waits_total{client}
+//	    Times that a caller waited for a connection.
+//	counter holdfast_redis_wait_seconds_total{client}
+//	    Time that callers waited for a connection.
 //
 // With [WithKeyLabel], under the label that it names:
 //

@@ -8,10 +8,14 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"runtime"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/push"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/lock"
@@ -29,7 +33,6 @@ func ExampleNew() {
 	if err != nil {
 		panic(err)
 	}
-	defer runtime.KeepAlive(pms) // what the program has dropped leaves the scrape
 	for _, outcome := range []error{nil, nil, errors.New("no answer")} {
 		_ = pms.Do(context.Background(), func(context.Context) error { return outcome })
 	}
@@ -39,6 +42,35 @@ func ExampleNew() {
 	// holdfast_circuitbreaker_calls_total breaker=pms result=ignored: 0
 	// holdfast_circuitbreaker_calls_total breaker=pms result=rejected: 0
 	// holdfast_circuitbreaker_calls_total breaker=pms result=success: 2
+}
+
+// A nightly job pushes its counts before it ends. What has closed is still
+// counted.
+func ExampleNew_job() {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry)
+	if err != nil {
+		panic(err)
+	}
+	night := func(ctx context.Context) error {
+		jobs, err := lock.New(memlock.New(), lock.Config{Name: "jobs", Observer: m})
+		if err != nil {
+			return err
+		}
+		defer jobs.Close(context.WithoutCancel(ctx))
+		return jobs.TryDo(ctx, lock.Key("report/2026-12-01"), func(context.Context, *lock.Lease) error { return nil })
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err = night(ctx)
+
+	gateway := pushgateway()
+	defer gateway.Close()
+	err = errors.Join(err, push.New(gateway.URL, "night").Gatherer(registry).PushContext(ctx))
+	fmt.Println(err)
+	// Output:
+	// PUT /metrics/job/night, with acquires: true
+	// <nil>
 }
 
 func ExampleWithKeyLabel() {
@@ -66,7 +98,6 @@ func ExampleWithOriginalNames() {
 	if err != nil {
 		panic(err)
 	}
-	defer runtime.KeepAlive(pms)
 	pms.ForceOpen(errors.New("maintenance"))
 	defer fight(m, "101").Close(context.Background())
 	show(registry, "pms_circuit_breaker_state", "=101")
@@ -160,4 +191,12 @@ func show(g prometheus.Gatherer, words ...string) {
 			}
 		}
 	}
+}
+
+// pushgateway stands for a Pushgateway and prints what arrives.
+func pushgateway() *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Printf("%s %s, with acquires: %v\n", r.Method, r.URL.Path, strings.Contains(string(body), "holdfast_lock_operations_total"))
+	}))
 }

@@ -21,7 +21,7 @@ func conflictOn(src lock.Source, r lock.Resource) lock.Event {
 func TestAMillionKeysMakeFewSeriesAndNoHeap(t *testing.T) {
 	const limit, keys = 200, 1_000_000
 	m, reg := newMetrics(t, WithKeyLabel("room", lock.Resource.Name, limit))
-	src := named[lock.Stats](t, "rooms")
+	src := named[lock.Stats]("rooms")
 	m.ObserveLock(background, lock.Event{Op: lock.OpCreated, Source: src})
 	expect(t, reg, map[string]float64{`holdfast_lock_key_conflicts_total{room="_other"}`: 0, `holdfast_metrics_label_overflow_total`: 0})
 
@@ -70,7 +70,7 @@ func TestTheLimitHoldsForKeysThatComeAtOnce(t *testing.T) {
 
 func TestAKeyOnceCountedStaysAndOnlyRises(t *testing.T) {
 	m, reg := newMetrics(t, WithKeyLabel("room", lock.Resource.Name, 5))
-	src := named[lock.Stats](t, "rooms")
+	src := named[lock.Stats]("rooms")
 	rnd := rand.New(rand.NewPCG(3, 4))
 	before := map[string]float64{}
 	for range 100 {
@@ -96,7 +96,7 @@ func TestAKeyThatIsNoneCountsAsOther(t *testing.T) {
 		"reserved": func(lock.Resource) string { return "_other" },
 	} {
 		m, reg := newMetrics(t, WithKeyLabel("room", key, 5))
-		src := named[lock.Stats](t, "rooms")
+		src := named[lock.Stats]("rooms")
 		m.ObserveLock(background, conflictOn(src, lock.Key("a")))
 		if got := scrape(t, reg); got[`holdfast_lock_key_conflicts_total{room="_other"}`] != 1 || got["holdfast_metrics_label_overflow_total"] != 1 {
 			t.Errorf("%s: %v", why, mentions(got, "room"))
@@ -106,7 +106,7 @@ func TestAKeyThatIsNoneCountsAsOther(t *testing.T) {
 
 func TestKeysAreOffByDefault(t *testing.T) {
 	m, reg := newMetrics(t)
-	src := named[lock.Stats](t, "rooms")
+	src := named[lock.Stats]("rooms")
 	m.ObserveLock(background, conflictOn(src, lock.Key("room/101")))
 	for name := range scrape(t, reg) {
 		if strings.Contains(name, "room/101") || strings.Contains(name, "overflow") {
@@ -117,7 +117,7 @@ func TestKeysAreOffByDefault(t *testing.T) {
 
 func TestThePartThatMetTheConflictIsTheKey(t *testing.T) {
 	m, reg := newMetrics(t, WithKeyLabel("room", lock.Resource.Name, 5))
-	src := named[lock.Stats](t, "rooms")
+	src := named[lock.Stats]("rooms")
 	e := conflictOn(src, lock.All(lock.Key("a"), lock.Key("b")))
 	e.Err = fmt.Errorf("tried: %w", &lock.ConflictError{Conflicts: []lock.Conflict{{Wanted: lock.Key("b")}}})
 	m.ObserveLock(background, e)

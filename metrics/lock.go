@@ -7,31 +7,37 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/holdfast-go/holdfast/lock"
 )
 
 type lockSeries struct {
 	ops                      [lock.OpClosed + 1][lock.Failed + 1]atomic.Uint64
-	took                     [lock.OpClosed + 1]*distribution // nil for what is no operation
-	wait, hold               *distribution
+	took                     [lock.OpClosed + 1]prometheus.Observer // nil for what is no operation
+	wait, hold               prometheus.Observer
 	conflicts, lost, expired atomic.Uint64
 }
 
-func newLockSeries(label string) *lockSeries {
-	s := &lockSeries{wait: newDistribution(lockWait, label), hold: newDistribution(lockHold, label)}
+func (m *Metrics) newLockSeries(label string) *lockSeries {
+	s := &lockSeries{wait: m.histogram(lockWait, label), hold: m.histogram(lockHold, label)}
 	for _, o := range lockOutcomes {
-		s.took[o.op] = newDistribution(lockTook, label, o.op.String())
+		s.took[o.op] = m.histogram(lockTook, label, o.op.String())
 	}
 	return s
 }
 
 // ObserveLock implements [lock.Observer].
-func (m *Metrics) ObserveLock(_ context.Context, e lock.Event) {
+func (m *Metrics) ObserveLock(ctx context.Context, e lock.Event) {
 	if e.Source == nil || int(e.Op) >= len(lockSeries{}.ops) {
 		return
 	}
-	if e.Op == lock.OpCreated {
+	switch e.Op {
+	case lock.OpCreated:
 		m.locks.add(e.Source.Name(), e.Source)
+		return
+	case lock.OpClosed:
+		m.locks.close(e.Source.Name(), e.Source)
 		return
 	}
 	s := m.locks.find(e.Source.Name())
@@ -43,23 +49,21 @@ func (m *Metrics) ObserveLock(_ context.Context, e lock.Event) {
 		s.lost.Add(1)
 	case e.Op == lock.OpExpired:
 		s.expired.Add(1)
-	case s.took[e.Op] == nil: // closed
-		return
 	default:
 		s.ops[e.Op][min(e.Result, lock.Failed)].Add(1)
 		took := e.Took
 		if e.Op == lock.OpAcquire {
 			took -= e.Waited
 			if e.Waited > 0 || e.Blocked || e.Result == lock.Conflicted {
-				m.contended(s, &e)
+				m.contended(ctx, s, &e)
 			}
 		}
 		if e.Result != lock.Invalid { // nothing was sent
-			s.took[e.Op].observe(int64(took))
+			m.observe(ctx, s.took[e.Op], took.Seconds())
 		}
 	}
 	if e.Op == lock.OpLost || e.Op == lock.OpRelease && e.Result == lock.OK {
-		s.hold.observe(int64(e.Held))
+		m.observe(ctx, s.hold, e.Held.Seconds())
 	}
 	if m.original != nil {
 		m.original.lock(e)
@@ -68,9 +72,9 @@ func (m *Metrics) ObserveLock(_ context.Context, e lock.Event) {
 
 // contended counts an acquire that met a conflict. Later events of a lease
 // repeat how long it was waited for.
-func (m *Metrics) contended(s *lockSeries, e *lock.Event) {
+func (m *Metrics) contended(ctx context.Context, s *lockSeries, e *lock.Event) {
 	if e.Waited > 0 {
-		s.wait.observe(int64(e.Waited))
+		m.observe(ctx, s.wait, e.Waited.Seconds())
 	}
 	if e.Blocked || e.Result == lock.Conflicted {
 		s.conflicts.Add(1)
@@ -102,18 +106,17 @@ func (o output) lock(r reading[lock.Stats, lockSeries]) {
 		renewing += float64(s.Renewing)
 		waiting += float64(s.Waiting)
 	}
-	o.put(lockHeld, held, r.label)
-	o.put(lockRenewing, renewing, r.label)
-	o.put(lockWaiting, waiting, r.label)
+	if len(r.live) > 0 {
+		o.put(lockHeld, held, r.label)
+		o.put(lockRenewing, renewing, r.label)
+		o.put(lockWaiting, waiting, r.label)
+	}
 	o.put(lockAuditErrors, r.totals[0], r.label)
 	o.put(observerPanics, r.totals[1], "lock", r.label)
 
 	for _, t := range lockOutcomes {
 		putOperation(o, lockOps, t, r.label, r.pushed.ops[t.op][:])
-		o.distribution(r.pushed.took[t.op])
 	}
-	o.distribution(r.pushed.wait)
-	o.distribution(r.pushed.hold)
 	o.put(lockConflicts, float64(r.pushed.conflicts.Load()), r.label)
 	o.put(lockLost, float64(r.pushed.lost.Load()), r.label)
 	o.put(lockExpired, float64(r.pushed.expired.Load()), r.label)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -48,14 +47,7 @@ func (f *fake[S]) set(change func(*S)) {
 	change(&f.stats)
 }
 
-// named is a source that lives as long as the test.
-func named[S any](t testing.TB, name string) *fake[S] { return keep(t, &fake[S]{name: name}) }
-
-// keep keeps v alive until the test is over.
-func keep[T any](t testing.TB, v T) T {
-	t.Cleanup(func() { runtime.KeepAlive(v) })
-	return v
-}
+func named[S any](name string) *fake[S] { return &fake[S]{name: name} }
 
 func newMetrics(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	t.Helper()
@@ -71,9 +63,9 @@ func newMetrics(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 func everything(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	t.Helper()
 	m, reg := newMetrics(t, opts...)
-	b, l := named[circuitbreaker.Stats](t, "pms"), named[lock.Stats](t, "rooms")
-	s, a := named[session.Stats](t, "chats"), named[audit.Stats](t, "trail")
-	db := keep(t, sql.OpenDB(noDatabase{}))
+	b, l := named[circuitbreaker.Stats]("pms"), named[lock.Stats]("rooms")
+	s, a := named[session.Stats]("chats"), named[audit.Stats]("trail")
+	db := sql.OpenDB(noDatabase{})
 	t.Cleanup(func() { db.Close() })
 	ctx := t.Context()
 	m.ObserveBreaker(ctx, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
@@ -83,7 +75,7 @@ func everything(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	if err := m.DB("trail", db); err != nil {
 		t.Fatal(err)
 	}
-	if err := Redis(m, "main", keep(t, new(fakeRedis))); err != nil {
+	if err := Redis(m, "main", new(fakeRedis)); err != nil {
 		t.Fatal(err)
 	}
 	return m, reg
@@ -122,11 +114,9 @@ func scrape(t testing.TB, g prometheus.Gatherer) map[string]float64 {
 	return values
 }
 
-// expect compares some of the values of a scrape. It collects garbage first: a
-// source that a test does not [keep] is missing in every run, not in some.
+// expect compares some of the values of a scrape.
 func expect(t testing.TB, g prometheus.Gatherer, want map[string]float64) {
 	t.Helper()
-	runtime.GC()
 	got := scrape(t, g)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if v, ok := got[name]; !ok {

@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -26,12 +27,17 @@ import (
 // and is the [prometheus.Collector] of all their series. Make it with [New] and
 // set it as the Config.Observer of each of them. It is safe for concurrent use.
 //
-// An event costs a few atomic additions and no allocation; a call through a
-// breaker costs nothing. A scrape reads the Stats of each source and does no
-// I/O.
+// An event costs a counter and up to two [prometheus.Histogram] observations,
+// some hundred nanoseconds; a call through a breaker costs nothing. A scrape
+// reads the Stats of each source and does no I/O.
+//
+// A source is held until it closes or is retired: see [Metrics.Retire].
 type Metrics struct {
-	descs   [numSeries]*prometheus.Desc
-	version string
+	descs      [numSeries]*prometheus.Desc
+	histograms [numSeries]*prometheus.HistogramVec // nil for series of other types
+	traceID    func(context.Context) string        // nil without WithTraceID
+	version    string
+	since      time.Time
 
 	breakers sources[circuitbreaker.Stats, breakerSeries]
 	locks    sources[lock.Stats, lockSeries]
@@ -72,7 +78,7 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Metrics{version: version()}
+	m := &Metrics{version: version(), since: time.Now(), traceID: c.traceID}
 	if c.key != nil {
 		m.keys = newKeys(c.key, c.max)
 	}
@@ -84,14 +90,18 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 		if series(i) == lockKeyConflicts {
 			labels = []string{cmp.Or(c.label, defaultKeyLabel)}
 		}
-		m.descs[i] = prometheus.NewDesc(s.fullName(c.namespace), s.Help, labels, nil)
+		name := s.fullName(c.namespace)
+		m.descs[i] = prometheus.NewDesc(name, s.Help, labels, nil)
+		if s.Type == Histogram {
+			m.histograms[i] = newHistograms(name, s, c.buckets[s.fullName(defaultNamespace)])
+		}
 	}
-	m.breakers.totals, m.breakers.births = breakerTotals, newBreakerSeries
-	m.locks.totals, m.locks.births = lockTotals, newLockSeries
-	m.sessions.totals, m.sessions.births = sessionTotals, newSessionSeries
-	m.logs.totals, m.logs.births = logTotals, newLogSeries
-	m.dbs.totals, m.dbs.births = dbTotals, nothing
-	m.pools.totals, m.pools.births = poolTotals, nothing
+	m.breakers.start(breakerTotals, newBreakerSeries, nil)
+	m.locks.start(lockTotals, m.newLockSeries, m.forget("manager", lockTook, lockWait, lockHold))
+	m.sessions.start(sessionTotals, m.newSessionSeries, m.forget("manager", sessionTook, sessionBytes, sessionCleanupTook))
+	m.logs.start(logTotals, m.newLogSeries, m.forget("log", auditTook))
+	m.dbs.start(dbTotals, nothing, nil)
+	m.pools.start(poolTotals, nothing, nil)
 
 	if reg != nil {
 		if err := reg.Register(m); err != nil {
@@ -107,6 +117,34 @@ func (m *Metrics) made() bool { return m != nil && m.dbs.births != nil }
 // nothing is what is counted for sources without events.
 func nothing(string) *struct{} { return nil }
 
+// Retire lets go of a source: a breaker, a lock manager, a session manager, an
+// audit log, a database of [Metrics.DB] or a client of [Redis]. When its name
+// has no other source, all series of the name end.
+//
+// A lock manager and an audit log are let go of when they close, and a breaker
+// when its group drops it; their gauges end then, and the counts of their names
+// stay, for the last scrape or push of a job. Retire is for a program that makes
+// sources under ever new names: without it, the counts of each name take some
+// kilobytes. A source that was never added is ignored.
+func (m *Metrics) Retire(source any) {
+	if !m.made() || configerr.IsNil(source) {
+		return
+	}
+	switch s := source.(type) {
+	case circuitbreaker.Source:
+		m.breakers.retire(s, s.Name())
+	case lock.Source:
+		m.locks.retire(s, s.Name())
+	case session.Source:
+		m.sessions.retire(s, s.Name())
+	case audit.Source:
+		m.logs.retire(s, s.Name())
+	default:
+		m.dbs.retire(s)
+		m.pools.retire(s)
+	}
+}
+
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	for i, s := range catalog {
@@ -119,27 +157,19 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector]. It reads memory only.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	o := output{m, ch}
-	breakers, locks := m.breakers.collect(), m.locks.collect()
-	sessions, logs, dbs := m.sessions.collect(), m.logs.collect(), m.dbs.collect()
-	for _, r := range breakers {
-		o.breaker(r)
+	for _, vec := range m.histograms {
+		if vec != nil {
+			vec.Collect(ch)
+		}
 	}
-	for _, r := range locks {
-		o.lock(r)
-	}
-	for _, r := range sessions {
-		o.session(r)
-	}
-	for _, r := range logs {
-		o.log(r)
-	}
-	for _, r := range dbs {
-		o.db(r)
-	}
-	for _, r := range m.pools.collect() {
-		o.pool(r)
-	}
+	o := output{m, ch, m.since}
+	breakers, sessions, dbs := m.breakers.collect(), m.sessions.collect(), m.dbs.collect()
+	each(o, breakers, output.breaker)
+	each(o, m.locks.collect(), output.lock)
+	each(o, sessions, output.session)
+	each(o, m.logs.collect(), output.log)
+	each(o, dbs, output.db)
+	each(o, m.pools.collect(), output.pool)
 	if m.keys != nil {
 		for key, n := range m.keys.snapshot() {
 			o.put(lockKeyConflicts, float64(n), key)
@@ -154,22 +184,29 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 
 // output sends series to a scrape.
 type output struct {
-	m  *Metrics
-	ch chan<- prometheus.Metric
+	m     *Metrics
+	ch    chan<- prometheus.Metric
+	since time.Time // when the counters began
 }
 
-// put sends one counter or gauge.
-func (o output) put(s series, value float64, labels ...string) {
-	typ := prometheus.GaugeValue
-	if catalog[s].Type == Counter {
-		typ = prometheus.CounterValue
+// each sends the series of every name.
+func each[S, P any](o output, all []reading[S, P], send func(output, reading[S, P])) {
+	for _, r := range all {
+		o.since = r.since
+		send(o, r)
 	}
-	metric, err := prometheus.NewConstMetric(o.m.descs[s], typ, value, labels...)
-	o.send(s, metric, err)
 }
 
-// send sends a metric, or the error of wrong labels, which fails the scrape.
-func (o output) send(s series, metric prometheus.Metric, err error) {
+// put sends one counter or gauge, or the error of wrong labels, which fails the
+// scrape.
+func (o output) put(s series, value float64, labels ...string) {
+	var metric prometheus.Metric
+	var err error
+	if catalog[s].Type == Counter {
+		metric, err = prometheus.NewConstMetricWithCreatedTimestamp(o.m.descs[s], prometheus.CounterValue, value, o.since, labels...)
+	} else {
+		metric, err = prometheus.NewConstMetric(o.m.descs[s], prometheus.GaugeValue, value, labels...)
+	}
 	if err != nil {
 		metric = prometheus.NewInvalidMetric(o.m.descs[s], err)
 	}

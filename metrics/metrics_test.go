@@ -73,7 +73,7 @@ func TestARegistryThatWasNeverMadeIsAnError(t *testing.T) {
 func TestTwoOnTwoRegistriesStayApart(t *testing.T) {
 	one, regOne := newMetrics(t)
 	_, regTwo := newMetrics(t)
-	src := named[lock.Stats](t, "rooms")
+	src := named[lock.Stats]("rooms")
 	one.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: src})
 	expect(t, regOne, map[string]float64{`holdfast_lock_operations_total{manager="rooms",operation="acquire",result="success"}`: 1})
 	if got := mentions(scrape(t, regTwo), "rooms"); got != nil {
@@ -124,10 +124,10 @@ func TestTheNamespaceMayBeChosenOrLeftOut(t *testing.T) {
 
 func TestANameThatIsNoTextCannotBreakAScrape(t *testing.T) {
 	m, reg := newMetrics(t)
-	b := named[circuitbreaker.Stats](t, "a\xffb")
+	b := named[circuitbreaker.Stats]("a\xffb")
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, Source: b, To: circuitbreaker.Open})
-	l := named[lock.Stats](t, "\xff")
+	l := named[lock.Stats]("\xff")
 	m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: l})
 	expect(t, reg, map[string]float64{
 		"holdfast_circuitbreaker_transitions_total{breaker=\"a\uFFFDb\",to=\"open\"}":                 1,

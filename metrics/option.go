@@ -3,6 +3,9 @@
 package metrics
 
 import (
+	"context"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-go/holdfast/internal/configerr"
@@ -19,6 +22,8 @@ type config struct {
 	label     string
 	key       func(lock.Resource) string
 	max       int
+	buckets   map[string][]float64
+	traceID   func(context.Context) string
 }
 
 const (
@@ -56,6 +61,33 @@ func WithOriginalNames() Option {
 	return func(c *config) { c.original = true }
 }
 
+// WithBuckets sets the upper bounds of a histogram, in its unit and without +Inf,
+// in place of those in [Catalog], which also has the names, such as
+// "holdfast_lock_wait_duration_seconds", whatever the namespace. Servers that
+// scrape native histograms get those, whose bounds need no choice.
+//
+// The shipped latency objectives count requests of the reservation bot and use
+// none of these histograms.
+func WithBuckets(name string, bounds ...float64) Option {
+	return func(c *config) {
+		if c.buckets == nil {
+			c.buckets = make(map[string][]float64)
+		}
+		c.buckets[name] = bounds
+	}
+}
+
+// WithTraceID adds exemplars to histograms: the trace id of the call that an
+// event is about, under the label trace_id. The function gets the context of the
+// call and returns "" for none; an id longer than 64 bytes is ignored. It is
+// called for each observed duration and must be fast.
+//
+// Exemplars are exposed in the OpenMetrics format only: see
+// promhttp.HandlerOpts.EnableOpenMetrics.
+func WithTraceID(traceID func(context.Context) string) Option {
+	return func(c *config) { c.traceID = traceID }
+}
+
 // withDefaults returns c with its defaults, or every contradiction in it.
 func (c config) withDefaults() (config, error) {
 	p := configerr.Collect(problem)
@@ -68,6 +100,13 @@ func (c config) withDefaults() (config, error) {
 		p.Want(c.max > 0, "max of WithKeyLabel", c.max, "at least 1")
 	} else if c.original {
 		c.label, c.key, c.max = defaultKeyLabel, lock.Resource.Name, defaultMaxKeys
+	}
+	for name, bounds := range c.buckets {
+		isHistogram := func(s Series) bool { return s.Type == Histogram && s.fullName(defaultNamespace) == name }
+		p.Want(slices.ContainsFunc(catalog[:], isHistogram), "name of WithBuckets", name, "the name of a histogram in Catalog")
+		rising := len(bounds) > 0 && slices.IsSorted(bounds) && len(slices.Compact(slices.Clone(bounds))) == len(bounds)
+		p.Want(rising && !slices.ContainsFunc(bounds, func(b float64) bool { return math.IsNaN(b) || math.IsInf(b, 0) }),
+			"WithBuckets of "+name, bounds, "finite bounds that rise")
 	}
 	return c, p.Err()
 }

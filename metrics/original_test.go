@@ -46,13 +46,13 @@ func TestOriginalNamesAreExactlyTheOriginals(t *testing.T) {
 
 func TestTheOriginalBreakerStateIsANumber(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
-	other := named[circuitbreaker.Stats](t, "other")
+	other := named[circuitbreaker.Stats]("other")
 	other.set(func(s *circuitbreaker.Stats) { s.State = circuitbreaker.Open })
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: other})
 	if _, there := scrape(t, reg)["pms_circuit_breaker_state"]; there {
 		t.Fatal("there is a state without a breaker named pms")
 	}
-	one, two := named[circuitbreaker.Stats](t, "pms"), named[circuitbreaker.Stats](t, "pms")
+	one, two := named[circuitbreaker.Stats]("pms"), named[circuitbreaker.Stats]("pms")
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: one})
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: two})
 	for state, want := range map[circuitbreaker.State]float64{
@@ -84,7 +84,7 @@ func TestOriginalLockResults(t *testing.T) {
 	} {
 		for _, op := range []lock.Op{lock.OpAcquire, lock.OpExtend, lock.OpRelease} {
 			m, reg := newMetrics(t, WithOriginalNames())
-			c.event.Op, c.event.Source = op, named[lock.Stats](t, "rooms")
+			c.event.Op, c.event.Source = op, named[lock.Stats]("rooms")
 			m.ObserveLock(background, c.event)
 			want := map[string]float64{`lock_operations_total{operation="` + op.String() + `",result="` + c.result + `"}`: 1}
 			if op == lock.OpExtend {
@@ -97,7 +97,7 @@ func TestOriginalLockResults(t *testing.T) {
 
 func TestTheWatchdogIsNoExtensionOfTheOriginal(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
-	src := named[lock.Stats](t, "rooms")
+	src := named[lock.Stats]("rooms")
 	for _, op := range []lock.Op{lock.OpRenew, lock.OpResume, lock.OpForceRelease, lock.OpLost, lock.OpExpired} {
 		m.ObserveLock(background, lock.Event{Op: op, Source: src})
 	}
@@ -112,9 +112,11 @@ func TestTheWatchdogIsNoExtensionOfTheOriginal(t *testing.T) {
 // must not take its share along.
 func TestOriginalCountersCoverAllManagersAndOutliveThem(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
+	var sessions []session.Source
 	for _, name := range []string{"gone", "gone too"} {
 		l, s, a := &fake[lock.Stats]{name: name}, &fake[session.Stats]{name: name}, &fake[audit.Stats]{name: name}
 		s.set(func(s *session.Stats) { s.Active = 4 })
+		sessions = append(sessions, s)
 		m.ObserveLock(background, conflictOn(l, lock.Key("101")))
 		m.ObserveSession(background, session.Event{Op: session.OpEnded, Reason: session.Corrupted, Source: s})
 		m.ObserveSession(background, session.Event{Op: session.OpCleanup, Result: session.Failed, Source: s})
@@ -129,14 +131,16 @@ func TestOriginalCountersCoverAllManagersAndOutliveThem(t *testing.T) {
 		`db_statement_timeouts_total`:                                  2,
 	}
 	expect(t, reg, want)
-	untilGone(t, reg, "gone")
+	for _, s := range sessions {
+		m.Retire(s)
+	}
 	expect(t, reg, want)
 	expect(t, reg, map[string]float64{"session_active_total": 0})
 }
 
 func TestTheOriginalKeepsItsLabelWhateverTheKeyLabelIs(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames(), WithKeyLabel("stay", lock.Resource.String, 1))
-	src := named[lock.Stats](t, "rooms")
+	src := named[lock.Stats]("rooms")
 	m.ObserveLock(background, conflictOn(src, lock.Span("101", 1, 3)))
 	expect(t, reg, map[string]float64{
 		`lock_conflicts_total{room_id="101 [1, 3)"}`:           1,
@@ -147,7 +151,7 @@ func TestTheOriginalKeepsItsLabelWhateverTheKeyLabelIs(t *testing.T) {
 func TestTheOriginalGaugeIsOfAllManagers(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
 	for i, name := range []string{"chats", "logins"} {
-		src := named[session.Stats](t, name)
+		src := named[session.Stats](name)
 		src.set(func(s *session.Stats) { s.Active = int64(3 + i) })
 		m.ObserveSession(background, session.Event{Op: session.OpCreated, Source: src})
 	}

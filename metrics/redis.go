@@ -12,31 +12,27 @@ import (
 
 // Redis adds the connection pool of a Redis client under a name: any client of
 // go-redis, such as a redis.UniversalClient. A scrape reads the pool's
-// statistics and sends nothing to Redis. The client is held weakly: when the
-// program drops it, its series end. Pools of one name add up. A nil client is
-// [ErrInvalid], and so is one whose statistics are not those of go-redis.
+// statistics and sends nothing to Redis. The client is held until
+// [Metrics.Retire]. Pools of one name add up. A nil client is [ErrInvalid], and
+// so is one whose statistics are not those of go-redis.
 //
 // S is redis.PoolStats, of the version that the program has. Its fields are read
-// by their names, so that this package does not import a Redis client.
+// by their names, so that this package does not import a Redis client. Waits for
+// a connection are counted by go-redis from version 9.8 on; before, they stay 0.
 func Redis[S any](m *Metrics, name string, client interface{ PoolStats() *S }) error {
 	if !m.made() || configerr.IsNil(client) {
 		return fmt.Errorf("%w: Redis(%q) needs a client, and a Metrics from New", ErrInvalid, name)
 	}
-	fields, err := poolFields(reflect.TypeFor[S]())
-	if err != nil {
+	pool := &redisPool{read: func() reflect.Value { return reflect.ValueOf(client.PoolStats()) }}
+	if err := pool.fields(reflect.TypeFor[S]()); err != nil {
 		return fmt.Errorf("%w: Redis(%q): %w", ErrInvalid, name, err)
 	}
-	id, get := weakly(client)
-	wide := new(widened)
-	m.pools.addAs(name, id, func() (reader[poolStats], bool) {
-		client, ok := get()
-		return poolReader(func() poolStats { return wide.stats(reflect.ValueOf(client.PoolStats()), fields) }), ok
-	})
+	m.pools.addAs(name, client, pool)
 	return nil
 }
 
-// poolStats are the figures of a pool, in the order of poolFieldNames.
-type poolStats [len(poolFieldNames)]uint64
+// poolStats are the figures of a pool, in the order of poolFields.
+type poolStats [len(poolFields)]uint64
 
 // Places in poolStats; the counters come first.
 const (
@@ -44,62 +40,75 @@ const (
 	poolMisses
 	poolTimeouts
 	poolStale
+	poolWaits
+	poolWaited // nanoseconds
 	poolTotal
 	poolIdle
 	poolCounters = poolTotal
 )
 
-var poolFieldNames = [...]string{"Hits", "Misses", "Timeouts", "StaleConns", "TotalConns", "IdleConns"}
+var poolFields = [...]string{"Hits", "Misses", "Timeouts", "StaleConns", "WaitCount", "WaitDurationNs", "TotalConns", "IdleConns"}
 
-// poolFields finds the fields of a pool's statistics.
-func poolFields(stats reflect.Type) (at [len(poolFieldNames)][]int, err error) {
-	for i, name := range poolFieldNames {
-		if stats.Kind() != reflect.Struct {
-			return at, fmt.Errorf("%v is no struct", stats)
-		}
+// redisPool reads the statistics of a pool. It makes counters of 64 bits out of
+// those of go-redis, whose 32 bits overflow within days in a busy client.
+type redisPool struct {
+	read func() reflect.Value   // nil or a pointer to a struct
+	at   [len(poolFields)][]int // where the fields are; nil for one that is missing
+	mu   sync.Mutex
+	last [poolCounters]uint64 // as go-redis had them
+	sum  [poolCounters]uint64
+}
+
+// fields finds the fields in the type of the statistics.
+func (p *redisPool) fields(stats reflect.Type) error {
+	if stats.Kind() != reflect.Struct {
+		return fmt.Errorf("%v is no struct", stats)
+	}
+	for i, name := range poolFields {
 		f, ok := stats.FieldByName(name)
-		if !ok || f.Type.Kind() != reflect.Uint32 {
-			return at, fmt.Errorf("%v has no field %s of type uint32", stats, name)
+		kind := reflect.Uint32
+		if i == poolWaited {
+			kind = reflect.Int64
 		}
-		at[i] = f.Index
-	}
-	return at, nil
-}
-
-type poolReader func() poolStats
-
-func (r poolReader) Stats() poolStats { return r() }
-
-// widened makes counters of 64 bits out of those of go-redis, whose 32 bits
-// overflow within days in a busy client.
-type widened struct {
-	mu    sync.Mutex
-	last  [poolCounters]uint32
-	total [poolCounters]uint64
-}
-
-// stats reads a pool's statistics, nil or a pointer to a struct.
-func (w *widened) stats(p reflect.Value, fields [len(poolFieldNames)][]int) (s poolStats) {
-	var now [len(poolFieldNames)]uint32
-	if !p.IsNil() {
-		for i, index := range fields {
-			now[i] = uint32(p.Elem().FieldByIndex(index).Uint())
+		switch {
+		case ok && f.Type.Kind() == kind:
+			p.at[i] = f.Index
+		case ok || i != poolWaits && i != poolWaited:
+			return fmt.Errorf("%v has no field %s of type %v", stats, name, kind)
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := range s {
-		if i >= poolCounters {
-			s[i] = uint64(now[i])
-			continue
+	return nil
+}
+
+// Stats implements reader.
+func (p *redisPool) Stats() (s poolStats) {
+	stats := p.read()
+	if !stats.IsNil() {
+		for i, index := range p.at {
+			if index == nil {
+				continue
+			}
+			if f := stats.Elem().FieldByIndex(index); f.CanInt() {
+				s[i] = uint64(f.Int())
+			} else {
+				s[i] = f.Uint()
+			}
 		}
-		// The difference is right across an overflow. A negative one means that
-		// another scrape read later and got here first.
-		if grown := int32(now[i] - w.last[i]); grown > 0 {
-			w.total[i] += uint64(grown)
-			w.last[i] = now[i]
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.last {
+		// The difference of 32 bits is right across an overflow. A negative one
+		// means that another scrape read later and got here first.
+		grown := int64(s[i] - p.last[i])
+		if i != poolWaited {
+			grown = int64(int32(s[i] - p.last[i]))
 		}
-		s[i] = w.total[i]
+		if grown > 0 {
+			p.sum[i] += uint64(grown)
+			p.last[i] = s[i]
+		}
+		s[i] = p.sum[i]
 	}
 	return s
 }
@@ -124,4 +133,6 @@ func (o output) pool(r reading[poolStats, struct{}]) {
 	o.put(redisGets, r.totals[poolMisses], r.label, "miss")
 	o.put(redisGets, r.totals[poolTimeouts], r.label, "timeout")
 	o.put(redisStale, r.totals[poolStale], r.label)
+	o.put(redisWaits, r.totals[poolWaits], r.label)
+	o.put(redisWaitSeconds, r.totals[poolWaited]/1e9, r.label)
 }

@@ -17,8 +17,9 @@ type fakeRedis struct {
 }
 
 type fakePoolStats struct {
-	Hits, Misses, Timeouts, TotalConns, IdleConns, StaleConns uint32
-	Later                                                     struct{}
+	Hits, Misses, Timeouts, WaitCount, TotalConns, IdleConns, StaleConns uint32
+	WaitDurationNs                                                       int64
+	Later                                                                struct{}
 }
 
 func (f *fakeRedis) PoolStats() *fakePoolStats {
@@ -36,14 +37,14 @@ func (f *fakeRedis) set(s fakePoolStats) {
 
 func TestRedisPoolsAreReadWhenScraped(t *testing.T) {
 	m, reg := newMetrics(t)
-	one, two := keep(t, new(fakeRedis)), keep(t, new(fakeRedis))
+	one, two := new(fakeRedis), new(fakeRedis)
 	for _, client := range []*fakeRedis{one, one, two} { // one counts once
 		if err := Redis(m, "main", client); err != nil {
 			t.Fatal(err)
 		}
 	}
-	one.set(fakePoolStats{Hits: 1, Misses: 2, Timeouts: 3, TotalConns: 5, IdleConns: 1, StaleConns: 6})
-	two.set(fakePoolStats{Hits: 10, TotalConns: 1, IdleConns: 1})
+	one.set(fakePoolStats{Hits: 1, Misses: 2, Timeouts: 3, WaitCount: 7, WaitDurationNs: 8e9, TotalConns: 5, IdleConns: 1, StaleConns: 6})
+	two.set(fakePoolStats{Hits: 10, WaitCount: 1, WaitDurationNs: 5e8, TotalConns: 1, IdleConns: 1})
 	expect(t, reg, map[string]float64{
 		`holdfast_redis_connection_requests_total{client="main",result="hit"}`:     11,
 		`holdfast_redis_connection_requests_total{client="main",result="miss"}`:    2,
@@ -51,13 +52,15 @@ func TestRedisPoolsAreReadWhenScraped(t *testing.T) {
 		`holdfast_redis_connections{client="main",state="in_use"}`:                 4,
 		`holdfast_redis_connections{client="main",state="idle"}`:                   2,
 		`holdfast_redis_stale_connections_total{client="main"}`:                    6,
+		`holdfast_redis_waits_total{client="main"}`:                                8,
+		`holdfast_redis_wait_seconds_total{client="main"}`:                         8.5,
 	})
 }
 
 // The counters of go-redis have 32 bits.
 func TestACounterOfRedisThatOverflowsDoesNotFall(t *testing.T) {
 	m, reg := newMetrics(t)
-	client := keep(t, new(fakeRedis))
+	client := new(fakeRedis)
 	if err := Redis(m, "main", client); err != nil {
 		t.Fatal(err)
 	}
@@ -79,14 +82,6 @@ func TestACounterOfRedisThatOverflowsDoesNotFall(t *testing.T) {
 	}
 }
 
-func TestADroppedRedisClientLeavesTheScrape(t *testing.T) {
-	m, reg := newMetrics(t)
-	if err := Redis(m, "gone", new(fakeRedis)); err != nil {
-		t.Fatal(err)
-	}
-	untilGone(t, reg, "gone")
-}
-
 type strangePool[S any] int
 
 func (strangePool[S]) PoolStats() *S { return nil }
@@ -101,6 +96,10 @@ func TestAClientThatIsNoneIsAnError(t *testing.T) {
 		"is no struct":                 Redis(m, "x", strangePool[int](0)),
 		"has no field Misses":          Redis(m, "x", strangePool[struct{ Hits uint32 }](0)),
 		"no field Hits of type uint32": Redis(m, "x", strangePool[struct{ Hits string }](0)),
+		"no field WaitDurationNs of type int64": Redis(m, "x", strangePool[struct {
+			Hits, Misses, Timeouts, StaleConns uint32
+			WaitDurationNs                     string
+		}](0)),
 	} {
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), strings.TrimSpace(why)) || !strings.Contains(err.Error(), `Redis("x")`) {
 			t.Errorf("%v does not say %q", err, why)
@@ -109,6 +108,16 @@ func TestAClientThatIsNoneIsAnError(t *testing.T) {
 	if got := mentions(scrape(t, reg), "redis"); got != nil {
 		t.Errorf("half added: %v", got)
 	}
+}
+
+// go-redis 9.5 does not count waits.
+func TestAClientThatDoesNotCountWaitsIsTaken(t *testing.T) {
+	m, reg := newMetrics(t)
+	type old struct{ Hits, Misses, Timeouts, StaleConns, TotalConns, IdleConns uint32 }
+	if err := Redis(m, "main", strangePool[old](0)); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, reg, map[string]float64{`holdfast_redis_waits_total{client="main"}`: 0})
 }
 
 func TestAPoolWithoutFiguresCountsNothing(t *testing.T) {

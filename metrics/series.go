@@ -73,6 +73,8 @@ const (
 	redisConnections
 	redisGets
 	redisStale
+	redisWaits
+	redisWaitSeconds
 
 	observerPanics
 	labelOverflow
@@ -219,6 +221,10 @@ var catalog = [numSeries]Series{
 		client, closed("result", "hit", "miss", "timeout")).needs(needsRedis),
 	redisStale: counter("redis_stale_connections_total",
 		"Connections that the pool closed because they were too old or broken.", client).needs(needsRedis),
+	redisWaits: counter("redis_waits_total",
+		"Times that a caller waited for a connection.", client).needs(needsRedis),
+	redisWaitSeconds: counter("redis_wait_seconds_total",
+		"Time that callers waited for a connection.", client).needs(needsRedis),
 
 	observerPanics: counter("observer_panics_total",
 		"Panics of observers that were contained, by component and the name of its breaker, manager or log.",
@@ -251,7 +257,7 @@ var catalog = [numSeries]Series{
 }
 
 var (
-	opBuckets      = []float64{.001, .005, .025, .1, .5}
+	opBuckets      = []float64{.001, .005, .025, .1, .5, 2.5, 10}
 	waitBuckets    = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	holdBuckets    = []float64{.1, .5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600}
 	cleanupBuckets = []float64{.01, .05, .1, .5, 1, 5, 10, 30, 60, 300}

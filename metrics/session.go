@@ -7,13 +7,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/holdfast-go/holdfast/session"
 )
 
 type sessionSeries struct {
 	ops                     [session.OpCleanup + 1][session.Failed + 1]atomic.Uint64
-	took                    [session.OpCleanup + 1]*distribution // nil for what is no operation
-	bytes, cleanup          *distribution
+	took                    [session.OpCleanup + 1]prometheus.Observer // nil for what is no operation
+	bytes, cleanup          prometheus.Observer
 	cleanups                [len(cleanupResults)]atomic.Uint64
 	ended                   [session.InvalidFormat + 1]atomic.Uint64
 	callbackErrors, givenUp atomic.Uint64
@@ -24,16 +26,16 @@ type sessionSeries struct {
 // sessionSeries.cleanups.
 var cleanupResults = [...]string{"success", "error"}
 
-func newSessionSeries(label string) *sessionSeries {
-	s := &sessionSeries{bytes: newDistribution(sessionBytes, label), cleanup: newDistribution(sessionCleanupTook, label)}
+func (m *Metrics) newSessionSeries(label string) *sessionSeries {
+	s := &sessionSeries{bytes: m.histogram(sessionBytes, label), cleanup: m.histogram(sessionCleanupTook, label)}
 	for _, o := range sessionOutcomes {
-		s.took[o.op] = newDistribution(sessionTook, label, o.op.String())
+		s.took[o.op] = m.histogram(sessionTook, label, o.op.String())
 	}
 	return s
 }
 
 // ObserveSession implements [session.Observer].
-func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
+func (m *Metrics) ObserveSession(ctx context.Context, e session.Event) {
 	if e.Source == nil || int(e.Op) >= len(sessionSeries{}.ops) {
 		return
 	}
@@ -52,11 +54,12 @@ func (m *Metrics) ObserveSession(_ context.Context, e session.Event) {
 		}
 	case e.Op == session.OpCleanup:
 		s.cleaned(e)
+		m.observe(ctx, s.cleanup, e.Took.Seconds())
 	case s.took[e.Op] != nil:
 		s.ops[e.Op][min(e.Result, session.Failed)].Add(1)
-		s.took[e.Op].observe(int64(e.Took - e.Waited))
+		m.observe(ctx, s.took[e.Op], (e.Took - e.Waited).Seconds())
 		if e.Bytes > 0 && e.Result == session.OK && !reads(e.Op) {
-			s.bytes.observe(int64(e.Bytes))
+			m.observe(ctx, s.bytes, float64(e.Bytes))
 		}
 	}
 	if m.original != nil {
@@ -71,7 +74,6 @@ func reads(op session.Op) bool {
 
 func (s *sessionSeries) cleaned(e session.Event) {
 	s.cleanups[cleanupResult(e)].Add(1)
-	s.cleanup.observe(int64(e.Took))
 	s.backlog.Store(e.Report.Backlog)
 	s.callbackErrors.Add(uint64(max(0, e.Report.CallbackErrors)))
 	s.givenUp.Add(uint64(max(0, e.Report.Dead)))
@@ -111,26 +113,25 @@ func (o output) session(r reading[session.Stats, sessionSeries]) {
 			running++
 		}
 	}
-	o.put(sessionActive, float64(active(r)), r.label)
-	o.put(sessionLimit, float64(limit), r.label)
-	o.put(sessionInterval, interval.Seconds(), r.label)
-	o.put(sessionRunning, running, r.label)
-	o.put(sessionLastCleanup, unix(latest, r.since), r.label)
+	if len(r.live) > 0 {
+		o.put(sessionActive, float64(active(r)), r.label)
+		o.put(sessionLimit, float64(limit), r.label)
+		o.put(sessionInterval, interval.Seconds(), r.label)
+		o.put(sessionRunning, running, r.label)
+		o.put(sessionLastCleanup, unix(latest, r.since), r.label)
+		o.put(sessionBacklog, float64(r.pushed.backlog.Load()), r.label)
+	}
 	o.put(observerPanics, r.totals[0], "session", r.label)
 
 	for _, t := range sessionOutcomes {
 		putOperation(o, sessionOps, t, r.label, r.pushed.ops[t.op][:])
-		o.distribution(r.pushed.took[t.op])
 	}
-	o.distribution(r.pushed.bytes)
-	o.distribution(r.pushed.cleanup)
 	for i, result := range cleanupResults {
 		o.put(sessionCleanups, float64(r.pushed.cleanups[i].Load()), r.label, result)
 	}
 	for _, reason := range session.EndReasons() {
 		o.put(sessionEnded, float64(r.pushed.ended[reason].Load()), r.label, reason.String())
 	}
-	o.put(sessionBacklog, float64(r.pushed.backlog.Load()), r.label)
 	o.put(sessionCallbackErrors, float64(r.pushed.callbackErrors.Load()), r.label)
 	o.put(sessionGivenUp, float64(r.pushed.givenUp.Load()), r.label)
 }
