@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +52,6 @@ func originalService(t *testing.T) string {
 		must(rooms.Close(context.WithoutCancel(ctx)))
 		must(trail.Close(context.WithoutCancel(ctx)))
 		pms.Reset()
-		runtime.KeepAlive(chats) // what is dropped leaves the scrape
 	})
 	lease, err := rooms.TryAcquire(ctx, lock.Key("101"))
 	must(err)
