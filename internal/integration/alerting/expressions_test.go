@@ -4,7 +4,6 @@ package alerting
 
 import (
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 var (
 	queryBlock = regexp.MustCompile("(?s)```promql\n(.*?)```")
-	curlLine   = regexp.MustCompile(`(?m)^curl -X (\w+) localhost:8080(/\S+)(?: -d '(.*)')?$`)
 	labelUsed  = regexp.MustCompile(`\$labels\.(\w+)`)
 )
 
@@ -106,37 +104,6 @@ func TestEveryExpressionAsksForWhatThereIs(t *testing.T) {
 }
 
 // What a runbook says to rehearse with has to work on the bot.
-func TestTheSwitchesOfTheRunbooksExist(t *testing.T) {
-	_, addr := startBot(t)
-	client := &http.Client{}
-	defer client.CloseIdleConnections()
-	n := 0
-	for name, content := range files(t, "runbooks/*.md") {
-		for _, m := range curlLine.FindAllStringSubmatch(string(content), -1) {
-			n++
-			r, err := http.NewRequestWithContext(t.Context(), m[1], "http://"+addr+m[2], strings.NewReader(m[3]))
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer, err := client.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer.Body.Close()
-			// A switch before this one may have turned Redis off.
-			if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusServiceUnavailable {
-				t.Errorf("%s: %s answers %s", name, m[0], answer.Status)
-			}
-		}
-		if strings.Count(string(content), "curl ") != len(curlLine.FindAllString(string(content), -1)) {
-			t.Errorf("%s has a command that is not tried", name)
-		}
-	}
-	if n < 10 {
-		t.Errorf("only %d commands were found", n)
-	}
-}
-
 // Without this, a check that accepts everything would look the same.
 func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 	c := library(false)
