@@ -69,9 +69,10 @@ end
 
 local place = queued(w.id)
 local retry, named = obstacles(w.parts, limit)
-if retry or way ~= '' and ahead(w.parts, place and turn(place.seq or 0)) then
+if retry or way ~= '' and ahead(w, place and place.seq) then
   if place and redis.call('HEXISTS', L, '?' .. w.id) == 0 then place = nil end -- its inbox was dropped meanwhile
   local n = #way > 1 and enqueue(w, place and place.seq)
+  if w.passed and (n or 0) > 0 then postpone(w.parts[1].member, w.parts[1].name .. turn(w.seq), w) end
   serve()
   return { 1, now, expired, retry or 0, n or 0, n == 0 and 1 or 0, named }
 end

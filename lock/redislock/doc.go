@@ -54,7 +54,8 @@
 //
 // A script looks at the waiters of the names that it frees and at no others: at
 // one more than it serves for keys and units, at those that overlap for spans.
-// It stops at 128, or at 512 of their parts; a confirmation or a ping goes on.
+// It stops at 128, at 512 of their parts, or when it has gone over 8192 places,
+// which takes some milliseconds; a confirmation or a ping goes on.
 // A name has room for 4096 places. Where PUBLISH is not allowed, waiters ask
 // once a second.
 //
@@ -97,8 +98,9 @@
 //     the next, #mute when the server last refused to publish.
 //
 // Further fields: + and a name is the number of members that the name has in the
-// index and in the queue, absent without any; ? and an id is the place of a
-// waiter:
+// index and in the queue, absent without any; ^ and an id is how far into the
+// queue a script looked for others in the way of a waiter, when it did not come
+// to the end; ? and an id is the place of a waiter:
 //
 //	place   = turn inbox parts ttl longest keep token capacity… holder reason count (key value)…
 //

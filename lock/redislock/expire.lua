@@ -21,7 +21,7 @@ end
 -- leave takes a claim out of the queue, with all its members. Its parts count
 -- as freed unless it is granted.
 local function leave(w, granted)
-  redis.call('HDEL', L, '?' .. w.id)
+  redis.call('HDEL', L, '?' .. w.id, '^' .. w.id)
   for _, m in ipairs(w.members or {}) do
     local at = #m - EXTENT
     if redis.call('ZREM', Q, string.sub(m, 1, at) .. turn(w.seq) .. string.sub(m, at + 1) .. w.id) == 1 then

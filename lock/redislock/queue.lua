@@ -13,6 +13,7 @@
 local SEQUENCE = 16  -- digits of a turn
 local looks = 128    -- waiters that one script looks at
 local weighed = 512  -- parts of waiters that one script looks at
+local passes = 8192  -- members of the queue that one script goes over, at about a microsecond each
 
 -- present reports whether an inbox was seen lately, and removes it if not.
 local inboxes = {}
@@ -58,30 +59,53 @@ local function meets(p, m)
   return from < p.to and p.from < to
 end
 
--- each calls see with the members of a name in the queue and the ids behind
--- them, in order, until see returns true.
-local function each(name, from, to, see)
+-- each calls see with the members of a name in the queue, in order, until see
+-- returns true.
+local function each(from, to, see)
   local page = '2'
   while true do
     local found = redis.call('ZRANGEBYLEX', Q, from, to, 'LIMIT', '0', page)
     for _, m in ipairs(found) do
-      if see(m, string.sub(m, #name + SEQUENCE + EXTENT + 1)) then return end
+      passes = passes - 1
+      if see(m) then return end
     end
     if #found < tonumber(page) then return end
-    from, page = '(' .. found[#found], '64'
+    from, page = '(' .. found[#found], '128'
   end
 end
 
+-- whose is the id of the waiter behind a member of the queue.
+local function whose(p, m)
+  return string.sub(m, #p.name + SEQUENCE + EXTENT + 1)
+end
+
 -- ahead reports whether a claim has to let another waiter pass: one that came
--- before seq, or any when the claim has no place.
-local function ahead(parts, seq)
-  local found = false
-  for _, p in ipairs(parts) do
-    each(p.name, '[' .. p.name, '(' .. p.name .. (seq or '\255'), function(m, id)
-      found = meets(p, m) and waiter(id) ~= nil
+-- before it, or any when it has no place yet. When this script has gone over too
+-- much of the queue, ahead reports so, too, and w.passed is how far it came: what
+-- comes before that is never in the way of w again.
+local function ahead(w, seq)
+  local known, k, found, last = redis.call('HGET', L, '^' .. w.id), 1
+  if known then
+    k, last = string.match(known, '^(%d+),(.*)')
+    k = tonumber(k)
+  end
+  while w.parts[k] do
+    local p = w.parts[k]
+    each(last and '(' .. last or '[' .. p.name, '(' .. p.name .. (seq and turn(seq) or '\255'), function(m)
+      if passes < 0 then
+        w.passed = text(k) .. ',' .. (last or p.name)
+        found = true
+      else
+        found, last = meets(p, m), m
+        if found then
+          passes = passes - 16
+          found = waiter(whose(p, m)) ~= nil
+        end
+      end
       return found
     end)
     if found then return true end
+    k, last = k + 1, nil
   end
   return false
 end
@@ -89,7 +113,8 @@ end
 -- enqueue gives a claim its place and returns it, counted from 1, or keeps the
 -- one that it has at seq. It returns 0 when a name has no place left.
 local function enqueue(w, seq)
-  local stamp, most = turn(seq or rising('#seq')), 0
+  w.seq = seq or rising('#seq')
+  local stamp, most = turn(w.seq), 0
   for _, p in ipairs(w.parts) do
     local n = redis.call('ZLEXCOUNT', Q, '[' .. p.name, '(' .. p.name .. stamp)
     if not seq and n >= MOST then return 0 end
@@ -179,31 +204,46 @@ local function hand(w)
   return true
 end
 
+-- rest has what this script does not come to: members, and behind which member
+-- of the queue to go on.
+local rest = {}
+
+local function postpone(m, behind, w)
+  table.insert(rest, put(m) .. put(behind))
+  if w then redis.call('HSET', L, '^' .. w.id, w.passed) end
+end
+
 -- serve hands what was freed to those who wait for it: to each waiter that no
 -- hold and no earlier waiter is in the way of, in order. What it does not come
 -- to is left in the ledger for the next confirmation or ping. It reports
 -- whether it handed anything out.
 local function serve()
-  local muted, handed, rest = false, false, {}
+  local muted, handed = false, false
   while #freed > 0 and not muted do
     local m = table.remove(freed, 1)
     local p, behind = part(m, 1), from[m]
     from[m] = nil
     if p and redis.call('HEXISTS', L, '+' .. string.sub(p.name, 1, -2)) == 1 then
       p.shared = false
-      each(p.name, behind == '' and '[' .. p.name or '(' .. behind, '(' .. p.name .. '\255', function(q, id)
-        if not meets(p, q) then return false end
-        if looks <= 0 or weighed <= 0 then
-          table.insert(rest, put(m) .. put(behind))
+      each(behind == '' and '[' .. p.name or '(' .. behind, '(' .. p.name .. '\255', function(q)
+        if looks <= 0 or weighed <= 0 or passes < 0 then
+          postpone(m, behind)
           return true
         end
-        behind, looks = q, looks - 1
-        local w = waiter(id)
+        local before = behind
+        behind = q
+        if not meets(p, q) then return false end
+        looks = looks - 1
+        local w = waiter(whose(p, q))
         if not w then return false end
         weighed = weighed - #w.parts
         local only = #w.parts == 1 and not w.parts[1].shared and w.parts[1]
         local all = only and (only.kind == KEY or only.kind == 48) -- then those behind wait for it
-        if ahead(w.parts, turn(w.seq)) or obstacles(w.parts, 1) then return all end
+        if obstacles(w.parts, 1) then return all end
+        if ahead(w, w.seq) then
+          if w.passed then postpone(m, before, w) end
+          return w.passed or all
+        end
         muted = not hand(w)
         handed = handed or not muted
         return muted or all and only.capacity == 1
@@ -216,6 +256,7 @@ local function serve()
       if not string.find(more, entry, 1, true) then more = entry .. more end
     end
     redis.call('HSET', L, '#more', more)
+    rest = {}
   end
   return handed
 end

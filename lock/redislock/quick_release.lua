@@ -83,7 +83,7 @@ if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
         local deadline = string.format('%.0f', now + left)
         redis.call('ZREM', U, heir) -- the first write, which a full server refuses unless it frees
         if type(redis.pcall('PUBLISH', string.sub(channel, 2), heir .. ' ' .. deadline .. ' ' .. stamp)) == 'number' then
-          redis.call('HDEL', L, id, '?' .. heir)
+          redis.call('HDEL', L, id, '?' .. heir, '^' .. heir)
           redis.call('ZADD', X, ending, id, deadline, heir)
           redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[4], '=' .. name, heir,
             heir, '1' .. size .. ':' .. token .. claim .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)

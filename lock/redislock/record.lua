@@ -82,15 +82,11 @@ end
 -- endian and at most 2^53, so a double keeps them exactly. A member cut short
 -- by another program reads as far too long, and so is met and removed.
 local function extent(s, p)
-  local b = { string.byte(s, p + 1, p + EXTENT - 1) }
-  local from, to, units = 0, 0, 0
-  for k = 1, 7 do
-    from, to = from * 256 + (b[k] or 255), to * 256 + (b[k + 7] or 255)
-  end
-  for k = 15, 18 do
-    units = units * 256 + (b[k] or 255)
-  end
-  return from, to, units
+  if #s < p + EXTENT - 1 then s = s .. string.rep('\255', EXTENT) end
+  local a, b, c, d, e, f, g, h, i, j, k, l, m, n, q, r, t, u = string.byte(s, p + 1, p + EXTENT - 1)
+  return (((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f) * 256 + g,
+    (((((h * 256 + i) * 256 + j) * 256 + k) * 256 + l) * 256 + m) * 256 + n,
+    ((q * 256 + r) * 256 + t) * 256 + u
 end
 
 -- before reads the number that ends before the separator; nothing means 0.

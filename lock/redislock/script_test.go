@@ -45,7 +45,7 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	// a literal or what a function returned.
 	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U Q " +
 		"m way s provisional claim inbox behind from prefix entry more max min page limit score holder rec record separator nonce text token old to fence tail channel slot stamp deadline extent field key WHOLE " +
-		"heir mark ending size longest seen")
+		"heir mark ending size longest seen passed")
 	isString := func(operand string) bool {
 		operand = strings.TrimSpace(operand)
 		last := operand[strings.LastIndex(operand, ".")+1:]
@@ -151,6 +151,12 @@ func TestMalformedArgumentsAreRefusedBeforeAnyWrite(t *testing.T) {
 			{releaseAll, keys, []any{"id", "token", 0}},
 			{holdsAll, keys, []any{"-", "+", 1, ""}},
 			{sweepAll, keys, []any{}},
+			{sweepAll, keys[:4], []any{1}},
+			{pingAll, keys, []any{}},
+			{pingAll, keys, []any{"="}},
+			{pingAll, keys[:4], []any{"=inbox"}},
+			{releaseAll, keys[:4], []any{"id", "token", 0, 0}},
+			{holdsAll, keys[:4], []any{"-", "+", 1, "", ""}},
 		} {
 			if err := r.client.Eval(r.Context(), try.script, try.keys, try.args...).Err(); err == nil || !strings.HasPrefix(err.Error(), "ERR malformed") {
 				r.Errorf("%v: %v, want malformed", try.args, err)

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+
+package redislock
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
+	"github.com/holdfast-go/holdfast/lock"
+)
+
+// night is one that touches no other.
+func night(n int) lock.Resource { return lock.Span("room", int64(2*n), int64(2*n)+1) }
+
+func TestThousandsThatWaitForOtherNightsCostAMicrosecondEach(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Real(t).Client(t))
+	if err := r.inbox.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	load(r.client, acquireAll)
+	load(r.client, releaseAll)
+	crowd := 3000
+	var last lock.Claim
+	for n := range crowd {
+		last, _ = r.take(night(n), time.Hour)
+		c := r.claim(night(n), time.Hour)
+		c.Queue = true
+		if g := r.ask(c); n > 0 && g.Place != n {
+			t.Fatalf("place %d, want %d", g.Place, n)
+		}
+	}
+	spent := func(do func()) (calls, micros int) {
+		t.Helper()
+		r.client.ConfigResetStat(t.Context())
+		do()
+		stats := r.client.Info(t.Context(), "commandstats").Val()
+		stat := func(command, field string) int {
+			_, stats, _ := strings.Cut(stats, "cmdstat_"+command+":")
+			_, stats, _ = strings.Cut(stats, field+"=")
+			digits, _, _ := strings.Cut(stats, ",")
+			n, err := strconv.Atoi(digits)
+			if err != nil {
+				t.Fatalf("%s of %s: %v", field, command, err)
+			}
+			return n
+		}
+		return stat("zrangebylex", "calls"), stat("evalsha", "usec")
+	}
+	for what, do := range map[string]func(){
+		"an acquire of a free night": func() {
+			c := r.claim(night(-1), time.Hour)
+			c.Queue = true
+			if g := r.ask(c); g.Status != lock.Granted {
+				t.Errorf("a free night: %s", describe(g))
+			}
+		},
+		"a release for the last that waits": func() { r.release(last.Ticket) },
+	} {
+		calls, micros := spent(do)
+		t.Logf("%s, %d waiting before it: %d µs on the server", what, crowd, micros)
+		if most := 2*(crowd/128+1) + 10; calls > most { // which it goes over once to find the waiter, and once for those before it
+			t.Errorf("%s reads %d pages of the queue, want at most %d", what, calls, most)
+		}
+	}
+	if got := r.list(night(crowd - 1)); len(got) != 1 {
+		t.Errorf("the last that waited has %d holds, want 1", len(got))
+	}
+}
+
+// What a script does not come to is left to later ones, which go on there.
+func TestWaitersAreServedHoweverFewOfThemAScriptGoesOver(t *testing.T) {
+	virtual(t, func(r *rig) {
+		few := func(script string) string {
+			return load(r.client, strings.Replace(script, "local passes = 8192", "local passes = 20", 1))
+		}
+		r.client.AddHook(instead{
+			acquireScript.Hash(): few(acquireAll), releaseScript.Hash(): few(releaseAll),
+			extendScript.Hash(): few(extendAll), pingScript.Hash(): few(pingAll),
+		})
+		held, _ := r.take(lock.Span("room", 0, 1000), time.Hour)
+		var served atomic.Int64
+		wait := func(c lock.Claim) {
+			go func() {
+				err := insist(r.Context(), r.Store, c)
+				served.Add(1)
+				if err == nil {
+					_, err = r.Extend(context.Background(), []lock.Renewal{{Ticket: c.Ticket, TTL: time.Hour, Confirm: true}})
+				}
+				if err != nil {
+					r.Error(err)
+				}
+			}()
+			time.Sleep(time.Millisecond)
+		}
+		crowd := 100
+		for n := range crowd {
+			wait(r.claim(night(n), time.Hour))
+		}
+		wait(r.claim(lock.All(night(-1), lock.Span("room", 1000, 1001), lock.Key("hall")), time.Hour))
+		time.Sleep(20 * pulse)
+		if n := served.Load(); n != 1 {
+			r.Errorf("%d were served, want the one that waits for nothing", n)
+		}
+		r.release(held.Ticket)
+		time.Sleep(20 * pulse)
+		if n := served.Load(); n != int64(crowd+1) {
+			r.Errorf("%d were served, want all %d", n, crowd+1)
+		}
+		for field := range r.client.HGetAll(r.Context(), r.keys("rooms", "hotel")[1]).Val() {
+			if field[0] == '^' || field == "#more" {
+				r.Errorf("%q is left in the ledger", field)
+			}
+		}
+	})
+}
