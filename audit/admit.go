@@ -14,7 +14,7 @@ import (
 // admit waits for room for an event of n bytes, or makes some. It unlocks mu
 // while it waits.
 func (l *Log) admit(ctx context.Context, n int) (DropReason, error) {
-	for {
+	for waited := false; ; waited = true {
 		switch {
 		case l.closing != nil:
 			return AfterClose, ErrClosed
@@ -31,6 +31,11 @@ func (l *Log) admit(ctx context.Context, n int) (DropReason, error) {
 			}
 			l.lost(&old, QueueFull, ErrFull)
 		default:
+			if !waited && l.cfg.BlockFor > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeoutCause(ctx, l.cfg.BlockFor, fmt.Errorf("no room for %v", l.cfg.BlockFor))
+				defer cancel()
+			}
 			if err := l.awaitRoom(ctx); err != nil {
 				return QueueFull, fmt.Errorf("%w: %w", ErrFull, err)
 			}
@@ -50,7 +55,7 @@ func (l *Log) awaitRoom(ctx context.Context) error {
 	case <-space:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

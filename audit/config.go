@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/configerr"
@@ -22,6 +23,9 @@ type Config struct {
 	// WhenFull is what Record does with an event that finds no room. Default
 	// [Block].
 	WhenFull FullPolicy
+	// BlockFor bounds the waiting of one Record under [Block]. Default 1 s;
+	// negative: as long as ctx lasts.
+	BlockFor time.Duration
 
 	// MaxBatch and MaxBatchBytes bound one write to the sink; a single event
 	// always fits. Defaults 512, or Queue when that is less, and 1 MiB; a
@@ -49,6 +53,10 @@ type Config struct {
 	DeadLetter Sink
 	// Observer gets an [Activity] for what the log does. May be nil.
 	Observer Observer
+	// Logger gets a line when writes fail or events are dropped: the first at
+	// once, then at most one a minute with the numbers since, and one when the
+	// sink stores again. Nil stands for [slog.Default] at the time of the line.
+	Logger *slog.Logger
 }
 
 // FullPolicy is what happens to an event that finds the queue full. A dropped
@@ -57,8 +65,8 @@ type Config struct {
 type FullPolicy uint8
 
 const (
-	// Block waits for room until ctx ends; then the event is refused with
-	// [ErrFull].
+	// Block waits for room until ctx ends or [Config.BlockFor] is over; then
+	// the event is refused with [ErrFull].
 	Block FullPolicy = iota
 	// DropNewest refuses the event with [ErrFull].
 	DropNewest
@@ -94,6 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 	p.Want(c.MaxBatch <= max(1, c.Queue), "MaxBatch", c.MaxBatch, fmt.Sprintf("at most Queue (%d)", c.Queue))
 	configerr.Default(&c.MaxBatchBytes, 1<<20)
 	p.Want(c.WhenFull <= DropOldest, "WhenFull", c.WhenFull, "one of the policies")
+	configerr.Default(&c.BlockFor, time.Second)
 	configerr.Default(&c.Linger, 50*time.Millisecond)
 	configerr.Default(&c.WriteTimeout, 10*time.Second)
 	configerr.Default(&c.Retry.Base, 100*time.Millisecond)

@@ -27,6 +27,10 @@
 //	                                       └─ ErrPermanent ──> halves, quarters, …
 //	                                          the poison event ──> DeadLetter, a mark in its place
 //
+// Block waits for [Config.BlockFor] at most, a second by default; then Record
+// returns [ErrFull]. Failed writes and dropped events are logged to
+// [Config.Logger], by default [slog.Default], at most one line a minute.
+//
 // A [Sink] stores batches: package gormsink in a database, [NewJSONLines] in
 // files, [NewSlog] in a log, [NewMemory] in memory, for tests. Package audittest
 // checks a sink of one's own. [Multi] writes to several sinks at once; none
@@ -55,6 +59,8 @@
 //   - A sink that fails, hangs, panics or ends its goroutine loses no event and
 //     delays no call beyond the call's context. One batch is in flight at a
 //     time, also while a sink hangs, and [Log.Healthy] reports it.
+//   - An [Observer] or a logger that is stuck delays no call by more than a
+//     second, once, and no write.
 //   - Of an event, errors of this package and activities of the [Observer] carry
 //     the type and the id, and no other value.
 //

@@ -89,26 +89,48 @@ func TestDropOldestNeverDropsWhatIsBeingWritten(t *testing.T) {
 	})
 }
 
-func TestBlockWaitsForRoomAsLongAsTheContextLasts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, l := stuck(t, Config{})
-		for _, r := range []string{"a", "b", "c"} {
-			recordReason(t, l, r, nil)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		start := time.Now()
-		err := l.Record(ctx, Event{Type: "ok", Reason: "lost"})
-		if !errors.Is(err, ErrFull) || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 10*time.Second {
-			t.Errorf("%v after %s, want ErrFull and the deadline after 10s", err, time.Since(start))
-		}
-		recordReason(t, l, "waited", nil)
-		if took := time.Since(start); took != time.Minute {
-			t.Errorf("an event without a deadline waited %s, want the minute that the sink took", took)
-		}
-		mustClose(t, l)
-		wantTrail(t, s.Events(), "0", "a", "b", "c", "dropped 1 queue_full", "waited")
-	})
+func TestBlockWaitsForRoomUntilTheFirstLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		blockFor, deadline time.Duration // 0: none
+		waits              time.Duration
+		want               []error
+	}{
+		"a second by default":         {0, 0, time.Second, []error{ErrFull}},
+		"as long as configured":       {20 * time.Second, 0, 20 * time.Second, []error{ErrFull}},
+		"no longer than the context":  {20 * time.Second, 10 * time.Second, 10 * time.Second, []error{ErrFull, context.DeadlineExceeded}},
+		"until there is room":         {2 * time.Minute, 0, time.Minute, nil},
+		"without a limit when asked":  {-1, 0, time.Minute, nil},
+		"without a limit, in context": {-1, 10 * time.Second, 10 * time.Second, []error{ErrFull, context.DeadlineExceeded}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, l := stuck(t, Config{BlockFor: c.blockFor})
+				mustRecord(t, l, 3)
+				ctx := t.Context()
+				if c.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, c.deadline)
+					defer cancel()
+				}
+				start := time.Now()
+				err := l.Record(ctx, Event{Type: "ok", Reason: "last"})
+				if took := time.Since(start); took != c.waits || (err == nil) != (c.want == nil) {
+					t.Errorf("%v after %s, want %v after %s", err, took, c.want, c.waits)
+				}
+				for _, want := range c.want {
+					if !errors.Is(err, want) {
+						t.Errorf("%v is not %v", err, want)
+					}
+				}
+				mustClose(t, l)
+				last := "last"
+				if c.want != nil {
+					last = "dropped 1 queue_full"
+				}
+				wantTrail(t, s.Events(), "0", "0", "1", "2", last)
+			})
+		})
+	}
 }
 
 func TestBytesBoundTheQueueToo(t *testing.T) {

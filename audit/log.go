@@ -17,15 +17,15 @@ import (
 // batches to the sink and tries failed ones again. That goroutine exists while
 // there is work. Safe for concurrent use. Make one with [New].
 type Log struct {
-	cfg    Config
-	sink   Sink
-	lanes  *lanes                    // also the sink, of a Multi; else nil
-	outbox *observe.Outbox[Activity] // nil without an observer
-	panics atomic.Uint64
-	wake   chan struct{}      // capacity 1: wakes the writer
-	ctx    context.Context    // of every write
-	cancel context.CancelFunc // called when Close has ended or given up
-	ended  chan struct{}      // closed when closeErr is set
+	cfg            Config
+	sink           Sink
+	lanes          *lanes     // also the sink, of a Multi; else nil
+	observers      []*mailbox // the last one is the logger's
+	panics, missed atomic.Uint64
+	wake           chan struct{}      // capacity 1: wakes the writer
+	ctx            context.Context    // of every write
+	cancel         context.CancelFunc // called when Close has ended or given up
+	ended          chan struct{}      // closed when closeErr is set
 
 	// The writer's own, kept to be used again.
 	batch  []entry
@@ -81,13 +81,11 @@ func New(sink Sink, cfg Config) (*Log, error) {
 	}
 	l := &Log{cfg: cfg, sink: sink, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	if cfg.Observer != nil {
-		l.outbox = observe.NewOutbox(func(ctx context.Context, a Activity) {
-			observe.Contain(&l.panics, func() { cfg.Observer.ObserveAudit(ctx, a) })
-		})
+	for _, o := range append(separate(cfg.Observer), &troubles{logger: cfg.Logger}) {
+		l.observers = append(l.observers, &mailbox{to: o, panics: &l.panics, missed: &l.missed})
 	}
 	l.report(context.Background(), Activity{Op: OpCreated})
-	l.drain()
+	l.settleObservers()
 	if all, ok := sink.(multi); ok {
 		if l.lanes, err = newLanes(all, cfg); err != nil {
 			return nil, err
@@ -124,7 +122,6 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 		l.refuse(ctx, &e, why, err, now)
 	}
 	l.mu.Unlock()
-	l.drain()
 	return err
 }
 
@@ -156,7 +153,7 @@ func (l *Log) Flush(ctx context.Context) error {
 	}
 	err = ending.with(ctx, err, (*Log).Flush)
 	l.report(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
-	l.drain()
+	l.settleObservers()
 	return err
 }
 
@@ -167,8 +164,6 @@ func (l *Log) Flush(ctx context.Context) error {
 // returns the same error.
 //
 // Give ctx a deadline: without one, Close waits for as long as the sink fails.
-// Do not call Close from an [Observer]: it waits for the writer, which may be
-// waiting for the observer.
 func (l *Log) Close(ctx context.Context) error {
 	start := time.Now()
 	l.mu.Lock()
@@ -202,7 +197,7 @@ func (l *Log) Close(ctx context.Context) error {
 	l.closeErr = ending.with(ctx, l.closeErr, (*Log).Close)
 	close(l.ended)
 	l.report(ctx, Activity{Op: OpClosed, Events: lossOf(l.closeErr), Took: time.Since(start), Err: l.closeErr})
-	l.drain()
+	l.settleObservers()
 	return l.closeErr
 }
 
@@ -223,7 +218,7 @@ func (l *Log) Stats() Stats {
 	s := Stats{
 		Queued: l.pending, Capacity: l.cfg.Queue, QueuedBytes: int64(l.bytes),
 		Recorded: l.recorded, Written: l.written, Retries: l.retries,
-		ObserverPanics: l.panics.Load(), Dropped: make(map[DropReason]uint64), LastSuccess: l.lastSuccess,
+		ObserverPanics: l.panics.Load(), ObserverMissed: l.missed.Load(), Dropped: make(map[DropReason]uint64), LastSuccess: l.lastSuccess,
 	}
 	for why, n := range l.dropped {
 		if n > 0 {
@@ -273,16 +268,19 @@ func (l *Log) enrich(ctx context.Context, e Event) Event {
 	return e
 }
 
-// report fixes the order of an activity; drain delivers it, with mu not held.
+// report puts an activity into the mailboxes of the observers. It does not
+// wait, so it may be called with mu held.
 func (l *Log) report(ctx context.Context, a Activity) {
-	if l.outbox != nil {
-		a.Source = l
-		l.outbox.Put(ctx, a)
+	a.Source = l
+	for _, o := range l.observers {
+		o.put(ctx, a)
 	}
 }
 
-func (l *Log) drain() {
-	if l.outbox != nil {
-		l.outbox.Drain()
+// settleObservers waits until the observers have what was reported, except those
+// that are stuck.
+func (l *Log) settleObservers() {
+	for _, o := range l.observers {
+		o.settle()
 	}
 }

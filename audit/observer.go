@@ -4,20 +4,43 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Observer gets the activities of a [*Log], one at a time and in order, outside
-// any lock. A panic is contained and counted in [Stats.ObserverPanics].
+// Observer gets the activities of a [*Log], one at a time and in order, on a
+// goroutine of its own that exists while there are some. So an observer that is
+// slow or stuck holds up neither the log nor another observer; it misses what
+// happens while 1024 activities wait for it, counted in [Stats.ObserverMissed].
+// [New], [Log.Flush] and [Log.Close] return when the observers have what was
+// reported, and wait a second at most for one that is stuck. A panic is contained
+// and counted in [Stats.ObserverPanics].
 type Observer interface {
 	ObserveAudit(ctx context.Context, a Activity)
 }
 
-// Observers returns an [Observer] that calls every observer of the list in
-// order, also after one that panics. Nil ones are skipped.
-func Observers(list ...Observer) Observer { return observers(observe.Present(list)) }
+// Observers returns an [Observer] for [Config] that stands for every observer of
+// the list. Nil ones are skipped.
+func Observers(list ...Observer) Observer {
+	var all observers
+	for _, o := range observe.Present(list) {
+		all = append(all, separate(o)...)
+	}
+	return all
+}
+
+// separate returns the observers that o stands for.
+func separate(o Observer) []Observer {
+	switch o := o.(type) {
+	case nil:
+		return nil
+	case observers:
+		return slices.Clone(o)
+	}
+	return []Observer{o}
+}
 
 type observers []Observer
 
@@ -99,7 +122,8 @@ type Stats struct {
 	Recorded         uint64                // accepted by Record
 	Written          uint64                // taken by the sink
 	Retries          uint64                // tries of a batch beyond the first
-	ObserverPanics   uint64                // of Config.Observer and Config.Enrich, contained
+	ObserverPanics   uint64                // of Config.Observer, Config.Enrich and Config.Logger, contained
+	ObserverMissed   uint64                // activities that an observer or the logger did not get
 	Dropped          map[DropReason]uint64 // only reasons that happened
 	OldestPending    time.Duration         // age of the oldest event not yet in the sink
 	LastSuccess      time.Time             // zero before the first written batch

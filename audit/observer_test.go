@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 type observerFunc func(context.Context, Activity)
@@ -31,6 +32,7 @@ func TestObserverSeesActivitiesInOrder(t *testing.T) {
 		}
 		mustClose(t, l)
 		_ = l.Record(t.Context(), Event{Type: "late"})
+		synctest.Wait()
 		want := []string{
 			"created none 0 false", "record invalid 1 true", "write none 3 false", "flush none 0 false",
 			"closed none 0 false", "record after_close 1 true",
@@ -40,6 +42,53 @@ func TestObserverSeesActivitiesInOrder(t *testing.T) {
 		}
 		if source.Name() != "trail" || source.Stats().Recorded != 2 {
 			t.Errorf("the source is %v", source)
+		}
+	})
+}
+
+func TestAStuckObserverHoldsUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		m, calls := NewMemory(), 0
+		l := newLog(t, m, Config{Linger: -1, Observer: Observers(
+			observerFunc(func(context.Context, Activity) { <-release }),
+			observerFunc(func(context.Context, Activity) { calls++ }),
+		)})
+		start := time.Now()
+		mustRecord(t, l, 10)
+		for range 10 {
+			if err := l.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 * mailboxSize {
+			_ = l.Record(t.Context(), Event{})
+			synctest.Wait()
+		}
+		mustClose(t, l)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("recording, flushing and closing took %s, want no time: New has waited for the stuck observer once", took)
+		}
+		wantTrail(t, m.Events()[:10], numbers(10)...)
+		if missed := l.Stats().ObserverMissed; calls < 2*mailboxSize || missed < mailboxSize || missed > uint64(calls) {
+			t.Errorf("the neighbour was called %d times, and the stuck one missed %d", calls, missed)
+		}
+		close(release)
+	})
+}
+
+func TestAnObserverMayFlushAndClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l *Log
+		closed := make(chan error, 1)
+		l = newLog(t, NewMemory(), Config{Observer: observerFunc(func(ctx context.Context, a Activity) {
+			if a.Op == OpWrite {
+				closed <- errors.Join(l.Flush(context.Background()), l.Close(context.Background()))
+			}
+		})})
+		mustRecord(t, l, 1)
+		if err := <-closed; err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -64,6 +65,9 @@ func poisonous(_ int, _ context.Context, batch []Event) error {
 
 func newLog(t testing.TB, sink Sink, cfg Config) *Log {
 	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	l, err := New(sink, cfg)
 	if err != nil {
 		t.Fatal(err)

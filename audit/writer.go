@@ -110,12 +110,14 @@ func (l *Log) deliver() {
 			l.bury(part[0])
 			l.poisoned(0, err)
 		}
-		l.drain()
 	}
 }
 
 // errExited is the error of a write whose sink ended its goroutine.
 var errExited = fmt.Errorf("%w: the sink ended its goroutine", ErrUnavailable)
+
+// errSilent is what the logger gets while the sink ignores its context.
+var errSilent = fmt.Errorf("%w: the sink does not answer", ErrUnavailable)
 
 // try writes part once and reports it.
 func (l *Log) try(part []entry, attempt int) error {
@@ -157,17 +159,27 @@ func (l *Log) call(sink Sink, events []Event) error {
 		ctx, cancel = context.WithTimeout(ctx, l.cfg.WriteTimeout)
 	}
 	defer cancel()
+	var late <-chan time.Time
+	if l.cfg.WriteTimeout > 0 {
+		timer := time.NewTimer(l.cfg.WriteTimeout + time.Second)
+		defer timer.Stop()
+		late = timer.C
+	}
 	answer := make(chan error, 1)
 	go func() {
 		err := errExited
 		defer func() { answer <- err }()
 		err = write(ctx, sink, events)
 	}()
-	select {
-	case err := <-answer:
-		return err
-	case <-l.ctx.Done():
-		return l.ctx.Err()
+	for {
+		select {
+		case err := <-answer:
+			return err
+		case <-l.ctx.Done():
+			return l.ctx.Err()
+		case <-late:
+			l.observers[len(l.observers)-1].put(ctx, Activity{Op: OpWrite, Source: l, Err: errSilent})
+		}
 	}
 }
 
@@ -185,7 +197,6 @@ func (l *Log) failed(tries int, err error) int {
 			next = 1
 		}
 	})
-	l.drain()
 	l.rest(pause, &l.pausing, func() bool {
 		hurry := l.urgent
 		if hurry {
