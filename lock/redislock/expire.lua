@@ -83,6 +83,7 @@ end
 -- sweep retires up to limit expired holds and inboxes. An unrecorded hold is
 -- forgotten when it is too old or there are too many.
 local function sweep(limit)
+  forget(1024)
   if due > now then return end
   local ended = redis.call('ZRANGEBYSCORE', X, '0', text(now), 'WITHSCORES', 'LIMIT', '0', limit)
   for k = 1, #ended, 2 do

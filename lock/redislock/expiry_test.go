@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/holdfast-go/holdfast/lock"
 )
 
@@ -116,6 +118,31 @@ func TestOldReleasesAreForgottenUnderLoad(t *testing.T) {
 		expiry := r.keys("rooms", "hotel")[2]
 		if n := r.client.ZCard(r.Context(), expiry).Val(); n > 600 {
 			t.Errorf("%d remembered, want those of about five seconds", n)
+		}
+	})
+}
+
+// A group may be left with one hold that is renewed every ten seconds, after a
+// storm of releases. Each renewal forgets a part of what the storm left.
+func TestOldReleasesAreForgottenBesideAHoldThatLasts(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		held, _ := r.take(lock.Key("a"), time.Hour)
+		ended, _ := r.take(lock.Key("b"), time.Hour)
+		r.release(ended.Ticket)
+		expiry := r.keys("rooms", "hotel")[2]
+		score := r.client.ZScore(r.Context(), expiry, ended.ID).Val()
+		old := make([]redis.Z, 40_000)
+		for i := range old {
+			old[i] = redis.Z{Member: strconv.Itoa(i), Score: score - float64(4*lock.RememberFor.Milliseconds()) - float64(4*i)}
+		}
+		r.client.ZAdd(r.Context(), expiry, old...)
+		r.client.ZAdd(r.Context(), expiry, redis.Z{Member: "young", Score: score})
+		for _, want := range []int64{40_003 - 32_768, 3} {
+			r.pass(2 * time.Millisecond)
+			r.extend(lock.Renewal{Ticket: held.Ticket, TTL: time.Hour})
+			if n := r.client.ZCard(r.Context(), expiry).Val(); n != want {
+				r.Errorf("%d entries are left, want %d", n, want)
+			}
 		}
 	})
 }

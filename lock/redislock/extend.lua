@@ -24,6 +24,7 @@ end
 -- may allocate. A renewal allocates next to nothing and must not fail then, so
 -- a write that frees comes first; no id is empty, so it changes nothing.
 redis.call('ZREM', X, '')
+forget(32768) -- which takes some milliseconds: a group may have one hold that lasts, and no other traffic
 
 local function extend(id, token, ttl, most, what, nonce)
   local ends = score(id)

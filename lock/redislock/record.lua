@@ -70,12 +70,17 @@ local function bound()
   end
 end
 
+-- forget removes up to most of the endings that are too old to count.
+local function forget(most)
+  local old = redis.call('ZCOUNT', X, '-inf', text(ending(now - MEMORY, 2)))
+  if old > 0 then redis.call('ZREMRANGEBYRANK', X, '0', text(math.min(old, most) - 1)) end
+end
+
 -- remember notes an ending, and forgets some old ones. The key goes by itself
 -- when nothing else is in it.
 local function remember(id, how)
   redis.call('ZADD', X, text(ending(now, how)), id)
-  local old = redis.call('ZRANGEBYSCORE', X, '-inf', text(ending(now - MEMORY, 2)), 'LIMIT', '0', '256')
-  if #old > 0 then redis.call('ZREM', X, unpack(old)) end
+  forget(256)
 end
 
 -- extent reads an extent that begins at byte p of s. Its numbers are big
