@@ -34,8 +34,8 @@ type config struct {
 
 // Virtual runs each case inside a [testing/synctest] bubble of its own, with
 // newStore called inside it. The store's time must be the bubble's. Timed
-// cases are then instant and exact; without Virtual they use short TTLs in
-// real time.
+// cases are then instant and exact. Without Virtual they use short TTLs in
+// real time, and run in parallel, since most of that is waiting.
 func Virtual() Option { return func(c *config) { c.virtual = true } }
 
 // Steps sets the length of the model test: by default 3000 steps in virtual
@@ -44,7 +44,8 @@ func Virtual() Option { return func(c *config) { c.virtual = true } }
 func Steps(n int) Option { return func(c *config) { c.steps = n } }
 
 // Run runs every case as a subtest of t. newStore makes a fresh store for a
-// case and cleans up with t. Nil options are skipped.
+// case and cleans up with t; without [Virtual] it is called by several cases at
+// once. Nil options are skipped.
 func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 	t.Helper()
 	cfg := config{}
@@ -70,6 +71,7 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 				if cfg.virtual {
 					synctest.Test(t, run)
 				} else {
+					t.Parallel()
 					run(t)
 				}
 			})
