@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/configerr"
@@ -48,6 +49,10 @@ type Config struct {
 	// goroutine. A panic is contained and counted in [Stats.ObserverPanics];
 	// the event is then recorded without it. May be nil.
 	Enrich func(ctx context.Context, e *Event)
+	// Redact lists what must not be stored as it is. Record applies the rules in
+	// their order, after Enrich and before the event is queued, so no sink, dead
+	// letter or file has more. [Log.Direct] applies them, too.
+	Redact []Redaction
 	// DeadLetter gets the events that the sink refuses for good, each once and
 	// in a write of its own. They count as [Poisoned] all the same. May be nil.
 	DeadLetter Sink
@@ -109,6 +114,12 @@ func (c Config) withDefaults() (Config, error) {
 	p.Want(c.Retry.Base > 0, "Retry.Base", c.Retry.Base, "more than 0")
 	configerr.Default(&c.Retry.Max, max(30*time.Second, c.Retry.Base))
 	p.Want(c.Retry.Max >= c.Retry.Base, "Retry.Max", c.Retry.Max, fmt.Sprintf("at least Retry.Base (%v)", c.Retry.Base))
+	c.Redact = slices.Clone(c.Redact)
+	for _, r := range c.Redact {
+		p.Add(r.err)
+	}
+	again := useless(c.Redact)
+	p.Want(again == "", "Redact", again, "each field once, and none below one that is omitted")
 	if configerr.IsNil(c.DeadLetter) {
 		c.DeadLetter = nil
 	}

@@ -3,14 +3,18 @@
 package audit
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -19,12 +23,12 @@ import (
 // comparable, and their text is what sinks store.
 //
 // Making Details allocates; passing them to Record does not.
-type Details struct{ text, bad string }
+type Details struct{ text string }
 
 // Fields makes details from attributes, in their order. Groups become objects,
 // times RFC 3339 in UTC with microseconds, durations a text such as "1.5s",
-// errors their text. A value that JSON cannot hold becomes a text that begins
-// with "!ERROR". Repeated keys are kept.
+// errors their text. A value that cannot be JSON becomes a text that begins with
+// "!ERROR". Repeated keys are kept.
 func Fields(attrs ...slog.Attr) Details {
 	if len(attrs) == 0 {
 		return Details{}
@@ -32,22 +36,28 @@ func Fields(attrs ...slog.Attr) Details {
 	return Details{text: string(appendGroup(make([]byte, 0, 32*len(attrs)), attrs))}
 }
 
-// JSON makes details from a value that [json.Marshal] turns into an object; null
-// gives no details. Any other value is an error of [Details.Err], and Record
-// refuses the event with [ErrInvalid].
+// JSON makes details from v as [json.Marshal] writes it; null gives no details. A
+// v that is no object becomes {"value":v}. What cannot be JSON is replaced by a
+// text that begins with "!ERROR" and names its type: in a map[string]any only the
+// values that cannot be JSON, otherwise all of v.
 func JSON(v any) Details {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return Details{bad: fmt.Sprintf("details: a %T cannot be JSON", v)}
-	}
-	if string(text) == "null" {
+	text, err := marshal(v)
+	fields, isMap := v.(map[string]any)
+	switch {
+	case err != nil && isMap:
+		var attrs []slog.Attr
+		for _, key := range slices.Sorted(maps.Keys(fields)) {
+			attrs = append(attrs, slog.Any(key, fields[key]))
+		}
+		return Fields(attrs...)
+	case err != nil:
+		return Fields(slog.String("!ERROR", unmarshalled(v, err)))
+	case string(text) == "null":
 		return Details{}
+	case text[0] != '{':
+		return Details{text: `{"value":` + string(text) + "}"}
 	}
-	d, err := ParseDetails(string(withoutNUL(text)))
-	if err != nil {
-		return Details{bad: fmt.Sprintf("details: a %T is no JSON object", v)}
-	}
-	return d
+	return Details{text: string(text)}
 }
 
 // ParseDetails returns details with exactly this text of a JSON object: order,
@@ -61,15 +71,6 @@ func ParseDetails(text string) (Details, error) {
 		return Details{}, fmt.Errorf("%w: details: no JSON object", ErrInvalid)
 	}
 	return Details{text: text}, nil
-}
-
-// Err returns nil, or an error that wraps [ErrInvalid] and says why the details
-// cannot be recorded.
-func (d Details) Err() error {
-	if d.bad != "" {
-		return fmt.Errorf("%w: %s", ErrInvalid, d.bad)
-	}
-	return nil
 }
 
 // IsZero reports whether there are no details.
@@ -94,9 +95,6 @@ func (d Details) String() string { return d.text }
 
 // MarshalJSON returns the object, {} when there are no details.
 func (d Details) MarshalJSON() ([]byte, error) {
-	if err := d.Err(); err != nil {
-		return nil, err
-	}
 	if d.text == "" {
 		return []byte("{}"), nil
 	}
@@ -171,11 +169,31 @@ func appendAny(b []byte, v any) []byte {
 			return appendQuoted(b, err.Error())
 		}
 	}
-	text, err := json.Marshal(v)
+	text, err := marshal(v)
 	if err != nil {
-		return appendQuoted(b, fmt.Sprintf("!ERROR: a %T cannot be JSON", v))
+		return appendQuoted(b, "!ERROR: "+unmarshalled(v, err))
 	}
-	return append(b, withoutNUL(text)...)
+	return append(b, text...)
+}
+
+// marshal turns a panic of v's own methods into an error.
+func marshal(v any) (text []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			err = ErrInvalid
+		}
+	}()
+	return json.Marshal(v)
+}
+
+// unmarshalled says what could not be marshalled, by type: other errors may quote
+// values.
+func unmarshalled(v any, err error) string {
+	text := fmt.Sprintf("a %T cannot be JSON", v)
+	if part, ok := errors.AsType[*json.UnsupportedTypeError](err); ok && part.Type != reflect.TypeOf(v) {
+		text += fmt.Sprintf(": it has a %s", part.Type)
+	}
+	return text
 }
 
 // appendQuoted appends s as a JSON string. NUL and invalid UTF-8, which databases
@@ -198,21 +216,45 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// withoutNUL replaces \u0000 in the strings of valid JSON by \ufffd: several
-// databases store the first as JSON and fail to read it as text.
-func withoutNUL(text []byte) []byte {
-	const nul, replacement = `\u0000`, `\ufffd`
-	if !bytes.Contains(text, []byte(nul)) {
-		return text
+// safe replaces what databases refuse, or store as JSON and then fail to read as
+// text: invalid UTF-8, \u0000 and lone surrogates become U+FFFD.
+func (d Details) safe() Details {
+	if !utf8.ValidString(d.text) {
+		d.text = strings.ToValidUTF8(d.text, "\uFFFD")
 	}
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
+	if !strings.Contains(d.text, `\u`) {
+		return d
+	}
+	var changed []byte
+	for i := 0; i < len(d.text); i++ {
+		if d.text[i] != '\\' {
 			continue
 		}
-		if bytes.HasPrefix(text[i:], []byte(nul)) {
-			copy(text[i:], replacement)
+		switch r := escaped(d.text[i:]); {
+		case utf16.IsSurrogate(r) && utf16.DecodeRune(r, escaped(d.text[i+6:])) != utf8.RuneError:
+			i += 11
+		case r == 0 || utf16.IsSurrogate(r):
+			if changed == nil {
+				changed = []byte(d.text)
+			}
+			copy(changed[i:], `\ufffd`)
+			i += 5
+		default:
+			i++ // the byte after a backslash begins no escape
 		}
-		i++ // the byte after a backslash begins no escape
 	}
-	return text
+	if changed != nil {
+		d.text = string(changed)
+	}
+	return d
+}
+
+// escaped returns the number of an escape such as \u0000 at the beginning of
+// valid JSON text, -1 for anything else.
+func escaped(text string) rune {
+	if !strings.HasPrefix(text, `\u`) {
+		return -1
+	}
+	r, _ := strconv.ParseUint(text[2:6], 16, 16)
+	return rune(r)
 }

@@ -38,7 +38,6 @@ func TestFieldsWritesEachKindAsDocumented(t *testing.T) {
 		`{"k":"!ERROR: a func() cannot be JSON"}`: slog.Any("k", func() {}),
 		`{}`:                          {},
 		`{"k":"\"\\\u000a\u007f� �"}`: slog.String("k", "\"\\\n\x7f\x00 \xff"),
-		`{"k":["\ufffd\\u0000"]}`:     slog.Any("k", []string{"\x00\\u0000"}),
 	} {
 		d := Fields(attr)
 		if d.String() != want || !json.Valid([]byte(d.String())) {
@@ -53,21 +52,65 @@ func TestFieldsWritesEachKindAsDocumented(t *testing.T) {
 	}
 }
 
-func TestJSONRefusesWhatIsNoObject(t *testing.T) {
-	for _, v := range []any{7, "text", []int{1}, func() {}, math.NaN()} {
-		d := JSON(v)
-		if !errors.Is(d.Err(), ErrInvalid) {
-			t.Errorf("%T: %v, want ErrInvalid", v, d.Err())
-		}
-		if _, err := d.MarshalJSON(); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%T: marshalling: %v, want ErrInvalid", v, err)
+type panics struct{}
+
+func (panics) MarshalJSON() ([]byte, error) { panic("canary") }
+
+type fails struct{}
+
+func (fails) MarshalJSON() ([]byte, error) { return nil, errors.New("canary") }
+
+func TestJSONKeepsWhatItCanAndNamesTheRest(t *testing.T) {
+	type booking struct {
+		Room string
+		Call func()
+	}
+	cycle := map[string]any{}
+	cycle["self"] = cycle
+	for want, v := range map[string]any{
+		`{"Nights":3}`:                          struct{ Nights int }{3},
+		``:                                      map[string]string(nil),
+		`{"value":7}`:                           7,
+		`{"value":"text"}`:                      "text",
+		`{"value":[1,2]}`:                       []int{1, 2},
+		`{"n":1,"zero":null}`:                   map[string]any{"zero": nil, "n": 1},
+		`{"!ERROR":"a func() cannot be JSON"}`:  func() {},
+		`{"!ERROR":"a float64 cannot be JSON"}`: math.NaN(),
+		`{"!ERROR":"a audit.booking cannot be JSON: it has a func()"}`:        booking{Room: "101"},
+		`{"!ERROR":"a audit.panics cannot be JSON"}`:                          panics{},
+		`{"!ERROR":"a audit.fails cannot be JSON"}`:                           fails{},
+		`{"call":"!ERROR: a func() cannot be JSON","nan":"NaN","room":"101"}`: map[string]any{"room": "101", "call": func() {}, "nan": math.NaN()},
+		`{"self":"!ERROR: a map[string]interface {} cannot be JSON"}`:         cycle,
+	} {
+		if d := JSON(v); d.String() != want || want != "" && !json.Valid([]byte(want)) {
+			t.Errorf("%T is\n%s, want\n%s", v, d, want)
 		}
 	}
-	if d := JSON(struct{ Nights int }{3}); d.String() != `{"Nights":3}` || d.Err() != nil {
-		t.Errorf("%s, %v", d, d.Err())
+}
+
+func TestDetailsThatBreakQueriesAreMended(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":"\u0000"}`:              `{"a":"\ufffd"}`,
+		`{"a\u0000b":{"c":"\u0000"}}`: `{"a\ufffdb":{"c":"\ufffd"}}`,
+		`{"a":"\\u0000"}`:             `{"a":"\\u0000"}`,
+		`{"a":"\\\u0000"}`:            `{"a":"\\\ufffd"}`,
+		`{"a":"\ud800"}`:              `{"a":"\ufffd"}`,
+		`{"a":"\uDC00x"}`:             `{"a":"\ufffdx"}`,
+		`{"a":"\ud83d\ude00"}`:        `{"a":"\ud83d\ude00"}`,
+		`{"a":"\ud83d\ud83d\ude00"}`:  `{"a":"\ufffd\ud83d\ude00"}`,
+		`{"a":"\ud83d\n"}`:            `{"a":"\ufffd\n"}`,
+		`{"a":"\ude00\ud83d"}`:        `{"a":"\ufffd\ufffd"}`,
+		`{"a":"\u00e9 \t"}`:           `{"a":"\u00e9 \t"}`,
+	} {
+		for name, d := range map[string]Details{"ParseDetails": parse(t, text), "RawMessage": JSON(json.RawMessage(text))} {
+			if got := frozenEvents(t, Event{Type: "ok", Details: d})[0].Details.String(); got != want {
+				t.Errorf("%s: %s is stored as %s, want %s", name, text, got, want)
+			}
+		}
 	}
-	if d := JSON(map[string]string(nil)); !d.IsZero() {
-		t.Errorf("a nil map is %s, want no details", d)
+	invalid := Fields(slog.Any("a", json.RawMessage("\"x\xff\"")))
+	if got := frozenEvents(t, Event{Type: "ok", Details: invalid})[0].Details.String(); got != `{"a":"x\ufffd"}` && got != "{\"a\":\"x\uFFFD\"}" {
+		t.Errorf("invalid UTF-8 is stored as %q", got)
 	}
 }
 

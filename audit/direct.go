@@ -23,13 +23,20 @@ func (discard) Record(context.Context, Event) error { return nil }
 //
 // A panic of the sink is returned as an error. A sink that ignores its context
 // delays the caller. With a nil sink every Record returns [ErrInvalid].
-func Direct(sink Sink) Recorder { return direct{usable(sink, "Direct")} }
+func Direct(sink Sink) Recorder { return (*Log)(nil).Direct(sink) }
 
-type direct struct{ sink Sink }
+// Direct returns a recorder as [Direct] does, which applies the Enrich and Redact
+// of the log's [Config] first. A nil log stands for none.
+func (l *Log) Direct(sink Sink) Recorder { return direct{usable(sink, "Direct"), l} }
+
+type direct struct {
+	sink Sink
+	log  *Log // for its Config; may be nil
+}
 
 func (d direct) Record(ctx context.Context, e Event) error {
 	now := time.Now()
-	if _, err := freeze(&e, now); err != nil {
+	if _, err := d.log.prepare(ctx, &e, now); err != nil {
 		return err
 	}
 	if e.ID.IsZero() {

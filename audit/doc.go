@@ -13,7 +13,7 @@
 //
 // # From Record to the sink
 //
-//	Record ── Enrich ── check and freeze ──┐      ctx bounds waiting only
+//	Record ─ Enrich, check, Redact, freeze ┐      ctx bounds waiting only
 //	                                       v
 //	        ┌───────────────────────── the queue ─────────────────────────┐
 //	        │  bounded by number and bytes; full: Block, DropNewest,      │
@@ -34,7 +34,8 @@
 // A [Sink] stores batches: package gormsink in a database, [NewJSONLines] in
 // files, [NewSlog] in a log, [NewMemory] in memory, for tests. Package audittest
 // checks a sink of one's own. [Multi] writes to several sinks at once; none
-// waits for another. [Filter] and [Redact] keep events or fields out of a sink.
+// waits for another. [Filter] keeps events out of a sink, and [Config.Redact] keeps
+// fields out of all of them.
 // [Direct] writes each event without a queue, and its nil error means stored.
 // [Discard] is a [Recorder] for programs without a trail.
 //
@@ -42,9 +43,10 @@
 //
 // Every record is an [Event]. Record adds the time and an id, by which events are
 // ordered and stored once. It makes the event safe for every sink: times are UTC
-// microseconds; NUL and invalid UTF-8 become U+FFFD; texts and details that are
-// too long are cut and say so ([MaxText], [MaxDetails]). The recorded event
-// shares no memory that the caller could change.
+// microseconds; NUL, invalid UTF-8 and lone surrogates become U+FFFD; texts and
+// details that are too long are cut and say so ([MaxText], [MaxDetails]), after
+// [Config.Redact]. The recorded event shares no memory that the caller could
+// change.
 //
 // # What is guaranteed
 //

@@ -172,7 +172,7 @@ func TestRefusedEventsAreMarkedWhereTheyWouldBe(t *testing.T) {
 	m := NewMemory()
 	l := newLog(t, m, Config{})
 	mustRecord(t, l, 1)
-	for _, e := range []Event{{}, {Type: "x", Details: JSON(7)}, {Type: strings.Repeat("t", MaxType+1)}, {Reason: "again"}} {
+	for _, e := range []Event{{}, {Type: "x", Time: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, {Type: strings.Repeat("t", MaxType+1)}, {Reason: "again"}} {
 		if err := l.Record(t.Context(), e); !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%+v: %v, want it refused", e, err)
 		}

@@ -121,10 +121,10 @@ func ExampleJSON() {
 		Nights int    `json:"nights"`
 	}
 	fmt.Println(audit.JSON(stay{"101", 3}))
-	fmt.Println(audit.JSON("no object").Err())
+	fmt.Println(audit.JSON(map[string]any{"room": "101", "call": func() {}}))
 	// Output:
 	// {"room":"101","nights":3}
-	// audit: invalid: details: a string is no JSON object
+	// {"call":"!ERROR: a func() cannot be JSON","room":"101"}
 }
 
 func ExampleDerivedID() {

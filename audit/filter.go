@@ -19,9 +19,7 @@ func Filter(s Sink, keep func(Event) bool) Sink {
 	if keep == nil {
 		return invalid{fmt.Errorf("%w: Filter needs a function", ErrInvalid)}
 	}
-	return each(usable(s, "Filter"), func(s Sink) Sink {
-		return selected{sink: s, change: func(e *Event) bool { return keep(*e) }}
-	})
+	return each(usable(s, "Filter"), func(s Sink) Sink { return filter{sink: s, keep: keep} })
 }
 
 // each wraps the sinks of a [Multi] one by one, so that they stay isolated.
@@ -39,22 +37,19 @@ func each(s Sink, wrap func(Sink) Sink) Sink {
 	return wrap(s)
 }
 
-// selected writes copies of events to sink: each after change, unless that
-// returns false.
-type selected struct {
-	sink   Sink
-	change func(*Event) bool
+type filter struct {
+	sink Sink
+	keep func(Event) bool
 }
 
-func (s selected) Write(ctx context.Context, batch []Event) error {
+func (s filter) Write(ctx context.Context, batch []Event) error {
 	rest := make([]Event, 0, len(batch))
 	refused := make(map[ID]error)
 	for _, e := range batch {
-		id := e.ID
-		keep, err := s.contained(&e)
+		keep, err := s.wants(e)
 		switch {
 		case err != nil:
-			refused[id] = err
+			refused[e.ID] = err
 		case keep:
 			rest = append(rest, e)
 		}
@@ -75,12 +70,12 @@ func (s selected) Write(ctx context.Context, batch []Event) error {
 	return nil
 }
 
-// contained calls change; the value of a panic may quote the event.
-func (s selected) contained(e *Event) (keep bool, err error) {
+// wants calls keep; the value of a panic may quote the event.
+func (s filter) wants(e Event) (keep bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%w: a filter or redaction panicked with a %T", ErrPermanent, v)
+			err = fmt.Errorf("%w: a filter panicked with a %T", ErrPermanent, v)
 		}
 	}()
-	return s.change(e), nil
+	return s.keep(e), nil
 }

@@ -24,13 +24,11 @@ const (
 
 // freeze turns e into an event that every sink can store and read back
 // unchanged: it has a type, a time in UTC microseconds, and texts of bounded
-// size without NUL and invalid UTF-8. It allocates only when a text changes.
-func freeze(e *Event, now time.Time) (DropReason, error) {
+// size without NUL and invalid UTF-8. Rules are applied before anything is cut,
+// so no hash is one of what they remove. It allocates only when a text changes.
+func freeze(e *Event, now time.Time, rules []Redaction) (DropReason, error) {
 	if e.Type == "" {
 		return InvalidEvent, fmt.Errorf("%w: an event without a type", ErrInvalid)
-	}
-	if err := e.Details.Err(); err != nil {
-		return InvalidEvent, err
 	}
 	if e.Time.IsZero() {
 		e.Time = now
@@ -45,10 +43,16 @@ func freeze(e *Event, now time.Time) (DropReason, error) {
 	if e.Type = safe(e.Type); len(e.Type) > MaxType {
 		return EventTooLarge, fmt.Errorf("%w: a type of %d bytes, more than %d", ErrTooLarge, len(e.Type), MaxType)
 	}
-	for _, f := range e.texts() {
-		if *f.text != "" {
-			*f.text = cut(safe(*f.text))
-		}
+	texts := e.texts()
+	for _, f := range texts {
+		*f.text = safe(*f.text)
+	}
+	e.Details = e.Details.safe()
+	for _, r := range rules {
+		r.apply(e)
+	}
+	for _, f := range texts {
+		*f.text = cut(*f.text)
 	}
 	e.Details = e.Details.cut()
 	return NotDropped, nil

@@ -28,7 +28,7 @@ func FuzzEventJSON(f *testing.F) {
 			}
 			return
 		}
-		if _, err := freeze(&e, e.Time); err != nil {
+		if _, err := freeze(&e, e.Time, nil); err != nil {
 			return // no log would have written it
 		}
 		written := e.AppendJSON(nil)

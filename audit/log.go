@@ -95,8 +95,8 @@ func New(sink Sink, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// Record freezes e and queues it, in O(1). It allocates only when a text of e has
-// to be changed or the queue grows. A nil error means accepted: the event will
+// Record redacts e, freezes it and queues it, in O(1) without rules. It allocates
+// only when a text of e has to be changed or the queue grows. A nil error means accepted: the event will
 // be in the sink, or be marked in the trail as dropped, or be named in the
 // [*LossError] of Close.
 //
@@ -106,11 +106,8 @@ func New(sink Sink, cfg Config) (*Log, error) {
 // Close. An event that has an id keeps it: recorded again, it is written again,
 // and the sink stores it once.
 func (l *Log) Record(ctx context.Context, e Event) error {
-	if l.cfg.Enrich != nil {
-		e = l.enrich(ctx, e)
-	}
 	now := time.Now()
-	why, err := freeze(&e, now)
+	why, err := l.prepare(ctx, &e, now)
 
 	l.mu.Lock()
 	if n := size(&e); err == nil {
@@ -253,6 +250,17 @@ func (l *Log) Healthy() error {
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, l.cfg.Name, ErrFull)
 	}
 	return l.lanes.healthy()
+}
+
+// prepare turns what the caller recorded into what is stored.
+func (l *Log) prepare(ctx context.Context, e *Event, now time.Time) (DropReason, error) {
+	if l == nil {
+		return freeze(e, now, nil)
+	}
+	if l.cfg.Enrich != nil {
+		*e = l.enrich(ctx, *e)
+	}
+	return freeze(e, now, l.cfg.Redact)
 }
 
 // enrich works on a copy: a panic half way leaves the event as it came.

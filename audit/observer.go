@@ -76,7 +76,7 @@ const (
 	NotDropped    DropReason = iota
 	QueueFull                // the queue was full; see [Config.WhenFull]
 	AfterClose               // recorded after Close
-	InvalidEvent             // no type, a time outside the years 1 to 9999, or details that are no JSON object
+	InvalidEvent             // no type, or a time outside the years 1 to 9999
 	EventTooLarge            // larger than the bound, even with its texts cut
 	Poisoned                 // the sink refuses it for good; it goes to [Config.DeadLetter], if any
 	RetriesSpent             // the sink did not take it before Close or the retries ended

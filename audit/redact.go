@@ -7,47 +7,54 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Redaction is a rule about fields that a sink must not store as they are. Make
-// one with [Omit] or [Pseudonymize].
+// Redaction is a rule of [Config.Redact] about fields that must not be stored as
+// they are. Make one with [Omit] or [Pseudonymize].
 //
 // A field has the name that [Event.AppendJSON] gives it, such as "actor_id" or
-// "session_id". "details" stands for all details, "details.mail" for one of
-// them, and "*" for every key or element at its place:
-// "details.conflicts.*.holder". A pseudonym replaces a text, number or boolean;
-// in an object or array that a rule names it replaces each of them.
+// "session_id". "details" stands for all details, and "details.user.mail" for one
+// of them, written as {"user":{"mail":…}} or as {"user.mail":…}. "*" stands for
+// any key or index, such as in "details.conflicts.*.holder", and "**" for any
+// number of them: "details.**.mail" finds mail at every depth. A rule covers
+// everything below what it names, and keys stay. A pseudonym replaces a text,
+// number or boolean; in an object or array it replaces each of them.
 type Redaction struct {
-	fields []string
-	key    []byte // nil: omit
-	keyID  string
-	err    error
+	names   []string
+	texts   []int     // places in Event.texts
+	details []pattern // below "details"
+	anyCase bool
+	key     []byte // nil: omit
+	keyID   string
+	err     error
 }
 
-// Omit empties the fields; in details their values become null. [New] and every
-// write return [ErrInvalid] for a field that no event has.
-func Omit(fields ...string) Redaction { return Redaction{fields: fields}.checked() }
+// Omit empties the fields; in details their values become null. [New] returns
+// [ErrInvalid] for a field that no event has, or that an earlier rule has dealt
+// with.
+func Omit(fields ...string) Redaction { return Redaction{}.parsed(fields) }
 
 // Pseudonymize replaces the values of the fields by [Redaction.Pseudonym]. Equal
 // values get equal pseudonyms in all fields, so the trail still shows what one
 // person did. keyID names the key, so that the key can be changed later: 1 to
-// 64 bytes without quotes, backslashes, colons and spaces. [New] and every write
-// return [ErrInvalid] for another keyID, a key of fewer than 16 bytes, and a
-// field that no event has.
+// 64 bytes without quotes, backslashes, colons and spaces. [New] returns
+// [ErrInvalid] for another keyID, for a key of fewer than 16 bytes, and for fields
+// as with [Omit].
 //
 // Pseudonyms of a small set, such as room numbers, can be guessed by anyone who
 // has the key, and by no one else. Keep the key apart from the trail.
 func Pseudonymize(keyID string, key []byte, fields ...string) Redaction {
-	r := Redaction{fields: fields, key: append([]byte{}, key...), keyID: keyID}
+	r := Redaction{key: append([]byte{}, key...), keyID: keyID}
 	switch {
 	case len(key) < 16:
 		r.err = fmt.Errorf("%w: a redaction with a key of %d bytes, less than 16", ErrInvalid, len(key))
 	case keyID == "" || len(keyID) > 64 || strings.ContainsAny(keyID, ": \"\\") || safe(keyID) != keyID:
 		r.err = fmt.Errorf("%w: a redaction whose key has no plain name", ErrInvalid)
 	}
-	return r.checked()
+	return r.parsed(fields)
 }
 
 // Pseudonym returns what replaces value: "hmac:", the key's id, ":" and 32 hex
@@ -62,66 +69,64 @@ func (r Redaction) Pseudonym(value string) string {
 	return fmt.Sprintf("hmac:%s:%x", r.keyID, mac.Sum(nil)[:16])
 }
 
-// Redact returns a [Sink] that writes to s copies of the events, changed by the
-// rules in their order.
-//
-// With a nil s or a rule that makes no sense, [New] and every write return
-// [ErrInvalid].
-func Redact(s Sink, rules ...Redaction) Sink {
-	var errs []error
-	for _, r := range rules {
-		errs = append(errs, r.err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return invalid{err}
-	}
-	return each(usable(s, "Redact"), func(s Sink) Sink {
-		return selected{sink: s, change: func(e *Event) bool {
-			for _, r := range rules {
-				r.apply(e)
-			}
-			return true
-		}}
-	})
+// AnyCase returns the rule for keys of details in upper, lower or mixed case.
+func (r Redaction) AnyCase() Redaction {
+	r.anyCase = true
+	return r
 }
 
-const detail = "details."
-
-// checked finds fields that do not exist: a misspelled name must not let a
-// value through.
-func (r Redaction) checked() Redaction {
-	known := map[string]bool{"details": true}
-	for _, f := range new(Event).texts() {
-		known[f.name] = true
+// parsed refuses names that no event has: a misspelled name must not let a value
+// through.
+func (r Redaction) parsed(names []string) Redaction {
+	r.names = slices.Clone(names)
+	if len(names) == 0 {
+		r.err = errors.Join(r.err, fmt.Errorf("%w: a redaction without fields", ErrInvalid))
 	}
-	for _, name := range r.fields {
-		path, inDetails := strings.CutPrefix(name, detail)
-		if !known[name] && (!inDetails || path == "") {
+	known := new(Event).texts()
+	for _, name := range names {
+		parts := strings.Split(name, ".")
+		text := slices.IndexFunc(known[:], func(f field) bool { return f.name == name })
+		switch {
+		case text >= 0:
+			r.texts = append(r.texts, text)
+		case parts[0] == "details" && len(parts) < 64 && !slices.Contains(parts, ""):
+			r.details = append(r.details, pattern{parts: parts[1:]})
+		default:
 			r.err = errors.Join(r.err, fmt.Errorf("%w: a redaction of %q, which no event has", ErrInvalid, name))
 		}
 	}
 	return r
 }
 
-func (r Redaction) apply(e *Event) {
-	for _, name := range r.fields {
-		path, inDetails := strings.CutPrefix(name, detail)
-		switch {
-		case name == "details" && r.key == nil:
-			e.Details = Details{}
-		case name == "details":
-			e.Details = e.Details.rewrite(nil, false, r.json)
-		case inDetails:
-			e.Details = e.Details.rewrite(strings.Split(path, "."), r.key == nil, r.json)
-		default:
-			for _, f := range e.texts() {
-				if f.name == name {
-					*f.text = r.Pseudonym(*f.text)
+// useless returns a field that an earlier rule has dealt with, so that a later
+// one finds nothing, or "".
+func useless(rules []Redaction) string {
+	for i, later := range rules {
+		for _, name := range later.names {
+			for _, earlier := range rules[:i] {
+				for _, done := range earlier.names {
+					if name == done || earlier.key == nil && strings.HasPrefix(name, done+".") {
+						return name
+					}
 				}
 			}
 		}
 	}
-	e.Details = e.Details.cut() // a pseudonym can be longer than the value
+	return ""
+}
+
+func (r Redaction) apply(e *Event) {
+	texts := e.texts()
+	for _, i := range r.texts {
+		*texts[i].text = r.Pseudonym(*texts[i].text)
+	}
+	for _, path := range r.details {
+		if r.key == nil && path.reached(path.spread(1)) { // all of them
+			e.Details = Details{}
+		}
+		path.anyCase = r.anyCase
+		e.Details = e.Details.rewrite(path, r.key == nil, r.json)
+	}
 }
 
 // json returns what replaces a value in details.

@@ -11,22 +11,21 @@ import (
 // ReplaceText returns details in which every string value that equals old, at any
 // depth, is replaced. Keys and all other text stay as they are.
 func (d Details) ReplaceText(old, replacement string) Details {
-	return d.rewrite(nil, false, func(value string, isText bool) (string, bool) {
+	return d.rewrite(pattern{}, false, func(value string, isText bool) (string, bool) {
 		return string(appendQuoted(nil, replacement)), isText && value == old
 	})
 }
 
-// rewrite replaces the values at path by the JSON that change returns; "*" in
-// path stands for any key or index. An object or array at path is replaced as
-// one value when whole is set, otherwise each value in it. All other text is
-// kept. change gets the text of a string, and other values as they are written;
-// null is kept.
-func (d Details) rewrite(path []string, whole bool, change func(value string, isText bool) (json string, ok bool)) Details {
-	if d.text == "" || d.bad != "" {
+// rewrite replaces the values at path by the JSON that change returns. An object
+// or array at path is replaced as one value when whole is set, otherwise each
+// value in it. All other text is kept. change gets the text of a string, and
+// other values as they are written; null is kept.
+func (d Details) rewrite(path pattern, whole bool, change func(value string, isText bool) (json string, ok bool)) Details {
+	if d.text == "" {
 		return d
 	}
-	r := rewriter{text: d.text, whole: whole, change: change}
-	r.value(path, true)
+	r := rewriter{text: d.text, path: path, whole: whole, change: change}
+	r.value(path.spread(1))
 	if r.out == nil {
 		return d
 	}
@@ -38,18 +37,22 @@ type rewriter struct {
 	text       string
 	at, copied int // text before at has been read, text before copied is in out
 	out        []byte
+	path       pattern
 	whole      bool
 	change     func(value string, isText bool) (json string, ok bool)
 }
 
-// value reads a value. on says that the keys before it matched, so path is the
-// rest of the way.
-func (r *rewriter) value(path []string, on bool) {
+// value reads a value. at is where the keys before it have led.
+func (r *rewriter) value(at places) {
 	r.skip(" \t\r\n")
-	begin, here := r.at, on && len(path) == 0
+	begin, here := r.at, r.path.reached(at)
 	switch r.text[r.at] {
 	case '{', '[':
-		r.members(path, on && !(here && r.whole))
+		if here && r.whole {
+			r.members(0)
+		} else {
+			r.members(at)
+		}
 		if here && r.whole {
 			r.replace(begin, r.text[begin:r.at], false)
 		}
@@ -67,7 +70,7 @@ func (r *rewriter) value(path []string, on bool) {
 }
 
 // members reads an object or array.
-func (r *rewriter) members(path []string, on bool) {
+func (r *rewriter) members(at places) {
 	object := r.text[r.at] == '{'
 	r.at++
 	for i := 0; ; i++ {
@@ -76,29 +79,29 @@ func (r *rewriter) members(path []string, on bool) {
 			r.at++
 			return
 		}
-		key := strconv.Itoa(i)
 		if object {
-			key = r.quoted()
+			key := r.quoted()
 			r.skip(": \t\r\n")
-		}
-		switch {
-		case len(path) == 0:
-			r.value(nil, on)
-		default:
-			r.value(path[1:], on && (path[0] == "*" || path[0] == key))
+			r.value(r.path.follow(at, key))
+		} else {
+			r.value(r.path.follow(at, strconv.Itoa(i)))
 		}
 	}
 }
 
 // quoted reads a string and returns its text.
 func (r *rewriter) quoted() string {
-	begin := r.at
+	begin, plain := r.at, true
 	for r.at++; r.text[r.at] != '"'; r.at++ {
 		if r.text[r.at] == '\\' {
 			r.at++
+			plain = false
 		}
 	}
 	r.at++
+	if plain {
+		return r.text[begin+1 : r.at-1]
+	}
 	var s string
 	_ = json.Unmarshal([]byte(r.text[begin:r.at]), &s) // it is valid
 	return s
@@ -116,4 +119,54 @@ func (r *rewriter) replace(begin int, value string, isText bool) {
 		r.out = append(append(r.out, r.text[r.copied:begin]...), text...)
 		r.copied = r.at
 	}
+}
+
+// pattern is a path into details, such as before.**.email; see [Redaction].
+type pattern struct {
+	parts   []string
+	anyCase bool
+}
+
+// places is a set of positions in a pattern, one bit each: how far the keys on
+// the way to a value match. The position after the last part is kept once it is
+// reached, so it covers everything below.
+type places uint64
+
+func (p pattern) reached(at places) bool { return at>>len(p.parts)&1 == 1 }
+
+// follow returns the places after a key. A dot in a key separates parts as
+// nesting does, but "*" also stands for a key with dots.
+func (p pattern) follow(at places, key string) places {
+	next := p.step(at, key)
+	if at != 0 && strings.IndexByte(key, '.') >= 0 {
+		for part := range strings.SplitSeq(key, ".") {
+			at = p.step(at, part)
+		}
+		next |= at
+	}
+	return next
+}
+
+func (p pattern) step(at places, key string) places {
+	next := at & (1 << len(p.parts))
+	for i, part := range p.parts {
+		switch {
+		case at>>i&1 == 0:
+		case part == "**":
+			next |= 1 << i
+		case part == "*" || part == key || p.anyCase && strings.EqualFold(part, key):
+			next |= 1 << (i + 1)
+		}
+	}
+	return p.spread(next)
+}
+
+// spread adds the places behind a "**", which also stands for no key.
+func (p pattern) spread(at places) places {
+	for i, part := range p.parts {
+		if part == "**" {
+			at |= at >> i & 1 << (i + 1)
+		}
+	}
+	return at
 }

@@ -44,12 +44,12 @@ func Example() {
 
 // The event is stored if and only if the booking is.
 func ExampleSink_In() {
-	book := func(ctx context.Context, db *gorm.DB, sink *gormsink.Sink) error {
+	book := func(ctx context.Context, db *gorm.DB, sink *gormsink.Sink, trail *audit.Log) error {
 		return db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			if err := tx.Exec("UPDATE rooms SET free = false WHERE id = 101").Error; err != nil {
 				return err
 			}
-			return sink.In(tx).Record(ctx, audit.Event{Type: "room.booked", Resource: audit.Entity{Type: "room", ID: "101"}})
+			return sink.In(tx, trail).Record(ctx, audit.Event{Type: "room.booked", Resource: audit.Entity{Type: "room", ID: "101"}})
 		})
 	}
 	_ = book

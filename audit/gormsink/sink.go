@@ -63,14 +63,15 @@ func New(db *gorm.DB, opts ...Option) *Sink {
 }
 
 // In returns a recorder that writes in the caller's transaction, at once and on
-// the caller's goroutine: the event is stored if and only if tx commits. On
+// the caller's goroutine: the event is stored if and only if tx commits. The
+// Enrich and Redact of trail's configuration are applied; trail may be nil. On
 // databases such as PostgreSQL a failed write fails tx. With a nil tx, Record
 // returns [audit.ErrInvalid].
-func (s *Sink) In(tx *gorm.DB) audit.Recorder {
+func (s *Sink) In(tx *gorm.DB, trail *audit.Log) audit.Recorder {
 	if s.err != nil {
 		return audit.Direct(s)
 	}
-	return audit.Direct(New(tx, WithTable(s.table)))
+	return trail.Direct(New(tx, WithTable(s.table)))
 }
 
 // Write implements [audit.Sink]. The batch is stored as a whole or not at all.

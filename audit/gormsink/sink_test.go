@@ -229,12 +229,12 @@ func TestInWritesOnTheCallersTransaction(t *testing.T) {
 	mock.ExpectExec("INSERT INTO trail ").WillReturnResult(sqlmock.NewResult(0, 1))
 	mock.ExpectCommit()
 	err := s.db.Transaction(func(tx *gorm.DB) error {
-		return s.In(tx).Record(t.Context(), audit.Event{Type: "test"})
+		return s.In(tx, nil).Record(t.Context(), audit.Event{Type: "test"})
 	})
 	if err != nil {
 		t.Error(err)
 	}
-	if err := s.In(nil).Record(t.Context(), audit.Event{Type: "test"}); !errors.Is(err, audit.ErrInvalid) {
+	if err := s.In(nil, nil).Record(t.Context(), audit.Event{Type: "test"}); !errors.Is(err, audit.ErrInvalid) {
 		t.Errorf("no transaction: %v, want ErrInvalid", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestArgumentsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
 		_, purge := s.Purge(t.Context(), time.Now())
 		_, erase := s.Erase(t.Context(), "ana")
 		_, export := s.Export(t.Context(), io.Discard, Criteria{})
-		in := s.In(db).Record(t.Context(), audit.Event{Type: "test"})
+		in := s.In(db, nil).Record(t.Context(), audit.Event{Type: "test"})
 		errs := []error{s.Write(t.Context(), events(t, 1)), s.Write(t.Context(), nil), s.Migrate(t.Context()), purge, erase, export, in}
 		for _, err := range s.Query(t.Context(), Criteria{}) {
 			errs = append(errs, err)

@@ -263,7 +263,7 @@ func inTransaction(t *testing.T, db *gorm.DB) {
 	undo := errors.New("undo")
 	for _, want := range []error{undo, nil} {
 		err := db.Transaction(func(tx *gorm.DB) error {
-			if err := s.In(tx).Record(t.Context(), audit.Event{Type: "test", Reason: fmt.Sprint(want)}); err != nil {
+			if err := s.In(tx, nil).Record(t.Context(), audit.Event{Type: "test", Reason: fmt.Sprint(want)}); err != nil {
 				t.Error(err)
 			}
 			return want
