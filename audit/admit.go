@@ -62,9 +62,7 @@ func (l *Log) awaitRoom(ctx context.Context) error {
 // accept queues e. An id made here is made under mu, so that the order of ids
 // is that of the queue.
 func (l *Log) accept(e *Event, n int, now time.Time) {
-	if e.ID.IsZero() {
-		e.ID = newID(now)
-	}
+	l.number(e, now)
 	l.seq++
 	l.queue.push(&entry{Event: *e, seq: l.seq, at: now, size: n})
 	l.pending++
@@ -85,9 +83,9 @@ func (l *Log) refuse(ctx context.Context, e *Event, why DropReason, err error, n
 	}
 	if l.closing == nil {
 		if e.ID.IsZero() {
-			e.ID = newID(now)
+			e.ID, e.Stream, e.Seq = newID(now), ID{}, 0
 		}
-		if l.queue.gapAtTail(l.seq+1, why, e.ID, now) {
+		if l.queue.gapAtTail(l.seq+1, why, e, now) {
 			l.seq++
 		}
 		l.start()

@@ -16,6 +16,10 @@ import (
 // documented default.
 type Config struct {
 	Name string // in observers' activities and health messages; default "audit"
+	// Instance names what runs the log, for [TypeOpened]: after a restart it is
+	// the same, and no two that run at the same time have the same. Default:
+	// the host's name and the program's, such as "front-1/bot".
+	Instance string
 
 	// Queue bounds the number of events that wait, MaxBytes their memory,
 	// roughly; the batch being written counts. Defaults 8192 and 16 MiB; a
@@ -98,6 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 		return &ConfigError{Field: field, Value: value, Why: want}
 	})
 	configerr.Default(&c.Name, "audit")
+	configerr.Default(&c.Instance, instance())
 	configerr.Default(&c.Queue, 8192)
 	configerr.Default(&c.MaxBytes, 16<<20)
 	p.Want(c.Queue > 0, "Queue", c.Queue, "at least 1")

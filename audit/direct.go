@@ -40,7 +40,7 @@ func (d direct) Record(ctx context.Context, e Event) error {
 		return err
 	}
 	if e.ID.IsZero() {
-		e.ID = newID(now)
+		e.ID, e.Stream, e.Seq = newID(now), ID{}, 0
 	}
 	if err := write(ctx, d.sink, []Event{e}); err != nil {
 		return fmt.Errorf("audit: record %s: %w", e.Type, err)

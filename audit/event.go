@@ -17,10 +17,22 @@ type Event struct {
 	Reason   string // short text or code, such as "max_reached"
 	Actor    Entity // who; its ID is personal data
 	Resource Entity // what
+	// OnBehalfOf is whom the actor acted for, such as a guest for whom a clerk
+	// did something.
+	OnBehalfOf Entity
 
 	Tenant, Session, Correlation, TraceID string
+	// SourceAddress is where the request came from, such as an IP address, and
+	// UserAgent with what; both are personal data.
+	SourceAddress, UserAgent string
 
 	Details Details // frozen JSON object, from [Fields] or [JSON]
+
+	// Stream and Seq are set by a [Log], for each event that comes without an
+	// id: the id of the log's run, and its number in that run, from 1. A mark of
+	// missing events has the stream and no number.
+	Stream ID
+	Seq    uint64
 }
 
 // Entity names someone or something. Type and ID are for machines, Name for

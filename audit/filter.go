@@ -10,9 +10,11 @@ import (
 )
 
 // Filter returns a [Sink] that writes to s the events for which keep returns
-// true. The others count as stored, without a mark in the trail. keep also gets
-// the marks of dropped events ([TypeDropped]). An event at which keep panics is
-// refused for good, so it is counted as [Poisoned].
+// true. The others count as stored. An event of [TypeFiltered] stands in the
+// place of those of a batch that have a number. keep gets that one as well, and
+// the log's own events ([TypeOpened], [TypeDropped], [TypeClosed]); without
+// them, gaps of the trail cannot be told from what was left out. An event at
+// which keep panics is refused for good, so it is counted as [Poisoned].
 //
 // With a nil s or keep, [New] and every write return [ErrInvalid].
 func Filter(s Sink, keep func(Event) bool) Sink {
@@ -45,14 +47,23 @@ type filter struct {
 func (s filter) Write(ctx context.Context, batch []Event) error {
 	rest := make([]Event, 0, len(batch))
 	refused := make(map[ID]error)
-	for _, e := range batch {
+	var left span
+	take := func(e Event) {
 		keep, err := s.wants(e)
 		switch {
 		case err != nil:
 			refused[e.ID] = err
 		case keep:
 			rest = append(rest, e)
+		case e.Seq > 0:
+			left.join(span{n: 1, first: e.ID, last: e.ID, stream: e.Stream, from: e.Seq, to: e.Seq, at: e.Time})
 		}
+	}
+	for _, e := range batch {
+		take(e)
+	}
+	if left.n > 0 {
+		take(left.filtered())
 	}
 	if len(rest) > 0 {
 		err := s.sink.Write(ctx, rest)

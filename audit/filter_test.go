@@ -40,7 +40,7 @@ func TestFilterThatPanicsRefusesTheEventAndNothingElse(t *testing.T) {
 	if !ok || len(loss.IDs) != 1 || strings.Contains(loss.Error(), "canary") {
 		t.Errorf("close: %v, want one loss that does not quote the panic", loss)
 	}
-	wantTrail(t, m.Events(), "0", "1", "4", "dropped 1 poisoned")
+	wantTrail(t, m.Events(), "0", "1", "4", "filtered 1 filtered", "dropped 1 poisoned")
 	wantTrail(t, letters.Events(), "2")
 }
 

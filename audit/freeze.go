@@ -91,9 +91,11 @@ func cut(s string) string {
 
 // size is roughly what e takes in memory.
 func size(e *Event) int {
-	const fixed = 320
+	const fixed = 448
 	return fixed + len(e.Type) + len(e.Reason) +
 		len(e.Actor.Type) + len(e.Actor.ID) + len(e.Actor.Name) +
 		len(e.Resource.Type) + len(e.Resource.ID) + len(e.Resource.Name) +
-		len(e.Tenant) + len(e.Session) + len(e.Correlation) + len(e.TraceID) + len(e.Details.text)
+		len(e.OnBehalfOf.Type) + len(e.OnBehalfOf.ID) + len(e.OnBehalfOf.Name) +
+		len(e.Tenant) + len(e.Session) + len(e.Correlation) + len(e.TraceID) +
+		len(e.SourceAddress) + len(e.UserAgent) + len(e.Details.text)
 }

@@ -5,14 +5,16 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
 // AppendJSON appends the event to b as one line of JSON, without a line break: an
 // object with id, time, type and outcome, and of the other fields those that are
 // not empty: reason, actor_type, actor_id, actor_name, resource_type,
-// resource_id, resource_name, tenant, session_id, correlation_id, trace_id and
-// details. The text of the details is kept, except that line breaks between its
+// resource_id, resource_name, on_behalf_of_type, on_behalf_of_id,
+// on_behalf_of_name, tenant, session_id, correlation_id, trace_id,
+// source_address, user_agent, stream, seq and details. The text of the details is kept, except that line breaks between its
 // values become spaces.
 func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `{"id":"`...)
@@ -31,6 +33,13 @@ func (e *Event) AppendJSON(b []byte) []byte {
 			b = append(b, '"', ':')
 			b = appendQuoted(b, *f.text)
 		}
+	}
+	if !e.Stream.IsZero() {
+		b = append(append(b, `,"stream":"`...), e.Stream.String()...)
+		b = append(b, '"')
+	}
+	if e.Seq > 0 {
+		b = strconv.AppendUint(append(b, `,"seq":`...), e.Seq, 10)
 	}
 	if e.Details.text != "" {
 		b = append(b, `,"details":`...)
@@ -58,7 +67,7 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 	}
 	var read Event
 	var outcome string
-	wanted := map[string]any{"id": &read.ID, "time": &read.Time, "type": &read.Type, "outcome": &outcome, "details": &read.Details}
+	wanted := map[string]any{"id": &read.ID, "time": &read.Time, "type": &read.Type, "outcome": &outcome, "stream": &read.Stream, "seq": &read.Seq, "details": &read.Details}
 	for _, f := range read.texts() {
 		wanted[f.name] = f.text
 	}
@@ -86,11 +95,13 @@ type field struct {
 }
 
 // texts lists the texts that may be empty, in the order of sinks.
-func (e *Event) texts() [11]field {
+func (e *Event) texts() [16]field {
 	return [...]field{
 		{"reason", &e.Reason},
 		{"actor_type", &e.Actor.Type}, {"actor_id", &e.Actor.ID}, {"actor_name", &e.Actor.Name},
 		{"resource_type", &e.Resource.Type}, {"resource_id", &e.Resource.ID}, {"resource_name", &e.Resource.Name},
+		{"on_behalf_of_type", &e.OnBehalfOf.Type}, {"on_behalf_of_id", &e.OnBehalfOf.ID}, {"on_behalf_of_name", &e.OnBehalfOf.Name},
 		{"tenant", &e.Tenant}, {"session_id", &e.Session}, {"correlation_id", &e.Correlation}, {"trace_id", &e.TraceID},
+		{"source_address", &e.SourceAddress}, {"user_agent", &e.UserAgent},
 	}
 }

@@ -46,6 +46,7 @@ func newLanes(sinks []Sink, cfg Config) (*lanes, error) {
 		if err != nil {
 			return nil, err
 		}
+		l.lane = true
 		s.logs = append(s.logs, l)
 	}
 	return s, nil

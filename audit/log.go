@@ -20,6 +20,7 @@ type Log struct {
 	cfg            Config
 	sink           Sink
 	lanes          *lanes     // also the sink, of a Multi; else nil
+	lane           bool       // this is the log of one of a Multi's sinks
 	observers      []*mailbox // the last one is the logger's
 	panics, missed atomic.Uint64
 	wake           chan struct{}      // capacity 1: wakes the writer
@@ -36,7 +37,8 @@ type Log struct {
 	flight             []entry // taken from the queue and not settled; only the writer and giveUp change it
 	pending            int     // events in queue and flight, and their bytes
 	bytes              int
-	seq                uint64        // of the newest entry
+	seq                uint64 // of the newest entry
+	stream             stream
 	running            bool          // the writer goroutine exists
 	lingering, pausing bool          // the writer waits for more events, or pauses after a failure
 	urgent             bool          // a Flush or Close waits for the sink: end a pause early
@@ -176,6 +178,9 @@ func (l *Log) Close(ctx context.Context) error {
 	ending := l.lanes.ending()
 	f := &flush{seq: l.seq, done: make(chan struct{})}
 	l.closing = f
+	if l.stream.begun {
+		l.start() // writes the end of the stream
+	}
 	l.watch(f)
 	l.makeRoom() // a Record that waits for room returns ErrClosed
 	l.mu.Unlock()

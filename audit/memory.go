@@ -37,9 +37,10 @@ func (m *Memory) Write(_ context.Context, batch []Event) error {
 	return nil
 }
 
-// Events returns a copy of what is stored, in the order of writing.
+// Events returns a copy of what is stored, in the order of writing, without
+// [TypeOpened] and [TypeClosed].
 func (m *Memory) Events() []Event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.events)
+	return slices.DeleteFunc(slices.Clone(m.events), func(e Event) bool { return e.Type == TypeOpened || e.Type == TypeClosed })
 }

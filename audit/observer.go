@@ -61,7 +61,7 @@ type Op uint8
 const (
 	OpCreated Op = iota // sent by [New]
 	OpRecord            // an event was refused or dropped; accepted ones are only counted
-	OpWrite             // one try to write a batch ended
+	OpWrite             // one try to write a batch ended; for the first and last event of a stream only if it failed
 	OpFlush             // a Flush ended
 	OpClosed            // Close ended
 )

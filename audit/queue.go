@@ -8,8 +8,9 @@ import (
 )
 
 // TypeDropped is the type of the event that a [Log] puts into the trail where
-// others are missing. Its details are n, their number; first and last, the ids of
-// the first and the last of them; reason, a [DropReason].
+// others are missing. Its details are n, how many; first and last, the ids of
+// the first and the last of them; from and to, their numbers in the stream, if
+// they have any; reason, a [DropReason].
 const TypeDropped = "audit.dropped"
 
 // entry is an event on its way to the sink, or the gap that lost events left.
@@ -19,7 +20,7 @@ type entry struct {
 	at   time.Time // of acceptance
 	size int       // of the event, in bytes
 	gap  *gap      // of lost events; nil for an event
-	mark bool      // Event is a mark of the gap; a gap without it has no Event yet
+	mark bool      // Event is the log's own, such as a mark of the gap; a gap without it has no Event yet
 }
 
 // gap counts the events lost at one place of the trail.
@@ -29,28 +30,56 @@ type gap [RetriesSpent + 1]span
 type span struct {
 	n           int
 	first, last ID
+	stream      ID        // of those with a number
+	from, to    uint64    // their lowest and highest number
 	at          time.Time // when the first one was recorded
 }
 
-func (g *gap) add(why DropReason, id ID, at time.Time) {
-	s := &g[why]
-	if s.n == 0 {
-		s.first, s.at = id, at
+func (g *gap) add(why DropReason, e *Event, at time.Time) {
+	one := span{n: 1, first: e.ID, last: e.ID, at: at}
+	if e.Seq > 0 {
+		one.stream, one.from, one.to = e.Stream, e.Seq, e.Seq
 	}
-	s.n++
-	s.last = id
+	g[why].join(one)
+}
+
+// join adds a later span.
+func (s *span) join(l span) {
+	switch {
+	case s.n == 0:
+		*s = l
+		return
+	case l.n == 0:
+		return
+	case s.from == 0:
+		s.stream, s.from = l.stream, l.from
+	}
+	s.n += l.n
+	s.last, s.to = l.last, max(s.to, l.to)
+}
+
+// filtered returns the event in the place of those that a filter has left out;
+// a batch that is written again gets the same one.
+func (s span) filtered() Event {
+	return Event{
+		ID: DerivedID(s.at, "filtered/"+s.first.String()+s.last.String()), Time: s.at, Type: TypeFiltered, Outcome: Success, Reason: "filtered",
+		Resource: Entity{Type: "audit", ID: "filter"}, Stream: s.stream, Details: s.details("filtered"),
+	}
+}
+
+// details describes the missing events for the trail.
+func (s span) details(reason string) Details {
+	attrs := []slog.Attr{slog.Int("n", s.n), slog.String("first", s.first.String()), slog.String("last", s.last.String())}
+	if s.from > 0 {
+		attrs = append(attrs, slog.Uint64("from", s.from), slog.Uint64("to", s.to))
+	}
+	return Fields(append(attrs, slog.String("reason", reason))...)
 }
 
 // join adds a later gap.
 func (g *gap) join(later *gap) {
 	for why, l := range later {
-		switch s := &g[why]; {
-		case s.n == 0:
-			*s = l
-		case l.n > 0:
-			s.n += l.n
-			s.last = l.last
-		}
+		g[why].join(l)
 	}
 }
 
@@ -67,8 +96,7 @@ func (e entry) marks(log string) []entry {
 			marks = append(marks, entry{seq: e.seq, at: s.at, gap: one, mark: true, Event: Event{
 				ID: s.first.beside(), Time: s.at.UTC().Truncate(time.Microsecond),
 				Type: TypeDropped, Outcome: Failure, Reason: reason, Resource: Entity{Type: "audit", ID: log},
-				Details: Fields(slog.Int("n", s.n), slog.String("first", s.first.String()),
-					slog.String("last", s.last.String()), slog.String("reason", reason)),
+				Stream: s.stream, Details: s.details(reason),
 			}})
 		}
 	}
@@ -119,14 +147,14 @@ func (q *queue) grow() {
 
 // gapAtTail notes an event that was lost after everything queued. It reports
 // whether that took an entry of its own, which has the number seq.
-func (q *queue) gapAtTail(seq uint64, why DropReason, id ID, at time.Time) bool {
+func (q *queue) gapAtTail(seq uint64, why DropReason, e *Event, at time.Time) bool {
 	if q.n > 0 && q.at(q.n-1).gap != nil {
-		q.at(q.n-1).gap.add(why, id, at)
+		q.at(q.n-1).gap.add(why, e, at)
 		return false
 	}
-	e := entry{seq: seq, at: at, gap: new(gap)}
-	e.gap.add(why, id, at)
-	q.push(&e)
+	hole := entry{seq: seq, at: at, gap: new(gap)}
+	hole.gap.add(why, e, at)
+	q.push(&hole)
 	return true
 }
 
@@ -155,7 +183,7 @@ func (q *queue) dropOldest() (entry, bool) {
 	if left.gap == nil {
 		left = entry{seq: e.seq, at: e.at, gap: new(gap)}
 	}
-	left.gap.add(QueueFull, e.ID, e.at)
+	left.gap.add(QueueFull, &e.Event, e.at)
 	q.gapAtHead(left)
 	return e, true
 }

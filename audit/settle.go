@@ -95,16 +95,19 @@ func (l *Log) spend(err error) {
 	before := l.pending
 	left := entry{seq: l.flight[0].seq, at: l.flight[0].at, gap: new(gap)}
 	for i := range l.flight {
-		if e := &l.flight[i]; e.mark {
-			left.gap.join(e.gap)
-		} else {
+		switch e := &l.flight[i]; {
+		case !e.mark:
 			l.lost(e, RetriesSpent, err)
-			left.gap.add(RetriesSpent, e.ID, e.at)
+			left.gap.add(RetriesSpent, &e.Event, e.at)
+		case e.own():
+			l.stream.again(e.Type)
+		default:
+			left.gap.join(e.gap)
 		}
 	}
 	l.flight = nil
 	if before == 0 && l.closing != nil {
-		l.queue = queue{} // marks alone do not delay Close
+		l.queue, l.stream.ended = queue{}, true // marks alone do not delay Close
 		return
 	}
 	l.queue.gapAtHead(left)
@@ -116,7 +119,7 @@ func (l *Log) poisoned(i int, err error) {
 		e := &l.flight[i]
 		l.lost(e, Poisoned, err)
 		hole := entry{seq: e.seq, at: e.at, gap: new(gap)}
-		hole.gap.add(Poisoned, e.ID, e.at)
+		hole.gap.add(Poisoned, &e.Event, e.at)
 		*e = hole.marks(l.cfg.Name)[0]
 	})
 }

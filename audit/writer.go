@@ -52,16 +52,19 @@ func (l *Log) rest(d time.Duration, flag *bool, over func() bool) {
 func (l *Log) take() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.gaveUp || l.queue.n == 0 {
+	if l.gaveUp || l.queue.n == 0 && !l.ending() {
 		l.running = false
 		l.settled()
 		return false
 	}
 	l.flight = l.batch[:0]
-	for n := 0; l.queue.n > 0; {
+	if l.beginning() {
+		l.flight = append(l.flight, l.opening())
+	}
+	for n, own := 0, len(l.flight); l.queue.n > 0; {
 		next := l.queue.at(0)
 		n += next.size
-		if len(l.flight) > 0 && (len(l.flight) >= l.cfg.MaxBatch || l.cfg.MaxBatchBytes > 0 && n > l.cfg.MaxBatchBytes) {
+		if len(l.flight) > own && (len(l.flight)-own >= l.cfg.MaxBatch || l.cfg.MaxBatchBytes > 0 && n > l.cfg.MaxBatchBytes) {
 			break
 		}
 		if e := l.queue.pop(); e.gap != nil {
@@ -69,6 +72,9 @@ func (l *Log) take() bool {
 		} else {
 			l.flight = append(l.flight, e)
 		}
+	}
+	if l.queue.n == 0 && l.ending() {
+		l.flight = append(l.flight, l.closingEvent())
 	}
 	l.batch = l.flight
 	return true
@@ -86,6 +92,7 @@ func (l *Log) deliver() {
 			clear(l.batch) // releases the texts
 			return
 		}
+		part = apart(part)
 		part = part[:h.part(len(part))]
 		err := l.try(part, tries)
 		partial, isPartial := errors.AsType[*BatchError](err)
@@ -143,10 +150,12 @@ func (l *Log) try(part []entry, attempt int) error {
 		clear(l.events)
 	}
 	l.mu.Unlock()
-	l.report(l.ctx, Activity{
-		Op: OpWrite, Events: len(part), Bytes: bytes, Attempt: attempt,
-		Took: time.Since(start), Lag: start.Sub(part[0].at), Err: err,
-	})
+	if err != nil || !part[0].own() {
+		l.report(l.ctx, Activity{
+			Op: OpWrite, Events: len(part), Bytes: bytes, Attempt: attempt,
+			Took: time.Since(start), Lag: start.Sub(part[0].at), Err: err,
+		})
+	}
 	return err
 }
 

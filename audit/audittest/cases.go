@@ -59,9 +59,10 @@ func full() audit.Event {
 	return audit.Event{
 		Time: time.Date(2026, 12, 11, 23, 59, 59, 123456789, time.FixedZone("east", 3600)),
 		Type: "test.full", Outcome: audit.Denied, Reason: "because",
-		Actor:    audit.Entity{Type: "guest", ID: "g-1", Name: "Ana"},
-		Resource: audit.Entity{Type: "lock", ID: "room/101", Name: "Room 101"},
-		Tenant:   "hotel", Session: "s-1", Correlation: "c-1", TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
+		Actor:      audit.Entity{Type: "guest", ID: "g-1", Name: "Ana"},
+		Resource:   audit.Entity{Type: "lock", ID: "room/101", Name: "Room 101"},
+		OnBehalfOf: audit.Entity{Type: "company", ID: "c-7", Name: "Acme"}, SourceAddress: "192.0.2.1", UserAgent: "kiosk/1.0",
+		Tenant: "hotel", Session: "s-1", Correlation: "c-1", TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
 		Details: audit.Fields(slog.Int("nights", 3)),
 	}
 }
@@ -108,7 +109,8 @@ func largest(s *subject) {
 	e, long := full(), strings.Repeat("é", audit.MaxText)
 	for _, text := range []*string{
 		&e.Reason, &e.Actor.Type, &e.Actor.ID, &e.Actor.Name, &e.Resource.Type, &e.Resource.ID, &e.Resource.Name,
-		&e.Tenant, &e.Session, &e.Correlation, &e.TraceID,
+		&e.OnBehalfOf.Type, &e.OnBehalfOf.ID, &e.OnBehalfOf.Name,
+		&e.Tenant, &e.Session, &e.Correlation, &e.TraceID, &e.SourceAddress, &e.UserAgent,
 	} {
 		*text = long
 	}

@@ -3,6 +3,7 @@
 package gormsink
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,41 +13,33 @@ import (
 // PostgreSQL gets a batch as one array for each column, written as text, which
 // every driver can send. So one statement serves any number of rows.
 
-// types of the columns.
-var types = [...]string{
-	"uuid", "timestamptz", "timestamptz", "text", "text", "text",
-	"text", "text", "text", "text", "text", "text",
-	"text", "text", "text", "text", "json",
-}
-
-func insertArrays(table string) string {
-	return "INSERT INTO " + table + " (" + strings.Join(columns, ",") + ") SELECT * FROM unnest(?::" +
-		strings.Join(types[:], "[],?::") + "[])"
+func (d dialect) insertArrays(table string) string {
+	list := ""
+	for i := range columns {
+		if i > 0 {
+			list += ","
+		}
+		list += "?::" + d.types[columns[i].kind] + "[]"
+	}
+	return "INSERT INTO " + table + " (" + columnNames + ") SELECT * FROM unnest(" + list + ")" + d.onConflict
 }
 
 // arrays returns the parameters of insertArrays.
 func arrays(rows []audit.Event, now time.Time) []any {
-	var list [len(types)]array
-	written := timestamp(now)
-	for i := range rows {
-		e := &rows[i]
-		for column, text := range [...]string{
-			e.ID.String(), timestamp(e.Time), written, e.Type, e.Outcome.String(), e.Reason,
-			e.Actor.Type, e.Actor.ID, e.Actor.Name, e.Resource.Type, e.Resource.ID, e.Resource.Name,
-			e.Tenant, e.Session, e.Correlation, e.TraceID,
-		} {
-			list[column].add(text)
+	args := make([]any, len(columns))
+	for i := range columns {
+		var list array
+		for r := range rows {
+			if c := &columns[i]; c.text != nil {
+				list.add(*c.text(&rows[r]))
+			} else {
+				list.addValue(c.put(&rows[r], now))
+			}
 		}
-		list[len(list)-1].addOrNull(e.Details.String())
-	}
-	args := make([]any, len(list))
-	for i := range list {
-		args[i] = list[i].String()
+		args[i] = list.String()
 	}
 	return args
 }
-
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000Z") }
 
 // array is a literal such as {"a","b",NULL}.
 type array struct{ text []byte }
@@ -75,11 +68,18 @@ func (a *array) add(text string) {
 	a.text = append(append(a.text, text...), '"')
 }
 
-func (a *array) addOrNull(text string) {
-	if text == "" {
+func (a *array) addValue(v any) {
+	switch v := v.(type) {
+	case nil:
 		a.next()
 		a.text = append(a.text, "NULL"...)
-		return
+	case string:
+		a.add(v)
+	case int64:
+		a.next()
+		a.text = strconv.AppendInt(a.text, v, 10)
+	case time.Time:
+		a.next()
+		a.text = v.UTC().AppendFormat(a.text, `"2006-01-02 15:04:05.000000Z"`)
 	}
-	a.add(text)
 }

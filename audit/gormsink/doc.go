@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package gormsink stores an audit trail in a database table through GORM. It has
-// SQL of its own for PostgreSQL and SQLite, and portable SQL for other databases.
+// Package gormsink stores an audit trail in a database table through GORM, in
+// PostgreSQL, SQLite, MySQL or MariaDB. Every method on another database returns
+// [audit.ErrInvalid].
 //
 //	sink := gormsink.New(db)
 //	if err := sink.Migrate(ctx); err != nil { … }
@@ -11,9 +12,10 @@
 //
 // The table, by default lock_audit, has a row per event: id, occurred_at and
 // recorded_at (when it was written), type, outcome, reason, actor_*,
-// resource_*, tenant, session_id, correlation_id, trace_id and details, the
-// JSON text as it was recorded. Four indexes serve queries by resource, type,
-// actor and time.
+// resource_*, on_behalf_of_*, tenant, session_id, correlation_id, trace_id,
+// source_address, user_agent, stream and seq (NULL for an event without a
+// number), and details, the JSON text as it was recorded. Six indexes serve
+// queries by time, actor, resource, tenant, number and time of writing.
 //
 // [Sink.Migrate] makes and upgrades the table. The SQL is in the folder
 // migrations, for goose and Atlas, too. [Sink.Export] writes the trail as JSON

@@ -9,6 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-go/holdfast/audit"
@@ -27,38 +30,23 @@ func (e *databaseError) Error() string   { return e.class.Error() + ": " + e.tex
 func (e *databaseError) Unwrap() []error { return []error{e.class, e.cause} }
 
 // explain adds what was attempted and whether another try may succeed. Drivers are
-// not imported: PostgreSQL's errors have a SQLSTATE, SQLite's a result code.
+// not imported: their errors have a code in a method or in a field.
 func (d dialect) explain(what string, err error) error {
 	class := audit.ErrUnavailable
-	if d.permanent(err) {
+	code := d.code(err)
+	if slices.ContainsFunc(d.permanent, func(prefix string) bool { return strings.HasPrefix(code, prefix) }) {
 		class = audit.ErrPermanent
 	}
-	return fmt.Errorf("gormsink: %s: %w", what, &databaseError{text: d.text(err), class: class, cause: err})
+	return fmt.Errorf("gormsink: %s: %w", what, &databaseError{text: d.text(code, err), class: class, cause: err})
 }
 
-// permanent reports whether the database refuses a value: SQLSTATE class 22
-// (data exception), 23 (constraint) or 54 (the row or the index entry is too
-// big). A missing table or right is not permanent: an operator can add it.
-func (d dialect) permanent(err error) bool {
-	if state := sqlState(err); state != "" {
-		return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") || strings.HasPrefix(state, "54")
-	}
-	switch d.resultCode(err) {
-	case 18, 19, 20: // TOOBIG, CONSTRAINT, MISMATCH
-		return true
-	}
-	return false
-}
-
-func (d dialect) text(err error) string {
-	if state := sqlState(err); state != "" {
-		if state == "42P01" {
-			return "SQLSTATE 42P01 (no such table; has Migrate run?)"
+func (d dialect) text(code string, err error) string {
+	if code != "" {
+		text := d.codeName + " " + code
+		if hint := d.hints[code]; hint != "" {
+			text += " (" + hint + ")"
 		}
-		return "SQLSTATE " + state
-	}
-	if code := d.resultCode(err); code != 0 {
-		return fmt.Sprintf("SQLite result code %d", code)
+		return text
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Error()
@@ -71,23 +59,51 @@ func (d dialect) text(err error) string {
 	return fmt.Sprintf("a %T", err)
 }
 
-func sqlState(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err); ok {
-		return e.SQLState()
+// code returns the code that the database has given, or "": PostgreSQL's
+// SQLSTATE, SQLite's primary result code, MySQL's number.
+func (d dialect) code(err error) string {
+	switch d.name {
+	case "postgres":
+		if e, ok := errors.AsType[interface {
+			error
+			SQLState() string
+		}](err); ok {
+			return e.SQLState()
+		}
+		return field(err, "Code")
+	case "sqlite":
+		text := field(err, "Code")
+		if e, ok := errors.AsType[interface {
+			error
+			Code() int
+		}](err); ok {
+			text = strconv.Itoa(e.Code())
+		}
+		if n, err := strconv.Atoi(text); err == nil {
+			return strconv.Itoa(n & 0xff)
+		}
+		return ""
 	}
-	return ""
+	return field(err, "Number")
 }
 
-// resultCode returns SQLite's primary result code, 0 when there is none.
-func (d dialect) resultCode(err error) int {
-	if e, ok := errors.AsType[interface {
-		error
-		Code() int
-	}](err); ok && d.sqliteCode {
-		return e.Code() & 0xff
+// field returns the text of a field, of the first error in the chain that has a
+// text or a number of that name.
+func field(err error, name string) string {
+	for ; err != nil; err = errors.Unwrap(err) {
+		v := reflect.Indirect(reflect.ValueOf(err))
+		if v.Kind() != reflect.Struct {
+			continue
+		}
+		switch f := v.FieldByName(name); {
+		case !f.IsValid():
+		case f.CanInt():
+			return strconv.FormatInt(f.Int(), 10)
+		case f.CanUint():
+			return strconv.FormatUint(f.Uint(), 10)
+		case f.Kind() == reflect.String:
+			return f.String()
+		}
 	}
-	return 0
+	return ""
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func exported(events []audit.Event, unreadable int) *sqlmock.Rows {
-	rows := sqlmock.NewRows(columns)
+	rows := sqlmock.NewRows(columnList)
 	for i, e := range events {
 		values := row(e, "", nil)
 		if i < unreadable {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/DATA-DOG/go-sqlmock"
@@ -79,6 +80,21 @@ type codeError int
 
 func (e codeError) Error() string { return "canary: value refused" }
 func (e codeError) Code() int     { return int(e) }
+
+// The drivers with a code in a field: lib/pq, go-sql-driver/mysql and
+// mattn/go-sqlite3.
+type (
+	pqError    struct{ Code string }
+	mysqlError struct{ Number uint16 }
+	mattnError struct{ Code, ExtendedCode int }
+)
+
+func (*pqError) Error() string    { return "canary: value refused" }
+func (*mysqlError) Error() string { return "canary: value refused" }
+func (mattnError) Error() string  { return "canary: value refused" }
+
+// columnList is the names of the columns.
+var columnList = strings.Split(columnNames, ",")
 
 func events(t testing.TB, n int) []audit.Event {
 	t.Helper()

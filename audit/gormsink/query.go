@@ -6,7 +6,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
@@ -21,6 +20,10 @@ type Criteria struct {
 	From, To   time.Time       // [From, To), of Event.Time
 	Newest     bool            // newest first instead of oldest first
 }
+
+// place is the position of a row in the order of the trail, as the database gave
+// it. The next page begins after it, also when the row cannot be read.
+type place struct{ occurred, id any }
 
 const pageRows = 500
 
@@ -76,11 +79,11 @@ func (s *Sink) page(ctx context.Context, c Criteria, after *place) ([]found, err
 	defer rows.Close()
 	var page []found
 	for rows.Next() {
-		at, e, err := readRow(rows)
+		values, e, err := readRow(rows)
 		if _, unreadable := err.(*RowError); err != nil && !unreadable {
 			return page, err
 		}
-		page = append(page, found{at, e, err})
+		page = append(page, found{place{occurred: values[1], id: values[0]}, e, err})
 	}
 	return page, rows.Err()
 }
@@ -88,7 +91,7 @@ func (s *Sink) page(ctx context.Context, c Criteria, after *place) ([]found, err
 // selection builds the statement of a page.
 func (s *Sink) selection(c Criteria, after *place) (string, []any) {
 	var args []any
-	query := "SELECT " + strings.Join(columns, ",") + " FROM " + s.table + " WHERE 1=1"
+	query := "SELECT " + columnNames + " FROM " + string(s.table) + " WHERE 1=1"
 	and := func(condition string, values ...any) {
 		query += " AND " + condition
 		args = append(args, values...)

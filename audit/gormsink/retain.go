@@ -27,7 +27,7 @@ func (s *Sink) Purge(ctx context.Context, before time.Time) (int64, error) {
 		return 0, s.err
 	}
 	return s.repeat(ctx, "purge", func(db *gorm.DB) *gorm.DB {
-		return db.Exec("DELETE FROM "+s.table+" WHERE id IN (SELECT id FROM "+s.table+
+		return db.Exec("DELETE FROM "+string(s.table)+" WHERE id IN (SELECT id FROM "+string(s.table)+
 			" WHERE occurred_at < ? ORDER BY occurred_at, id LIMIT ?)", s.dialect.time(before), batchRows)
 	})
 }
@@ -53,8 +53,8 @@ func (s *Sink) Erase(ctx context.Context, actorID string) (int64, error) {
 		return 0, fmt.Errorf("gormsink: erase: %w: no actor", audit.ErrInvalid)
 	}
 	n, err := s.repeat(ctx, "erase", func(db *gorm.DB) *gorm.DB {
-		return db.Exec("UPDATE "+s.table+" SET actor_id = '', actor_name = '', session_id = '', details = ? WHERE id IN (SELECT id FROM "+
-			s.table+" WHERE actor_id <> '' AND actor_id = ? LIMIT ?)", `{"erased":true}`, actorID, batchRows)
+		return db.Exec("UPDATE "+string(s.table)+" SET actor_id = '', actor_name = '', session_id = '', details = ? WHERE id IN (SELECT id FROM "+
+			string(s.table)+" WHERE actor_id <> '' AND actor_id = ? LIMIT ?)", `{"erased":true}`, actorID, batchRows)
 	})
 	if err == nil {
 		var named int64
@@ -76,7 +76,7 @@ func (s *Sink) eraseNamed(ctx context.Context, actorID string) (n int64, err err
 	usual := audit.Fields(slog.String("", actorID)).String()
 	marshalled := audit.JSON(map[string]string{"": actorID}).String()
 	const key = len(`{"":`)
-	find := "SELECT id, details FROM " + s.table + " WHERE id > ? AND (" + s.dialect.position + " > 0 OR " + s.dialect.position + " > 0) ORDER BY id LIMIT ?"
+	find := "SELECT id, details FROM " + string(s.table) + " WHERE id > ? AND (" + s.dialect.position + " > 0 OR " + s.dialect.position + " > 0) ORDER BY id LIMIT ?"
 	after := audit.ID{}.String()
 	for {
 		var rows []struct{ ID, Details string }
@@ -94,7 +94,7 @@ func (s *Sink) eraseNamed(ctx context.Context, actorID string) (n int64, err err
 			if erased == d { // as a key, or a part of one text
 				continue
 			}
-			if err := db.Exec("UPDATE "+s.table+" SET details = ? WHERE id = ?", erased.String(), row.ID).Error; err != nil {
+			if err := db.Exec("UPDATE "+string(s.table)+" SET details = ? WHERE id = ?", erased.String(), row.ID).Error; err != nil {
 				return n, s.dialect.explain("erase", err)
 			}
 			n++

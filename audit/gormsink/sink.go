@@ -4,7 +4,9 @@ package gormsink
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"time"
 
@@ -19,7 +21,7 @@ import (
 // [New].
 type Sink struct {
 	db      *gorm.DB
-	table   string
+	table   table
 	dialect dialect
 	err     error // of every method, when the arguments of New make no sense
 }
@@ -31,11 +33,12 @@ type Option func(*Sink)
 
 // WithTable names the table; default "lock_audit". [Sink.Migrate] also makes
 // <table>_schema and indexes that begin with the name. The name must be an
-// identifier of at most 40 ASCII letters, digits and underscores; with another
-// one every method returns [audit.ErrInvalid].
-func WithTable(name string) Option { return func(s *Sink) { s.table = name } }
+// identifier of at most 40 ASCII letters, digits and underscores, and may have
+// that of a schema before it, such as "audit.events"; with another one every
+// method returns [audit.ErrInvalid]. Migrate does not create the schema.
+func WithTable(name string) Option { return func(s *Sink) { s.table = table(name) } }
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,39}$`)
+var identifier = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]{0,39}\.)?[A-Za-z_][A-Za-z0-9_]{0,39}$`)
 
 // New returns a sink on the caller's db, which it does not close. It does no I/O;
 // call [Sink.Migrate] before the first write. With a nil db every method returns
@@ -53,13 +56,28 @@ func New(db *gorm.DB, opts ...Option) *Sink {
 	switch {
 	case db == nil || db.Config == nil || configerr.IsNil(db.Dialector):
 		s.err = fmt.Errorf("gormsink: %w: New needs a database", audit.ErrInvalid)
-	case !identifier.MatchString(s.table):
+	case !identifier.MatchString(string(s.table)):
 		s.err = fmt.Errorf("gormsink: %w: %q is no plain name of a table", audit.ErrInvalid, s.table)
 	default:
 		s.db = db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true, Logger: logger.Discard})
-		s.dialect = dialectOf(db.Dialector.Name())
+		s.dialect, s.err = dialectOf(db.Dialector.Name())
+		s.err = errors.Join(s.err, settle(s.db.Config))
 	}
 	return s
+}
+
+// settle makes the session's own copy of the caller's settings one that a sink
+// can work with.
+func settle(cfg *gorm.Config) error {
+	if cfg.DryRun {
+		return fmt.Errorf("gormsink: %w: a database in DryRun stores nothing", audit.ErrInvalid)
+	}
+	// GORM's translated errors do not say which constraint was violated. Old
+	// versions of GORM do not have the field.
+	if translate := reflect.ValueOf(cfg).Elem().FieldByName("TranslateError"); translate.IsValid() {
+		translate.SetBool(false)
+	}
+	return nil
 }
 
 // In returns a recorder that writes in the caller's transaction, at once and on
@@ -71,7 +89,7 @@ func (s *Sink) In(tx *gorm.DB, trail *audit.Log) audit.Recorder {
 	if s.err != nil {
 		return audit.Direct(s)
 	}
-	return trail.Direct(New(tx, WithTable(s.table)))
+	return trail.Direct(New(tx, WithTable(string(s.table))))
 }
 
 // Write implements [audit.Sink]. The batch is stored as a whole or not at all.
@@ -109,7 +127,7 @@ func (s *Sink) insert(db *gorm.DB, batch []audit.Event) error {
 	now := time.Now()
 	for len(batch) > 0 {
 		n := s.dialect.rows(len(batch))
-		statement, args := s.dialect.insert(s.table, batch[:n], now)
+		statement, args := s.dialect.insert(string(s.table), batch[:n], now)
 		if err := db.Exec(statement, args...).Error; err != nil {
 			return err
 		}

@@ -27,19 +27,21 @@ import (
 )
 
 const insertOne = "INSERT INTO lock_audit (id,occurred_at,recorded_at,type,outcome,reason,actor_type,actor_id,actor_name," +
-	"resource_type,resource_id,resource_name,tenant,session_id,correlation_id,trace_id,details) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING"
+	"resource_type,resource_id,resource_name,on_behalf_of_type,on_behalf_of_id,on_behalf_of_name,tenant,session_id,correlation_id,trace_id," +
+	"source_address,user_agent,stream,seq,details) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING"
 
 func TestWriteIsOneInsertWithoutATransaction(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
 	at := time.Date(2026, 12, 11, 12, 0, 0, 1000, time.UTC)
-	id := audit.NewID()
+	id, stream := audit.NewID(), audit.NewID()
 	mock.ExpectExec(exactly(insertOne)).WithArgs(
 		id.String(), at.UnixMicro(), sqlmock.AnyArg(), "lock.acquired", "success", "why", "guest", "ana", "Ana",
-		"lock", "101", "Room 101", "hotel", "s", "c", "t", `{"nights":3}`).WillReturnResult(sqlmock.NewResult(0, 1))
+		"lock", "101", "Room 101", "company", "7", "Acme", "hotel", "s", "c", "t", "192.0.2.1", "kiosk", stream.String(), 7, `{"nights":3}`).WillReturnResult(sqlmock.NewResult(0, 1))
 	err := s.Write(t.Context(), []audit.Event{{
 		ID: id, Time: at, Type: "lock.acquired", Outcome: audit.Success, Reason: "why",
 		Actor: audit.Entity{Type: "guest", ID: "ana", Name: "Ana"}, Resource: audit.Entity{Type: "lock", ID: "101", Name: "Room 101"},
-		Tenant: "hotel", Session: "s", Correlation: "c", TraceID: "t", Details: audit.Fields(slog.Int("nights", 3)),
+		OnBehalfOf: audit.Entity{Type: "company", ID: "7", Name: "Acme"}, Tenant: "hotel", Session: "s", Correlation: "c", TraceID: "t",
+		SourceAddress: "192.0.2.1", UserAgent: "kiosk", Stream: stream, Seq: 7, Details: audit.Fields(slog.Int("nights", 3)),
 	}})
 	if err != nil {
 		t.Error(err)
@@ -58,11 +60,11 @@ func TestPostgresGetsAnArrayForEachColumn(t *testing.T) {
 	args[1] = `{"2026-12-11 12:00:00.000001Z","0001-01-01 00:00:00.000000Z"}`
 	args[2] = sqlmock.AnyArg()
 	args[3], args[4] = `{"a\"\\b{,}","NULL"}`, `{"denied","unknown"}`
-	args[16] = `{"{\"a\":1}",NULL}`
-	mock.ExpectExec(regexp.QuoteMeta("INSERT INTO trail (id,") + ".*" + regexp.QuoteMeta("SELECT * FROM unnest(?::uuid[],?::timestamptz[],") + ".*" +
+	args[21], args[22], args[23] = `{NULL,"`+one.String()+`"}`, `{NULL,3}`, `{"{\"a\":1}",NULL}`
+	mock.ExpectExec(regexp.QuoteMeta("INSERT INTO trail (id,") + ".*" + regexp.QuoteMeta("SELECT * FROM unnest(?::uuid[],?::timestamptz(6)[],") + ".*" +
 		regexp.QuoteMeta("?::json[]) ON CONFLICT (id) DO NOTHING") + "$").WithArgs(args...).WillReturnResult(sqlmock.NewResult(0, 2))
 	err := s.Write(t.Context(), []audit.Event{
-		{ID: one, Time: at, Type: `a"\b{,}`, Outcome: audit.Denied, Details: audit.Fields(slog.Int("a", 1))}, {ID: two, Type: "NULL"},
+		{ID: one, Time: at, Type: `a"\b{,}`, Outcome: audit.Denied, Details: audit.Fields(slog.Int("a", 1))}, {ID: two, Type: "NULL", Stream: one, Seq: 3},
 	})
 	if err != nil {
 		t.Error(err)
@@ -93,7 +95,7 @@ func TestBatchOfSeveralStatementsIsOneTransaction(t *testing.T) {
 
 // Every different statement costs memory wherever statements are prepared.
 func TestFewDifferentStatementsWithinTheBoundOnParameters(t *testing.T) {
-	for database, few := range map[string]int{"postgres": 1, "sqlite": 7, "other": 7} {
+	for database, few := range map[string]int{"postgres": 1, "sqlite": 7, "mysql": 7} {
 		shapes := map[string]bool{}
 		pool := stubPool{exec: func(query string, args []any) error {
 			shapes[query] = true
@@ -132,7 +134,8 @@ func (r reasonsOf) Match(v driver.Value) bool {
 	return true
 }
 
-// The mock takes 20 statements and no more.
+// The mock takes 20 statements, and those for the beginning and the end of the
+// stream.
 func TestOnePoisonEventIn512CostsAtMost20Statements(t *testing.T) {
 	pool, mock, err := sqlmock.New()
 	if err != nil {
@@ -149,6 +152,10 @@ func TestOnePoisonEventIn512CostsAtMost20Statements(t *testing.T) {
 	for range 10 {
 		args[5] = reasonsOf{true, stored}
 		mock.ExpectExec("INSERT").WithArgs(slices.Clone(args)...).WillReturnError(stateError("22P05"))
+		args[5] = reasonsOf{false, stored}
+		mock.ExpectExec("INSERT").WithArgs(slices.Clone(args)...).WillReturnResult(sqlmock.NewResult(0, 0))
+	}
+	for range 2 {
 		args[5] = reasonsOf{false, stored}
 		mock.ExpectExec("INSERT").WithArgs(slices.Clone(args)...).WillReturnResult(sqlmock.NewResult(0, 0))
 	}
@@ -173,8 +180,8 @@ func TestOnePoisonEventIn512CostsAtMost20Statements(t *testing.T) {
 			rows++
 		}
 	}
-	if rows != 511+1 || !stored[`"poisoned"`] {
-		t.Errorf("%d rows, want 511 and the mark", rows)
+	if rows != 511+1+1 || !stored[`"poisoned"`] {
+		t.Errorf("%d rows, want 511, the mark, and the stream's own without a reason", rows)
 	}
 }
 
@@ -194,13 +201,17 @@ func TestErrorsTellRefusedFromUnavailableAndQuoteNothing(t *testing.T) {
 		{"postgres", stateError("57P01"), false, "SQLSTATE 57P01"},
 		{"postgres", stateError("42P01"), false, "SQLSTATE 42P01 (no such table; has Migrate run?)"},
 		{"postgres", codeError(19), false, "a gormsink.codeError"},
+		{"postgres", &pqError{"42501"}, false, "SQLSTATE 42501 (the role lacks a right; docs/audit.md lists the grants)"},
+		{"mysql", fmt.Errorf("wrapped: %w", &mysqlError{1062}), true, "MySQL error 1062"},
+		{"mysql", &mysqlError{1146}, false, "MySQL error 1146 (no such table; has Migrate run?)"},
+		{"sqlite", mattnError{19, 2067}, true, "SQLite result code 19"},
 		{"sqlite", codeError(19), true, "SQLite result code 19"},
 		{"sqlite", codeError(2067), true, "SQLite result code 19"}, // CONSTRAINT_UNIQUE
-		{"sqlite", codeError(5), false, "SQLite result code 5"},
-		{"other", fmt.Errorf("lost: %w", refused), false, "dial tcp: connection refused"},
-		{"other", context.DeadlineExceeded, false, "context deadline exceeded"},
-		{"other", driver.ErrBadConn, false, "driver: bad connection"},
-		{"other", errors.New("canary"), false, "a *errors.errorString"},
+		{"sqlite", codeError(5), false, "SQLite result code 5 (busy; let it wait, with busy_timeout in the DSN)"},
+		{"mysql", fmt.Errorf("lost: %w", refused), false, "dial tcp: connection refused"},
+		{"mysql", context.DeadlineExceeded, false, "context deadline exceeded"},
+		{"mysql", driver.ErrBadConn, false, "driver: bad connection"},
+		{"mysql", errors.New("canary"), false, "a *errors.errorString"},
 	} {
 		pool := stubPool{exec: func(string, []any) error { return c.err }}
 		err := New(openOn(t, c.database, pool, logger.Discard)).Write(t.Context(), events(t, 1))
@@ -286,10 +297,16 @@ func TestALogOverNoDatabaseReportsIt(t *testing.T) {
 	})
 }
 
-func TestMySQLIgnoresKnownIDsInItsOwnWords(t *testing.T) {
-	s, mock := mocked(t, "mysql")
-	mock.ExpectExec(`ON DUPLICATE KEY UPDATE id = id$`).WillReturnResult(sqlmock.NewResult(0, 1))
-	if err := s.Write(t.Context(), events(t, 1)); err != nil {
-		t.Error(err)
+func TestADatabaseOfAnUnknownKindIsRefused(t *testing.T) {
+	s := New(openOn(t, "sqlserver", stubPool{}, logger.Discard))
+	if err := s.Migrate(t.Context()); !errors.Is(err, audit.ErrInvalid) || !strings.Contains(err.Error(), `"sqlserver"; PostgreSQL, SQLite, MySQL and MariaDB are supported`) {
+		t.Errorf("%v, want the names of what is supported", err)
+	}
+}
+
+func TestADryRunIsRefused(t *testing.T) {
+	db := openOn(t, "sqlite", stubPool{}, logger.Discard).Session(&gorm.Session{DryRun: true})
+	if err := New(db).Write(t.Context(), events(t, 1)); !errors.Is(err, audit.ErrInvalid) {
+		t.Errorf("%v, want ErrInvalid: nothing would be stored", err)
 	}
 }

@@ -5,6 +5,8 @@ package gormsink
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -24,14 +26,15 @@ func expectVersion(mock sqlmock.Sqlmock, version int) {
 }
 
 func TestMigrateAppliesTheMissingVersionsInOneTransaction(t *testing.T) {
-	s, mock := mocked(t, "other")
+	s, mock := mocked(t, "sqlite")
+	mock.ExpectQuery("SELECT COALESCE").WillReturnError(codeError(1))
+	mock.ExpectExec("SELECT id,.* WHERE 1 = 0").WillReturnError(codeError(1))
 	mock.ExpectExec(createSchemaTable).WillReturnResult(done)
 	mock.ExpectBegin()
 	mock.ExpectExec("UPDATE lock_audit_schema").WillReturnResult(done) // its first statement takes the lock for writing
 	expectVersion(mock, 0)
-	mock.ExpectExec("CREATE TABLE lock_audit ").WillReturnResult(done)
-	for _, index := range []string{"resource", "type", "actor", "time"} {
-		mock.ExpectExec("CREATE INDEX lock_audit_" + index).WillReturnResult(done)
+	for _, statement := range sqlite.create("lock_audit") {
+		mock.ExpectExec(exactly(statement)).WillReturnResult(done)
 	}
 	mock.ExpectExec("INSERT INTO lock_audit_schema").WithArgs(1, sqlmock.AnyArg()).WillReturnResult(done)
 	mock.ExpectCommit()
@@ -40,64 +43,70 @@ func TestMigrateAppliesTheMissingVersionsInOneTransaction(t *testing.T) {
 	}
 }
 
-func TestMigrateLeavesACurrentOrNewerTableAlone(t *testing.T) {
+// So a role that may not create anything can call it.
+func TestMigrateOnlyReadsWhenTheTableIsThere(t *testing.T) {
 	for _, version := range []int{1, 99} {
 		s, mock := mocked(t, "postgres")
-		mock.ExpectBegin()
-		mock.ExpectExec("pg_advisory_xact_lock").WithArgs(lockKey("lock_audit")).WillReturnResult(done)
-		mock.ExpectExec(createSchemaTable).WillReturnResult(done)
 		expectVersion(mock, version)
-		mock.ExpectCommit()
 		if err := s.Migrate(t.Context()); err != nil {
 			t.Error(err)
 		}
+	}
+	s, mock := mocked(t, "postgres") // made by goose or Atlas
+	mock.ExpectQuery("SELECT COALESCE").WillReturnError(stateError("42P01"))
+	mock.ExpectExec("SELECT id,.* WHERE 1 = 0").WillReturnResult(done)
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
 // The next version is artificial: no migration has that number yet. A table of
 // this version gets only the statements of the next one.
 func TestTheNextVersionUpgradesATableOfThisOne(t *testing.T) {
-	for _, dialect := range []string{"postgres", "sqlite", "other"} {
-		s, mock := mocked(t, dialect, WithTable("trail"))
-		all, err := steps(s.dialect.folder)
-		if err != nil {
-			t.Fatal(err)
-		}
-		this := all[len(all)-1].version
-		all = append(all, step{this + 1, "ALTER TABLE lock_audit ADD COLUMN region text;\nCREATE INDEX lock_audit_region ON lock_audit (region);\n"})
+	for _, name := range []string{"postgres", "sqlite", "mysql"} {
+		s, mock := mocked(t, name, WithTable("trail"))
+		next := append(slices.Clone(versions), func(_ dialect, t table) []string {
+			return []string{"ALTER TABLE " + string(t) + " ADD COLUMN region text"}
+		})
 		if s.dialect.lock != "" {
-			mock.ExpectExec("pg_advisory_xact_lock").WillReturnResult(done)
+			mock.ExpectExec("pg_advisory_xact_lock").WithArgs(lockKey("trail")).WillReturnResult(done)
 			mock.ExpectExec("CREATE TABLE IF NOT EXISTS trail_schema").WillReturnResult(done)
 		} else {
 			mock.ExpectExec("UPDATE trail_schema").WillReturnResult(done)
 		}
-		expectVersion(mock, this)
+		expectVersion(mock, len(versions))
 		mock.ExpectExec(exactly("ALTER TABLE trail ADD COLUMN region text")).WillReturnResult(done)
-		mock.ExpectExec(exactly("CREATE INDEX trail_region ON trail (region)")).WillReturnResult(done)
-		mock.ExpectExec("INSERT INTO trail_schema").WithArgs(this+1, sqlmock.AnyArg()).WillReturnResult(done)
-		if err := s.upgrade(s.db, "trail_schema", all); err != nil {
-			t.Errorf("%s: %v", dialect, err)
+		mock.ExpectExec("INSERT INTO trail_schema").WithArgs(len(next), sqlmock.AnyArg()).WillReturnResult(done)
+		if err := s.upgrade(s.db, next); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestMigrateThatFailsChangesNothing(t *testing.T) {
-	table := []string{"SELECT", "CREATE TABLE lock", "INDEX", "INDEX", "INDEX", "INDEX", "INSERT"}
+	probe := []string{"SELECT COALESCE", "SELECT id"}
+	table := []string{"SELECT COALESCE", "CREATE TABLE lock", "INDEX", "INDEX", "INDEX", "INDEX", "INDEX", "INDEX", "INSERT"}
 	for dialect, steps := range map[string][]string{
 		"postgres": append([]string{"BEGIN", "pg_advisory", createSchemaTable}, table...),
-		"other":    append([]string{createSchemaTable, "BEGIN", "UPDATE"}, table...),
+		"sqlite":   append([]string{createSchemaTable, "BEGIN", "UPDATE"}, table...),
 	} {
 		for i, failing := range steps {
 			if failing == "BEGIN" {
 				continue
 			}
 			s, mock := mocked(t, dialect)
+			for _, step := range probe {
+				expect(mock, step, errors.New("no such table"))
+			}
 			for _, step := range steps[:i] {
 				expect(mock, step, nil)
 			}
 			expect(mock, failing, errCut)
 			if slices.Contains(steps[:i], "BEGIN") {
 				mock.ExpectRollback()
+			}
+			for _, step := range probe {
+				expect(mock, step, errors.New("no such table"))
 			}
 			if err := s.Migrate(t.Context()); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, errCut) {
 				t.Errorf("%s failing at %s: %v, want ErrUnavailable and the cause", dialect, failing, err)
@@ -111,22 +120,37 @@ func expect(mock sqlmock.Sqlmock, step string, err error) {
 	switch step {
 	case "BEGIN":
 		mock.ExpectBegin()
-	case "SELECT":
+	case "SELECT COALESCE":
 		mock.ExpectQuery(step).WillReturnError(err).WillReturnRows(sqlmock.NewRows([]string{"version"}).AddRow(0))
 	default:
 		mock.ExpectExec(step).WillReturnError(err).WillReturnResult(done)
 	}
 }
 
-func TestEveryDialectHasTheSameVersions(t *testing.T) {
-	for _, folder := range []string{"postgres", "sqlite", "portable"} {
-		all, err := steps(folder)
-		if err != nil || len(all) != 1 || all[0].version != 1 {
-			t.Errorf("%s: %v, %v", folder, all, err)
+func TestATableInASchemaHasItsIndexesThere(t *testing.T) {
+	for d, want := range map[*dialect]string{
+		&postgres: "CREATE INDEX events_time ON audit.events (occurred_at, id)",
+		&sqlite:   "CREATE INDEX audit.events_time ON events (occurred_at, id)",
+	} {
+		if all := d.create("audit.events"); all[1] != want {
+			t.Errorf("%s: %s, want %s", d.name, all[1], want)
 		}
-		for _, c := range columns {
-			if !strings.Contains(all[0].sql, "\n    "+c+" ") {
-				t.Errorf("%s has no column %s", folder, c)
+	}
+}
+
+// HOLDFAST_UPDATE=1 writes the files.
+func TestTheFilesForGooseAndAtlasAreTheStatementsOfMigrate(t *testing.T) {
+	for _, d := range []dialect{postgres, sqlite, mysql} {
+		for i, version := range versions {
+			want := "-- +goose Up\n-- SPDX-License-Identifier: MIT\n" + strings.Join(version(d, "lock_audit"), ";\n\n") + ";\n"
+			file := fmt.Sprintf("migrations/%s/%04d_lock_audit.sql", d.name, i+1)
+			if os.Getenv("HOLDFAST_UPDATE") != "" {
+				if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, err := os.ReadFile(file); err != nil || string(got) != want {
+				t.Errorf("%s is not what Migrate runs: %v", file, err)
 			}
 		}
 	}
@@ -134,9 +158,8 @@ func TestEveryDialectHasTheSameVersions(t *testing.T) {
 
 // row is a row as a driver gives it, with one value changed.
 func row(e audit.Event, column string, value any) []any {
-	s := &Sink{dialect: dialectOf("sqlite")}
-	values := s.dialect.appendRow(nil, &e, time.Now())
-	for i, c := range columns {
+	values := sqlite.appendRow(nil, &e, time.Now())
+	for i, c := range columnList {
 		if c == column {
 			values[i] = value
 		}
@@ -170,7 +193,7 @@ func TestQueryAsksForTheCriteriaAndGoesOnWhereThePageEnded(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
 	all := events(t, pageRows+1)
 	page := func(events []audit.Event) *sqlmock.Rows {
-		rows := sqlmock.NewRows(columns)
+		rows := sqlmock.NewRows(columnList)
 		for _, e := range events {
 			values := row(e, "", nil)
 			if e == all[1] {
@@ -180,7 +203,7 @@ func TestQueryAsksForTheCriteriaAndGoesOnWhereThePageEnded(t *testing.T) {
 		}
 		return rows
 	}
-	list := "SELECT " + strings.Join(columns, ",") + " FROM lock_audit WHERE 1=1"
+	list := "SELECT " + columnNames + " FROM lock_audit WHERE 1=1"
 	conditions := " AND resource_id = ? AND actor_id <> '' AND actor_id = ? AND type IN (?,?) AND outcome IN (?) AND occurred_at >= ? AND occurred_at < ?"
 	from, to := time.UnixMicro(1000), time.UnixMicro(2000)
 	mock.ExpectQuery(exactly(list+conditions+" ORDER BY occurred_at DESC, id DESC LIMIT ?")).
@@ -212,8 +235,8 @@ func TestQueryAsksForTheCriteriaAndGoesOnWhereThePageEnded(t *testing.T) {
 
 func TestQueryWithoutCriteriaAsksForEverythingFromTheOldestOn(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
-	mock.ExpectQuery(exactly("SELECT " + strings.Join(columns, ",") + " FROM lock_audit WHERE 1=1 ORDER BY occurred_at, id LIMIT ?")).
-		WithArgs(pageRows).WillReturnRows(sqlmock.NewRows(columns))
+	mock.ExpectQuery(exactly("SELECT " + columnNames + " FROM lock_audit WHERE 1=1 ORDER BY occurred_at, id LIMIT ?")).
+		WithArgs(pageRows).WillReturnRows(sqlmock.NewRows(columnList))
 	for _, err := range s.Query(t.Context(), Criteria{}) {
 		t.Error(err)
 	}
@@ -222,7 +245,7 @@ func TestQueryWithoutCriteriaAsksForEverythingFromTheOldestOn(t *testing.T) {
 func TestQueryEndsWhenTheCallerHasEnough(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
 	e := events(t, 1)[0]
-	mock.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows(columns).AddRow(toDriver(row(e, "", nil))...).AddRow(toDriver(row(e, "", nil))...))
+	mock.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows(columnList).AddRow(toDriver(row(e, "", nil))...).AddRow(toDriver(row(e, "", nil))...))
 	for got, err := range s.Query(t.Context(), Criteria{}) {
 		if got != e || err != nil {
 			t.Errorf("%v, %v", got, err)
@@ -268,7 +291,7 @@ func TestEraseRecordsHowManyAndNotWhose(t *testing.T) {
 		WillReturnRows(sqlmock.NewRows([]string{"id", "details"}).AddRow("1", `{"ana":1}`).AddRow("2", `no JSON`).AddRow(named, `{"held_by":"ana","n":"anas"}`))
 	mock.ExpectExec(exactly("UPDATE lock_audit SET details = ? WHERE id = ?")).WithArgs(`{"held_by":"erased","n":"anas"}`, named).WillReturnResult(sqlmock.NewResult(0, 1))
 	args := row(audit.Event{Type: TypeErased, Outcome: audit.Success}, "", nil)
-	args[0], args[1], args[2], args[16] = sqlmock.AnyArg(), sqlmock.AnyArg(), sqlmock.AnyArg(), `{"events":3}`
+	args[0], args[1], args[2], args[23] = sqlmock.AnyArg(), sqlmock.AnyArg(), sqlmock.AnyArg(), `{"events":3}`
 	mock.ExpectExec("INSERT").WithArgs(toDriver(args)...).WillReturnResult(sqlmock.NewResult(0, 1))
 	if n, err := s.Erase(t.Context(), "ana"); n != 3 || err != nil {
 		t.Errorf("%d, %v", n, err)

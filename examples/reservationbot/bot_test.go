@@ -180,7 +180,7 @@ func TestAClosedBotHasItsTrailInTheDatabase(t *testing.T) {
 	}
 	again := start(t, "-script", "-", "-audit", "sqlite:"+file)
 	var types []string
-	for e, err := range again.sink.Query(t.Context(), gormsink.Criteria{}) {
+	for e, err := range again.sink.Query(t.Context(), gormsink.Criteria{ResourceID: "room/101"}) {
 		types = append(types, e.Type)
 		if err != nil {
 			t.Fatal(err)

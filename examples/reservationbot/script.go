@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
@@ -157,6 +158,9 @@ func (p *player) showAudit(ctx context.Context) error {
 	for e, err := range p.sink.Query(ctx, gormsink.Criteria{From: p.started}) {
 		if err != nil {
 			return err
+		}
+		if e.Type == audit.TypeOpened { // names the machine
+			continue
 		}
 		line := fmt.Sprintf("  %-18s %-8s %-6s %s %s", e.Type, e.Outcome, e.Actor.ID, e.Resource.Name, e.Reason)
 		fmt.Fprintln(p.out, strings.TrimRight(line, " "))

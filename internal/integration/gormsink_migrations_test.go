@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"ariga.io/atlas/sql/migrate"
+	atlasmysql "ariga.io/atlas/sql/mysql"
 	atlaspostgres "ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/schema"
 	atlassqlite "ariga.io/atlas/sql/sqlite"
@@ -30,7 +31,7 @@ func migrations(folder string) string {
 
 // A database is the same, and works, whoever has read the files.
 func TestTheMigrationsAreTheSameByMigrateGooseAndAtlas(t *testing.T) {
-	server := startPostgres(t)
+	server, maria := startPostgres(t), startMariaDB(t)
 	var n atomic.Int64
 	for _, c := range []struct {
 		name  string
@@ -46,11 +47,12 @@ func TestTheMigrationsAreTheSameByMigrateGooseAndAtlas(t *testing.T) {
 			return server.openNamed(t, name)
 		}, goose.DialectPostgres, atlaspostgres.Open},
 		{"sqlite", func(t testing.TB) *gorm.DB { return openSQLite(t, sqliteFile(t)) }, goose.DialectSQLite3, atlassqlite.Open},
+		{"mysql", func(t testing.TB) *gorm.DB { return maria.open(t, fmt.Sprintf("tool_%d", n.Add(1)), "utf8mb4") }, goose.DialectMySQL, atlasmysql.Open},
 	} {
 		own := c.empty(t)
 		migrated(t, own)
 		want := table(t, pool(t, own), c.atlas)
-		if len(want.Indexes) != 4 || want.PrimaryKey == nil || len(want.Columns) != 17 {
+		if len(want.Indexes) != 6 || want.PrimaryKey == nil || len(want.Columns) != 24 {
 			t.Fatalf("%s: Migrate made %d columns, %d indexes and the key %v", c.name, len(want.Columns), len(want.Indexes), want.PrimaryKey)
 		}
 		for tool, run := range map[string]func(t *testing.T, db *sql.DB){
@@ -85,12 +87,6 @@ func TestTheMigrationsAreTheSameByMigrateGooseAndAtlas(t *testing.T) {
 			})
 		}
 	}
-}
-
-// The files for databases without ones of their own are SQL that any takes.
-func TestThePortableMigrationsAreTakenByAnyDatabase(t *testing.T) {
-	runGoose(t, goose.DialectPostgres, pool(t, startPostgres(t).open(t)), "portable")
-	runGoose(t, goose.DialectSQLite3, pool(t, openSQLite(t, sqliteFile(t))), "portable")
 }
 
 func pool(t *testing.T, db *gorm.DB) *sql.DB {

@@ -88,7 +88,7 @@ func TestTrailIsCompleteAfterTheDatabaseDiedAndCameBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for _, err := range sink.Query(ctx, gormsink.Criteria{}) {
+	for _, err := range sink.Query(ctx, gormsink.Criteria{Types: []string{"test"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

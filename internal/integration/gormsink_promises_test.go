@@ -37,7 +37,6 @@ func promises(t *testing.T, open func(testing.TB) *gorm.DB) {
 		{"EraseRemovesThePersonAndKeepsTheFact", erase},
 		{"EraseFindsThePersonInTheDetailsOfOthers", eraseNamed},
 		{"ExportWritesWhatQueryYields", export},
-		{"MigrateBringsTheFirstVersionUpToDate", upgrade},
 		{"ATableOfTheNextVersionIsReadAndWritten", nextVersion},
 		{"InIsPartOfTheCallersTransaction", inTransaction},
 		{"APoisonEventDoesNotTakeItsBatchAlong", poison},
@@ -70,14 +69,17 @@ func migrateTwice(t *testing.T, db *gorm.DB) {
 func migrateIndexes(t *testing.T, db *gorm.DB) {
 	migrated(t, db)
 	query := "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'lock_audit%' ORDER BY name"
-	if db.Name() == "postgres" {
+	switch db.Name() {
+	case "mysql":
+		query = "SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'lock_audit' AND index_name <> 'PRIMARY' ORDER BY index_name"
+	case "postgres":
 		query = "SELECT indexname FROM pg_indexes WHERE tablename = 'lock_audit' AND indexname NOT LIKE '%pkey' ORDER BY indexname"
 	}
 	var names []string
 	if err := db.Raw(query).Scan(&names).Error; err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"lock_audit_actor", "lock_audit_resource", "lock_audit_time", "lock_audit_type"}; !slices.Equal(names, want) {
+	if want := []string{"lock_audit_actor", "lock_audit_recorded", "lock_audit_resource", "lock_audit_stream", "lock_audit_tenant", "lock_audit_time"}; !slices.Equal(names, want) {
 		t.Errorf("indexes %v, want %v", names, want)
 	}
 }
@@ -281,7 +283,11 @@ func inTransaction(t *testing.T, db *gorm.DB) {
 // in 512.
 func poison(t *testing.T, db *gorm.DB) {
 	s := migrated(t, db)
-	if err := db.Exec("CREATE UNIQUE INDEX one_poison ON lock_audit (reason) WHERE reason = 'poison'").Error; err != nil {
+	rule := "CREATE UNIQUE INDEX one_poison ON lock_audit (reason) WHERE reason = 'poison'"
+	if db.Name() == "mysql" {
+		rule = "ALTER TABLE lock_audit ADD COLUMN one_poison int GENERATED ALWAYS AS (CASE WHEN reason = 'poison' THEN 1 END) STORED UNIQUE"
+	}
+	if err := db.Exec(rule).Error; err != nil {
 		t.Fatal(err)
 	}
 	record(t, s, audit.Event{Type: "test", Reason: "poison"})
@@ -303,7 +309,7 @@ func poison(t *testing.T, db *gorm.DB) {
 	if !ok || len(loss.IDs) != 1 || !errors.Is(loss, audit.ErrPermanent) {
 		t.Errorf("close: %v, want the loss of the poison event", loss)
 	}
-	stored := query(t, s, gormsink.Criteria{})
+	stored := query(t, s, gormsink.Criteria{Types: []string{"test", audit.TypeDropped}})
 	marks := query(t, s, gormsink.Criteria{Types: []string{audit.TypeDropped}})
 	if len(stored) != 1+511+1 || len(marks) != 1 {
 		t.Errorf("%d rows with %d marks, want the first, 511 and 1 mark", len(stored), len(marks))

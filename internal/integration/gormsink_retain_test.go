@@ -6,10 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"gorm.io/gorm"
@@ -61,47 +58,6 @@ func export(t *testing.T, db *gorm.DB) {
 	}
 	if !slices.Equal(got, all) {
 		t.Errorf("%d events read back, want the same %d", len(got), len(all))
-	}
-}
-
-// upgrade starts from the table as the first version made it, which testdata
-// keeps, with an event in it.
-func upgrade(t *testing.T, db *gorm.DB) {
-	first, err := os.ReadFile(filepath.Join("testdata", "lock_audit_v1_"+db.Dialector.Name()+".sql"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := batch(t, 2)
-	at := any(e[0].Time)
-	if db.Dialector.Name() == "sqlite" {
-		at = e[0].Time.UnixMicro()
-	}
-	for statement := range strings.SplitSeq(string(first), ";\n") {
-		if strings.TrimSpace(statement) != "" {
-			if err := db.Exec(statement).Error; err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for _, statement := range []string{
-		"CREATE TABLE lock_audit_schema (version integer NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)",
-		"INSERT INTO lock_audit_schema (version, applied_at) VALUES (1, 0)",
-	} {
-		if err := db.Exec(statement).Error; err != nil {
-			t.Fatal(err)
-		}
-	}
-	err = db.Exec("INSERT INTO lock_audit VALUES (?, ?, ?, ?, ?, ?, '', '', '', '', '', '', '', '', '', '', ?)",
-		e[0].ID.String(), at, at, e[0].Type, e[0].Outcome.String(), e[0].Reason, `{"i":0}`).Error
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := migrated(t, db)
-	if err := s.Write(t.Context(), e[1:]); err != nil {
-		t.Fatal(err)
-	}
-	if got := query(t, s, gormsink.Criteria{}); len(got) != 2 || got[0].ID != e[0].ID || got[1] != e[1] {
-		t.Errorf("after the upgrade the trail is %v", got)
 	}
 }
 

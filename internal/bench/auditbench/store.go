@@ -75,19 +75,23 @@ func (d *database) empty() string {
 func (d *database) filled(name string, n int) *gormsink.Sink {
 	s := gormsink.New(d.gorm, gormsink.WithTable(name))
 	must(0, s.Migrate(ctx))
-	must(0, d.gorm.Exec("INSERT INTO "+name+` SELECT gen_random_uuid(), at, at, 'lock.acquired', 'success', '', 'holder', 'guest-' || i % 1000, '',
-		'lock', 'room/' || i % 100, '', '', '', '', '', '{"nights":3}' FROM (SELECT i, timestamptz '2026-01-01Z' + i * interval '1 second' AS at FROM generate_series(1, ?) i) rows`, n).Error)
+	must(0, d.gorm.Exec("INSERT INTO "+name+` (id, occurred_at, recorded_at, type, outcome, reason, actor_type, actor_id, actor_name,
+		resource_type, resource_id, resource_name, on_behalf_of_type, on_behalf_of_id, on_behalf_of_name,
+		tenant, session_id, correlation_id, trace_id, source_address, user_agent, stream, seq, details) SELECT gen_random_uuid(), at, at, 'lock.acquired', 'success', '', 'holder', 'guest-' || i % 1000, '',
+		'lock', 'room/' || i % 100, '', '', '', '', '', '', '', '', '', '', gen_random_uuid(), i, '{"nights":3}' FROM (SELECT i, timestamptz '2026-01-01Z' + i * interval '1 second' AS at FROM generate_series(1, ?) i) rows`, n).Error)
 	must(0, d.gorm.Exec("ANALYZE "+name).Error)
 	return s
 }
 
 // batches calls store with batches of new events until those are n.
 func batches(n int, store func([]audit.Event) error) {
-	batch := make([]audit.Event, 0, batchRows)
+	batch, stream, seq := make([]audit.Event, 0, batchRows), audit.NewID(), uint64(0)
 	for n > 0 {
 		batch = batch[:0]
 		for range min(n, batchRows) {
 			e := event
+			seq++
+			e.Stream, e.Seq = stream, seq
 			e.ID, e.Time = audit.NewID(), time.Now().UTC().Truncate(time.Microsecond)
 			batch = append(batch, e)
 		}
@@ -110,7 +114,12 @@ type row struct {
 	Type, Outcome, Reason                     string
 	ActorType, ActorID, ActorName             string
 	ResourceType, ResourceID, ResourceName    string
+	OnBehalfOfType, OnBehalfOfID              string
+	OnBehalfOfName                            string
 	Tenant, SessionID, CorrelationID, TraceID string
+	SourceAddress, UserAgent                  string
+	Stream                                    string
+	Seq                                       uint64
 	Details                                   string
 }
 
@@ -119,7 +128,8 @@ func rows(batch []audit.Event) []row {
 	now := time.Now()
 	for i, e := range batch {
 		list[i] = row{e.ID.String(), e.Time, now, e.Type, e.Outcome.String(), e.Reason, e.Actor.Type, e.Actor.ID, e.Actor.Name,
-			e.Resource.Type, e.Resource.ID, e.Resource.Name, e.Tenant, e.Session, e.Correlation, e.TraceID, e.Details.String()}
+			e.Resource.Type, e.Resource.ID, e.Resource.Name, e.OnBehalfOf.Type, e.OnBehalfOf.ID, e.OnBehalfOf.Name,
+			e.Tenant, e.Session, e.Correlation, e.TraceID, e.SourceAddress, e.UserAgent, e.Stream.String(), e.Seq, e.Details.String()}
 	}
 	return list
 }
@@ -152,14 +162,16 @@ func (d *database) createInBatches() func(int) {
 func (d *database) copy() func(int) {
 	table := d.empty()
 	columns := []string{"id", "occurred_at", "recorded_at", "type", "outcome", "reason", "actor_type", "actor_id", "actor_name",
-		"resource_type", "resource_id", "resource_name", "tenant", "session_id", "correlation_id", "trace_id", "details"}
+		"resource_type", "resource_id", "resource_name", "on_behalf_of_type", "on_behalf_of_id", "on_behalf_of_name",
+		"tenant", "session_id", "correlation_id", "trace_id", "source_address", "user_agent", "stream", "seq", "details"}
 	return func(n int) {
 		batches(n, func(batch []audit.Event) error {
 			list := rows(batch)
 			_, err := d.raw.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(len(list), func(i int) ([]any, error) {
 				r := list[i]
 				return []any{r.ID, r.OccurredAt, r.RecordedAt, r.Type, r.Outcome, r.Reason, r.ActorType, r.ActorID, r.ActorName,
-					r.ResourceType, r.ResourceID, r.ResourceName, r.Tenant, r.SessionID, r.CorrelationID, r.TraceID, r.Details}, nil
+					r.ResourceType, r.ResourceID, r.ResourceName, r.OnBehalfOfType, r.OnBehalfOfID, r.OnBehalfOfName,
+					r.Tenant, r.SessionID, r.CorrelationID, r.TraceID, r.SourceAddress, r.UserAgent, r.Stream, int64(r.Seq), r.Details}, nil
 			}))
 			return err
 		})
