@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+
+package httpsession
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+const (
+	hostPrefix    = "__Host-"
+	securePrefix  = "__Secure-"
+	defaultName   = hostPrefix + "session"
+	visitorSuffix = "-visitor"
+)
+
+// cookie is the template of one of the two cookies.
+type cookie struct{ template http.Cookie }
+
+// on returns the cookie as it is on a connection: one that is plain has neither
+// Secure nor the prefixes that want it.
+func (c cookie) on(plain bool) http.Cookie {
+	t := c.template
+	if plain {
+		t.Name = strings.TrimPrefix(strings.TrimPrefix(t.Name, hostPrefix), securePrefix)
+		t.Secure = false
+	}
+	return t
+}
+
+// read returns the first id that the request has under the cookie's name. What
+// is malformed is none. A Secure cookie counts on a plain connection, too.
+func (c cookie) read(r *http.Request, plain bool) (id session.ID, ok bool) {
+	for _, name := range []string{c.on(plain).Name, c.template.Name} {
+		for _, got := range r.CookiesNamed(name) {
+			if id, err := session.ParseID(got.Value); err == nil {
+				return id, true
+			}
+		}
+	}
+	return session.ID{}, false
+}
+
+// set puts the cookie into the header, in place of an earlier one of this
+// response. An age of 0 lasts as long as the browser; a negative one removes it.
+func (c cookie) set(h http.Header, plain bool, token string, age time.Duration) {
+	t := c.on(plain)
+	t.Value = token
+	switch {
+	case age > 0:
+		t.MaxAge = int(age / time.Second)
+	case age < 0:
+		t.MaxAge = -1
+	}
+	c.unset(h, plain)
+	h.Add("Set-Cookie", t.String())
+}
+
+// unset takes back what set put into the header.
+func (c cookie) unset(h http.Header, plain bool) {
+	name := c.on(plain).Name + "="
+	if lines := slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, name) }); len(lines) > 0 {
+		h["Set-Cookie"] = lines
+	} else {
+		delete(h, "Set-Cookie")
+	}
+}
+
+// isPlain reports whether a browser talks to this server without TLS and without
+// a proxy in between, on one machine: a developer's. Not every browser would send
+// a Secure cookie back then. A proxy on this machine that passes neither its
+// client's Host nor its address is recognized by the address of the page.
+func isPlain(r *http.Request) bool {
+	if r.TLS != nil || !isLoopback(r.Host) || !isLoopback(r.RemoteAddr) {
+		return false
+	}
+	for _, forwarded := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
+		if r.Header[forwarded] != nil {
+			return false
+		}
+	}
+	for _, page := range []string{r.Header.Get("Origin"), r.Referer()} {
+		if u, err := url.Parse(page); page != "" && page != "null" && (err != nil || u.Scheme != "http" || !isLoopback(u.Host)) {
+			return false
+		}
+	}
+	return true
+}
+
+// isLoopback reports whether a host, with or without a port, is this machine.
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+
+package httpsession
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// A first request that stores something is slow; meanwhile the visitor logs in.
+func TestALateResponseDoesNotReplaceALogin(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	began, goOn := make(chan struct{}), make(chan struct{})
+	r.handle("/slow", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		close(began)
+		<-goOn
+		return v.Update(t.Context(), func(u *user) error { u.Cart = []string{"late"}; return nil })
+	})
+	b := r.browser()
+	var wg sync.WaitGroup
+	wg.Go(func() { b.get("/slow") })
+	<-began
+	b.get("/login?as=ann")
+	close(goOn)
+	wg.Wait()
+	b.want("/who", "ann")
+	b.get("/logout")
+	b.want("/who", "nobody")
+	b.want("/read", "")
+}
+
+// The request began before the logout; its response comes after.
+func TestALateResponseDoesNotBringALoginBack(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	began, goOn := make(chan struct{}), make(chan struct{})
+	r.handle("/slow", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		if _, err := v.Data(t.Context()); err != nil {
+			return err
+		}
+		close(began)
+		<-goOn
+		if err := v.Update(t.Context(), func(u *user) error { u.Cart = []string{"late"}; return nil }); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("%v, want ErrNotFound", err)
+		}
+		return nil
+	})
+	b := r.browser()
+	b.get("/login?as=ann")
+	var wg sync.WaitGroup
+	wg.Go(func() { b.get("/slow") })
+	<-began
+	b.get("/logout")
+	close(goOn)
+	wg.Wait()
+	b.want("/who", "nobody")
+	if n := r.count(); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+}
+
+func TestSixFirstRequestsThatStoreNothingMakeNoSession(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	b := r.browser()
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() { b.get("/read") })
+	}
+	wg.Wait()
+	if n, calls := r.count(), r.store.calls.Load(); n != 0 || calls != 0 || len(b.cookies()) != 0 {
+		t.Errorf("%d sessions, %d calls of the store, cookies %v", n, calls, b.cookies())
+	}
+}
+
+// Another request changes the session while the login is on its way.
+func TestALoginGoesThroughAConflict(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	b := r.browser()
+	b.get("/add?item=soap")
+	r.handle("/contested", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		if _, err := v.Data(t.Context()); err != nil {
+			return err
+		}
+		b.get("/add?item=towel") // v has read the session before this
+		return v.Login(t.Context(), "ann")
+	})
+	b.get("/contested")
+	b.want("/who", "ann")
+	b.want("/read", "soap,towel")
+}
+
+func TestRememberedLoginsAndOthersShareAManager(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	r.handle("/remember", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		return v.Login(t.Context(), "ann", Remember(30*day))
+	})
+	_, _, header := r.browser().try("/remember")
+	if c := header.Get("Set-Cookie"); !strings.Contains(c, "Max-Age=2592000;") {
+		t.Errorf("remembered: %s", c)
+	}
+	_, _, header = r.browser().try("/login?as=ann")
+	if c := header.Get("Set-Cookie"); strings.Contains(c, "Max-Age") || strings.Contains(c, "Expires") {
+		t.Errorf("not remembered: %s", c)
+	}
+}
+
+func TestAMalformedForeignOrForgedCookieIsNoSession(t *testing.T) {
+	r := newRig(t, Config[user]{OnError: func(_ *http.Request, err error) { t.Error(err) }})
+	other, err := session.New(r.store.Store, session.Config[user]{Name: "others"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := other.Create(t.Context(), user{}, session.ForSubject("eve"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"", "x", strings.Repeat("A", 43), strings.Repeat("A", 4000), foreign.ID.Token(), "%00", foreign.ID.Token() + "A"} {
+		b := r.browser()
+		b.setCookie("__Host-session", value)
+		b.want("/who", "nobody")
+		if status, _, _ := b.try("/account"); status != http.StatusUnauthorized {
+			t.Errorf("%.20q: status %d", value, status)
+		}
+		b.get("/login?as=ann")
+		b.want("/who", "ann")
+	}
+}
+
+func TestCookiesAreHiddenFromScriptsAndOtherSites(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	for path, name := range map[string]string{"/add?item=soap": "__Host-session-visitor", "/login?as=ann": "__Host-session"} {
+		_, _, header := r.browser().try(path)
+		line, err := http.ParseSetCookie(header.Get("Set-Cookie"))
+		if err != nil || len(header.Values("Set-Cookie")) != 1 {
+			t.Fatal(header, err)
+		}
+		if line.Name != name || !line.Secure || !line.HttpOnly || line.SameSite != http.SameSiteLaxMode || line.Path != "/" || line.Domain != "" {
+			t.Errorf("%s: %s", path, line)
+		}
+	}
+}
+
+func TestWhatNeedsACookieFailsWhenTheResponseHasBegun(t *testing.T) {
+	begin := map[string]func(w http.ResponseWriter) error{
+		"written":  func(w http.ResponseWriter) error { _, err := io.WriteString(w, "begun"); return err },
+		"status":   func(w http.ResponseWriter) error { w.WriteHeader(http.StatusAccepted); return nil },
+		"flushed":  func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+		"flusher":  func(w http.ResponseWriter) error { w.(http.Flusher).Flush(); return nil },
+		"copied":   func(w http.ResponseWriter) error { _, err := io.Copy(w, strings.NewReader("begun")); return err },
+		"hijacked": func(w http.ResponseWriter) error { return hijack(t, w) },
+	}
+	for how, begin := range begin {
+		t.Run(how, func(t *testing.T) {
+			r := newRig(t, Config[user]{})
+			r.handle("/late", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+				if err := begin(w); err != nil {
+					t.Error(err)
+				}
+				for what, err := range map[string]error{
+					"Login":  v.Login(t.Context(), "ann"),
+					"Update": v.Update(t.Context(), func(*user) error { return nil }),
+				} {
+					if !errors.Is(err, ErrSent) {
+						t.Errorf("%s: %v, want ErrSent", what, err)
+					}
+				}
+				return nil
+			})
+			r.browser().try("/late")
+			if n := r.count(); n != 0 {
+				t.Errorf("%d sessions without a cookie", n)
+			}
+		})
+	}
+}
+
+// hijack answers a request on its bare connection.
+func hijack(t *testing.T, w http.ResponseWriter) error {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { conn.Close() })
+	_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	return err
+}
+
+// Streams and informational responses work as without sessions.
+func TestAChangeOfASessionThatExistsIsStoredInAStreamToo(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	b := r.browser()
+	b.get("/add?item=soap")
+	r.handle("/stream", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		w.WriteHeader(http.StatusEarlyHints)
+		io.WriteString(w, "first,")
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return err
+		}
+		if err := v.Update(t.Context(), func(u *user) error { u.Cart = append(u.Cart, "towel"); return nil }); err != nil {
+			return err
+		}
+		io.WriteString(w, "second")
+		return nil
+	})
+	b.want("/stream", "first,second")
+	b.want("/read", "soap,towel")
+}
+
+func TestAFlashIsShownOnceWhicheverRequestComesFirst(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	r.handle("/flash", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error { return v.Flash(t.Context(), "Saved.") })
+	r.handle("/page", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		view, err := v.View(t.Context())
+		io.WriteString(w, strings.Join(view.Flashes, ","))
+		return err
+	})
+	b := r.browser()
+	b.want("/page", "")
+	b.get("/flash")
+	var mu sync.Mutex
+	var shown []string
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			text := b.get("/page")
+			mu.Lock()
+			defer mu.Unlock()
+			if text != "" {
+				shown = append(shown, text)
+			}
+		})
+	}
+	wg.Wait()
+	if len(shown) != 1 || shown[0] != "Saved." {
+		t.Errorf("shown: %q", shown)
+	}
+	calls := r.store.calls.Load()
+	b.want("/page", "")
+	if n := r.store.calls.Load() - calls; n != 1 {
+		t.Errorf("a page without a flash makes %d calls", n)
+	}
+}
