@@ -6,15 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 )
 
 const (
-	maxUpdates = 64  // tries of one Update
-	inlineOpen = 512 // bytes that Open sends along before it knows that they are needed
-	maxText    = 1024
+	freeUpdates = 3   // tries of one Update before it waits for its turn
+	inlineOpen  = 512 // bytes that Open sends along before it knows that they are needed
+	maxText     = 1024
 )
 
 // Create makes a session with a fresh id, whose [ID.Token] is for the client.
@@ -63,12 +62,12 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 func (m *Manager[T]) Open(ctx context.Context, c Conversation, initial T) (s *Session[T], created bool, err error) {
 	o := begin(ctx, OpOpen)
 	defer func() { m.finish(o, err) }()
-	return m.open(o, c, &initial, "")
+	return m.open(o, c, &initial, "", nil)
 }
 
 // open does the work of Open and the first half of Converse's: with a lease it
-// also takes that, and returns ErrBusy when another caller has it.
-func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string) (s *Session[T], created bool, err error) {
+// also takes that, and returns ErrBusy when it has to wait in line.
+func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string, turn func()) (s *Session[T], created bool, err error) {
 	if err := checkConversation(c); err != nil {
 		return nil, false, err
 	}
@@ -78,7 +77,7 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 		return nil, false, err
 	}
 	if lease != "" {
-		w.Lease, w.LeaseFor, w.TouchEvery = lease, leaseFor, 0
+		w.Lease, w.LeaseFor, w.Turn, w.TouchEvery = lease, m.cfg.Lease, turn, 0
 	}
 	o.Bytes = len(w.Payload)
 	// Each turn but the last removes an unreadable record. The number is limited,
@@ -97,7 +96,7 @@ func (m *Manager[T]) openOnce(o *operation, id ID, w WriteRequest) (*Session[T],
 	var err error
 	if len(w.Payload) > inlineOpen {
 		l := m.loading(id)
-		l.Lease, l.LeaseFor, l.TouchEvery = w.Lease, w.LeaseFor, w.TouchEvery
+		l.Lease, l.LeaseFor, l.Turn, l.TouchEvery = w.Lease, w.LeaseFor, w.Turn, w.TouchEvery
 		if r, err = m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) }); err != nil {
 			return nil, err
 		}
@@ -228,9 +227,12 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 
 // Update reads the session, lets fn change its data, and saves the result. When
 // another caller has saved in between, fn is called again with what that saved,
-// up to 64 times. An error of fn is returned as it is, and nothing is saved. fn must
-// have no effect but on its argument. Two round trips, and one more for each
-// conflict. Errors as for Get and Save.
+// until ctx ends. After the third conflict, or when another caller handles the
+// session exclusively, it waits for its turn as Exclusive does. An error of fn is
+// returned as it is, and nothing is saved. fn must have no effect but on its
+// argument. Two round trips, one more for each conflict, and three in its turn.
+// Errors as for Get and Save, [ErrBusy] when ctx ends before its turn, and
+// [ErrInvalid] in the context of a function that handles the session.
 func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *Session[T], err error) {
 	o := begin(ctx, OpUpdate)
 	err = errAborted
@@ -239,43 +241,58 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 		err = errNoFunction
 		return nil, err
 	}
+	if refused := m.notWithin(ctx, id); refused != nil {
+		err = refused
+		return nil, err
+	}
+	s, err = m.update(o, id, fn)
+	return s, err
+}
+
+func (m *Manager[T]) update(o *operation, id ID, fn func(*T) error) (*Session[T], error) {
 	l := m.loading(id)
 	l.Touch = 0 // the save is the activity
-	var r Reply
-	if r, err = m.loaded(o, id, l); err != nil {
+	r, err := m.loaded(o, id, l)
+	if err != nil {
 		return nil, err
 	}
-	if s, err = m.read(ctx, r.Record, id); err != nil {
+	s, err := m.read(o.ctx, r.Record, id)
+	if err != nil {
 		return nil, err
 	}
+	var conflict *ConflictError[T] // the latest
 	for {
-		o.Attempts++
-		err = errAborted
-		if err = fn(&s.Data); err != nil {
+		if err := o.call(func() error { return fn(&s.Data) }); err != nil {
 			return nil, err
 		}
-		if err = m.save(ctx, o, s, false); err == nil {
+		err := m.save(o.ctx, o, s, false)
+		again := errors.As(err, &conflict)
+		switch late := o.ctx.Err(); {
+		case err == nil:
 			return s, nil
-		}
-		conflict, ok := errors.AsType[*ConflictError[T]](err)
-		if !ok || o.Attempts == maxUpdates {
-			return nil, err
-		}
-		s = conflict.Current
-		if waited := backOff(ctx, o.Attempts); waited != nil {
-			err = fmt.Errorf("%w: %w", err, waited) // the store answers, but others saved first until ctx ended
+		case late != nil && conflict != nil: // the store answers, but others saved first
+			return nil, fmt.Errorf("%w: %w", conflict, late)
+		case again && o.Attempts < freeUpdates:
+			s = conflict.Current
+		case again || errors.Is(err, ErrBusy):
+			return m.updateInTurn(o, id, fn)
+		default:
 			return nil, err
 		}
 	}
 }
 
-// backOff lets others finish before the next try: not at all at first, then a
-// random time of up to 32 ms, so that many writers of one session take turns.
-func backOff(ctx context.Context, attempts int) error {
-	if attempts < 3 {
-		return ctx.Err()
+// updateInTurn is for a session that others change or handle all the time.
+func (m *Manager[T]) updateInTurn(o *operation, id ID, fn func(*T) error) (*Session[T], error) {
+	var got *Session[T]
+	err := m.inTurn(o, id, func(_ context.Context, s *Session[T]) error {
+		got = s
+		return fn(&s.Data)
+	}, m.taking(id))
+	if err != nil {
+		return nil, err
 	}
-	return sleep(ctx, rand.N(time.Millisecond<<min(attempts-3, 5)))
+	return got, nil
 }
 
 // sleep waits for d, or for the end of ctx, whose error it returns then.
@@ -299,8 +316,16 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 	if id.IsZero() {
 		return invalid("the zero ID names no session")
 	}
-	_, err = m.remove(ctx, RemoveRequest{Handles: []Hash{id.hash(m.cfg.Name)}})
-	return err
+	hash := id.hash(m.cfg.Name)
+	if _, err = m.remove(ctx, RemoveRequest{Handles: []Hash{hash}}); err != nil {
+		return err
+	}
+	for h := range m.handlings(ctx) {
+		if h.hash == hash {
+			h.deleted.Store(true)
+		}
+	}
+	return nil
 }
 
 // remove deletes, and reports each session that ended by it.

@@ -70,6 +70,11 @@ type Config[T any] struct {
 	// = unlimited.
 	MaxBytes int
 
+	// Lease is how long [Manager.Exclusive] and [Manager.Converse] keep others
+	// waiting at most after the process that handles a session has died; default
+	// 10 s, at least 1 s. It is renewed while a session is being handled.
+	Lease time.Duration
+
 	// Codec encodes T; default [JSON].
 	Codec Codec
 	// Timeout bounds each call of the store when ctx has no deadline; default
@@ -91,6 +96,7 @@ const (
 	defaultGrace    = time.Hour
 	defaultMaxBytes = 64 << 10
 	defaultTimeout  = 250 * time.Millisecond
+	defaultLease    = 10 * time.Second
 	maxDuration     = 50 * 365 * 24 * time.Hour // sums and multiples of it stay in range
 	maxName         = 128
 )
@@ -117,6 +123,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	r.MaxSessions = max(0, c.MaxSessions)
 	r.MaxBytes = setting(c.MaxBytes, defaultMaxBytes)
 	r.Timeout = setting(c.Timeout, defaultTimeout)
+	configerr.Default(&r.Lease, defaultLease)
 	if c.Codec == nil {
 		r.Codec = JSON{}
 	}
@@ -133,7 +140,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		value time.Duration
 	}{
 		{"IdleTimeout", c.IdleTimeout}, {"AbsoluteTimeout", c.AbsoluteTimeout},
-		{"CleanupInterval", c.CleanupInterval}, {"Grace", c.Grace}, {"Timeout", c.Timeout},
+		{"CleanupInterval", c.CleanupInterval}, {"Grace", c.Grace}, {"Timeout", c.Timeout}, {"Lease", c.Lease},
 	} {
 		p.Want(d.value <= 0 || d.value >= time.Millisecond, d.field, d.value, "at least 1ms: stores count in milliseconds")
 		p.Want(d.value <= maxDuration, d.field, d.value, "at most 50 years; a negative value turns off what can be off")
@@ -145,6 +152,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	p.Want(c.CleanupJitter <= 1, "CleanupJitter", c.CleanupJitter, "a share of the interval, at most 1")
 	p.Want(c.CleanupBatch >= 0 && c.CleanupBatch <= maxBatch, "CleanupBatch", c.CleanupBatch, "1 to 10000: larger batches hold up the store")
 	p.Want(c.Grace >= 0 && (c.Grace < time.Millisecond || c.Grace >= r.CleanupInterval), "Grace", c.Grace, "at least CleanupInterval ("+r.CleanupInterval.String()+"), or expired sessions are lost before the cleanup comes")
+	p.Want(c.Lease == 0 || c.Lease >= time.Second, "Lease", c.Lease, "at least 1s: it is renewed every third of it")
 	p.Want(c.OnCorrupt <= QuarantineCorrupt, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")
 	p.Want(c.WhenFull <= EvictIdlest, "WhenFull", uint8(c.WhenFull), "one of the policies")
 	p.Want(c.WhenFull == Reject || c.WhenFull > EvictIdlest || c.MaxPerSubject > 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")

@@ -76,8 +76,9 @@
 //	DeleteSubject               1                          1           all sessions of the subject
 //	Open                        1; 2 when it creates       the same    each call, as Create and Get
 //	                            one over 512 bytes
-//	Update                      2, +1 for each conflict    the same    the save: it fails if anything was saved in between
-//	Exclusive, Converse         2 without contention,      the same    everything in between: other saves are refused
+//	Update                      2, +1 for each conflict,   the same    the save: it fails if anything was saved in between
+//	                            +3 after the third
+//	Exclusive, Converse         2, 3 in line,              the same    everything in between: other saves are refused
 //	                            +1 for each renewal
 //	Rotate                      1                          1           both ids, and the data
 //	Bind                        1                          2, or 1     the old id with its data, and the new one with its limit:
@@ -102,8 +103,8 @@
 //   - Timeouts follow the clock of the store: skewed clocks of processes do not
 //     matter. No session outlives Config.AbsoluteTimeout.
 //   - One handler at a time: of two functions that run under [Manager.Exclusive]
-//     or [Manager.Converse] for one session, at most one saves. Within a process
-//     they run in the order of the calls.
+//     or [Manager.Converse] for one session, at most one saves. They run in the
+//     order in which their requests reached the store, whatever their processes.
 //   - Config.OnExpire is called for each expired session at least once, by one
 //     process at a time, if a cleanup runs within Config.Grace and the store
 //     keeps its data.
@@ -119,8 +120,8 @@
 //     before the store has recorded it. [Expired].ID is the same then.
 //   - That only one function under Exclusive runs: a function that ignores the
 //     end of its context continues after its lease is lost. It cannot save.
-//   - Order across processes: processes poll for the lease, and the first that
-//     finds it free is next.
+//   - The order of those who wait when their process was stopped or cut off from
+//     the store for seconds, or the store lost data: they stand in line anew.
 //   - Expiry to the second: a session ends between IdleTimeout - TouchEvery and
 //     IdleTimeout after its last use. Its data stays in the store until the
 //     cleanup removes it.

@@ -93,25 +93,31 @@ func invalid(format string, args ...any) error {
 // errNoFunction refuses a call before anything is asked of the store.
 var errNoFunction = invalid("a nil function")
 
-// resultOf classifies the outcome of an operation for its event.
-func resultOf(err error) Result {
-	for _, c := range []struct {
-		err    error
-		result Result
-	}{
-		{ErrLeaseLost, Failed}, {context.Canceled, Canceled}, {ErrUnavailable, Unavailable},
-		{ErrConflict, Conflicted}, {ErrBusy, Busy}, {ErrTooLarge, TooLarge}, {ErrFull, Full},
-	} {
-		if errors.Is(err, c.err) {
-			return c.result
-		}
-	}
-	if _, corrupt := errors.AsType[*CorruptError](err); corrupt {
-		return CorruptRecord
-	}
+// resultOf classifies the outcome of an operation for its event. An error of the
+// caller's own function says nothing about the store.
+func resultOf(inFunction bool, err error) Result {
+	_, corrupt := errors.AsType[*CorruptError](err)
 	switch {
 	case err == nil:
 		return OK
+	case errors.Is(err, ErrLeaseLost):
+		return LeaseLost
+	case errors.Is(err, context.Canceled):
+		return Canceled
+	case inFunction:
+		return FuncFailed
+	case errors.Is(err, ErrBusy):
+		return Busy
+	case errors.Is(err, ErrUnavailable):
+		return Unavailable
+	case errors.Is(err, ErrConflict):
+		return Conflicted
+	case errors.Is(err, ErrTooLarge):
+		return TooLarge
+	case errors.Is(err, ErrFull):
+		return Full
+	case corrupt:
+		return CorruptRecord
 	case errors.Is(err, ErrNotFound):
 		return NotFound
 	}

@@ -7,57 +7,57 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"time"
 )
 
-const (
-	leaseFor   = 10 * time.Second // a conversation waits so long at most for a process that died
-	renewEvery = leaseFor / 3     // or a third of IdleTimeout, if that is shorter
-	pollAtMost = 50 * time.Millisecond
-)
-
 // Exclusive runs fn with the session while no other caller, in any process,
-// handles or saves it, and saves it when fn returns nil. Callers in this
-// process are served in the order of their calls; it waits until ctx ends,
+// handles or saves it, and saves it when fn returns nil. Callers are served in
+// the order in which their requests reached the store. It waits until ctx ends,
 // with [ErrBusy] then.
 //
-// A lease in the store excludes others. It is renewed while fn runs; when
-// that fails for too long, fn's context ends with the cause [ErrLeaseLost], and
-// the save is refused. fn runs once, however often it takes to get there. An
-// error of fn is returned as it is, and nothing is saved; a panic passes
-// through. Saving and giving the lease back have a time limit of their own, so
-// that they happen although ctx has ended.
+// A lease in the store excludes others. It lasts for Config.Lease and is renewed
+// while fn runs; when that fails for too long, fn's context ends with the cause
+// [ErrLeaseLost], and the save is refused. fn runs once, however often it takes
+// to get there. An error of fn is returned as it is, and nothing is saved; a
+// panic passes through. Saving and giving the lease back have a time limit of
+// their own, so that they happen although ctx has ended. When that fails, or the
+// outcome of taking the lease is not known, it is given back in the background.
 //
-// Inside fn, Save and Get work on the session; Update, Rotate, Bind, and
-// Exclusive for the same session do not. After a Delete inside fn there is
-// nothing to save any more, which is [ErrNotFound].
+// Inside fn, Save, Get and Delete work on the session; after a Delete nothing is
+// saved. Update, Exclusive and Converse for the same session, with fn's context,
+// are [ErrInvalid], since they would wait for themselves. Rotate and Bind are
+// ErrInvalid, too.
 //
-// Two round trips without contention. Errors as for Get and Save.
+// Two round trips, and one more to wait. Errors as for Get and Save.
 func (m *Manager[T]) Exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error) error {
 	if id.IsZero() {
 		return m.refuseExclusive(ctx, invalid("the zero ID names no session"))
 	}
-	return m.exclusive(ctx, id, fn, func(o *operation, lease string) (*Session[T], error) {
+	return m.exclusive(ctx, id, fn, m.taking(id))
+}
+
+// taking takes the lease of a session that exists.
+func (m *Manager[T]) taking(id ID) taker[T] {
+	return func(o *operation, lease string, turn func()) (*Session[T], error) {
 		l := m.loading(id)
-		l.Lease, l.LeaseFor, l.TouchEvery = lease, leaseFor, 0
+		l.Lease, l.LeaseFor, l.Turn, l.TouchEvery = lease, m.cfg.Lease, turn, 0
 		r, err := m.loaded(o, id, l)
 		if err != nil {
 			return nil, err
 		}
 		return m.read(o.ctx, r.Record, id)
-	})
+	}
 }
 
 // Converse is Open and Exclusive in one: it finds or creates the session of a
-// conversation and runs fn with it, one message at a time. Two round trips
-// without contention.
+// conversation and runs fn with it, one message at a time, in the order of their
+// arrival. Two round trips, and one more to wait.
 func (m *Manager[T]) Converse(ctx context.Context, c Conversation, initial T, fn func(context.Context, *Session[T]) error) error {
 	if err := checkConversation(c); err != nil {
 		return m.refuseExclusive(ctx, err)
 	}
-	return m.exclusive(ctx, c.ID(), fn, func(o *operation, lease string) (*Session[T], error) {
-		s, _, err := m.open(o, c, &initial, lease)
+	return m.exclusive(ctx, c.ID(), fn, func(o *operation, lease string, turn func()) (*Session[T], error) {
+		s, _, err := m.open(o, c, &initial, lease, turn)
 		return s, err
 	})
 }
@@ -67,9 +67,7 @@ func (m *Manager[T]) refuseExclusive(ctx context.Context, err error) error {
 	return err
 }
 
-// exclusive waits for its turn, takes the lease by calling take until it does
-// not answer ErrBusy, and runs fn.
-func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error, take func(*operation, string) (*Session[T], error)) (err error) {
+func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error, take taker[T]) (err error) {
 	o := begin(ctx, OpExclusive)
 	err = errAborted
 	defer func() { m.finish(o, err) }()
@@ -77,63 +75,90 @@ func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Conte
 		err = errNoFunction
 		return err
 	}
-	h := id.hash(m.cfg.Name)
-	if late := m.turns.enter(ctx, h); late != nil {
-		o.Waited = time.Since(o.start)
-		err = gaveUp(late)
+	err = m.inTurn(o, id, fn, take)
+	return err
+}
+
+// taker tries to take a lease. ErrBusy means that the call has a place in line,
+// and that turn will be called.
+type taker[T any] func(o *operation, lease string, turn func()) (*Session[T], error)
+
+// inTurn waits for the lease of a session and runs fn.
+func (m *Manager[T]) inTurn(o *operation, id ID, fn func(context.Context, *Session[T]) error, take taker[T]) error {
+	if err := m.notWithin(o.ctx, id); err != nil {
 		return err
 	}
-	defer m.turns.leave(h)
 	s, held, err := m.takeLease(o, id, take)
 	o.Waited = time.Since(o.start)
 	if err != nil {
 		return err
 	}
-	err = errAborted
-	err = m.handleExclusively(o, s, held, fn)
-	return err
+	return m.handleExclusively(o, s, held, fn)
 }
 
-func gaveUp(err error) error { return fmt.Errorf("%w: waiting for its turn: %w", ErrBusy, err) }
-
-// takeLease polls until the lease is there. held is when it was taken at the
-// earliest, on this process's clock. After an error it may have been taken:
-// when the caller has cancelled, it is given back for the next one, otherwise it
-// ends by itself.
-func (m *Manager[T]) takeLease(o *operation, id ID, take func(*operation, string) (*Session[T], error)) (s *Session[T], held time.Time, err error) {
-	lease := rand.Text()
+// takeLease asks for the lease, and again each time that the store gives it the
+// turn. held is when it was taken at the earliest, on this process's clock.
+func (m *Manager[T]) takeLease(o *operation, id ID, take taker[T]) (s *Session[T], held time.Time, err error) {
+	lease, mine := rand.Text(), make(chan struct{}, 1)
+	turn := func() {
+		select {
+		case mine <- struct{}{}:
+		default: // it has to ask already
+		}
+	}
+	tries, waits := 0, false
+	defer func() {
+		if o.Op == OpExclusive {
+			o.Attempts = tries
+		}
+	}()
 	for {
-		o.Attempts++
+		tries++
 		held = time.Now()
-		s, err = take(o, lease)
-		if err == nil {
+		if s, err = take(o, lease, turn); err == nil {
 			s.lease = lease
 			return s, held, nil
 		}
 		if !errors.Is(err, ErrBusy) {
-			if o.ctx.Err() == context.Canceled {
-				m.freeLease(o.ctx, id, lease)
-			}
-			return nil, held, err
+			break
 		}
-		if err := sleep(o.ctx, pollAtMost/10+mathrand.N(pollAtMost*9/10)); err != nil {
-			return nil, held, gaveUp(err)
+		waits = true
+		select {
+		case <-mine:
+			continue
+		case <-o.ctx.Done():
 		}
+		break
 	}
+	if waits || leavesLease(err) {
+		m.undo(id, lease)
+	}
+	if late := o.ctx.Err(); late != nil && waits {
+		err = fmt.Errorf("%w: waiting for its turn: %w", ErrBusy, late)
+	}
+	return nil, held, err
+}
+
+// leavesLease reports whether a lease may have been taken by a call that
+// returned err.
+func leavesLease(err error) bool {
+	_, corrupt := errors.AsType[*CorruptError](err)
+	return corrupt || !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrTooLarge)
 }
 
 // handleExclusively runs fn under the lease, saves what it returned, and ends
 // the lease however fn ends.
 func (m *Manager[T]) handleExclusively(o *operation, s *Session[T], held time.Time, fn func(context.Context, *Session[T]) error) (err error) {
-	lease, saved := s.lease, false
-	id := s.ID
+	lease, saved, id := s.lease, false, s.ID
+	h := &handling{manager: m, hash: id.hash(m.cfg.Name), subject: subjectHash(m.cfg.Name, s.Subject), outer: handlingOf(o.ctx)}
 	defer func() {
 		s.lease = ""
-		if !saved {
-			m.freeLease(o.ctx, id, lease)
+		h.over.Store(true)
+		if !saved && !h.deleted.Load() && m.giveBack(o.ctx, m.handle(id, ""), lease) != nil {
+			m.undo(id, lease)
 		}
 	}()
-	if err := m.underLease(o.ctx, s, held, fn); err != nil {
+	if err := m.underLease(o, h, s, held, fn); err != nil || h.deleted.Load() {
 		return err
 	}
 	if s.lease != lease || s.ID != id {
@@ -148,19 +173,19 @@ func (m *Manager[T]) handleExclusively(o *operation, s *Session[T], held time.Ti
 
 // underLease runs fn while the lease is renewed. Once that is lost, nothing
 // that fn returns is a success.
-func (m *Manager[T]) underLease(ctx context.Context, s *Session[T], held time.Time, fn func(context.Context, *Session[T]) error) error {
-	ctx, end := context.WithCancelCause(ctx)
+func (m *Manager[T]) underLease(o *operation, h *handling, s *Session[T], held time.Time, fn func(context.Context, *Session[T]) error) error {
+	ctx, end := context.WithCancelCause(context.WithValue(o.ctx, handlingKey{}, h))
 	watched := make(chan struct{})
 	id, lease := s.ID, s.lease
 	go func() {
 		defer close(watched)
-		m.keepLease(ctx, end, id, lease, held)
+		m.keepLease(ctx, end, h, id, lease, held)
 	}()
 	defer func() {
 		end(nil)
 		<-watched
 	}()
-	err := fn(ctx, s)
+	err := o.call(func() error { return fn(ctx, s) })
 	if lost := context.Cause(ctx); errors.Is(lost, ErrLeaseLost) && !errors.Is(err, ErrLeaseLost) {
 		return errors.Join(lost, err)
 	}
@@ -171,18 +196,18 @@ func (m *Manager[T]) underLease(ctx context.Context, s *Session[T], held time.Ti
 // because the store says so, or because it has not answered for so long that
 // the lease may have passed. Taking and renewing are activity, unthrottled: a
 // session being handled does not go idle, however short its timeout is.
-func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc, id ID, lease string, held time.Time) {
+func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc, h *handling, id ID, lease string, held time.Time) {
 	l := m.loading(id)
-	l.Lease, l.LeaseFor, l.Held, l.Bare, l.TouchEvery = lease, leaseFor, true, true, 0
-	every := max(min(renewEvery, m.cfg.IdleTimeout/3), time.Millisecond)
+	l.Lease, l.LeaseFor, l.Held, l.Bare, l.TouchEvery = lease, m.cfg.Lease, true, true, 0
+	every := max(min(m.cfg.Lease, m.cfg.IdleTimeout)/3, time.Millisecond)
 	wait := every
 	for sleep(ctx, wait) == nil {
-		start, lastChance := time.Now(), held.Add(leaseFor)
+		start, lastChance := time.Now(), held.Add(m.cfg.Lease)
 		limited, cancel := context.WithTimeout(ctx, min(every/2, time.Until(lastChance))) // one lost request is not the lease's end
 		r, err := m.ask(limited, OpExclusive, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
 		cancel()
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || h.deleted.Load():
 			return
 		case err == nil && r.Status == Done:
 			held, wait = start, every
@@ -193,11 +218,4 @@ func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc,
 			wait = min(every/10, time.Until(lastChance))
 		}
 	}
-}
-
-// freeLease gives the lease back. If that fails, it ends by itself.
-func (m *Manager[T]) freeLease(ctx context.Context, id ID, lease string) {
-	limited, cancel := m.detached(ctx)
-	defer cancel()
-	m.store.Load(limited, LoadRequest{Handle: m.handle(id, ""), Lease: lease, Bare: true})
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/memsession"
@@ -38,26 +36,6 @@ func TestALeaseIsGivenBackWithoutReadingThePayload(t *testing.T) {
 	if last := store.loads[len(store.loads)-1]; last.LeaseFor != 0 || last.Lease == "" || !last.Bare {
 		t.Errorf("the last request is %+v, want one that frees the lease and asks for no payload", last)
 	}
-}
-
-func TestTheLeaseOfAnotherProcessIsPolledEvery5To50Milliseconds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		seen, store := &recorder{}, memsession.New()
-		m, other := newManager(t, store, config{Observer: seen}), newManager(t, store, config{})
-		s := create(t, m, 1)
-		err := other.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			_ = m.Exclusive(ctx, s.ID, func(context.Context, *session.Session[cart]) error { return nil })
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e := seen.of(session.OpExclusive)[0]; e.Attempts < 100 || e.Attempts > 350 {
-			t.Errorf("asked %d times in 5 s, want once in 27 ms on average", e.Attempts)
-		}
-	})
 }
 
 func TestAPanicOfTheStoreIsReportedAsAFailure(t *testing.T) {

@@ -21,10 +21,10 @@ import (
 type Manager[T any] struct {
 	store  Store
 	cfg    Config[T] // with its defaults
-	turns  turnstile
 	loop   loop
 	panics atomic.Uint64
 	stuck  atomic.Int64 // calls of OnExpire that were left behind
+	leftovers
 
 	mu    sync.Mutex
 	stats Stats // Interval, MaxSessions, Active, LastCycle, LastComplete
@@ -78,8 +78,9 @@ func (m *Manager[T]) ended(ctx context.Context, reason EndReason, age time.Durat
 // operation is one call of a method, on its way to its event.
 type operation struct {
 	Event
-	ctx   context.Context
-	start time.Time
+	ctx        context.Context
+	start      time.Time
+	inFunction bool // the caller's function is at work, or has failed
 }
 
 func begin(ctx context.Context, op Op) *operation {
@@ -90,9 +91,20 @@ func begin(ctx context.Context, op Op) *operation {
 // or ended its goroutine.
 var errAborted = fmt.Errorf("session: the caller's function did not return")
 
+// call runs a function of the caller.
+func (o *operation) call(fn func() error) error {
+	if o.Op == OpUpdate {
+		o.Attempts++
+	}
+	o.inFunction = true
+	err := fn()
+	o.inFunction = err != nil
+	return err
+}
+
 // finish emits the operation's event.
 func (m *Manager[T]) finish(o *operation, err error) {
-	o.Took, o.Result, o.Err = time.Since(o.start), resultOf(err), err
+	o.Took, o.Result, o.Err = time.Since(o.start), resultOf(o.inFunction, err), err
 	m.emit(o.ctx, o.Event)
 }
 

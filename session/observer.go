@@ -74,13 +74,15 @@ const (
 	CorruptRecord        // the stored record cannot be read
 	Unavailable          // the store did not answer
 	Canceled             // ctx was cancelled by the caller
+	LeaseLost            // the lease could not be renewed while the caller's function ran
+	FuncFailed           // the caller's function returned an error, panicked or ended its goroutine
 	Failed               // anything else
 )
 
 // String returns "success" for OK, "error" for Failed, and the other results
 // in lower case with underscores, such as "not_found".
 func (r Result) String() string {
-	return name(r, "success", "not_found", "conflict", "busy", "too_large", "full", "corrupt", "unavailable", "canceled", "error")
+	return name(r, "success", "not_found", "conflict", "busy", "too_large", "full", "corrupt", "unavailable", "canceled", "lease_lost", "function_error", "error")
 }
 
 // EndReason says why a session ended.

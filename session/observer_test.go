@@ -162,7 +162,7 @@ func TestOutcomesHaveTheirResult(t *testing.T) {
 		defer func() { _ = recover() }()
 		_, _ = m.Update(ctx, s.ID, func(*cart) error { panic("boom") })
 	}()
-	if e := seen.of(session.OpUpdate); len(e) != 1 || e[0].Result != session.Failed || e[0].Err == nil {
+	if e := seen.of(session.OpUpdate); len(e) != 1 || e[0].Result != session.FuncFailed || e[0].Err == nil {
 		t.Errorf("an Update that panicked is told as %+v", e)
 	}
 	store := memsession.New()

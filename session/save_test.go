@@ -5,6 +5,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -93,21 +94,71 @@ func TestUpdatesAreNeverLost(t *testing.T) {
 	}
 }
 
-func TestUpdateIsBounded(t *testing.T) {
+func TestUpdateTriesUntilItSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStage()
+		store.on(func(context.Context, string) error { time.Sleep(rand.N(20 * time.Millisecond)); return nil })
 		m := newManager(t, store, config{})
 		s := create(t, m, 0)
-		other := newManager(t, store.Store, config{})
-		tries := 0
-		_, err := m.Update(t.Context(), s.ID, func(c *cart) error {
-			tries++
-			_, err := other.Update(t.Context(), s.ID, func(c *cart) error { c.Items++; return nil })
-			return err
-		})
-		if !errors.Is(err, session.ErrConflict) || tries != 64 {
-			t.Errorf("an Update that always meets a conflict ended after %d tries with %v, want 64 and ErrConflict", tries, err)
+		const writers, each = 16, 20
+		var wg sync.WaitGroup
+		for range writers {
+			wg.Go(func() {
+				for range each {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+					if _, err := m.Update(ctx, s.ID, func(c *cart) error { c.Items++; return nil }); err != nil {
+						t.Error(err)
+					}
+					cancel()
+				}
+			})
 		}
+		wg.Wait()
+		if got, err := m.Peek(t.Context(), s.ID); err != nil || got.Data.Items != writers*each {
+			t.Errorf("%d increments give %+v, %v", writers*each, got, err)
+		}
+	})
+}
+
+func TestAnUpdateTakesItsTurnAfterThreeConflicts(t *testing.T) {
+	store, seen := newStage(), &recorder{}
+	m := newManager(t, store, config{Observer: seen})
+	other := newManager(t, store.Store, config{})
+	s := create(t, m, 0)
+	got, err := m.Update(t.Context(), s.ID, func(c *cart) error {
+		c.Items += 100
+		err := other.Save(t.Context(), s) // another writer, who is always first
+		if err != nil && !errors.Is(err, session.ErrBusy) {
+			t.Error(err)
+		}
+		return nil
+	})
+	if err != nil || got.Data.Items != 100 {
+		t.Errorf("Update returned %+v, %v", got, err)
+	}
+	if e := seen.of(session.OpUpdate); len(e) != 1 || e[0].Attempts != 4 {
+		t.Errorf("reported as %+v, want 4 attempts", e)
+	}
+}
+
+func TestAnUpdateWaitsForAHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{})
+		s := create(t, m, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = m.Exclusive(t.Context(), s.ID, func(_ context.Context, s *session.Session[cart]) error {
+				time.Sleep(3 * time.Second)
+				s.Data.Items = 10
+				return nil
+			})
+		})
+		synctest.Wait()
+		got, err := m.Update(t.Context(), s.ID, func(c *cart) error { c.Items++; return nil })
+		if err != nil || got.Data.Items != 11 {
+			t.Errorf("an Update beside a handler: %+v, %v", got, err)
+		}
+		wg.Wait()
 	})
 }
 
@@ -128,18 +179,33 @@ func TestUpdateStopsWaitingWithItsCaller(t *testing.T) {
 	})
 }
 
-func TestAnUpdateThatRunsOutOfTimeIsAConflictNotAnOutage(t *testing.T) {
+func TestAnUpdateThatRunsOutOfTimeSaysThatOthersWereBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, memsession.New(), config{})
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		defer cancel()
 		s := create(t, m, 0)
-		_, err := m.Update(ctx, s.ID, func(*cart) error {
-			_, err := m.Update(t.Context(), s.ID, func(c *cart) error { c.Items++; return nil })
+		update := func(change func() error) error {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			_, err := m.Update(ctx, s.ID, func(*cart) error { return change() })
 			return err
+		}
+		tries := 0
+		err := update(func() error {
+			if tries++; tries > 1 {
+				time.Sleep(time.Second)
+				return nil
+			}
+			return m.Save(t.Context(), s)
 		})
 		if !errors.Is(err, session.ErrConflict) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("an Update that others kept from its end: %v, want ErrConflict and the deadline", err)
+		}
+		_ = m.Exclusive(t.Context(), s.ID, func(context.Context, *session.Session[cart]) error {
+			err = update(func() error { return nil })
+			return nil
+		})
+		if !errors.Is(err, session.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("an Update beside a long handler: %v, want ErrBusy and the deadline", err)
 		}
 	})
 }

@@ -24,6 +24,15 @@ import (
 // out removes it in the same step, or quarantines it when the request says
 // so, and it is reported once.
 //
+// Those who want a lease that is not free for them wait in line when their
+// request has a Turn: the answer is Leased, and they have a place. What frees a
+// lease gives the turn to the first of the line, in the same step, and has its
+// Turn called; the request is then repeated, which takes the lease or, where it
+// has no place any more, gets one at the end. A turn that is not taken within
+// [TurnTime] is the next one's, and so is the lease of a record that was
+// removed. A request with LeaseFor 0 gives up the lease or the place of that
+// name. A place of a process that was not heard of for some seconds is dropped.
+//
 // Requests and answers grow by fields. Implementations must be safe for
 // concurrent use and must not keep or hand out memory that the caller changes.
 // One that was made without what it needs, such as a client, answers each call
@@ -82,6 +91,10 @@ type Store interface {
 	Count(ctx context.Context, space string) (CountReply, error)
 }
 
+// TurnTime is how long the first of a line has to take the lease when that is
+// free.
+const TurnTime = 2 * time.Second
+
 // Hash stands for an id or a subject: the first 16 bytes of a SHA-256. The
 // first byte is the partition: the records of an owner have their owner's, so
 // that a store may keep them together.
@@ -113,6 +126,7 @@ type WriteRequest struct {
 	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record
 	Lease       string        // Create: take it. Save: it must be held; "" = no one may hold one
 	LeaseFor    time.Duration // Create
+	Turn        func()        // Create: as in LoadRequest
 	Free        bool          // Save: give the lease back
 	MaxPerOwner int           // Create, Move: 0 = unlimited
 	WhenFull    FullPolicy
@@ -127,6 +141,7 @@ type LoadRequest struct {
 	Lease      string        // take the lease under this name, or renew it when it is held already
 	LeaseFor   time.Duration // 0 = give it back; that never fails for want of it
 	Held       bool          // renew only: Leased when it is not held any more
+	Turn       func()        // wait in line for the lease: called when the request is worth repeating, and perhaps more often; must be quick
 	Bare       bool          // leave the payload out of the answer
 	Quarantine bool          // as in WriteRequest
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 )
 
 // BySubject yields the live sessions of a subject. Their ids have no token, which
@@ -59,7 +60,15 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 	for _, id := range except {
 		d.Handles = append(d.Handles, id.hash(m.cfg.Name))
 	}
-	return m.remove(ctx, d)
+	if n, err = m.remove(ctx, d); err != nil {
+		return 0, err
+	}
+	for h := range m.handlings(ctx) {
+		if h.subject == d.Owner && !slices.Contains(d.Handles, h.hash) {
+			h.deleted.Store(true)
+		}
+	}
+	return n, nil
 }
 
 // Rotate gives s a new id and saves its data, in one step: the old token is

@@ -17,7 +17,7 @@ func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 	if err != nil {
 		return session.ClaimReply{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	var got session.ClaimReply
 	for len(got.Due) < c.Max {
 		e := sp.nextDue(now)
@@ -65,7 +65,7 @@ func (s *Store) Settle(ctx context.Context, name string, list []session.SettleRe
 	if err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	for _, done := range list {
 		e := sp.claimOf(done)
 		switch {
@@ -99,7 +99,7 @@ func (s *Store) Count(ctx context.Context, name string) (session.CountReply, err
 	if err != nil {
 		return session.CountReply{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	lapsed := sp.expiry.countDue(now)
 	c := session.CountReply{
 		Active:      int64(len(sp.expiry)) - lapsed,

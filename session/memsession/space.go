@@ -15,10 +15,13 @@ const maxQuarantined = 1000
 // the two queues; byHash and byOwner name the newest entry of each hash, so
 // that an entry that has been replaced is found by its queue only.
 type space struct {
+	store   *Store
 	byHash  map[session.Hash]*entry
 	byOwner map[session.Hash]map[session.Hash]*entry
 	expiry  queue // not claimed yet; due when they lapse
 	claims  queue // claimed; due when the claim runs out or the retry is due
+	lines   map[session.Hash]*line
+	turns   []func() // to be called when the store is unlocked
 
 	quarantine []session.Record
 }
@@ -62,7 +65,7 @@ func (e *entry) wrote(nonce uint64) (rev uint64, ok bool) {
 
 // leasedTo reports whether the lease is held under that name.
 func (e *entry) leasedTo(name string, now time.Time) bool {
-	return e.lease == name && name != "" && now.Before(e.leaseEnd)
+	return e != nil && e.lease == name && name != "" && now.Before(e.leaseEnd)
 }
 
 // leasedToOthers reports whether another caller holds the lease.
@@ -120,6 +123,7 @@ func (sp *space) unname(e *entry) {
 func (sp *space) remove(e *entry, quarantine bool) {
 	sp.unname(e)
 	e.leave()
+	sp.serve(e.Hash, time.Now())
 	if !quarantine {
 		return
 	}

@@ -36,10 +36,20 @@ func (s *Store) lock(ctx context.Context, name string) (*space, time.Time, error
 	s.mu.Lock()
 	sp := s.spaces[name]
 	if sp == nil {
-		sp = &space{byHash: map[session.Hash]*entry{}, byOwner: map[session.Hash]map[session.Hash]*entry{}}
+		sp = &space{store: s, byHash: map[session.Hash]*entry{}, byOwner: map[session.Hash]map[session.Hash]*entry{}, lines: map[session.Hash]*line{}}
 		s.spaces[name] = sp
 	}
 	return sp, time.Now(), nil
+}
+
+// unlock ends a call. Only then those are called whose turn has come.
+func (s *Store) unlock(sp *space) {
+	turns := sp.turns
+	sp.turns = nil
+	s.mu.Unlock()
+	for _, turn := range turns {
+		turn()
+	}
 }
 
 // nextRev returns a revision above all others: it is at least the time in
@@ -80,8 +90,13 @@ func (e *entry) repeated(w session.WriteRequest) (r session.Reply, ok bool) {
 	return r, true
 }
 
+// leased says that the lease of a record, if there is one, is not to be had.
 func leased(e *entry, now time.Time) session.Reply {
-	return session.Reply{Status: session.Leased, Retry: max(0, e.leaseEnd.Sub(now))}
+	r := session.Reply{Status: session.Leased}
+	if e != nil {
+		r.Retry = max(0, e.leaseEnd.Sub(now))
+	}
+	return r
 }
 
 // Create implements [session.Store].
@@ -90,14 +105,16 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 	if err != nil {
 		return session.Reply{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	sp.forget(now)
 	e, why := sp.find(w.Hash, w.Quarantine, now)
 	if r, again := e.repeated(w); again {
 		return r, nil
 	}
 	switch {
-	case e != nil && w.Lease != "" && e.leasedToOthers(w.Lease, now):
+	case why.Status == session.Broken:
+		return why, nil
+	case !sp.mayTake(w.Hash, w.Lease, w.Turn, now):
 		return leased(e, now), nil
 	case e != nil:
 		e.take(w.Lease, w.LeaseFor, now)
@@ -105,8 +122,6 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 		r := answer(session.Exists, e)
 		r.Touched = touched
 		return r, nil
-	case why.Status == session.Broken:
-		return why, nil
 	}
 	evicted, ok := sp.room(w, nil, now)
 	if !ok {
@@ -133,28 +148,25 @@ func (sp *space) touch(e *entry, idle, every time.Duration, now time.Time) bool 
 	return true
 }
 
-// Load implements [session.Store]. It does not wait for leases.
+// Load implements [session.Store].
 func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	sp, now, err := s.lock(ctx, l.Space)
 	if err != nil {
 		return session.Reply{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	e, why := sp.find(l.Hash, l.Quarantine, now)
+	if l.Lease != "" && l.LeaseFor <= 0 {
+		sp.leave(l.Hash, l.Lease, now)
+	}
 	if e == nil {
 		return why, nil
 	}
-	if l.Lease != "" {
-		switch {
-		case l.LeaseFor <= 0:
-			if e.lease == l.Lease {
-				e.lease = ""
-			}
-		case e.leasedToOthers(l.Lease, now) || (l.Held && !e.leasedTo(l.Lease, now)):
+	if l.Lease != "" && l.LeaseFor > 0 {
+		if !e.leasedTo(l.Lease, now) && (l.Held || !sp.mayTake(l.Hash, l.Lease, l.Turn, now)) {
 			return leased(e, now), nil
-		default:
-			e.take(l.Lease, l.LeaseFor, now)
 		}
+		e.take(l.Lease, l.LeaseFor, now)
 	}
 	r := session.Reply{Status: session.Done, Touched: sp.touch(e, l.Touch, l.TouchEvery, now), Record: e.Record}
 	r.Record.Payload = nil
@@ -170,7 +182,7 @@ func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply
 	if err != nil {
 		return session.Reply{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	e, refused := sp.writable(w.Hash, w, now)
 	if e == nil {
 		return refused, nil
@@ -178,6 +190,7 @@ func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply
 	s.write(sp, e, w, now)
 	if w.Free {
 		e.lease = ""
+		sp.serve(w.Hash, now)
 	}
 	return answer(session.Done, e), nil
 }
@@ -206,7 +219,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	if err != nil {
 		return session.Reply{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	target, why := sp.find(w.Hash, w.Quarantine, now)
 	if r, again := target.repeated(w); again {
 		return r, nil
@@ -240,7 +253,7 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error
 	if err != nil {
 		return 0, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	hashes := d.Handles
 	if d.Owner != (session.Hash{}) {
 		hashes = nil
@@ -291,7 +304,7 @@ func (s *Store) List(ctx context.Context, name string, owner session.Hash) iter.
 // can see what happens then: the next call that meets it finds it corrupted.
 func (s *Store) Damage(h session.Handle) {
 	sp, _, _ := s.lock(context.Background(), h.Space)
-	defer s.mu.Unlock()
+	defer s.unlock(sp)
 	if e := sp.byHash[h.Hash]; e != nil {
 		e.damaged = true
 	}

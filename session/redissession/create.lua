@@ -6,7 +6,8 @@
 --        owner)
 -- ARGV   1 hash, 2 header template, 3 payload, 4 touch every ms,
 --        5 limit per owner (0 = none), 6 full policy, 7 quarantine ms (0 = delete),
---        8 quarantine at most, 9 how often it was sent, 10 note kept for ms
+--        8 quarantine at most, 9 how often it was sent, 10 note kept for ms, 11 inbox
+--        ('' = do not wait in line for the lease)
 -- Reply  {status, header or record, touched, retry ms, evicted hashes}; status is
 --        done, exists, leased, over_limit, broken or missing
 -- Cost   O(log n) and the payload; O(owner's records) at the limit. A lapsed
@@ -36,7 +37,7 @@ if raw ~= '' then
       return {'done', as(raw, mine), 0, 0, {}}
     end
     local reply = use(KEYS[2], hash, raw, int(template, IDLE, 6), tonumber(ARGV[4]),
-      at(template, LEASE, 8), int(template, LEASE_END, 6), false)
+      at(template, LEASE, 8), int(template, LEASE_END, 6), false, ARGV[11])
     if reply[1] == 'done' then reply[1] = 'exists' end
     reply[5] = {}
     return reply
@@ -45,6 +46,8 @@ if raw ~= '' then
 end
 
 if redis.call('GET', KEYS[3]) == nonce then return {'missing', '', 0, 0, {}} end
+local who = at(template, LEASE, 8)
+if who ~= NONE8 and not mayTake(hash, who, ARGV[11], true) then return {'leased', '', 0, 0, {}} end
 -- Fails when memory is full, before anything has changed.
 if raw ~= '' then redis.call('SETRANGE', KEYS[2], 0, '') end
 local evicted = {}

@@ -18,6 +18,27 @@
 // server, with Sentinel and with a Cluster. It uses no keyspace notifications,
 // CONFIG, SCAN, KEYS or modules.
 //
+// # Waiting for a lease
+//
+// A Load or Create that may wait gets a place in line in the same script that
+// finds the lease taken. The script that frees the lease gives the turn to the
+// first of the line and publishes that to the inbox of its process. The turn has
+// no data: the Load that follows takes the lease.
+//
+//	waiter                 server                         holder
+//	  │── Load ─────────────▶│ leased: a place in line       │
+//	  │                      │◀────────────── Save and free ─│
+//	  │◀─ publish: its turn ─│ gives the turn, for 2 s       │
+//	  │── Load ─────────────▶│ takes the lease               │
+//
+// An inbox is one subscription of a store, <prefix>:inbox:<random>. The first who
+// waits opens it, and it is closed five seconds after the last has left, or with
+// the client. Each second the store pings the partitions where it waits, all in
+// one pipeline. That keeps its places, gives the turn where a lease lapsed, and
+// finds turns whose message was lost and places that were. Places of a store that
+// was not heard of for three seconds are dropped. Where subscribing or PUBLISH is
+// not allowed, turns are found by the ping.
+//
 // # Keys
 //
 // The first byte of its hash decides in which partition a session is; there are
@@ -39,6 +60,9 @@
 //	m<hash>       string  nonce of a move to another partition, for two minutes
 //	n<hash>       string  nonce of a Create that was sent more than once, as long
 //	r             string  a revision that the clock has not passed yet; rare
+//	w<hash>       zset    lease and inbox -> order: who waits for the lease
+//	i<inbox>      string  a process that waits was seen; for three seconds
+//	g<hash><name> string  a request for this lease was given up; for ten seconds
 //
 // Hashes, revisions and times in key names are raw bytes. Scripts declare in
 // KEYS the keys that every run may use. Keys that only stored data name (members
@@ -141,9 +165,12 @@
 //     Settle work, so existing sessions stay and the cleanup frees memory.
 //   - That a repeated write is answered as done when the session has ended since:
 //     the answer is missing, as it would be a moment later.
-//   - That a Delete, or the taking of a lease, which the network delivers after its
-//     own retry does nothing: the Delete ends a conversation that was begun anew
-//     in between, and the lease keeps others waiting until it ends.
+//   - That a Delete, or the taking of a lease that was saved and freed, which the
+//     network delivers after its own retry does nothing: the Delete ends a
+//     conversation that was begun anew in between, and the lease keeps others
+//     waiting until it ends. The taking of a lease that was given up does nothing.
+//   - The order of a line through a failover that lost it, or for a process that
+//     was not heard of for three seconds: those who wait get new places.
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
 //   - That a changed header is noticed: the checksum covers the payload only.

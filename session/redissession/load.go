@@ -8,18 +8,23 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// Load implements [session.Store] in one round trip. It does not wait for a
-// lease: that is the manager's.
+// Load implements [session.Store] in one round trip.
 func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	slot := s.slotOf(l.Space, l.Hash)
 	args := []any{l.Hash[:], millis(l.Touch), millis(l.TouchEvery), flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
+	lease := nameLease(l.Lease)
+	var wait string
 	if l.Lease != "" {
-		lease := nameLease(l.Lease)
-		args = append(args, lease[:], millis(l.LeaseFor), flag(l.Held))
+		if wait = s.inbox.way(lease, slot, l.Hash, l.Turn); l.LeaseFor <= 0 {
+			s.inbox.leave(lease)
+			wait = s.inbox.name
+		}
+		args = append(args, lease[:], millis(l.LeaseFor), flag(l.Held), wait)
 	}
 	a, err := s.ask(ctx, loadScript, []string{slot.expiry(), slot.record(l.Hash)}, args...)
 	if err != nil {
 		return session.Reply{}, err
 	}
+	s.inbox.answered(lease, a.status)
 	return s.reply(ctx, a, l.Handle, !l.Bare, l.Quarantine)
 }

@@ -61,7 +61,7 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	done(t)(s.Load(ctx, lease)) // renew
 	lease.LeaseFor = 0
 	done(t)(s.Load(ctx, lease)) // give back
-	lease.LeaseFor = time.Minute
+	lease.Lease, lease.LeaseFor = "ben", time.Minute
 	if r, err := s.Load(ctx, lease); err == nil {
 		t.Errorf("a lease was given (%v) to a handler who could not save", r.Status)
 	}

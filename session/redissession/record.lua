@@ -18,6 +18,7 @@ local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local base = string.sub(KEYS[1], 1, -2)
+local serve -- a function of line.lua
 
 -- num writes a number for Redis: in full, never 1.7e+15.
 local function num(n) return string.format('%.0f', n) end
@@ -103,10 +104,12 @@ local function pass(head)
   end
 end
 
--- unindex takes a record that goes out of the indexes.
+-- unindex takes a record that goes out of the indexes. Its lease goes with it,
+-- so the first who waits for that has its turn.
 local function unindex(hash, head)
   redis.call('ZREM', KEYS[1], hash)
   if not valid(head) then return end
+  if int(head, LEASE_END, 6) > now then serve(hash) end
   pass(head)
   local u = owned(head)
   if u then redis.call('ZREM', u, hash) end
@@ -159,31 +162,6 @@ local function aside(key, hash, head, due)
   redis.call('ZADD', base .. 'c', num(due), id)
   redis.call('ZADD', base .. 'b', num(deadline(head)), id)
   return id
-end
-
--- use is what Load does to a live record: take, renew or free its lease (held:
--- renew only), then touch it when that is due. It returns the reply.
-local function use(key, hash, raw, idle, every, who, lasting, held)
-  local ends = int(raw, LEASE_END, 6)
-  local mine = who ~= NONE8 and ends > now and at(raw, LEASE, 8) == who
-  if mine then unrefused() end
-  if who ~= NONE8 and lasting > 0 then
-    if not mine and (ends > now or held) then
-      return {'leased', '', 0, math.max(ends - now, 0)}
-    end
-    raw = patch(key, raw, LEASE, who .. bytes(now + lasting, 6))
-  elseif mine then
-    raw = patch(key, raw, LEASE, at(NONE16, 0, 14))
-  end
-  local touched = 0
-  if idle > 0 and now - int(raw, LAST, 6) >= every then
-    unrefused()
-    raw = patch(key, raw, IDLE, bytes(idle, 6) .. bytes(now, 6))
-    redis.call('PEXPIREAT', key, num(expiry(raw)))
-    index(hash, raw)
-    touched = 1
-  end
-  return {'done', raw, touched, 0}
 end
 
 -- wrote returns the revision that a write with this template has made, if it

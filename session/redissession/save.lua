@@ -4,7 +4,7 @@
 --
 -- KEYS   1 expiry index x, 2 record d
 -- ARGV   1 hash, 2 header template (its revision is the one expected, its lease the
---        one that must be held), 3 payload, 4 free ('1' = give the lease back),
+--        one that must be held), 3 payload, 4 free ('1' = give the lease back to the line),
 --        5 quarantine ms (0 = delete), 6 quarantine at most, 7 how often it was sent
 -- Reply  {status, header, or the current record when stale, 0, retry ms}; status is
 --        done, missing, broken, lapsed, leased, stale or unknown
@@ -35,4 +35,5 @@ local head = at(template, 0, REV) .. revision(int(old, REV, 8)) .. at(template, 
   .. at(old, CREATED, 12) .. at(template, IDLE, 6) .. bytes(last, 6) .. at(template, KEEP, 8)
   .. lease .. at(old, OWNER, 16) .. at(old, REV, 16) .. at(old, EARLIER, 48) .. string.sub(template, EARLIER + 65)
 put(KEYS[2], hash, head, ARGV[3])
+if ARGV[4] == '1' then serve(hash) end
 return {'done', head, 0, 0}

@@ -24,14 +24,14 @@ func source(names ...string) string {
 	return text
 }
 
-// script is a script with the prelude before it.
+// script is a script with the preludes before it.
 func script(names ...string) *redis.Script {
-	return redis.NewScript(source(append([]string{"record"}, names...)...))
+	return redis.NewScript(source(append([]string{"record", "line"}, names...)...))
 }
 
 var (
 	createScript      = script("room", "create")
-	loadScript        = redis.NewScript(source("glance", "record", "load"))
+	loadScript        = redis.NewScript(source("glance", "record", "line", "load"))
 	saveScript        = script("save")
 	moveScript        = script("room", "move")
 	retireScript      = script("retire")
@@ -41,4 +41,5 @@ var (
 	claimScript       = script("claim")
 	settleScript      = script("settle")
 	countScript       = script("count")
+	pingScript        = script("ping")
 )

@@ -7,6 +7,7 @@ package redissession
 import (
 	"context"
 	"errors"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -99,5 +100,39 @@ func calls(m *session.Manager[note], s *session.Session[note]) map[string]func(c
 			}
 			return nil
 		},
+	}
+}
+
+// What was sent to a server that stops is executed when it goes on, perhaps after
+// what was sent to undo it.
+func TestAServerThatStopsForAMomentMakesNoOneWaitForALease(t *testing.T) {
+	t.Parallel()
+	server := redistest.Real(t)
+	client := server.Client(t)
+	handle := func(context.Context, *session.Session[note]) error { return nil }
+	managers := []*session.Manager[note]{
+		newManager(t, client, session.Config[note]{Timeout: 100 * time.Millisecond}),
+		newManager(t, client, session.Config[note]{Timeout: 100 * time.Millisecond}),
+	}
+	if err := managers[0].Converse(t.Context(), talk, note{}, handle); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() { _ = managers[i%2].Converse(t.Context(), talk, note{}, handle) })
+	}
+	time.Sleep(400 * time.Millisecond) // as long as the server stops
+	if err := server.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	start := time.Now()
+	if err := newManager(t, client, session.Config[note]{}).Converse(ctx, talk, note{}, handle); err != nil {
+		t.Errorf("after a stop of 0.4 s, the next waited %v: %v", time.Since(start), err)
 	}
 }

@@ -27,6 +27,7 @@ type Store struct {
 	partitions     int
 	quarantineMost int
 	quarantineKeep time.Duration
+	inbox          *inbox
 }
 
 var _ session.Store = (*Store)(nil)
@@ -48,6 +49,7 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 			o(s)
 		}
 	}
+	s.inbox = newInbox(s.caller, s.prefix)
 	return s
 }
 

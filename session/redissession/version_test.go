@@ -85,7 +85,8 @@ func readNext(t *testing.T) {
 	t.Cleanup(func() { delete(sizes, 2) })
 }
 
-// fleet is a service of several processes: each call is another one's.
+// fleet is a service of several processes: each call is another one's, but that
+// of a lease always the same one's, which waits for it.
 type fleet struct {
 	processes []*Store
 	calls     atomic.Int64
@@ -106,12 +107,19 @@ func newFleet(t testing.TB, hooks ...redis.Hook) *fleet {
 
 func (f *fleet) one() *Store { return f.processes[int(f.calls.Add(1))%len(f.processes)] }
 
+func (f *fleet) of(lease string) *Store {
+	if lease == "" {
+		return f.one()
+	}
+	return f.processes[int(lease[0])%len(f.processes)]
+}
+
 func (f *fleet) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
-	return f.one().Create(ctx, w)
+	return f.of(w.Lease).Create(ctx, w)
 }
 
 func (f *fleet) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
-	return f.one().Load(ctx, l)
+	return f.of(l.Lease).Load(ctx, l)
 }
 
 func (f *fleet) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {

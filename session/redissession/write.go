@@ -57,10 +57,12 @@ func (s *Store) create(ctx context.Context, w session.WriteRequest, h header) (s
 		keys = append(keys, slot.owner(w.Owner))
 	}
 	a, err := s.ask(ctx, createScript, keys, w.Hash[:], h.encode(), string(w.Payload), millis(w.TouchEvery),
-		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries), noted.Milliseconds())
+		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries), noted.Milliseconds(),
+		s.inbox.way(h.lease, slot, w.Hash, w.Turn))
 	if err != nil {
 		return session.Reply{}, err
 	}
+	s.inbox.answered(h.lease, a.status)
 	return s.written(ctx, a, w)
 }
 

@@ -99,7 +99,7 @@ func leaseLostSave(b *bench) {
 func leaseFreed(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
 	b.want(b.take(rec.Handle, "anna", 8), session.Done, "a free lease has to be given")
-	b.want(b.take(rec.Handle, "ben", 0), session.Done, "giving back what one does not hold is no failure")
+	b.want(b.take(rec.Handle, "carl", 0), session.Done, "giving back what one does not hold is no failure")
 	b.want(b.take(rec.Handle, "ben", 1), session.Leased, "somebody gave back a lease that was not theirs")
 	b.want(b.take(rec.Handle, "anna", 0), session.Done, "LeaseFor 0 gives the lease back")
 	b.want(b.take(rec.Handle, "ben", 1), session.Done, "a lease that was given back is free")

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+)
+
+// handling is one call of a function that has a session for itself, as the
+// function's context knows it.
+type handling struct {
+	manager any
+	hash    Hash
+	subject Hash
+	deleted atomic.Bool // from within
+	over    atomic.Bool
+	outer   *handling // in whose function this one was begun
+}
+
+type handlingKey struct{}
+
+func handlingOf(ctx context.Context) *handling {
+	h, _ := ctx.Value(handlingKey{}).(*handling)
+	return h
+}
+
+// handlings yields the calls of m that handle a session and in whose context ctx
+// is.
+func (m *Manager[T]) handlings(ctx context.Context) iter.Seq[*handling] {
+	return func(yield func(*handling) bool) {
+		for h := handlingOf(ctx); h != nil; h = h.outer {
+			if h.manager == any(m) && !h.over.Load() && !h.deleted.Load() && !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+// notWithin refuses to wait for a session in the context of the function that
+// handles it.
+func (m *Manager[T]) notWithin(ctx context.Context, id ID) error {
+	for h := range m.handlings(ctx) {
+		if h.hash == id.hash(m.cfg.Name) {
+			return invalid("waiting for a session in the context of the function that handles it")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Comes after record.lua in every script: the line of those who wait for the
+-- lease of a record.
+--
+-- A line is the sorted set w<hash>. A member is a place: the name of the lease
+-- that is wanted (8 bytes) and the inbox of the process that waits. The score
+-- rises in the order of arrival. The place whose turn it is comes first: its score
+-- is minus the time in ms until which it has to take the lease. A place counts
+-- while its process was seen, which is while i<inbox> exists.
+
+local TRIAL, PRESENT, LINE = 2000, 3000, 10000 -- ms: a turn; an inbox after it was seen; a line that is not seen to
+local FORGOTTEN = 128 -- places of processes that are gone, which one script removes at most
+
+-- serve gives the turn to the first of a line whose process was seen, unless
+-- one has it, and publishes that to its inbox. It returns the place that has it.
+function serve(hash)
+  local line = base .. 'w' .. hash
+  for _ = 1, FORGOTTEN do
+    local first = redis.call('ZRANGE', line, '0', '0', 'WITHSCORES')
+    local place, score = first[1], tonumber(first[2])
+    if not place or score < -now then return place end
+    local inbox = string.sub(place, 9)
+    if score > 0 and redis.call('EXISTS', base .. 'i' .. inbox) == 1 then
+      redis.call('ZADD', line, num(-now - TRIAL), place)
+      redis.pcall('PUBLISH', string.match(base, '^[^:]*') .. ':inbox:' .. inbox, at(place, 0, 8))
+      return place
+    end
+    redis.call('ZREM', line, place)
+  end
+end
+
+-- mayTake reports whether a caller may take the lease, which is free or not: when
+-- no one is before it. Otherwise it gets a place, or keeps it, if it has an inbox.
+-- One that gave up does not come back.
+local function mayTake(hash, who, inbox, free)
+  local line, gone = base .. 'w' .. hash, base .. 'g' .. hash .. who
+  local place = who .. inbox
+  if free and redis.call('EXISTS', line, gone) == 0 then return true end
+  if redis.call('EXISTS', gone) == 1 then return false end
+  if inbox == '' then return free and not serve(hash) end
+  local score = tonumber(redis.call('ZSCORE', line, place) or '0')
+  if score <= 0 and not (free and score < -now) then
+    local last = redis.call('ZRANGE', line, '-1', '-1', 'WITHSCORES')
+    local after = math.max(micros, tonumber(last[2] or '0') + 1)
+    if score < -now then after = 1 end -- its turn came, but the lease did not: it stays the first
+    redis.call('ZADD', line, num(after), place)
+  end
+  redis.call('SET', base .. 'i' .. inbox, '', 'PX', num(PRESENT))
+  redis.call('PEXPIRE', line, num(LINE))
+  if not free or serve(hash) ~= place then return false end
+  redis.call('ZREM', line, place)
+  return true
+end
+
+-- leave gives up a place, and notes that: the call that asks for it may come
+-- only now. If it had the turn, that is the next one's.
+local function leave(hash, who, inbox)
+  local line, place, gone = base .. 'w' .. hash, who .. inbox, base .. 'g' .. hash .. who
+  redis.pcall('SET', gone, '', 'PX', num(LINE)) -- memory may be too short for it
+  local score = redis.call('ZSCORE', line, place)
+  if not score then return end
+  redis.call('ZREM', line, place)
+  if tonumber(score) < 0 then serve(hash) end
+end
+
+-- use is what Load does to a live record: take, renew or free its lease (held:
+-- renew only, else in line, as mayTake in line.lua says), then touch it when that
+-- is due. It returns the reply.
+local function use(key, hash, raw, idle, every, who, lasting, held, inbox)
+  local ends = int(raw, LEASE_END, 6)
+  local mine = who ~= NONE8 and ends > now and at(raw, LEASE, 8) == who
+  if mine then unrefused() end
+  if who ~= NONE8 and lasting > 0 then
+    if not mine and (held or not mayTake(hash, who, inbox, ends <= now)) then
+      return {'leased', '', 0, math.max(ends - now, 0)}
+    end
+    raw = patch(key, raw, LEASE, who .. bytes(now + lasting, 6))
+  elseif mine then
+    raw = patch(key, raw, LEASE, at(NONE16, 0, 14))
+    serve(hash)
+  end
+  local touched = 0
+  if idle > 0 and now - int(raw, LAST, 6) >= every then
+    unrefused()
+    raw = patch(key, raw, IDLE, bytes(idle, 6) .. bytes(now, 6))
+    redis.call('PEXPIREAT', key, num(expiry(raw)))
+    index(hash, raw)
+    touched = 1
+  end
+  return {'done', raw, touched, 0}
+end
+

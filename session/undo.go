@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	firstUndo = 20 * time.Millisecond // before giving back is repeated; doubled each time
+	longUndo  = 500 * time.Millisecond
+)
+
+// leftovers are leases and places that calls may have left in the store: their
+// answer did not arrive, or they gave up waiting. One goroutine gives them back
+// while there are any. It tries each for as long as a lease lasts, after which
+// nothing is left of it.
+type leftovers struct {
+	mu      sync.Mutex
+	list    []leftover
+	running bool
+}
+
+type leftover struct {
+	Handle
+	lease string
+	until time.Time
+}
+
+// undo has a lease or a place given back in the background.
+func (m *Manager[T]) undo(id ID, lease string) {
+	l := &m.leftovers
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, leftover{m.handle(id, ""), lease, time.Now().Add(m.cfg.Lease)})
+	if !l.running {
+		l.running = true
+		go m.giveBackAll()
+	}
+}
+
+func (m *Manager[T]) giveBackAll() {
+	l := &m.leftovers
+	for pause := firstUndo; ; {
+		l.mu.Lock()
+		if len(l.list) == 0 {
+			l.list, l.running = nil, false
+			l.mu.Unlock()
+			return
+		}
+		next := l.list[0]
+		l.list = l.list[1:]
+		l.mu.Unlock()
+		switch err := m.giveBack(context.Background(), next.Handle, next.lease); {
+		case err == nil:
+			pause = firstUndo
+		case errors.Is(err, ErrInvalid) || errors.Is(err, ErrClosed) || time.Now().After(next.until):
+		default:
+			l.mu.Lock()
+			l.list = append(l.list, next)
+			l.mu.Unlock()
+			_ = sleep(context.Background(), pause)
+			pause = min(2*pause, longUndo)
+		}
+	}
+}
+
+// giveBack frees a lease, or gives up a place in line.
+func (m *Manager[T]) giveBack(ctx context.Context, h Handle, lease string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("session: the store panicked: %v", p)
+		}
+	}()
+	limited, cancel := m.detached(ctx)
+	defer cancel()
+	_, err = m.store.Load(limited, LoadRequest{Handle: h, Lease: lease, Bare: true})
+	return err
+}
