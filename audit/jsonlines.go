@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,24 +20,32 @@ import (
 // JSONLines is a [Sink] that appends to a file, one line of [Event.AppendJSON]
 // for each event. When Write returns nil the lines are on the disk (fsync). A
 // batch is in the file as a whole or not at all: the part of it that fitted on
-// a full disk is removed. Safe for concurrent use by one process; two processes
-// must not write to one file. Make one with [NewJSONLines].
+// a full disk is removed. Safe for concurrent use. The open file is locked
+// (flock), so the writes of another process, or of another JSONLines, fail while
+// it is. Systems without flock, such as Windows, and some network file systems do
+// not lock. Make one with [NewJSONLines].
 //
 // When the file was moved or deleted, the next batch goes into a new file of the
-// same name; an emptied file is used on. JSONLines deletes no file. It does not
-// look for ids that the file has, so an event that is written again is in it
-// twice.
+// same name. When another program has cut it, such as logrotate with
+// copytruncate, lines may be lost that were written meanwhile; one write then
+// returns an error that says so. Rotate by renaming. JSONLines does not look for
+// ids that the file has, so a batch whose write was interrupted and is repeated
+// may be in it twice, with the same ids.
 type JSONLines struct {
 	path   string
 	limit  int64
+	files  int
+	age    time.Duration
 	now    func() time.Time
 	open   func(path string) (file, error)
 	rename func(from, to string) error
 	enter  func(dir string)
 
 	mu     sync.Mutex
-	file   file // nil before the first write, and after a failed one
-	torn   bool // the file may end in the middle of a line
+	file   file  // nil before the first write, and after a failed one
+	size   int64 // of the open file after the last write
+	torn   bool  // the file may end in the middle of a line
+	swept  time.Time
 	closed bool
 	lines  []byte // reused by each write
 }
@@ -46,16 +57,29 @@ type file interface {
 	Truncate(size int64) error
 	Sync() error
 	Stat() (fs.FileInfo, error)
+	Fd() uintptr
 }
 
 // JSONLinesOption changes a default of [NewJSONLines].
 type JSONLinesOption func(*JSONLines)
 
+// stamp is what rotation adds to the name of a file, as a layout of time.
+const stamp = ".20060102T150405.000000Z"
+
 // WithRotation renames the file before it would become larger than bytes, and
 // begins a new one. The time is added to the old file's name, such as
-// ".20261211T120000.000000Z". A single batch may be larger than bytes. Without
+// ".20261211T120000.000000Z". A single batch may be larger than bytes. When the
+// path is a symbolic link, it stays, and the file behind it is renamed. Without
 // the option, or with 0, the file grows without bound.
 func WithRotation(bytes int64) JSONLinesOption { return func(j *JSONLines) { j.limit = bytes } }
+
+// WithRetention deletes files that [WithRotation] has renamed: all but the newest
+// files, and those renamed longer than age ago. 0 stands for no limit. It looks
+// for them after a rotation, after the first write and every hour of writing. A
+// file that cannot be deleted is tried again the next time.
+func WithRetention(files int, age time.Duration) JSONLinesOption {
+	return func(j *JSONLines) { j.files, j.age = files, age }
+}
 
 // NewJSONLines returns a sink that appends to the file at path, which the first
 // write creates with mode 0600. NewJSONLines does no I/O: while the path cannot
@@ -129,10 +153,11 @@ func (j *JSONLines) append(lines []byte) error {
 		err = j.file.Sync()
 	}
 	if err == nil {
-		j.torn = false
+		j.torn, j.size = false, size+int64(len(lines))
 		if size == 0 {
-			j.enter(filepath.Dir(j.path))
+			j.enter(filepath.Dir(j.target()))
 		}
+		j.sweep()
 		return nil
 	}
 	// How much of the batch is on the disk is unknown, so all of it is removed.
@@ -148,7 +173,11 @@ func (j *JSONLines) current() (size int64, err error) {
 		open, err := j.file.Stat()
 		there, gone := os.Stat(j.path)
 		if err == nil && gone == nil && os.SameFile(open, there) {
-			return open.Size(), nil
+			before := j.size
+			if j.size = open.Size(); j.size < before { // the next try goes on
+				return 0, fmt.Errorf("%s was cut from %d to %d bytes: lines may be lost; rotate it by renaming, not with copytruncate", j.path, before, j.size)
+			}
+			return j.size, nil
 		}
 		if err := j.drop(); err != nil {
 			return 0, err
@@ -159,6 +188,12 @@ func (j *JSONLines) current() (size int64, err error) {
 		return 0, err
 	}
 	info, err := f.Stat()
+	if err == nil {
+		err = lock(f)
+	}
+	if there, gone := os.Stat(j.path); err == nil && (gone != nil || !os.SameFile(info, there)) {
+		err = fmt.Errorf("%s was moved when it was opened", j.path)
+	}
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%w: %s is no file", ErrInvalid, j.path)
 	}
@@ -169,8 +204,8 @@ func (j *JSONLines) current() (size int64, err error) {
 	if err != nil {
 		return 0, errors.Join(err, f.Close())
 	}
-	j.file, j.torn = f, last[0] != '\n'
-	return info.Size(), nil
+	j.file, j.size, j.torn = f, info.Size(), last[0] != '\n'
+	return j.size, nil
 }
 
 // rotate renames the file to a name that is free.
@@ -178,12 +213,44 @@ func (j *JSONLines) rotate() error {
 	if err := j.drop(); err != nil {
 		return err
 	}
+	j.swept = time.Time{}
+	path := j.target()
 	for at := j.now(); ; at = at.Add(time.Microsecond) {
-		aside := j.path + at.UTC().Format(".20060102T150405.000000Z")
+		aside := path + at.UTC().Format(stamp)
 		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
-			return j.rename(j.path, aside)
+			return j.rename(path, aside)
 		} else if err != nil {
 			return err
+		}
+	}
+}
+
+// target returns the path of the file itself, behind symbolic links.
+func (j *JSONLines) target() string {
+	if path, err := filepath.EvalSymlinks(j.path); err == nil {
+		return path
+	}
+	return j.path
+}
+
+// sweep deletes the files that have aged out.
+func (j *JSONLines) sweep() {
+	now := j.now()
+	if j.files <= 0 && j.age <= 0 || now.Sub(j.swept) < time.Hour {
+		return
+	}
+	j.swept = now
+	dir, base := filepath.Split(j.target())
+	entries, _ := os.ReadDir(cmp.Or(dir, ".")) // sorted by name, so by time
+	kept := 0
+	for _, e := range slices.Backward(entries) {
+		end, ours := strings.CutPrefix(e.Name(), base)
+		at, err := time.Parse(stamp, end)
+		if !ours || err != nil {
+			continue
+		}
+		if kept++; j.files > 0 && kept > j.files || j.age > 0 && now.Sub(at) > j.age {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
 }
