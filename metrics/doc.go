@@ -118,7 +118,9 @@
 //	counter holdfast_session_callback_errors_total{manager}
 //	    Calls of Config.OnExpire that failed or panicked.
 //	counter holdfast_session_given_up_total{manager}
-//	    Expired sessions that were given up after OnExpire had failed too often; they are also counted as ended.
+//	    Expired sessions that were given up because OnExpire failed too often or no instance could decode them; they are also counted as ended.
+//	counter holdfast_session_undecodable_total{manager}
+//	    Reads of sessions that this instance cannot decode; the sessions stay as they are.
 //	counter holdfast_audit_recorded_total{log}
 //	    Events that the log accepted.
 //	counter holdfast_audit_written_total{log}

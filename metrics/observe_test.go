@@ -106,6 +106,7 @@ func TestSessionEventsAreCounted(t *testing.T) {
 		{Op: session.OpExclusive, Took: ms(150), Waited: ms(100)},
 		{Op: session.OpEnded, Reason: session.Idle},
 		{Op: session.OpEnded, Reason: session.InvalidFormat},
+		{Op: session.OpUndecodable},
 		{Op: session.OpCleanup, Took: time.Second, Report: session.Report{Backlog: 7, CallbackErrors: 2, Dead: 1}},
 		{Op: session.OpCleanup, Result: session.Unavailable, Took: time.Second, Report: session.Report{Backlog: 6}},
 	} {
@@ -127,6 +128,7 @@ func TestSessionEventsAreCounted(t *testing.T) {
 		`holdfast_session_cleanup_duration_seconds_count{manager="chats"}`:                       2,
 		`holdfast_session_backlog{manager="chats"}`:                                              6,
 		`holdfast_session_given_up_total{manager="chats"}`:                                       1,
+		`holdfast_session_undecodable_total{manager="chats"}`:                                    1,
 		`holdfast_session_callback_errors_total{manager="chats"}`:                                2,
 		`holdfast_observer_panics_total{component="session",name="chats"}`:                       1,
 	})

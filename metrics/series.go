@@ -52,6 +52,7 @@ const (
 	sessionEnded
 	sessionCallbackErrors
 	sessionGivenUp
+	sessionUndecodable
 
 	auditRecorded
 	auditWritten
@@ -180,7 +181,9 @@ var catalog = [numSeries]Series{
 	sessionCallbackErrors: counter("session_callback_errors_total",
 		"Calls of Config.OnExpire that failed or panicked.", manager),
 	sessionGivenUp: counter("session_given_up_total",
-		"Expired sessions that were given up after OnExpire had failed too often; they are also counted as ended.", manager),
+		"Expired sessions that were given up because OnExpire failed too often or no instance could decode them; they are also counted as ended.", manager),
+	sessionUndecodable: counter("session_undecodable_total",
+		"Reads of sessions that this instance cannot decode; the sessions stay as they are.", manager),
 
 	auditRecorded: counter("audit_recorded_total",
 		"Events that the log accepted.", log),

@@ -17,8 +17,9 @@ type sessionSeries struct {
 	took                    [session.OpCleanup + 1]prometheus.Observer // nil for what is no operation
 	bytes, cleanup          prometheus.Observer
 	cleanups                [len(cleanupResults)]atomic.Uint64
-	ended                   [session.InvalidFormat + 1]atomic.Uint64
+	ended                   [session.Undecodable + 1]atomic.Uint64
 	callbackErrors, givenUp atomic.Uint64
+	undecodable             atomic.Uint64
 	backlog                 atomic.Int64
 }
 
@@ -52,6 +53,8 @@ func (m *Metrics) ObserveSession(ctx context.Context, e session.Event) {
 		if int(e.Reason) < len(s.ended) {
 			s.ended[e.Reason].Add(1)
 		}
+	case e.Op == session.OpUndecodable:
+		s.undecodable.Add(1)
 	case e.Op == session.OpCleanup:
 		s.cleaned(e)
 		m.observe(ctx, s.cleanup, e.Took.Seconds())
@@ -133,5 +136,6 @@ func (o output) session(r reading[session.Stats, sessionSeries]) {
 		o.put(sessionEnded, float64(r.pushed.ended[reason].Load()), r.label, reason.String())
 	}
 	o.put(sessionCallbackErrors, float64(r.pushed.callbackErrors.Load()), r.label)
+	o.put(sessionUndecodable, float64(r.pushed.undecodable.Load()), r.label)
 	o.put(sessionGivenUp, float64(r.pushed.givenUp.Load()), r.label)
 }

@@ -35,15 +35,12 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 		return nil, err
 	}
 	id := newID(subjectHash(m.cfg.Name, want.subject))
-	w, err := m.written(id, want.subject, Conversation{}, &data)
+	w, s, err := m.written(id, want.subject, Conversation{}, &data)
 	if err != nil {
 		return nil, err
 	}
 	w.MaxPerOwner, w.WhenFull = m.cfg.MaxPerSubject, m.cfg.WhenFull
 	o.Bytes = len(w.Payload)
-	if s, err = m.fresh(id, w); err != nil {
-		return nil, err
-	}
 	r, err := m.ask(ctx, OpCreate, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) })
 	if err != nil {
 		return nil, err
@@ -56,9 +53,10 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 }
 
 // Open finds the session of a conversation, or creates it with initial. One
-// round trip; two when it creates one of more than 512 bytes. An unreadable
-// record in its place is removed and replaced. Errors: [ErrTooLarge],
-// [ErrInvalid], [ErrUnavailable].
+// round trip; two when it creates one of more than 512 bytes. A damaged record
+// in its place is removed and replaced. Errors: [ErrTooLarge], [ErrInvalid],
+// [ErrUnavailable], and a [*CorruptError] for a session that this instance
+// cannot decode.
 func (m *Manager[T]) Open(ctx context.Context, c Conversation, initial T) (s *Session[T], created bool, err error) {
 	o := begin(ctx, OpOpen)
 	defer func() { m.finish(o, err) }()
@@ -72,7 +70,7 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 		return nil, false, err
 	}
 	id := c.ID()
-	w, err := m.written(id, "", c, initial)
+	w, fresh, err := m.written(id, "", c, initial)
 	if err != nil {
 		return nil, false, err
 	}
@@ -80,18 +78,20 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 		w.Lease, w.LeaseFor, w.Turn, w.TouchEvery = lease, m.cfg.Lease, turn, 0
 	}
 	o.Bytes = len(w.Payload)
-	// Each turn but the last removes an unreadable record. The number is limited,
+	// Each turn but the last removes a damaged record. The number is limited,
 	// since a fault may spoil every record that is written.
 	for range 3 {
-		s, err = m.openOnce(o, id, w)
-		if _, corrupt := errors.AsType[*CorruptError](err); !corrupt {
+		s, err = m.openOnce(o, fresh, w)
+		if corrupt, ok := errors.AsType[*CorruptError](err); !ok || corrupt.Reason == Undecodable {
 			break
 		}
 	}
 	return s, o.Fresh, err
 }
 
-func (m *Manager[T]) openOnce(o *operation, id ID, w WriteRequest) (*Session[T], error) {
+// openOnce returns the session that is there, or fresh, which w creates.
+func (m *Manager[T]) openOnce(o *operation, fresh *Session[T], w WriteRequest) (*Session[T], error) {
+	id := fresh.ID
 	r := Reply{Status: Missing}
 	var err error
 	if len(w.Payload) > inlineOpen {
@@ -112,28 +112,12 @@ func (m *Manager[T]) openOnce(o *operation, id ID, w WriteRequest) (*Session[T],
 	o.Touched, o.Fresh = r.Touched, r.Status == Done
 	switch r.Status {
 	case Done:
-		s, err := m.fresh(id, w)
-		if err != nil { // known only now: most calls find a session, and decode that
-			m.discard(o.ctx, r.Record)
-			return nil, err
-		}
-		s.took(r.Record)
-		return s, nil
+		fresh.took(r.Record)
+		return fresh, nil
 	case Exists:
 		return m.read(o.ctx, r.Record, id)
 	}
 	return nil, m.refusal(o.ctx, o.Op, r, id, "")
-}
-
-// fresh returns the session that w creates. Its data is decoded from what is
-// written: the caller's own may be a template, whose maps and slices must not be
-// shared between sessions.
-func (m *Manager[T]) fresh(id ID, w WriteRequest) (*Session[T], error) {
-	s, ok := m.opened(id, w.Payload)
-	if !ok {
-		return nil, invalid("the codec cannot decode what it has encoded of this %T", *new(T))
-	}
-	return s, nil
 }
 
 // Get returns a session and records the activity, at most every
@@ -208,7 +192,7 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 	if err := s.intact(); err != nil {
 		return err
 	}
-	w, err := m.written(s.ID, s.Subject, s.Conversation, &s.Data)
+	w, _, err := m.written(s.ID, s.Subject, s.Conversation, &s.Data)
 	if err != nil {
 		return err
 	}

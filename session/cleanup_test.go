@@ -49,50 +49,80 @@ func TestSweepEndsWhatHasExpiredAndCountsTheRest(t *testing.T) {
 	})
 }
 
-// Catches an undecodable record that is retried instead of settled (expire.go: the InvalidFormat verdict).
-func TestCleanupRemovesCorruptedSessions(t *testing.T) {
-	for _, c := range []struct {
-		name       string
-		policy     session.CorruptPolicy
-		quarantine int64
-	}{{"deleted", session.DiscardCorrupt, 0}, {"quarantined", session.QuarantineCorrupt, 2}} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				store, seen := memsession.New(), &recorder{}
-				called := 0
-				onExpire := func(context.Context, session.Expired[cart]) error { called++; return nil }
-				m := newManager(t, store, config{Observer: seen, OnCorrupt: c.policy, OnExpire: onExpire})
-				unknown := newManager(t, store, config{Codec: binaryCodec{}})
-				_, _ = unknown.Create(t.Context(), cart{})
-				spy := &stage{Store: store}
-				create(t, newManager(t, spy, config{}), 1)
-				store.Damage(spy.writes[0].Handle)
-				create(t, m, 1)
-				time.Sleep(11 * time.Minute)
-				alive := create(t, m, 1)
+func TestCleanupRemovesDamagedSessions(t *testing.T) {
+	for _, policy := range []session.CorruptPolicy{session.DiscardCorrupt, session.QuarantineCorrupt} {
+		synctest.Test(t, func(t *testing.T) {
+			store, seen := newStage(), &recorder{}
+			called := 0
+			m := newManager(t, store, config{Observer: seen, OnCorrupt: policy, OnExpire: func(context.Context, session.Expired[cart]) error { called++; return nil }})
+			create(t, m, 1)
+			store.Store.(*memsession.Store).Damage(store.writes[0].Handle)
+			create(t, m, 1)
+			time.Sleep(11 * time.Minute)
+			alive := create(t, m, 1)
 
-				r := sweep(t, m)
-				want := map[session.EndReason]int{session.Corrupted: 1, session.InvalidFormat: 1, session.Idle: 1}
-				if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
-					t.Errorf("reported %+v, want %v ended and 1 active", r, want)
-				}
-				reasons := seen.reasons()
-				slices.Sort(reasons)
-				if !slices.Equal(reasons, []session.EndReason{session.Idle, session.Corrupted, session.InvalidFormat}) {
-					t.Errorf("told %v, want each by its reason", reasons)
-				}
-				if called != 1 {
-					t.Errorf("OnExpire was called %d times, want once, for the one that can be read", called)
-				}
-				if n, _ := store.Count(t.Context(), "carts"); n.Quarantined != c.quarantine {
-					t.Errorf("%d in quarantine, want %d", n.Quarantined, c.quarantine)
-				}
-				if _, err := m.Get(t.Context(), alive.ID); err != nil {
-					t.Errorf("a healthy session is gone: %v", err)
-				}
-			})
+			r := sweep(t, m)
+			want := map[session.EndReason]int{session.Corrupted: 1, session.Idle: 1}
+			if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
+				t.Errorf("%v: reported %+v, want %v ended and 1 active", policy, r, want)
+			}
+			reasons := seen.reasons()
+			slices.Sort(reasons)
+			if !slices.Equal(reasons, []session.EndReason{session.Idle, session.Corrupted}) {
+				t.Errorf("%v: reported %v, want each by its reason", policy, reasons)
+			}
+			if called != 1 {
+				t.Errorf("%v: OnExpire was called %d times, want once, for the one that can be read", policy, called)
+			}
+			if n, _ := store.Count(t.Context(), "carts"); n.Quarantined != int64(policy) {
+				t.Errorf("%v: %d in quarantine", policy, n.Quarantined)
+			}
+			if _, err := m.Get(t.Context(), alive.ID); err != nil {
+				t.Errorf("%v: a healthy session is gone: %v", policy, err)
+			}
 		})
 	}
+}
+
+func TestACleanupLeavesWhatItCannotDecodeToOtherInstances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, seen := memsession.New(), &recorder{}
+		var handled []int
+		handle := func(_ context.Context, e session.Expired[cart]) error {
+			handled = append(handled, e.Data.Items)
+			return nil
+		}
+		good := newManager(t, store, config{OnExpire: handle})
+		canary := newManager(t, store, config{Observer: seen, Codec: broken{}, OnExpire: handle})
+		create(t, good, 7)
+		time.Sleep(11 * time.Minute)
+		if r := sweep(t, canary); len(r.Ended) != 0 || r.Backlog != 1 || r.CallbackErrors != 0 || len(seen.of(session.OpUndecodable)) != 1 {
+			t.Errorf("the canary reported %+v, want one that is left and reported as undecodable", r)
+		}
+		time.Sleep(10 * time.Minute)
+		if r := sweep(t, good); r.Ended[session.Idle] != 1 || !slices.Equal(handled, []int{7}) {
+			t.Errorf("the other instance handled %v and reported %+v", handled, r)
+		}
+	})
+}
+
+func TestAnExpiredSessionThatNoInstanceDecodesIsGivenUpAfterItsGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memsession.New()
+		create(t, newManager(t, store, config{}), 7)
+		m := newManager(t, store, config{OnCorrupt: session.QuarantineCorrupt, Codec: broken{}, OnExpire: func(context.Context, session.Expired[cart]) error { return nil }})
+		time.Sleep(10 * time.Minute)
+		expired, dead := time.Now(), 0
+		for dead == 0 {
+			if r := sweep(t, m); r.Dead == 1 {
+				dead = int(time.Since(expired).Minutes())
+			}
+			time.Sleep(time.Minute)
+		}
+		if c, _ := store.Count(t.Context(), "carts"); dead < 60 || dead > 130 || c.Quarantined != 1 || c.Backlog != 0 {
+			t.Errorf("given up after %d minutes, counted %+v; want the Grace of an hour to pass first, then the quarantine", dead, c)
+		}
+	})
 }
 
 // binaryCodec writes what JSON cannot read.

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 )
 
-// Codec turns a session's data into bytes and back. It is called concurrently.
-// A panic counts as failing. What Encode gives, later versions of the program
-// must be able to Decode: a payload that Decode refuses is removed as
-// [InvalidFormat].
+// Codec turns a session's data into bytes and back. It is called concurrently,
+// and owns the bytes that Decode receives. A panic counts as failing. Each write
+// decodes what it has encoded, and is refused with [ErrInvalid] when that fails.
+// A record that Decode refuses stays in the store: see [Undecodable].
 type Codec interface {
 	Encode(v any) ([]byte, error)
 	Decode(data []byte, v any) error // v is a non-nil *T
@@ -39,13 +39,13 @@ func encode[T any](c Codec, v *T) (data []byte, err error) {
 	return data, nil
 }
 
-// decode calls the codec and reports whether it understood.
-func decode[T any](c Codec, data []byte) (v T, ok bool) {
+// decode calls the codec or Config.Upgrade, and reports whether it understood.
+func decode[T any](read func() (T, error)) (v T, ok bool) {
 	defer func() {
 		if recover() != nil {
 			ok = false
 		}
 	}()
-	err := c.Decode(data, &v)
+	v, err := read()
 	return v, err == nil
 }

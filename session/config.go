@@ -4,6 +4,7 @@ package session
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -75,8 +76,18 @@ type Config[T any] struct {
 	// 10 s, at least 1 s. It is renewed while a session is being handled.
 	Lease time.Duration
 
-	// Codec encodes T; default [JSON].
+	// Codec encodes T; default [JSON], for which New refuses types with unexported
+	// fields: JSON would lose them.
 	Codec Codec
+	// Version is the version of T, from 0 up to 65535. It is stored with each session. An
+	// instance leaves sessions of a later version alone: see [Undecodable]. So
+	// raise it when older instances must not read or save what this one writes.
+	// Without that, an older instance loses the fields that it does not know when
+	// it saves a session.
+	Version int
+	// Upgrade decodes what an earlier version of T has encoded. The next save
+	// writes Version. nil = Codec reads earlier versions as they are.
+	Upgrade func(from int, data []byte) (T, error)
 	// Timeout bounds each call of the store when ctx has no deadline; default
 	// 250 ms. Cleanup, for which no request waits, allows ten times as much.
 	// Negative = none.
@@ -99,6 +110,7 @@ const (
 	defaultLease    = 10 * time.Second
 	maxDuration     = 50 * 365 * 24 * time.Hour // sums and multiples of it stay in range
 	maxName         = 128
+	maxVersion      = 1<<16 - 1
 )
 
 // withDefaults fills in the defaults, and joins all contradictions of c. In the
@@ -156,6 +168,12 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	p.Want(c.OnCorrupt <= QuarantineCorrupt, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")
 	p.Want(c.WhenFull <= EvictIdlest, "WhenFull", uint8(c.WhenFull), "one of the policies")
 	p.Want(c.WhenFull == Reject || c.WhenFull > EvictIdlest || c.MaxPerSubject > 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")
+	p.Want(c.Version >= 0 && c.Version <= maxVersion, "Version", c.Version, "0 to 65535")
+	p.Want(c.Upgrade == nil || c.Version > 0, "Version", c.Version, "a version that is later than those that Upgrade reads")
+	if r.Codec == Codec(JSON{}) {
+		field := unstored(reflect.TypeFor[T](), map[reflect.Type]bool{})
+		p.Want(field == "", "Codec", "JSON", "fields that are exported or tagged `json:\"-\"`: it would lose "+field)
+	}
 	p.Want(c.Codec == nil || !configerr.IsNil(c.Codec), "Codec", c.Codec, "a codec, not a nil pointer")
 	return r, p.Err()
 }

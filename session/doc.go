@@ -48,7 +48,7 @@
 //	                          +---------------+
 //	      IdleTimeout or        |     |     | Delete, DeleteSubject, WhenFull
 //	      AbsoluteTimeout       |     |     +----------------------------------------------> (deleted, evicted)
-//	                            v     | unreadable, or lost by the store
+//	                            v     | damaged, or lost by the store
 //	                +-------------+   +----------------------------------------------------> (corrupted, invalid_format,
 //	                |   expired   |                                                           vanished)
 //	                +-------------+
@@ -88,7 +88,7 @@
 //	Sweep                       1 for each batch, 1 more   1 to 2 for  a partition's share of a batch
 //	                            with OnExpire, and Count   each partition with work
 //
-// Removing a record whose payload is unreadable costs one trip more.
+// Removing a record whose payload is damaged costs one trip more in Redis.
 //
 // # Guaranteed
 //
@@ -108,8 +108,14 @@
 //   - Config.OnExpire is called for each expired session at least once, by one
 //     process at a time, if a cleanup runs within Config.Grace and the store
 //     keeps its data.
-//   - An unreadable record causes one error. It is removed when it is found, and
-//     neither the next request nor the cleanup finds it again.
+//   - A damaged record causes one error. It is removed when it is found, and
+//     neither the next request nor the cleanup finds it again. With
+//     [QuarantineCorrupt] it can be listed and restored.
+//   - A session that an instance cannot decode stays as it is: a canary with
+//     another type, a wrong key or an older version costs errors, no sessions. See
+//     [Undecodable]. An expired one waits for another instance as long as
+//     Config.Grace.
+//   - What is written can be read: each write decodes what it has encoded.
 //   - Ids have 248 random bits. The store keeps only hashes of them, every way of
 //     printing one redacts it, and an unknown id is never adopted.
 //   - Errors and events contain no token, subject or payload.
@@ -125,8 +131,10 @@
 //   - Expiry to the second: a session ends between IdleTimeout - TouchEvery and
 //     IdleTimeout after its last use. Its data stays in the store until the
 //     cleanup removes it.
-//   - Early detection of unreadable records: the cleanup reads the index and not
+//   - Early detection of damaged records: the cleanup reads the index and not
 //     every record, so a damaged record is found when it is read or expires.
+//   - The fields that an older instance does not know: it drops them when it saves
+//     a session, unless Config.Version was raised with them.
 //   - Durability: it is the store's.
 //   - Anything about HTTP: the caller sets cookies.
 //

@@ -21,17 +21,17 @@ func TestNoTokenLeadsToAConversation(t *testing.T) {
 }
 
 func TestEnvelopesOfTheFirstVersionAreReadForEver(t *testing.T) {
-	got, ok := openEnvelope([]byte("\x01\x03ann\x03sms\x021x{\"a\":1}"))
-	if !ok || got.Subject != "ann" || got.Conversation != (Conversation{"sms", "1x"}) || string(got.Data) != `{"a":1}` {
+	got, ok := openEnvelope([]byte("\x01\x07\x03ann\x03sms\x021x{\"a\":1}"))
+	if !ok || got.Version != 7 || got.Subject != "ann" || got.Conversation != (Conversation{"sms", "1x"}) || string(got.Data) != `{"a":1}` {
 		t.Errorf("read %+v, %v", got, ok)
 	}
-	if b := got.append(nil); string(b) != "\x01\x03ann\x03sms\x021x{\"a\":1}" {
+	if b := got.append(nil); string(b) != "\x01\x07\x03ann\x03sms\x021x{\"a\":1}" {
 		t.Errorf("wrote %q", b)
 	}
 }
 
 func TestEnvelopesOfUnknownVersionsAreNotRead(t *testing.T) {
-	for _, b := range []string{"", "\x00\x03ann\x03sms\x021x{}", "\x02\x03ann\x03sms\x021x{}"} {
+	for _, b := range []string{"", "\x01", "\x01\x80\x80\x04\x03ann\x03sms\x021x{}", "\x00\x00\x03ann\x03sms\x021x{}", "\x02\x00\x03ann\x03sms\x021x{}"} {
 		if e, ok := openEnvelope([]byte(b)); ok {
 			t.Errorf("%q is read as %+v", b, e)
 		}
@@ -39,18 +39,18 @@ func TestEnvelopesOfUnknownVersionsAreNotRead(t *testing.T) {
 }
 
 func FuzzEnvelope(f *testing.F) {
-	for _, e := range []envelope{{}, {Subject: "ann", Data: []byte("{}")}, {Conversation: Conversation{"sms", strings.Repeat("1", 200)}, Data: []byte("x")}} {
+	for _, e := range []envelope{{}, {Version: 300, Subject: "ann", Data: []byte("{}")}, {Conversation: Conversation{"sms", strings.Repeat("1", 200)}, Data: []byte("x")}} {
 		f.Add(e.append(nil))
 	}
 	f.Add([]byte("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
-	f.Add([]byte("\x02\x00\x00\x00"))
+	f.Add([]byte("\x02\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, ok := openEnvelope(b)
 		if !ok {
 			return
 		}
 		again, ok := openEnvelope(e.append(nil))
-		if !ok || again.Subject != e.Subject || again.Conversation != e.Conversation || !bytes.Equal(again.Data, e.Data) {
+		if !ok || again.Version != e.Version || again.Subject != e.Subject || again.Conversation != e.Conversation || !bytes.Equal(again.Data, e.Data) {
 			t.Fatalf("%q reads as %+v, which reads back as %+v, %v", b, e, again, ok)
 		}
 	})

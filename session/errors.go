@@ -13,8 +13,9 @@ import (
 // Each answers one question of callers through [errors.Is]; the errors that
 // carry them say more. None ever holds a token, a subject or a payload.
 var (
-	// ErrNotFound: there is no such session. Errors about expired and corrupt
-	// sessions match it, too, so starting a new session is right in all cases.
+	// ErrNotFound: there is no such session. Errors about expired sessions and
+	// damaged ones, which are removed, match it, too, so starting a new session is
+	// right in all cases. An undecodable session still exists, and does not match.
 	ErrNotFound = errors.New("session: not found")
 	// ErrExpired: a timeout has passed, and the cleanup has not taken the
 	// session away yet.
@@ -57,19 +58,28 @@ func (*ConflictError[T]) Error() string { return "session: conflict: another cal
 // Unwrap returns [ErrConflict].
 func (*ConflictError[T]) Unwrap() error { return ErrConflict }
 
-// CorruptError says that the stored record could not be read. The record has
-// been removed already, as [Config.OnCorrupt] says: the session is gone, and
-// CorruptError matches [ErrNotFound] for that.
+// CorruptError says that the stored record could not be read. One whose bytes
+// are damaged has been removed already, as [Config.OnCorrupt] says, and the error
+// matches [ErrNotFound]. One that is [Undecodable] stays: starting a new session
+// would log its user out, although another instance can read it.
 type CorruptError struct {
-	Reason EndReason // Corrupted or InvalidFormat
+	Reason EndReason // Corrupted, InvalidFormat or Undecodable
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("session: the stored record was unreadable (%v) and has been removed", e.Reason)
+	if e.Reason == Undecodable {
+		return "session: this instance cannot decode the stored record, which stays as it is"
+	}
+	return fmt.Sprintf("session: the stored record was damaged (%v) and has been removed", e.Reason)
 }
 
-// Unwrap returns [ErrNotFound].
-func (*CorruptError) Unwrap() error { return ErrNotFound }
+// Unwrap returns [ErrNotFound], or nil for an undecodable session.
+func (e *CorruptError) Unwrap() error {
+	if e.Reason == Undecodable {
+		return nil
+	}
+	return ErrNotFound
+}
 
 // ConfigError is one contradiction in a [Config]. [New] joins all it finds. It
 // matches [ErrInvalid].

@@ -80,27 +80,40 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 // out often, because processes died with it, is still called for: only a call
 // that fails at the last attempt gives it up.
 func (m *Manager[T]) judge(ctx context.Context, d Due) verdict {
-	gone := SettleRequest{Handle: d.Handle, Rev: d.Rev}
-	e, ok := openEnvelope(d.Payload)
-	var data T
-	if ok {
-		data, ok = decode[T](m.cfg.Codec, e.Data)
-	}
+	s, ok := m.opened(ID{}, d.Payload)
 	if !ok {
-		gone.Quarantine = m.cfg.OnCorrupt == QuarantineCorrupt
-		return verdict{settlement: gone, over: true, reason: InvalidFormat}
+		return m.left(ctx, d)
 	}
 	if ctx.Err() != nil {
 		return verdict{settlement: m.retry(d)}
 	}
 	ok = m.onExpire(ctx, Expired[T]{
-		ID: hex.EncodeToString(d.Hash[:]) + "-" + strconv.FormatUint(d.Rev, 36), Data: data, Subject: e.Subject, Conversation: e.Conversation,
+		ID: hex.EncodeToString(d.Hash[:]) + "-" + strconv.FormatUint(d.Rev, 36), Data: s.Data, Subject: s.Subject, Conversation: s.Conversation,
 		Reason: d.Reason, CreatedAt: d.CreatedAt, LastActivity: d.LastActivity, ExpiresAt: d.ExpiresAt, Attempt: d.Attempt,
 	})
 	if !ok {
 		return m.failed(ctx, d)
 	}
-	return verdict{settlement: gone, over: true, reason: d.Reason}
+	return verdict{settlement: SettleRequest{Handle: d.Handle, Rev: d.Rev}, over: true, reason: d.Reason}
+}
+
+// left is the verdict on a session that this instance cannot decode. It is due
+// again until Config.Grace has passed, so that another instance can handle it.
+// The time is counted in attempts, of which maxAttempts may be failures of
+// OnExpire, which come sooner.
+func (m *Manager[T]) left(ctx context.Context, d Due) verdict {
+	m.undecodable(ctx)
+	wait := max(m.cfg.CleanupInterval, m.cfg.Grace/16)
+	if d.Attempt > maxAttempts+1+int(m.cfg.Grace/wait) {
+		return m.givenUp(d)
+	}
+	return verdict{settlement: SettleRequest{Handle: d.Handle, Rev: d.Rev, Retry: wait}}
+}
+
+// givenUp is the verdict on a session that no call of OnExpire could handle.
+func (m *Manager[T]) givenUp(d Due) verdict {
+	gone := SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt}
+	return verdict{settlement: gone, over: true, reason: d.Reason, dead: true}
 }
 
 // failed is the verdict on a session for which OnExpire did not succeed.
@@ -109,8 +122,9 @@ func (m *Manager[T]) failed(ctx context.Context, d Due) verdict {
 	case ctx.Err() != nil: // it was interrupted: that is not its failure
 		return verdict{settlement: m.retry(d)}
 	case d.Attempt >= maxAttempts:
-		gone := SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt}
-		return verdict{settlement: gone, over: true, reason: d.Reason, failed: true, dead: true}
+		v := m.givenUp(d)
+		v.failed = true
+		return v
 	}
 	return verdict{settlement: m.retry(d), failed: true}
 }

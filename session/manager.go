@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ type Manager[T any] struct {
 	panics atomic.Uint64
 	stuck  atomic.Int64 // calls of OnExpire that were left behind
 	leftovers
+	kind *kind
 
 	mu    sync.Mutex
 	stats Stats // Interval, MaxSessions, Active, LastCycle, LastComplete
@@ -41,7 +43,7 @@ func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager[T]{store: store, cfg: cfg}
+	m := &Manager[T]{store: store, cfg: cfg, kind: kindOf[T](store, cfg)}
 	m.stats = Stats{Interval: cfg.CleanupInterval, MaxSessions: cfg.MaxSessions}
 	m.emit(context.Background(), Event{Op: OpCreated})
 	return m, nil
@@ -181,43 +183,42 @@ func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease s
 		return fmt.Errorf("%w: MaxPerSubject is %d", ErrFull, m.cfg.MaxPerSubject)
 	case Broken:
 		return &CorruptError{Reason: r.Reason}
+	case Newer:
+		return m.undecodable(ctx)
 	}
 	return fmt.Errorf("session: %v: the store answered %v, which makes no sense here", op, r.Status)
 }
 
-// read decodes a record. One whose payload cannot be decoded is removed, so that
-// it fails no later call.
+// read decodes a record.
 func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], error) {
 	s, ok := m.opened(id, rec.Payload)
 	if !ok {
-		m.discard(ctx, rec)
-		return nil, &CorruptError{Reason: InvalidFormat}
+		return nil, m.undecodable(ctx)
 	}
 	s.took(rec)
 	return s, nil
 }
 
-// opened decodes a payload. ok is false when it cannot be decoded.
-func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
-	e, ok := openEnvelope(payload)
-	if !ok {
-		return nil, false
-	}
-	data, ok := decode[T](m.cfg.Codec, e.Data)
-	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Conversation: e.Conversation, owner: e.Subject}, ok
+// undecodable reports a record that this instance cannot decode. It is left as it
+// is: other instances may read it well.
+func (m *Manager[T]) undecodable(ctx context.Context) error {
+	m.emit(ctx, Event{Op: OpUndecodable})
+	return &CorruptError{Reason: Undecodable}
 }
 
-// discard removes an undecodable record at this very revision: what was written
-// in between stays. Failing is harmless: the next read tries again.
-func (m *Manager[T]) discard(ctx context.Context, rec Record) {
-	limited, cancel := m.detached(ctx)
-	defer cancel()
-	n, err := m.store.Delete(limited, RemoveRequest{
-		Space: m.cfg.Name, Handles: []Hash{rec.Hash}, Rev: rec.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
-	})
-	if err == nil && n > 0 {
-		m.ended(ctx, InvalidFormat, 0)
+// opened decodes a payload, which it may change. ok is false when it cannot be
+// decoded.
+func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
+	e, ok := openEnvelope(payload)
+	if !ok || e.Version > m.cfg.Version {
+		return nil, false
 	}
+	read := func() (v T, err error) { err = m.cfg.Codec.Decode(e.Data, &v); return v, err }
+	if e.Version < m.cfg.Version && m.cfg.Upgrade != nil {
+		read = func() (T, error) { return m.cfg.Upgrade(e.Version, e.Data) }
+	}
+	data, ok := decode(read)
+	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Conversation: e.Conversation, owner: e.Subject}, ok
 }
 
 // handle is what the store knows an id and a subject by.
@@ -225,24 +226,35 @@ func (m *Manager[T]) handle(id ID, subject string) Handle {
 	return Handle{Space: m.cfg.Name, Hash: id.hash(m.cfg.Name), Owner: subjectHash(m.cfg.Name, subject)}
 }
 
-// written prepares a write of data. The nonce makes a repeated call harmless.
-func (m *Manager[T]) written(id ID, subject string, c Conversation, data *T) (WriteRequest, error) {
+// written prepares a write of data, and returns the session that a reader would
+// decode from it: what cannot be read back is refused, and the caller's data,
+// which may be a template, shares no map or slice with a session. The nonce
+// makes a repeated call harmless.
+func (m *Manager[T]) written(id ID, subject string, c Conversation, data *T) (WriteRequest, *Session[T], error) {
+	if err := m.kind.claim(); err != nil {
+		return WriteRequest{}, nil, err
+	}
 	b, err := encode(m.cfg.Codec, data)
 	if err != nil {
-		return WriteRequest{}, err
+		return WriteRequest{}, nil, err
 	}
 	if m.cfg.MaxBytes > 0 && len(b) > m.cfg.MaxBytes {
-		return WriteRequest{}, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
+		return WriteRequest{}, nil, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
+	}
+	payload := envelope{Version: m.cfg.Version, Subject: subject, Conversation: c, Data: b}.append(nil)
+	s, ok := m.opened(id, slices.Clone(payload)) // a codec may decrypt in place
+	if !ok {
+		return WriteRequest{}, nil, invalid("the codec cannot decode what it has encoded of this %T", *data)
 	}
 	return WriteRequest{
-		Record:     Record{Handle: m.handle(id, subject), Payload: envelope{Subject: subject, Conversation: c, Data: b}.append(nil)},
+		Record:     Record{Handle: m.handle(id, subject), Payload: payload},
 		Nonce:      nonce(),
 		Idle:       m.cfg.IdleTimeout,
 		Total:      m.cfg.AbsoluteTimeout,
 		TouchEvery: m.cfg.TouchEvery,
 		Keep:       m.cfg.Grace,
 		Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
-	}, nil
+	}, s, nil
 }
 
 // nonce returns a number that no other write of the same session has; never 0.

@@ -40,25 +40,26 @@ func (all observers) ObserveSession(ctx context.Context, e Event) {
 type Op uint8
 
 const (
-	OpCreated   Op = iota // sent by [New]
-	OpCreate              // Create
-	OpOpen                // Open
-	OpGet                 // Get
-	OpPeek                // Peek
-	OpTouch               // Touch
-	OpSave                // Save
-	OpUpdate              // Update
-	OpExclusive           // Exclusive and Converse
-	OpRotate              // Rotate
-	OpBind                // Bind
-	OpDelete              // Delete and DeleteSubject
-	OpEnded               // one session ended; Reason says why
-	OpCleanup             // one cleanup cycle; Report says what it did
+	OpCreated     Op = iota // sent by [New]
+	OpCreate                // Create
+	OpOpen                  // Open
+	OpGet                   // Get
+	OpPeek                  // Peek
+	OpTouch                 // Touch
+	OpSave                  // Save
+	OpUpdate                // Update
+	OpExclusive             // Exclusive and Converse
+	OpRotate                // Rotate
+	OpBind                  // Bind
+	OpDelete                // Delete and DeleteSubject
+	OpEnded                 // one session ended; Reason says why
+	OpUndecodable           // one session was met that this instance cannot decode; it stays
+	OpCleanup               // one cleanup cycle; Report says what it did
 )
 
 // String returns the operation in lower case, such as "get".
 func (o Op) String() string {
-	return name(o, "created", "create", "open", "get", "peek", "touch", "save", "update", "exclusive", "rotate", "bind", "delete", "ended", "cleanup")
+	return name(o, "created", "create", "open", "get", "peek", "touch", "save", "update", "exclusive", "rotate", "bind", "delete", "ended", "undecodable", "cleanup")
 }
 
 // Result is how an operation ended.
@@ -96,16 +97,21 @@ const (
 	Rotated                        // it lives on under another id
 	Vanished                       // the index names it, but its record is gone
 	Corrupted                      // its bytes changed in the store
-	InvalidFormat                  // its bytes are intact, but not a record or payload that we know
+	InvalidFormat                  // its bytes are no record
+
+	// Undecodable: its bytes are intact, but this instance cannot decode them: it
+	// has another type, key, codec or an older version than the writer. No
+	// session ends for it; only a [CorruptError] has this reason.
+	Undecodable
 )
 
 // String returns the reason in lower case with underscores, such as
 // "invalid_format".
 func (c EndReason) String() string {
-	return name(c, "idle", "absolute", "deleted", "evicted", "rotated", "vanished", "corrupted", "invalid_format")
+	return name(c, "idle", "absolute", "deleted", "evicted", "rotated", "vanished", "corrupted", "invalid_format", "undecodable")
 }
 
-// EndReasons lists all reasons.
+// EndReasons lists all reasons for which sessions end.
 func EndReasons() []EndReason {
 	return []EndReason{Idle, Absolute, Deleted, Evicted, Rotated, Vanished, Corrupted, InvalidFormat}
 }

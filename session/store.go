@@ -20,9 +20,11 @@ import (
 //
 // A record whose deadline has passed has lapsed: nothing revives it, and it
 // waits for Claim. When Create needs its place, it is set aside and still
-// found by Claim. A record that cannot be read is Broken: the call that finds
-// out removes it in the same step, or quarantines it when the request says
-// so, and it is reported once.
+// found by Claim. A record whose bytes are damaged is Broken: the call that
+// finds out removes it in the same step, or quarantines it when the request says
+// so, and it is reported once. One that a later version of the store has written
+// is Newer: only Delete, or Claim without a payload, remove it. Claim with one
+// hands it out without.
 //
 // Those who want a lease that is not free for them wait in line when their
 // request has a Turn: the answer is Leased, and they have a place. What frees a
@@ -89,6 +91,16 @@ type Store interface {
 
 	// Count reads the number of live records from the index.
 	Count(ctx context.Context, space string) (CountReply, error)
+
+	// Quarantined yields what is in quarantine, which is bounded in bytes: the
+	// oldest go when it is full.
+	Quarantined(ctx context.Context, space string) iter.Seq2[Quarantined, error]
+
+	// Restore puts a record back from quarantine, trusting its bytes from now on
+	// and with its deadlines: Done, Exists when a record is in its place, Missing,
+	// or Broken when the bytes are no record. One that has lapsed is due at once,
+	// at its first attempt, even when a newer record is in its place.
+	Restore(ctx context.Context, space, id string) (Status, error)
 }
 
 // TurnTime is how long the first of a line has to take the lease when that is
@@ -157,12 +169,13 @@ const (
 	Stale            // Save, Move: another revision; with the current record
 	Leased           // another caller has the lease
 	OverLimit        // the owner has too many
-	Broken           // the bytes were no record, and are gone; Reply.Reason says what was wrong
+	Broken           // the bytes were damaged, and are gone; Reply.Reason says what was wrong
+	Newer            // a live record of a later version of the store, which is left alone
 )
 
 // String returns the status in lower case, such as "stale".
 func (s Status) String() string {
-	return name(s, "done", "missing", "lapsed", "exists", "stale", "leased", "over_limit", "broken")
+	return name(s, "done", "missing", "lapsed", "exists", "stale", "leased", "over_limit", "broken", "newer")
 }
 
 // Reply is a store's answer with its details. On Done and Exists, Record has
@@ -209,6 +222,15 @@ type Due struct {
 	Record
 	Reason  EndReason // Idle, Absolute, Vanished, Corrupted or InvalidFormat
 	Attempt int       // 1 the first time it is handed out
+}
+
+// Quarantined is a record that was set aside because it was damaged, or because no
+// call of OnExpire succeeded. Of one that is no record at all, only the handle's
+// space and hash are set, and Payload is all of its bytes.
+type Quarantined struct {
+	Record
+	ID string    // for [Manager.Restore]
+	At time.Time // when it was set aside
 }
 
 // SettleRequest ends the claim of one record at one revision.

@@ -10,9 +10,10 @@ import (
 )
 
 // BySubject yields the live sessions of a subject. Their ids have no token, which
-// only its owner knows, and can be used to delete, save and read. An unreadable
-// one yields its [*CorruptError], is removed, and does not keep the others back. All are read before the first is yielded. Errors:
-// [ErrInvalid] for an empty subject, [ErrUnavailable].
+// only its owner knows, and can be used to delete, save and read. One that
+// cannot be decoded yields its [*CorruptError] and does not keep the others
+// back. All are read before the first is yielded. Errors: [ErrInvalid] for an
+// empty subject, [ErrUnavailable].
 func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*Session[T], error] {
 	return func(yield func(*Session[T], error) bool) {
 		records, err := m.records(ctx, subject)
@@ -109,7 +110,7 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 	if subject == "" {
 		id.raw[0] = s.ID.raw[0] // in its partition a store moves it in one step
 	}
-	w, err := m.written(id, subject, Conversation{}, &s.Data)
+	w, _, err := m.written(id, subject, Conversation{}, &s.Data)
 	if err != nil {
 		return err
 	}

@@ -151,7 +151,7 @@ func TestACorruptedConversationIsCountedAndBeginsAfresh(t *testing.T) {
 	if code, reply := call(t, client, "POST", server.URL+"/api/chat", say); code != 200 || reply["text"] == "" {
 		t.Errorf("%d, %v", code, reply)
 	}
-	if _, body := get(t, client, server.URL+"/metrics"); !strings.Contains(body, `holdfast_session_ended_total{manager="chats",reason="invalid_format"} 1`) {
+	if _, body := get(t, client, server.URL+"/metrics"); !strings.Contains(body, `holdfast_session_ended_total{manager="chats",reason="corrupted"} 1`) {
 		t.Error("the damaged record was not counted")
 	}
 	if code, report := call(t, client, "POST", server.URL+"/api/cleanup", ""); code != 200 || report["active"] != 1.0 {

@@ -124,9 +124,10 @@ const openWithin = 15 * time.Second
 func open(ctx context.Context, o options) (*bot, error) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
+	cut := new(fault.Redis)
 	b := &bot{
 		options: o, started: time.Now(), registry: prometheus.NewRegistry(), watch: new(site.Watch),
-		switches: &fault.Board{Audit: new(fault.Sink), Redis: new(fault.Redis), Codec: new(fault.Codec)},
+		switches: &fault.Board{Audit: new(fault.Sink), Redis: cut, Codec: &fault.Codec{Redis: cut}},
 	}
 	if err := b.wire(ctx); err != nil {
 		return nil, errors.Join(err, b.close())

@@ -93,7 +93,7 @@ func TestCorruptedConversationsBeginAnewAndAreCounted(t *testing.T) {
 		t.Fatalf("%d %s", status, got)
 	}
 	hello()
-	if got := sample(t, client, server.URL, `session_ended_total{manager="chats",reason="invalid_format"} 1`); got == "" {
+	if got := sample(t, client, server.URL, `session_ended_total{manager="chats",reason="corrupted"} 1`); got == "" {
 		t.Errorf("not counted: %s", sample(t, client, server.URL, "session_ended_total"))
 	}
 	turn(t, client, http.MethodPut, server.URL+"/api/faults", `{"redis":"down"}`)

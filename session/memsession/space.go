@@ -3,13 +3,15 @@
 package memsession
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// maxQuarantined bounds the quarantine of a space; beyond it the oldest goes.
-const maxQuarantined = 1000
+// maxQuarantine bounds the payloads in the quarantine of a space, of which each
+// counts as 256 bytes more; beyond it the oldest go.
+const maxQuarantine = 16 << 20
 
 // space holds the records of one manager name. An entry is in exactly one of
 // the two queues; byHash and byOwner name the newest entry of each hash, so
@@ -23,8 +25,18 @@ type space struct {
 	lines   map[session.Hash]*line
 	turns   []func() // to be called when the store is unlocked
 
-	quarantine []session.Record
+	quarantine []aside
+	kept       int // bytes in the quarantine
 }
+
+// aside is one entry in quarantine.
+type aside struct {
+	*entry
+	id string
+	at time.Time
+}
+
+func (a aside) size() int { return len(a.Payload) + 256 }
 
 // remembered is how many writes of a record are recognised when they are
 // repeated.
@@ -127,10 +139,11 @@ func (sp *space) remove(e *entry, quarantine bool) {
 	if !quarantine {
 		return
 	}
-	if len(sp.quarantine) == maxQuarantined {
-		sp.quarantine = sp.quarantine[1:]
+	a := aside{e, fmt.Sprintf("%x-%x", e.Hash, e.Rev), time.Now()}
+	sp.quarantine = append(sp.quarantine, a)
+	for sp.kept += a.size(); sp.kept > maxQuarantine; sp.quarantine = sp.quarantine[1:] {
+		sp.kept -= sp.quarantine[0].size()
 	}
-	sp.quarantine = append(sp.quarantine, e.Record)
 }
 
 // find returns the live entry of a hash, or the answer that says why there is

@@ -60,13 +60,14 @@ func TestMemoryIsBoundedWithoutCleanup(t *testing.T) {
 
 func TestTheQuarantineIsBounded(t *testing.T) {
 	s := memsession.New()
-	for i := range 1100 {
+	for i := range 20 {
 		w := write(i + 1)
+		w.Payload = make([]byte, 1<<20)
 		_, _ = s.Create(t.Context(), w)
 		_, _ = s.Delete(t.Context(), session.RemoveRequest{Space: "x", Handles: []session.Hash{w.Hash}, Quarantine: true})
 	}
-	if c, _ := s.Count(t.Context(), "x"); c.Quarantined != 1000 {
-		t.Errorf("%d in quarantine, want the latest 1000", c.Quarantined)
+	if c, _ := s.Count(t.Context(), "x"); c.Quarantined != 15 {
+		t.Errorf("%d in quarantine, want the latest 16 MiB, entries included", c.Quarantined)
 	}
 }
 
@@ -84,16 +85,20 @@ func TestNothingIsDoneUnderAContextThatHasEnded(t *testing.T) {
 	add(s.Claim(ctx, session.ClaimRequest{}))
 	add(s.Count(ctx, "x"))
 	add(nil, s.Settle(ctx, "x", nil))
+	add(s.Restore(ctx, "x", "y"))
 	for _, err := range s.List(ctx, "x", session.Hash{}) {
+		add(nil, err)
+	}
+	for _, err := range s.Quarantined(ctx, "x") {
 		add(nil, err)
 	}
 	for i, err := range errs {
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("call %d of 9: %v, want the context's error", i, err)
+			t.Errorf("call %d of 11: %v, want the context's error", i, err)
 		}
 	}
-	if c, _ := s.Count(t.Context(), "x"); len(errs) != 9 || c.Active != 0 {
-		t.Errorf("%d answers, %d records; want 9 and none", len(errs), c.Active)
+	if c, _ := s.Count(t.Context(), "x"); len(errs) != 11 || c.Active != 0 {
+		t.Errorf("%d answers, %d records; want 11 and none", len(errs), c.Active)
 	}
 }
 

@@ -26,7 +26,7 @@ type answer struct {
 // statuses has the words that scripts use for a status.
 var statuses = func() map[string]session.Status {
 	m := map[string]session.Status{}
-	for status := session.Done; status <= session.Broken; status++ {
+	for status := session.Done; status <= session.Newer; status++ {
 		m[status.String()] = status
 	}
 	return m

@@ -182,7 +182,7 @@ func dueOf(c session.ClaimRequest, reply any) (session.Due, bool) {
 	}
 	d.Record = head.record(c.Space, d.Hash)
 	switch {
-	case !c.Payload:
+	case !c.Payload || head.newer:
 	case checksum(payload) != head.crc:
 		d.Reason = session.Corrupted
 	default:

@@ -6,7 +6,7 @@
 --
 -- KEYS   1 expiry index x, 2 claims c, 3 backlog b
 -- ARGV   1 at most, 2 claimed for ms, 3 payload ('1' = keep and hand it out, '0' =
---        remove now), 4 quarantine ms (0 = delete), 5 quarantine at most
+--        remove now), 4 quarantine ms (0 = delete), 5 quarantine bytes at most
 -- Reply  {entries looked at, entries corrected, {reason, hash, attempt, record}…}
 -- Cost   O(at most · log n). The keys of records are derived from the members of
 --        the indexes: base and hash tag are KEYS[1]'s, hence the same slot.

@@ -5,6 +5,7 @@ package redissession
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,13 +75,16 @@ func TestACorruptedRecordThatChangedMeanwhileIsLeftAlone(t *testing.T) {
 
 func TestBytesThatAreNoRecordAreInvalidFormat(t *testing.T) {
 	for name, put := range map[string]func(c *redis.Client, t *testing.T, key string){
-		"short":         func(c *redis.Client, t *testing.T, key string) { c.Set(t.Context(), key, "hfs\x01 short", 0) },
-		"later version": func(c *redis.Client, t *testing.T, key string) { c.SetRange(t.Context(), key, 3, "\x09") },
-		"another type": func(c *redis.Client, t *testing.T, key string) {
+		"short": func(c *redis.Client, t *testing.T, key string) { c.Set(t.Context(), key, "hfs\x01 short", 0) },
+		"another type, which no quarantine can keep": func(c *redis.Client, t *testing.T, key string) {
 			c.Del(t.Context(), key)
 			c.HSet(t.Context(), key, "a", "b")
 		},
 	} {
+		kept := int64(0)
+		if name == "short" {
+			kept = 1
+		}
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, client *redis.Client) {
 				s := New(client)
@@ -91,12 +95,85 @@ func TestBytesThatAreNoRecordAreInvalidFormat(t *testing.T) {
 					t.Errorf("answered %v for %v, want broken for invalid_format", got.Status, got.Reason)
 				}
 				wantStatus(t, peek(t, s, r.Record.Handle), session.Missing)
-				if c := count(t, s); c.Active != 0 || c.Quarantined != 1 {
-					t.Errorf("counted %+v, want one in quarantine", c)
+				if c := count(t, s); c.Active != 0 || c.Quarantined != kept {
+					t.Errorf("counted %+v, want %d in quarantine", c, kept)
 				}
 			})
 		})
 	}
+}
+
+// A process of an earlier version meets what a later one has written.
+func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s, owner, ctx := New(client), newHash(7), t.Context()
+		r := done(t)(s.Create(ctx, of(newWrite("x"), owner)))
+		client.SetRange(ctx, key(s, r.Record.Handle), 3, "\x09")
+		before := client.Get(ctx, key(s, r.Record.Handle)).Val()
+		far := newWrite("moved")
+		far.Hash[0], far.Rev, far.CreatedAt = 8, r.Record.Rev, r.Record.CreatedAt
+		for name, call := range map[string]func() (session.Reply, error){
+			"Load": func() (session.Reply, error) { return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle}) },
+			"Touch": func() (session.Reply, error) {
+				return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute})
+			},
+			"Lease": func() (session.Reply, error) {
+				return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle, Lease: "anna", LeaseFor: time.Minute, Bare: true})
+			},
+			"Create": func() (session.Reply, error) { return s.Create(ctx, next(r, "other")) },
+			"Save":   func() (session.Reply, error) { return s.Save(ctx, next(r, "other")) },
+			"Move": func() (session.Reply, error) {
+				w := newWrite("moved")
+				w.Rev = r.Record.Rev
+				return s.Move(ctx, r.Record.Handle, w)
+			},
+			"Move to another partition": func() (session.Reply, error) { return s.Move(ctx, r.Record.Handle, far) },
+		} {
+			if got := answered(t)(call()); got.Status != session.Newer {
+				t.Errorf("%s answered %v, want newer", name, got.Status)
+			}
+		}
+		listed := 0
+		for rec, err := range s.List(ctx, space, owner) {
+			if err != nil || rec.Hash != r.Record.Hash || len(rec.Payload) != 0 {
+				t.Errorf("listed %+v, %v, want the record without a payload", rec, err)
+			}
+			listed++
+		}
+		if after := client.Get(ctx, key(s, r.Record.Handle)).Val(); after != before || listed != 1 {
+			t.Errorf("listed %d, and the record is %q, want it as it was: %q", listed, after, before)
+		}
+		if c := count(t, s); c.Active != 1 {
+			t.Errorf("counted %+v", c)
+		}
+		if n, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner}); n != 1 || err != nil {
+			t.Errorf("deleted %d, %v: a logout reads no record", n, err)
+		}
+	})
+}
+
+func TestAnExpiredRecordOfALaterVersionIsHandedOutWithoutItsPayload(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		r := done(t)(s.Create(t.Context(), newWrite("x")))
+		client.SetRange(t.Context(), key(s, r.Record.Handle), 3, "\x09")
+		time.Sleep(2 * time.Minute)
+		for attempt := range 2 {
+			due := claim(t, s, session.ClaimRequest{Payload: true}).Due
+			if len(due) != 1 || due[0].Reason != session.Idle || due[0].Payload != nil || due[0].Rev != r.Record.Rev || due[0].Attempt != attempt+1 {
+				t.Fatalf("due are %+v, want the record without a payload", due)
+			}
+			if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: r.Record.Handle, Rev: r.Record.Rev, Retry: time.Second}}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if due := claim(t, s, session.ClaimRequest{}).Due; len(due) != 1 || due[0].Reason != session.Idle {
+			t.Errorf("without payload due are %+v", due)
+		}
+		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+			t.Errorf("left %q", keys)
+		}
+	})
 }
 
 func TestRemovalNeverReadsPayloads(t *testing.T) {
@@ -191,6 +268,9 @@ func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
 	})
 }
 
+// counted is what a record with a payload of one byte takes of the quarantine.
+const counted = headerSize + 1 + 256
+
 // Each call that finds a broken record keeps to the bounds set in its process.
 func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 	const most = 4
@@ -241,14 +321,14 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 			time.Sleep(2 * time.Minute)
 			e := string(s.slotOf(space, r.Hash)) + "e" + string(r.Hash[:])
 			e = string(binary.BigEndian.AppendUint64([]byte(e), r.Rev))
-			s.caller.Client().Set(t.Context(), e, "rubbish", 0)
+			s.caller.Client().Set(t.Context(), e, strings.Repeat("x", headerSize+1), 0)
 			if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: r.Handle, Rev: r.Rev, Quarantine: true}}); err != nil {
 				t.Error(err)
 			}
 		},
 	} {
 		inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
-			s := New(client, WithQuarantine(most, lasting))
+			s := New(client, WithQuarantine(16*most*counted, lasting))
 			for range most + 2 {
 				r := done(t)(s.Create(t.Context(), of(newWrite("x"), newHash(7)))).Record
 				client.SetRange(t.Context(), key(s, r.Handle), 0, "XXX")
@@ -262,8 +342,8 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 				t.Errorf("%s: the quarantine lasts %v, want %v", name, left, lasting)
 			}
 			for _, id := range client.ZRange(t.Context(), index, 0, -1).Val() {
-				if len(id) != len(session.Hash{})+8 || client.Exists(t.Context(), index+id).Val() != 1 {
-					t.Errorf("%s: %q is no hash with a time, or without its record", name, id)
+				if len(id) != kept || client.Exists(t.Context(), index+id).Val() != 1 {
+					t.Errorf("%s: %q is no hash with time and size, or without its record", name, id)
 				}
 			}
 		})
@@ -272,7 +352,7 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 
 func TestTheQuarantineIsBounded(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
-		s := New(client, WithQuarantine(3, 24*time.Hour))
+		s := New(client, WithQuarantine(16*3*counted, 24*time.Hour))
 		for range 10 {
 			w := newWrite("x")
 			done(t)(s.Create(t.Context(), w))

@@ -5,7 +5,7 @@
 --
 -- KEYS   1 expiry index x, 2… records d
 -- ARGV   1 revision (8 bytes, zero = any), 2 quarantine ms (0 = delete),
---        3 quarantine at most, 4… their hashes
+--        3 quarantine bytes at most, 4… their hashes
 -- Reply  how many there were
 -- Cost   O(log n) each. A retry deletes nothing more, but counts anew.
 

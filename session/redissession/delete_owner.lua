@@ -3,7 +3,7 @@
 -- Deletes all records of an owner but some, or puts them into quarantine.
 --
 -- KEYS   1 expiry index x, 2 owner index u
--- ARGV   1 quarantine ms (0 = delete), 2 quarantine at most, 3… hashes to leave alone
+-- ARGV   1 quarantine ms (0 = delete), 2 quarantine bytes at most, 3… hashes to leave alone
 -- Reply  how many there were
 -- Cost   O(owner's records). Their keys are derived from the index: same slot.
 

@@ -55,8 +55,8 @@
 //	e<hash><rev>  string  a lapsed session that is set aside until it is settled
 //	c             zset    hash and revision -> when it can be claimed (again)
 //	b             zset    hash and revision -> when it lapsed: the backlog
-//	q             zset    hash and µs -> when it was put into quarantine
-//	q<hash><µs>   string  a broken record, as it was
+//	q             zset    hash, µs and size -> when it was put into quarantine
+//	q<hash>…      string  a damaged record, as it was
 //	m<hash>       string  nonce of a move to another partition, for two minutes
 //	n<hash>       string  nonce of a Create that was sent more than once, as long
 //	r             string  a revision that the clock has not passed yet; rare
@@ -103,13 +103,14 @@
 //	   152      - payload
 //
 // Scripts read the header and never the payload; this package computes and
-// compares the checksum. Bytes that do not begin with a header of a known
-// version are [session.InvalidFormat]; a payload that does not match its
-// checksum is [session.Corrupted]. A later version may only append to the
-// header: its scripts find the fields of a version-1 record at their places, and
-// the next Save writes the new version. A version is released in two steps,
-// first reading and then writing it, so that processes of two versions can run
-// at once.
+// compares the checksum. Bytes that do not begin with a header are
+// [session.InvalidFormat]; a payload that does not match its checksum is
+// [session.Corrupted]. A later version may only append to the header: its scripts
+// find the fields of a version-1 record at their places, and the next Save writes
+// the new version. A process that does not know a version leaves such records
+// alone, and managers return [session.Undecodable]; deadlines and Delete work by the
+// fields of version 1. A version is released in two steps, first reading and then
+// writing it, so that processes of two versions can run at once.
 //
 // # Cost
 //
@@ -128,6 +129,9 @@
 //	Claim        1 pipeline + 1 trip for each partition visited: O(Max · log n)
 //	Settle       1 trip           O(log n) for each; several partitions: 1 pipeline
 //	Count        1 pipeline       O(log n) for each partition
+//	Quarantined  1 trip for each partition + 1 for each 64 records
+//	Restore      2 trips          O(log n)
+//	removal into a quarantine     and O(the partition's records in quarantine)
 //	a payload that is corrupted   1 trip more, to remove it
 //
 // These are atomic: every call on one session, with its indexes; Create and

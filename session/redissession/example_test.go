@@ -125,7 +125,7 @@ func ExampleWithPartitions() {
 	// Output: true
 }
 
-// Broken records wait two days for whoever looks into them.
+// Damaged records wait two days in a quarantine of 1 MiB.
 func ExampleWithQuarantine() {
 	rdb, server := connect()
 	defer server.Close()
@@ -133,7 +133,7 @@ func ExampleWithQuarantine() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	store := redissession.New(rdb, redissession.WithQuarantine(10, 48*time.Hour))
+	store := redissession.New(rdb, redissession.WithQuarantine(1<<20, 48*time.Hour))
 	m, err := session.New(store, session.Config[Cart]{Name: "carts", OnCorrupt: session.QuarantineCorrupt})
 	if err != nil {
 		log.Fatal(err)

@@ -38,6 +38,7 @@ type header struct {
 	leaseEnd                      int64
 	owner                         session.Hash
 	earlier                       [64]byte // only scripts read it
+	newer                         bool     // of a version that is not read
 }
 
 // leaseName stands for the name of a lease; zero = none.
@@ -69,14 +70,18 @@ func (h header) encode() []byte {
 	return append(b, h.earlier[:]...)
 }
 
-// decode splits a stored record. ok is false for bytes that are no record of a
-// version that is read; the payload is not checked.
+// decode splits a stored record. ok is false for bytes that are no record; the
+// payload is not checked. A record of a later version has the fields of version 1
+// in their places, and its payload is not known.
 func decode(raw string) (h header, payload string, ok bool) {
-	if len(raw) < 4 || raw[:3] != string(magic[:]) {
+	if len(raw) < 4 || raw[:3] != string(magic[:]) || raw[3] == 0 {
 		return header{}, "", false
 	}
 	size, known := sizes[raw[3]]
-	if !known || len(raw) < size {
+	if !known {
+		size = headerSize
+	}
+	if len(raw) < size {
 		return header{}, "", false
 	}
 	b := []byte(raw[:headerSize])
@@ -94,6 +99,10 @@ func decode(raw string) (h header, payload string, ok bool) {
 		leaseEnd: uint48(b[64:]),
 		owner:    session.Hash(b[72:88]),
 		earlier:  [64]byte(b[88:152]),
+		newer:    !known,
+	}
+	if h.newer {
+		return h, "", true
 	}
 	return h, raw[size:], true
 }

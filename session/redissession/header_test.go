@@ -63,12 +63,18 @@ func TestBytesThatAreNoRecordAreRefused(t *testing.T) {
 		"short by one":     good[:headerSize-1],
 		"wrong magic":      "hfx" + good[3:],
 		"version 0":        "hfs\x00" + good[4:],
-		"a later version":  "hfs\x02" + good[4:],
 		"something stored": strings.Repeat("{}", 100),
 	} {
 		if _, _, ok := decode(raw); ok {
 			t.Errorf("%s: taken for a record", name)
 		}
+	}
+}
+
+func TestOfALaterVersionOnlyTheFieldsOfTheFirstAreRead(t *testing.T) {
+	raw := "hfs\x02" + string(header{rev: 7, last: 1, idle: 2}.encode()[4:]) + "later"
+	if h, payload, ok := decode(raw); !ok || !h.newer || h.rev != 7 || h.deadline() != 3 || payload != "" {
+		t.Errorf("decoded %+v, payload %q, %v; want revision and deadline, and no payload", h, payload, ok)
 	}
 }
 
@@ -120,7 +126,11 @@ func FuzzHeader(f *testing.F) {
 		want := []any{"invalid"}
 		if h, payload, ok := decode(string(raw)); ok {
 			want = asLua(h)
+			if h.newer {
+				payload = string(raw[headerSize:])
+			}
 			encoded := append(h.encode(), payload...)
+			encoded[3] = raw[3]
 			copy(encoded[4:6], raw[4:6])     // reserved, written
 			copy(encoded[70:72], raw[70:72]) // as zero
 			if !bytes.Equal(encoded, raw) {

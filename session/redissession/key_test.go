@@ -43,8 +43,8 @@ func TestPartitionsAreBroughtIntoTheirRange(t *testing.T) {
 
 func TestQuarantineBoundsBelowTheirLeastAreTheDefault(t *testing.T) {
 	plain, odd := New(nil), New(nil, WithQuarantine(0, -1))
-	if odd.quarantineMost != plain.quarantineMost || odd.quarantineKeep != plain.quarantineKeep {
-		t.Errorf("%d for %v, want the default", odd.quarantineMost, odd.quarantineKeep)
+	if odd.quarantineBytes != plain.quarantineBytes || odd.quarantineKeep != plain.quarantineKeep {
+		t.Errorf("%d for %v, want the default", odd.quarantineBytes, odd.quarantineKeep)
 	}
 }
 

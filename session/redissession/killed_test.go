@@ -61,7 +61,7 @@ func TestKilledCleanersLoseNoExpiry(t *testing.T) {
 	store := New(client)
 	for i := range expiries {
 		w := newWrite("")
-		w.Payload = append([]byte{1, 0, 0, 0}, fmt.Sprint(i)...)
+		w.Payload = append([]byte{1, 0, 0, 0, 0}, fmt.Sprint(i)...)
 		w.Hash[0], w.Idle = byte(i), time.Millisecond
 		done(t)(store.Create(ctx, w))
 	}

@@ -5,11 +5,11 @@
 --
 -- KEYS   1 expiry index x, 2 record d
 -- ARGV   1 hash, 2 idle ms (0 = do not touch), 3 touch every ms, 4 bare ('1' = header
---        only), 5 quarantine ms (0 = delete), 6 quarantine at most; for a lease also
+--        only), 5 quarantine ms (0 = delete), 6 quarantine bytes at most; for a lease also
 --        7 its name (8 bytes), 8 for how many ms (0 = free it, and leave the line),
 --        9 held ('1' = renew only), 10 inbox ('' = do not wait in line)
 -- Reply  {status, record, touched, retry ms}; status is done, missing, lapsed,
---        leased or broken. A record alone stands for {done, record, 0, 0}
+--        leased, broken or newer. A record alone stands for {done, record, 0, 0}
 -- Cost   O(1) and the payload; a touch adds O(log n). A load that changes nothing
 --        replicates nothing. Taking a lease again under its name renews it.
 
@@ -26,4 +26,5 @@ if not valid(raw) then
   return {'broken', '', 0, 0}
 end
 if deadline(raw) <= now then return {'lapsed', '', 0, 0} end
+if not known(raw) then return {'newer', '', 0, 0} end
 return use(KEYS[2], ARGV[1], raw, tonumber(ARGV[2]), tonumber(ARGV[3]), who, lasting, ARGV[9] == '1', inbox)

@@ -7,10 +7,10 @@
 --        4 owner index u of the new one (only with an owner)
 -- ARGV   1 new hash, 2 header template (its revision is the one expected, its lease
 --        the one that must be held), 3 payload, 4 old hash, 5 limit per owner
---        (0 = none), 6 full policy, 7 quarantine ms (0 = delete), 8 quarantine at most
+--        (0 = none), 6 full policy, 7 quarantine ms (0 = delete), 8 quarantine bytes at most
 -- Reply  {status, header, or a record when exists or stale, 0, retry ms, evicted
---        hashes}; status is done, exists, missing, broken, lapsed, leased, stale or
---        over_limit
+--        hashes}; status is done, exists, missing, broken, lapsed, newer, leased,
+--        stale or over_limit
 -- Cost   O(log n) and the payload; O(owner's records) at the limit. A retry finds
 --        its own nonce in the new record.
 

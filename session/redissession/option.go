@@ -23,13 +23,15 @@ func WithPartitions(n int) Option {
 	return func(s *Store) { s.partitions = min(max(n, 1), 256) }
 }
 
-// WithQuarantine bounds the quarantine: at most so many records in each
-// partition, each for so long. The default is 64 for 7 days. When it is full
-// the oldest go. Values below 1 and a millisecond mean the default.
-func WithQuarantine(most int, keep time.Duration) Option {
+// WithQuarantine bounds the quarantine of each manager's sessions: to so many
+// bytes of Redis' memory, of which each partition has its share, and each record
+// to so long. The default is 16 MiB for 7 days. When a share is full its oldest
+// go; a record that is larger is not kept. Values below 1 and a millisecond mean
+// the default.
+func WithQuarantine(bytes int, keep time.Duration) Option {
 	return func(s *Store) {
-		if most >= 1 {
-			s.quarantineMost = most
+		if bytes >= 1 {
+			s.quarantineBytes = bytes
 		}
 		if keep >= time.Millisecond {
 			s.quarantineKeep = keep

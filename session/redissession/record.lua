@@ -9,8 +9,9 @@
 
 local SIZES = {[1] = 152}  -- bytes before the payload, of each version that is read
 local HEADER = 152         -- the same of the newest, which is the one written
+local LEAST = 152          -- the header of version 1, with which every later one begins
 local REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, KEEP = 8, 16, 24, 30, 36, 42, 48
-local ATTEMPTS, LEASE, LEASE_END, OWNER, EARLIER = 6, 56, 64, 72, 88
+local ATTEMPTS, CRC, LEASE, LEASE_END, OWNER, EARLIER = 6, 52, 56, 64, 72, 88
 local WRITES = {REV, 88, 104, 120, 136} -- revision and nonce of the last ones, the newest first
 local NONE8, NONE16 = string.rep(string.char(0), 8), string.rep(string.char(0), 16)
 
@@ -53,11 +54,15 @@ end
 local function read(key) return range(key, -1) end
 local function header(key) return range(key, HEADER - 1) end
 
--- valid reports whether the bytes begin with a header that can be read.
+-- valid reports whether the bytes begin with a header, of whatever version: all
+-- have the fields of version 1 in their places. known reports whether the record
+-- is of a version that is read; a later one is left alone.
 local function valid(raw)
-  local size = string.sub(raw, 1, 3) == 'hfs' and SIZES[string.byte(raw, 4)]
-  return size and #raw >= size
+  local version = string.byte(raw, 4)
+  return string.sub(raw, 1, 3) == 'hfs' and version and version > 0 and #raw >= (SIZES[version] or LEAST)
 end
+
+local function known(raw) return SIZES[string.byte(raw, 4)] end
 
 -- deadline is when the record lapses, in ms. A header without both deadlines
 -- has lapsed: nothing lives for ever.
@@ -135,18 +140,23 @@ local function patch(key, raw, from, part)
 end
 
 -- discard removes a key that is in no index any more, unread, or keeps it in
--- quarantine for so many ms, with so many others at most.
+-- quarantine for so many ms, where all have so many bytes at most: the oldest go.
+-- Each counts 256 bytes more, for its key and its entry, so the walk over all is
+-- short.
 local function discard(key, hash, keep, most)
-  if keep == 0 then return redis.call('DEL', key) end
-  local q, id = base .. 'q', hash .. bytes(micros, 8)
+  local size = keep > 0 and redis.pcall('STRLEN', key)
+  if type(size) ~= 'number' or size + 256 > most then return redis.call('DEL', key) end
+  local q, id = base .. 'q', hash .. bytes(micros, 8) .. bytes(size, 4)
   redis.call('RENAME', key, q .. id)
   redis.call('PEXPIRE', q .. id, num(keep))
   redis.call('ZADD', q, num(now), id)
   redis.call('PEXPIRE', q, num(keep))
   redis.call('ZREMRANGEBYSCORE', q, '-inf', num(now - keep))
-  local over = redis.call('ZCARD', q) - most
-  if over > 0 then
-    for _, old in ipairs(redis.call('ZRANGE', q, 0, num(over - 1))) do
+  local all = redis.call('ZRANGE', q, 0, -1)
+  for i = #all, 1, -1 do
+    local old = all[i]
+    most = most - int(old, 24, 4) - 256
+    if most < 0 then
       redis.call('DEL', q .. old)
       redis.call('ZREM', q, old)
     end
@@ -188,9 +198,10 @@ end
 local function as(head, made) return at(head, 0, REV) .. made .. at(head, NONCE, HEADER - NONCE) end
 
 -- check says what keeps a write with this template from changing the record:
--- nothing, or 'lapsed', 'leased' (for how long) or 'stale'.
+-- nothing, or 'lapsed', 'newer', 'leased' (for how long) or 'stale'.
 local function check(head, template)
   if deadline(head) <= now then return 'lapsed', 0 end
+  if not known(head) then return 'newer', 0 end
   local who, ends = at(template, LEASE, 8), int(head, LEASE_END, 6)
   local mine = ends > now and at(head, LEASE, 8) == who
   if not mine and (ends > now or who ~= NONE8) then return 'leased', math.max(ends - now, 0) end

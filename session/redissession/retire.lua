@@ -7,9 +7,9 @@
 -- KEYS   1 expiry index x, 2 record d, 3 note m
 -- ARGV   1 hash, 2 header template (its revision is the one expected, its lease the
 --        one that must be held), 3 note kept for ms, 4 quarantine ms (0 = delete),
---        5 quarantine at most
+--        5 quarantine bytes at most
 -- Reply  {status, the current record when stale, 0, retry ms}; status is done,
---        missing, broken, lapsed, leased or stale
+--        missing, broken, lapsed, newer, leased or stale
 -- Cost   O(log n).
 
 local hash, template = ARGV[1], ARGV[2]

@@ -5,9 +5,10 @@
 -- KEYS   1 expiry index x, 2 record d
 -- ARGV   1 hash, 2 header template (its revision is the one expected, its lease the
 --        one that must be held), 3 payload, 4 free ('1' = give the lease back to the line),
---        5 quarantine ms (0 = delete), 6 quarantine at most, 7 how often it was sent
+--        5 quarantine ms (0 = delete), 6 quarantine bytes at most, 7 how often it was sent
 -- Reply  {status, header, or the current record when stale, 0, retry ms}; status is
---        done, missing, broken, lapsed, leased, stale or unknown
+--        done, missing, broken, lapsed, newer, leased, stale or
+--        unknown
 -- Cost   O(log n) and the payload. A retry finds its own nonce and changes nothing.
 --        One that finds neither that nor whose write came after its revision is
 --        unknown: the first try may have been carried out.

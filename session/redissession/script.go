@@ -42,4 +42,5 @@ var (
 	settleScript      = script("settle")
 	countScript       = script("count")
 	pingScript        = script("ping")
+	restoreScript     = script("restore")
 )

@@ -108,7 +108,7 @@ func topLevel(text string) []string {
 }
 
 func TestScriptsUseOnlyWhatEveryServerHas(t *testing.T) {
-	commands := []string{"TIME", "GET", "SET", "GETRANGE", "SETRANGE", "DEL", "RENAME", "PTTL", "PEXPIRE", "PEXPIREAT",
+	commands := []string{"TIME", "GET", "SET", "GETRANGE", "SETRANGE", "STRLEN", "DEL", "RENAME", "PTTL", "PEXPIRE", "PEXPIREAT",
 		"EXISTS", "PUBLISH", "ZADD", "ZREM", "ZCARD", "ZCOUNT", "ZSCORE", "ZRANGE", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE"} // all O(log n) and what they return; no SCAN, no KEYS
 	used := regexp.MustCompile(`redis\.p?call\('([A-Z]+)'`)
 	banned := regexp.MustCompile(`\b(tostring|struct\.|bit\.|cmsgpack|cjson|os\.|loadstring|redis\.log|redis\.replicate_commands|GETEX|FLUSH\w+)`)
@@ -175,6 +175,8 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 		createKeys := func(h session.Hash) []string { return []string{slot.expiry(), slot.record(h), slot.createNote(h)} }
 		ownerKeys := func(h session.Hash) []string { return append(createKeys(h), slot.owner(owner)) }
 		once := []any{1, 1000} // sent, and the note is kept for ms
+		restoreKeys := []string{slot.expiry(), slot.record(one.Hash), slot.quarantine(), slot.claims(), slot.backlog()}
+		inQuarantine := func() string { return client.ZRange(t.Context(), slot.quarantine(), 0, 0).Val()[0] }
 		claimKeys := []string{slot.expiry(), slot.claims(), slot.backlog()}
 		load := func(every int, bare string) []any { return []any{one.Hash[:], 60000, every, bare, 0, 1} }
 		lease := func(who leaseName, forMS int, held string) []any {
@@ -229,12 +231,14 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 				return []any{string(make([]byte, 16)), head(one, nil), 1000, 0, 1}
 			}, `["missing" "" 0 0]`},
 			{"delete owner", deleteOwnerScript, []string{slot.expiry(), slot.owner(owner)}, func() []any { return []any{0, 1} }, `1`},
-			{"delete", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 1000, 1, one.Hash[:]} }, `1`},
+			{"delete", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 1000, 1000, one.Hash[:]} }, `1`},
 			{"delete again", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 0, 1, one.Hash[:]} }, `0`},
 			{"create late", createScript, createKeys(one.Hash), func() []any {
 				return append([]any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1}, once...)
 			}, `["missing" "" 0 0 []]`},
 			{"count quarantined", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[0 0 1 0]`},
+			{"restore nothing", restoreScript, restoreKeys, func() []any { return []any{string(make([]byte, kept)), "crc4"} }, `"missing"`},
+			{"restore", restoreScript, restoreKeys, func() []any { return []any{inQuarantine(), "crc4"} }, `"done"`},
 		}
 		for _, step := range steps {
 			got, err := step.script.Run(t.Context(), client, step.keys, step.args()...).Result()

@@ -3,7 +3,7 @@
 -- Ends claims: the records are gone, in quarantine, or due again.
 --
 -- KEYS   1 expiry index x (for its base only), 2 claims c, 3 backlog b
--- ARGV   1 quarantine at most, then for each 3: hash and revision (24 bytes), retry
+-- ARGV   1 quarantine bytes at most, then for each 3: hash and revision (24 bytes), retry
 --        ms (0 = gone), quarantine ms (0 = delete)
 -- Reply  how many there were
 -- Cost   O(log n) each. The keys of records are derived from ARGV: same slot, see

@@ -22,12 +22,13 @@ const keepDefault = 24 * time.Hour
 // managers, in one process or many, may share one Redis. Make it with [New]; it
 // needs no closing.
 type Store struct {
-	caller         *rediscall.Caller
-	prefix         string
-	partitions     int
-	quarantineMost int
-	quarantineKeep time.Duration
-	inbox          *inbox
+	caller          *rediscall.Caller
+	prefix          string
+	partitions      int
+	quarantineBytes int // of all partitions
+	quarantineMost  int // a partition's share of that
+	quarantineKeep  time.Duration
+	inbox           *inbox
 }
 
 var _ session.Store = (*Store)(nil)
@@ -38,11 +39,11 @@ var _ session.Store = (*Store)(nil)
 // matches [session.ErrInvalid].
 func New(client redis.UniversalClient, opts ...Option) *Store {
 	s := &Store{
-		caller:         rediscall.New(client, errNoClient),
-		prefix:         "holdfast",
-		partitions:     16,
-		quarantineMost: 64,
-		quarantineKeep: 7 * 24 * time.Hour,
+		caller:          rediscall.New(client, errNoClient),
+		prefix:          "holdfast",
+		partitions:      16,
+		quarantineBytes: 16 << 20,
+		quarantineKeep:  7 * 24 * time.Hour,
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -50,6 +51,7 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 		}
 	}
 	s.inbox = newInbox(s.caller, s.prefix)
+	s.quarantineMost = s.quarantineBytes / s.partitions
 	return s
 }
 

@@ -101,7 +101,7 @@ func TestManyCleanersTellEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 	store := New(client)
 	for i := range expiries {
 		w := newWrite("")
-		w.Payload = append([]byte{1, 0, 0, 0}, fmt.Sprint(i)...) // what a manager keeps: no subject, no key, JSON
+		w.Payload = append([]byte{1, 0, 0, 0, 0}, fmt.Sprint(i)...) // what a manager keeps: version 0, no subject, no conversation, JSON
 		w.Hash[0], w.Idle = byte(i), time.Millisecond
 		done(t)(store.Create(ctx, w))
 	}

@@ -146,6 +146,14 @@ func (f *fleet) Settle(ctx context.Context, space string, list []session.SettleR
 	return f.one().Settle(ctx, space, list)
 }
 
+func (f *fleet) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {
+	return f.one().Quarantined(ctx, space)
+}
+
+func (f *fleet) Restore(ctx context.Context, space, id string) (session.Status, error) {
+	return f.one().Restore(ctx, space, id)
+}
+
 func (f *fleet) Count(ctx context.Context, space string) (session.CountReply, error) {
 	return f.one().Count(ctx, space)
 }

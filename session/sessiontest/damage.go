@@ -20,6 +20,7 @@ func damageCases(s *suite) []conformanceCase {
 			conformanceCase{"ABrokenRecordCanBeDeleted", brokenDelete},
 			conformanceCase{"ABrokenRecordBlocksNoClaim", brokenClaim},
 			conformanceCase{"ABrokenRecordBlocksNoList", brokenList},
+			conformanceCase{"ABrokenRecordIsListedInQuarantine", quarantineLists},
 		)
 	}
 	if s.vanish != nil {

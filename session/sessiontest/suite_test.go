@@ -84,6 +84,14 @@ func (f *fault) Settle(ctx context.Context, space string, list []session.SettleR
 	return f.Store.Settle(ctx, space, list)
 }
 
+func (f *fault) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {
+	return f.Store.Quarantined(ctx, space)
+}
+
+func (f *fault) Restore(ctx context.Context, space, id string) (session.Status, error) {
+	return f.Store.Restore(ctx, space, id)
+}
+
 func (f *fault) Count(ctx context.Context, space string) (session.CountReply, error) {
 	c, err := f.Store.Count(ctx, space)
 	return apply(f.count, c), err

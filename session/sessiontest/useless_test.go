@@ -42,6 +42,18 @@ func (u useless) Claim(context.Context, session.ClaimRequest) (session.ClaimRepl
 	return session.ClaimReply{}, u.err
 }
 func (u useless) Settle(context.Context, string, []session.SettleRequest) error { return u.err }
+func (u useless) Quarantined(context.Context, string) iter.Seq2[session.Quarantined, error] {
+	return func(yield func(session.Quarantined, error) bool) {
+		for range u.n {
+			if !yield(session.Quarantined{}, u.err) {
+				return
+			}
+		}
+	}
+}
+func (u useless) Restore(context.Context, string, string) (session.Status, error) {
+	return u.status, u.err
+}
 func (u useless) Count(context.Context, string) (session.CountReply, error) {
 	return session.CountReply{Active: int64(u.n), Backlog: int64(u.n)}, u.err
 }
@@ -56,7 +68,7 @@ func TestAUselessStoreFails(t *testing.T) {
 		"finds nothing":      {useless{status: session.Missing}, 0},
 		"is always leased":   {useless{status: session.Leased, n: 3}, 0},
 		"is always outdated": {useless{status: session.Stale}, 0},
-		"does everything":    {useless{status: session.Done, n: 1}, 8},
+		"does everything":    {useless{status: session.Done, n: 1}, 9},
 		"has done nothing":   {useless{status: session.Done}, 8},
 	} {
 		failed := failures(t, func() session.Store { return &fault{Store: c.store} })

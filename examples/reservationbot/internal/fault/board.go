@@ -123,10 +123,10 @@ func (b *Board) setPMS(ctx context.Context, m hotel.Mode) error {
 	return nil
 }
 
-// Corrupt leaves half of the record of the guest's conversation in the store,
-// as a program that was killed while writing could. Whoever reads it next
-// finds it, counts it, and removes it. It waits until the conversation is
-// quiet. An error of the session package tells when there is none.
+// Corrupt changes a byte of the record of the guest's conversation on its way to
+// the store, as faulty memory could. The next call that reads the record finds
+// the damage, counts it, and removes the record. It waits until the conversation is
+// quiet. An error of the session package says when there is none.
 func (b *Board) Corrupt(ctx context.Context, guest string) error {
 	return b.Chats.Exclusive(ctx, desk.SessionOf(guest), func(_ context.Context, s *session.Session[desk.Chat]) error {
 		b.Codec.marked.Store(&s.Data)

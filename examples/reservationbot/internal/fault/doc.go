@@ -7,7 +7,7 @@
 //	PMS        the simulator's own modes       slow, failing or hanging answers
 //	audit      [Sink], in front of the sink    writes that fail
 //	Redis      [Redis], a hook of the client   commands that fail at once
-//	a session  [Codec], the sessions' codec    half a record
+//	a session  [Codec], the sessions' codec    a record with a wrong checksum
 //	cleanup    stopping its loop               a gauge that freezes
 //
 // A switch breaks the way to a part, not the part: other processes that use

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"fmt"
+	"iter"
+)
+
+// Quarantined yields the records that were set aside, which [QuarantineCorrupt]
+// does: damaged ones, and expired ones that OnExpire never handled. Payload is
+// what the store had; it may be personal data. All are read before the first is
+// yielded. Errors: [ErrUnavailable].
+func (m *Manager[T]) Quarantined(ctx context.Context) iter.Seq2[Quarantined, error] {
+	return func(yield func(Quarantined, error) bool) {
+		all, err := m.quarantined(ctx)
+		if err != nil {
+			yield(Quarantined{}, err)
+			return
+		}
+		for _, q := range all {
+			if !yield(q, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Manager[T]) quarantined(ctx context.Context) (all []Quarantined, err error) {
+	limited, cancel := m.patient(ctx)
+	defer cancel()
+	for q, err := range m.store.Quarantined(limited, m.cfg.Name) {
+		if err != nil {
+			return nil, unanswered(ctx, "quarantined", err)
+		}
+		all = append(all, q)
+	}
+	return all, nil
+}
+
+// Restore puts a record back from quarantine. A session whose deadlines have not
+// passed is alive again, and its bytes count as undamaged; an expired one is
+// passed to OnExpire again. Errors: [ErrNotFound], [ErrConflict] when there is a
+// session in its place, [ErrInvalid] when the bytes are no record,
+// [ErrUnavailable].
+func (m *Manager[T]) Restore(ctx context.Context, id string) error {
+	limited, cancel := m.bounded(ctx)
+	defer cancel()
+	status, err := m.store.Restore(limited, m.cfg.Name, id)
+	if err != nil {
+		return unanswered(ctx, "restore", err)
+	}
+	switch status {
+	case Done:
+		return nil
+	case Exists:
+		return fmt.Errorf("%w: a session is in its place", ErrConflict)
+	case Broken:
+		return invalid("the bytes are no record")
+	}
+	return fmt.Errorf("%w: restore", ErrNotFound)
+}

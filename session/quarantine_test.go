@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+package session_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/memsession"
+)
+
+// quarantined returns the only entry.
+func quarantined(t *testing.T, m *manager) session.Quarantined {
+	t.Helper()
+	var all []session.Quarantined
+	for q, err := range m.Quarantined(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, q)
+	}
+	if len(all) != 1 {
+		t.Fatalf("in quarantine are %+v, want one", all)
+	}
+	return all[0]
+}
+
+func TestTheQuarantineCanBeListedAndRestored(t *testing.T) {
+	store := newStage()
+	m := newManager(t, store, config{OnCorrupt: session.QuarantineCorrupt})
+	s := create(t, m, 7)
+	store.Store.(*memsession.Store).Damage(store.writes[0].Handle)
+	_, _ = m.Get(t.Context(), s.ID)
+	q := quarantined(t, m)
+	if len(q.Payload) == 0 || q.At.IsZero() || !q.CreatedAt.Equal(s.CreatedAt) {
+		t.Errorf("listed %+v, want the record with its bytes and times", q)
+	}
+	if err := m.Restore(t.Context(), q.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.Get(t.Context(), s.ID); err != nil || got.Data.Items != 7 {
+		t.Errorf("restored is %+v, %v", got, err)
+	}
+	if err := m.Restore(t.Context(), q.ID); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("a second Restore: %v, want ErrNotFound", err)
+	}
+}
+
+func TestAnExpiredSessionThatWasGivenUpCanBeHandledAfterAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fail, handled := errors.New("no"), 0
+		m := newManager(t, memsession.New(), config{OnCorrupt: session.QuarantineCorrupt, OnExpire: func(context.Context, session.Expired[cart]) error {
+			handled++
+			return fail
+		}})
+		create(t, m, 7)
+		time.Sleep(11 * time.Minute)
+		for range 5 {
+			sweep(t, m)
+			time.Sleep(10 * time.Minute)
+		}
+		fail = nil
+		if err := m.Restore(t.Context(), quarantined(t, m).ID); err != nil {
+			t.Fatal(err)
+		}
+		if r := sweep(t, m); handled != 6 || r.Ended[session.Idle] != 1 {
+			t.Errorf("OnExpire was called %d times, and reported was %+v; want a sixth call that succeeds", handled, r)
+		}
+	})
+}
+
+func TestRestoreSaysWhyNot(t *testing.T) {
+	for status, want := range map[session.Status]error{session.Missing: session.ErrNotFound, session.Exists: session.ErrConflict, session.Broken: session.ErrInvalid} {
+		err := newManager(t, restoring{memsession.New(), status, nil}, config{}).Restore(t.Context(), "x")
+		if !errors.Is(err, want) {
+			t.Errorf("%v: %v, want %v", status, err, want)
+		}
+	}
+	m := newManager(t, restoring{memsession.New(), 0, errDown}, config{})
+	if err := m.Restore(t.Context(), "x"); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("without a store: %v", err)
+	}
+}
+
+type restoring struct {
+	session.Store
+	status session.Status
+	err    error
+}
+
+func (r restoring) Restore(context.Context, string, string) (session.Status, error) {
+	return r.status, r.err
+}

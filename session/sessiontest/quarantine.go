@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+
+package sessiontest
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+func quarantineCases() []conformanceCase {
+	return []conformanceCase{
+		{"ARestoredRecordIsAsItWas", restoreLive},
+		{"RestoreNeverOverwrites", restoreNeverOverwrites},
+		{"ARestoredRecordThatLapsedIsDueAgain", restoreLapsed},
+		{"WhatIsNotInQuarantineIsNotRestored", restoreNothing},
+		{"TheQuarantineIsBoundedInBytes", quarantineIsBounded},
+	}
+}
+
+func (b *bench) quarantined() (all []session.Quarantined) {
+	b.Helper()
+	for q, err := range b.store.Quarantined(b.ctx(), b.space) {
+		if err != nil {
+			b.Fatalf("Quarantined: the store did not answer: %v", err)
+		}
+		all = append(all, q)
+	}
+	return all
+}
+
+func (b *bench) restore(id string) session.Status {
+	b.Helper()
+	status, err := b.store.Restore(b.ctx(), b.space, id)
+	if err != nil {
+		b.Fatalf("Restore: the store did not answer: %v", err)
+	}
+	return status
+}
+
+// putAside moves a live record to the quarantine and returns its entry.
+func (b *bench) putAside(rec session.Record) session.Quarantined {
+	b.Helper()
+	b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Quarantine: true})
+	all := b.quarantined()
+	if len(all) != 1 || all[0].Hash != rec.Hash || all[0].ID == "" || string(all[0].Payload) != "precious" {
+		b.Fatalf("in quarantine are %+v, want the record", all)
+	}
+	return all[0]
+}
+
+func quarantineLists(b *bench) {
+	rec := b.damaged(session.Hash{})
+	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
+	all := b.quarantined()
+	if len(all) != 1 || all[0].Hash != rec.Hash || all[0].Space != b.space || all[0].ID == "" || len(all[0].Payload) == 0 {
+		b.Fatalf("in quarantine are %+v, want the broken record with its bytes", all)
+	}
+	if age := time.Since(all[0].At); age > time.Minute || age < -time.Minute {
+		b.Errorf("it has been there for %v", age)
+	}
+	for range b.store.Quarantined(b.ctx(), b.space) {
+		break // stopping early must be harmless
+	}
+}
+
+func restoreLive(b *bench) {
+	mine := b.owner()
+	rec := b.created(b.handle(mine), "precious")
+	b.want(b.take(rec.Handle, "anna", 100), session.Done, "a free lease has to be given")
+	q := b.putAside(rec)
+	if got := b.restore(q.ID); got != session.Done {
+		b.Fatalf("Restore answered %v, want done", got)
+	}
+	r := b.peek(rec.Handle)
+	b.want(r, session.Done, "a restored record whose deadline has not passed is alive again")
+	b.wantPayload(r, "precious", "a restored record has its payload")
+	if r.Record.Rev != rec.Rev || !r.Record.CreatedAt.Equal(rec.CreatedAt) || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
+		b.Errorf("restored as %+v, want %+v", r.Record, rec)
+	}
+	if got := b.list(mine); len(got) != 1 {
+		b.Errorf("its owner lists %v, want it", got)
+	}
+	b.want(b.save(rec, "new"), session.Done, "a restored record can be saved, and no one holds its lease")
+	if c := b.count(); c.Active != 1 || c.Quarantined != 0 {
+		b.Errorf("counted %+v, want it active and the quarantine empty", c)
+	}
+	if got := b.restore(q.ID); got != session.Missing {
+		b.Errorf("a second Restore answered %v, want missing", got)
+	}
+}
+
+func restoreNeverOverwrites(b *bench) {
+	q := b.putAside(b.created(b.handle(session.Hash{}), "precious"))
+	b.created(q.Handle, "fresh")
+	if got := b.restore(q.ID); got != session.Exists {
+		b.Errorf("Restore over a live record answered %v, want exists", got)
+	}
+	b.wantPayload(b.peek(q.Handle), "fresh", "restoring an old record wiped out the one that took its place")
+	if c := b.count(); c.Quarantined != 1 {
+		b.Errorf("counted %+v, want the refused record still in quarantine", c)
+	}
+}
+
+func restoreLapsed(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "precious")
+	b.pass(11)
+	c := session.ClaimRequest{For: time.Minute, Payload: true}
+	if due := b.claim(c).Due; len(due) != 1 {
+		b.Fatalf("%d are due, want 1", len(due))
+	}
+	b.settle(session.SettleRequest{Handle: rec.Handle, Rev: rec.Rev, Quarantine: true})
+	fresh := b.created(rec.Handle, "fresh")
+	all := b.quarantined()
+	if len(all) != 1 || b.restore(all[0].ID) != session.Done {
+		b.Fatalf("in quarantine were %+v, want the one that was given up, restored", all)
+	}
+	if c := b.count(); c.Active != 1 || c.Backlog != 1 || c.Quarantined != 0 {
+		b.Errorf("counted %+v, want the fresh one active and the restored one in the backlog", c)
+	}
+	due := b.claim(c).Due
+	if len(due) != 1 || string(due[0].Payload) != "precious" || due[0].Rev != rec.Rev || due[0].Attempt != 1 {
+		b.Fatalf("due are %+v, want the restored one at its first attempt", due)
+	}
+	b.settle(session.SettleRequest{Handle: rec.Handle, Rev: rec.Rev})
+	b.wantPayload(b.peek(fresh.Handle), "fresh", "restoring an expired record harmed the one that took its place")
+}
+
+func restoreNothing(b *bench) {
+	q := b.putAside(b.created(b.handle(session.Hash{}), "precious"))
+	for _, id := range []string{"", "x", q.ID[1:], q.ID + "00"} {
+		if got := b.restore(id); got != session.Missing {
+			b.Errorf("Restore of %q answered %v, want missing", id, got)
+		}
+	}
+}
+
+// All records are of one partition, and no store keeps 64 MiB.
+func quarantineIsBounded(b *bench) {
+	const size = 4 << 20
+	h, payload := b.handle(session.Hash{}), string(make([]byte, size))
+	for range 16 {
+		h.Hash[1]++
+		rec := b.created(h, payload)
+		b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Quarantine: true})
+	}
+	if n := b.count().Quarantined; n > 15 {
+		b.Errorf("%d records of 4 MiB are in quarantine: damage fills the memory of the store", n)
+	}
+}
