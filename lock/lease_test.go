@@ -171,6 +171,17 @@ func TestPrintingALeaseOrARefShowsNoSecret(t *testing.T) {
 	}
 }
 
+func TestATicketPrintsAsTheHoldThatItIsOf(t *testing.T) {
+	ticket := lock.Ticket{Space: "rooms", Group: "all", ID: "id", Token: "secret"}
+	for _, v := range []any{ticket, lock.Claim{Ticket: ticket, Holder: "ada"}, lock.Renewal{Ticket: ticket, Nonce: "n"}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+			if got, want := fmt.Sprintf(verb, v), "hold id in rooms, group all"; got != want {
+				t.Errorf("%T with %s is %q, want %q", v, verb, got, want)
+			}
+		}
+	}
+}
+
 // longLived never ends and counts who waits for that.
 type longLived struct {
 	context.Context

@@ -31,8 +31,8 @@ type faulty struct {
 	delay   atomic.Int64 // before each answer
 	calls   atomic.Int64
 	extends atomic.Int64
-	largest atomic.Int64 // batch
-	forged  atomic.Pointer[lock.Status]
+	largest atomic.Int64                // batch
+	forged  atomic.Pointer[lock.Status] // answers Acquire with it, and the last of a batch of renewals not at all
 }
 
 func newFaulty() *faulty { return &faulty{Store: memlock.New()} }
@@ -76,7 +76,7 @@ func (f *faulty) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, e
 	}
 	gs, err := f.Store.Extend(ctx, rs)
 	if f.forged.Load() != nil {
-		gs = nil
+		gs = gs[:len(gs)-1]
 	}
 	return gs, errors.Join(err, f.after())
 }

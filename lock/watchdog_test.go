@@ -114,6 +114,20 @@ func TestAnUnansweredRenewalNeverPostponesTheDeadline(t *testing.T) {
 	})
 }
 
+func TestAStoreThatAnswersTooFewRenewalsPostponesNoDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		l, other := d.take(t, lock.Key("room"), lock.AutoRenew()), d.take(t, lock.Key("hall"), lock.AutoRenew())
+		before := l.Deadline()
+		d.store.forged.Store(new(lock.Status))
+		<-l.Context(t.Context()).Done()
+		<-other.Context(t.Context()).Done()
+		if now := time.Now(); !now.Equal(before) || l.Err() != lock.ErrLost || other.Err() != lock.ErrLost {
+			t.Errorf("they ended %s after their deadline as %v and %v", now.Sub(before), l.Err(), other.Err())
+		}
+	})
+}
+
 func TestTheWatchdogFindsALeaseThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, lock.Config{})

@@ -25,9 +25,8 @@ import (
 	"time"
 )
 
-// dirs are the folders that are mutated by default. The locks' are not among
-// them: their tests do not hold yet.
-const dirs = "circuitbreaker,session,session/memsession,session/redissession,audit,audit/gormsink"
+// dirs are the folders that are mutated by default.
+const dirs = "circuitbreaker,session,session/memsession,session/redissession,audit,audit/gormsink,lock,lock/memlock,lock/redislock"
 
 func main() {
 	n := flag.Int("n", 200, "at how many places")

@@ -5,7 +5,6 @@ package redislock
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -206,6 +205,6 @@ func compareHolds(a, b lock.Hold) int {
 }
 
 func (l *listing) fail(err error) bool {
-	l.yield(lock.Hold{}, fmt.Errorf("redislock: holds: %w", err))
+	l.yield(lock.Hold{}, failure("holds", err))
 	return false
 }

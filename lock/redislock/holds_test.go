@@ -4,6 +4,7 @@ package redislock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -176,6 +177,27 @@ func TestHoldsOfAllGroupsAreFound(t *testing.T) {
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
 			r.Errorf("found %v, want %v", got, want)
+		}
+	})
+}
+
+func TestHoldsOfAServerThatIsGoneAreAnError(t *testing.T) {
+	virtual(t, func(r *rig) {
+		_ = r.client.Close()
+		for _, q := range []lock.Query{
+			{Space: "rooms", Group: "hotel"},
+			{Space: "rooms", Group: "hotel", Resource: lock.Key("room")},
+			{Space: "rooms", AllGroups: true},
+		} {
+			n := 0
+			for _, err := range r.Holds(r.Context(), q) {
+				if n++; !errors.Is(err, lock.ErrPermanent) {
+					r.Errorf("%+v: %v, want ErrPermanent", q, err)
+				}
+			}
+			if n != 1 {
+				r.Errorf("%+v: %d holds, want one error", q, n)
+			}
 		}
 	})
 }

@@ -4,8 +4,10 @@ package redislock
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +145,29 @@ func (r *rig) keysLeft() string {
 // pass lets holds of ttl expire: they end by the server's clock, which on a
 // real one only sleeping can move.
 func (r *rig) pass(ttl time.Duration) { time.Sleep(ttl + 2*time.Millisecond) }
+
+// spent returns how often the server ran some commands, or all when none is
+// named, in the scripts that do calls; and the time of those scripts.
+func (r *rig) spent(do func(), commands ...string) (calls, micros int) {
+	r.Helper()
+	r.client.ConfigResetStat(r.Context())
+	do()
+	for line := range strings.Lines(r.client.Info(r.Context(), "commandstats").Val()) {
+		command, stats, _ := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls=")
+		n, took := 0, 0
+		if _, err := fmt.Sscanf(stats, "%d,usec=%d", &n, &took); err != nil {
+			continue
+		}
+		switch {
+		case command == "evalsha":
+			micros += took
+		case command == "info" || strings.HasPrefix(command, "config") || len(commands) > 0 && !slices.Contains(commands, command):
+		default:
+			calls += n
+		}
+	}
+	return calls, micros
+}
 
 func describe(g lock.Grant) string {
 	if len(g.Conflicts) > 0 {

@@ -4,7 +4,6 @@ package redislock
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,23 +34,6 @@ func TestThousandsThatWaitForOtherNightsCostAMicrosecondEach(t *testing.T) {
 			t.Fatalf("place %d, want %d", g.Place, n)
 		}
 	}
-	spent := func(do func()) (calls, micros int) {
-		t.Helper()
-		r.client.ConfigResetStat(t.Context())
-		do()
-		stats := r.client.Info(t.Context(), "commandstats").Val()
-		stat := func(command, field string) int {
-			_, stats, _ := strings.Cut(stats, "cmdstat_"+command+":")
-			_, stats, _ = strings.Cut(stats, field+"=")
-			digits, _, _ := strings.Cut(stats, ",")
-			n, err := strconv.Atoi(digits)
-			if err != nil {
-				t.Fatalf("%s of %s: %v", field, command, err)
-			}
-			return n
-		}
-		return stat("zrangebylex", "calls"), stat("evalsha", "usec")
-	}
 	for what, do := range map[string]func(){
 		"an acquire of a free night": func() {
 			c := r.claim(night(-1), time.Hour)
@@ -62,7 +44,7 @@ func TestThousandsThatWaitForOtherNightsCostAMicrosecondEach(t *testing.T) {
 		},
 		"a release for the last that waits": func() { r.release(last.Ticket) },
 	} {
-		calls, micros := spent(do)
+		calls, micros := r.spent(do, "zrangebylex")
 		t.Logf("%s, %d waiting before it: %d µs on the server", what, crowd, micros)
 		if most := 2*(crowd/128+1) + 10; calls > most { // which it goes over once to find the waiter, and once for those before it
 			t.Errorf("%s reads %d pages of the queue, want at most %d", what, calls, most)

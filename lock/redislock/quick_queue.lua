@@ -7,7 +7,7 @@
 -- KEYS   as in head.lua
 -- ARGV   as in acquire.lua
 -- Reply  as in acquire.lua, with no expired holds
--- Cost   O(log N), in twelve calls
+-- Cost   O(log N), in eleven calls
 
 if #ARGV == 11 and #KEYS == 5 and ARGV[11] == '1' and #ARGV[8] > 1 and ARGV[4] == '0'
   and string.byte(ARGV[6]) == 49 and string.byte(ARGV[10], -EXTENT) == KEY

@@ -9,7 +9,7 @@
 -- ARGV   as in release.lua
 -- Reply  0, released; or as in release.lua
 -- Cost   O(log N), in seven calls for a key, and one more for the last hold; in
---        nineteen when it is handed over
+--        seventeen when it is handed over
 
 if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
   local id, begin = ARGV[1], '1' .. #ARGV[2] .. ':' .. ARGV[2]

@@ -72,7 +72,7 @@ func TestTheQuickPathsDoWhatTheGeneralScriptsDo(t *testing.T) {
 					if random.IntN(4) == 0 {
 						c.MaxHold = 2 * time.Second
 					}
-					c.Queue = random.IntN(4) > 0
+					c.Queue, c.Limit = random.IntN(4) > 0, random.IntN(3)
 					claims = append(claims, c)
 				} else {
 					c = claims[max(len(claims)-1-random.IntN(12), 0)]
@@ -134,4 +134,69 @@ func (p path) left() string {
 	fmt.Fprintf(&s, "%q\n%v\n", p.client.ZRange(ctx, keys[0], 0, -1).Val(), p.client.ZRangeByScoreWithScores(ctx, keys[2], &redis.ZRangeBy{Min: "0", Max: "+inf"}).Val())
 	fmt.Fprintf(&s, "%v\n%q\n", p.client.ZRangeWithScores(ctx, keys[3], 0, -1).Val(), p.client.ZRange(ctx, keys[4], 0, -1).Val())
 	return strings.ReplaceAll(s.String(), p.inbox.channel, "its own channel")
+}
+
+// A quick path that is never taken is noticed by nothing else.
+func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Real(t).Client(t))
+	if err := r.inbox.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range []string{acquireAll, releaseAll, extendAll, pingAll} {
+		load(r.client, script)
+	}
+	lasting, _ := r.take(lock.Key("lasting"), time.Hour)
+	waiting := r.claim(lasting.Resource, time.Hour) // so that the room of the group is known
+	waiting.Queue = true
+	r.ask(waiting)
+	for name, res := range map[string]lock.Resource{"key": lock.Key("room"), "span": lock.Span("room", 1, 3)} {
+		least := make(map[string]int)
+		for range 8 { // one in 32 releases goes the long way, to clean up
+			measure := func(what string, do func()) {
+				calls, _ := r.spent(do)
+				if least[what] == 0 || calls < least[what] {
+					least[what] = calls
+				}
+			}
+			var c lock.Claim
+			measure("acquire", func() { c, _ = r.take(res, time.Hour) })
+			measure("release", func() { r.release(c.Ticket) })
+			if name == "span" {
+				continue
+			}
+			c, _ = r.take(res, time.Hour)
+			next := r.claim(res, time.Hour)
+			next.Queue = true
+			measure("queue", func() { r.ask(next) })
+			measure("hand over", func() { r.release(c.Ticket) })
+			measure("release before it is confirmed", func() { r.release(next.Ticket) })
+		}
+		want := map[string]int{"acquire": 4, "release": 7, "queue": 11, "hand over": 17, "release before it is confirmed": 8}
+		if name == "span" {
+			want = map[string]int{"acquire": 6, "release": 8}
+		}
+		if !maps.Equal(least, want) {
+			t.Errorf("commands of a turn of a %s: %v, want %v", name, least, want)
+		}
+	}
+}
+
+func TestAHoldThatEndsInThisMillisecondIsReportedByTheNextClaim(t *testing.T) {
+	for name, res := range map[string]lock.Resource{"granted": lock.Key("other"), "queued": lock.Key("lasting")} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPath(t)
+			p.take(lock.Key("lasting"), time.Hour)
+			c := p.claim(lock.Key("lasting"), time.Hour)
+			c.Queue = true
+			p.ask(c) // so that the group is known to the inbox
+			ended, _ := p.take(lock.Key("room"), 300*time.Millisecond)
+			time.Sleep(300 * time.Millisecond)
+			c = p.claim(res, time.Hour)
+			c.Queue = name == "queued"
+			if g := p.ask(c); len(g.Expired) != 1 || g.Expired[0].ID != ended.ID {
+				t.Errorf("%s: %v expired, want %s", name, ids(g.Expired), ended.ID)
+			}
+		})
+	}
 }

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/lock"
 )
 
 var scripts = map[string]string{
@@ -164,6 +167,14 @@ func TestMalformedArgumentsAreRefusedBeforeAnyWrite(t *testing.T) {
 		}
 		if left := r.keysLeft(); left != "" {
 			r.Errorf("keys %q written", left)
+		}
+		// The quick paths come before the arguments are checked.
+		c, _ := r.take(lock.Key("a"), time.Hour)
+		for _, args := range [][]any{{c.ID, c.Token, 0}, {c.ID, "wrong", 0, 0}} {
+			_ = r.client.Eval(r.Context(), releaseAll, keys, args...).Err()
+		}
+		if len(r.list(lock.Key("a"))) != 1 {
+			r.Error("malformed arguments release a hold")
 		}
 	})
 }
