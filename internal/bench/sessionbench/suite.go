@@ -36,9 +36,12 @@ func suite(t testing.TB, n sizes) bench.Suite {
 			{Name: "scs, 95/5 mix, 16 goroutines", Make: theirs.mix, Goroutines: 16},
 			{Name: "holdfast, 95/5 mix", Make: ours.mix},
 			{Name: "scs, 95/5 mix", Make: theirs.mix},
+			{Name: "holdfast, page that reads and touches", Make: ours.page(t)},
+			{Name: "scs, page that reads and touches", Make: theirs.page(t)},
 		},
 		Bars: []bench.Bar{
 			{Slow: "scs, 95/5 mix, 16 goroutines", Fast: "holdfast, 95/5 mix, 16 goroutines", AtLeast: 2},
+			{Slow: "scs, page that reads and touches", Fast: "holdfast, page that reads and touches", AtLeast: 1.7},
 		},
 		Figures: []bench.Figure{
 			{Name: "bytes appended to the AOF by the mix, of those that scs has appended", Unit: "share", AtMost: 0.15, Measure: func() (float64, error) { return appended(t) }},
