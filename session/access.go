@@ -35,7 +35,7 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 		return nil, err
 	}
 	id := newID(subjectHash(m.cfg.Name, want.subject))
-	w, s, err := m.written(id, want.subject, Conversation{}, &data)
+	w, s, err := m.written(&Session[T]{ID: id, Data: data, Subject: want.subject})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 		return nil, false, err
 	}
 	id := c.ID()
-	w, fresh, err := m.written(id, "", c, initial)
+	w, fresh, err := m.written(&Session[T]{ID: id, Data: *initial, Conversation: c})
 	if err != nil {
 		return nil, false, err
 	}
@@ -192,7 +192,7 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 	if err := s.intact(); err != nil {
 		return err
 	}
-	w, _, err := m.written(s.ID, s.Subject, s.Conversation, &s.Data)
+	w, _, err := m.written(s)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,10 @@ import (
 // and owns the bytes that Decode receives. A panic counts as failing. Each write
 // decodes what it has encoded, and is refused with [ErrInvalid] when that fails.
 // A record that Decode refuses stays in the store: see [Undecodable].
+//
+// A codec that encrypts protects the data and nothing else: the subject and the
+// conversation stand beside it in clear, and the bytes can be moved to another
+// session. [Sealed] encrypts and binds the whole record.
 type Codec interface {
 	Encode(v any) ([]byte, error)
 	Decode(data []byte, v any) error // v is a non-nil *T

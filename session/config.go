@@ -77,7 +77,7 @@ type Config[T any] struct {
 	Lease time.Duration
 
 	// Codec encodes T; default [JSON], for which New refuses types with unexported
-	// fields: JSON would lose them.
+	// fields: JSON would lose them. [Sealed] also encrypts.
 	Codec Codec
 	// Version is the version of T, from 0 up to 65535. It is stored with each session. An
 	// instance leaves sessions of a later version alone: see [Undecodable]. So
@@ -170,7 +170,9 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	p.Want(c.WhenFull == Reject || c.WhenFull > EvictIdlest || c.MaxPerSubject > 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")
 	p.Want(c.Version >= 0 && c.Version <= maxVersion, "Version", c.Version, "0 to 65535")
 	p.Want(c.Upgrade == nil || c.Version > 0, "Version", c.Version, "a version that is later than those that Upgrade reads")
-	if r.Codec == Codec(JSON{}) {
+	seal, codec := unsealed(r.Codec)
+	p.Want(seal == nil || seal.fault == "", "Codec", "Sealed", seal.why())
+	if codec == Codec(JSON{}) {
 		field := unstored(reflect.TypeFor[T](), map[reflect.Type]bool{})
 		p.Want(field == "", "Codec", "JSON", "fields that are exported or tagged `json:\"-\"`: it would lose "+field)
 	}

@@ -80,7 +80,7 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 // out often, because processes died with it, is still called for: only a call
 // that fails at the last attempt gives it up.
 func (m *Manager[T]) judge(ctx context.Context, d Due) verdict {
-	s, ok := m.opened(ID{}, d.Payload)
+	s, ok := m.opened(ID{}, d.Record)
 	if !ok {
 		return m.left(ctx, d)
 	}

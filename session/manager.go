@@ -4,9 +4,10 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,8 @@ import (
 // [Manager.Start] is called, and needs no closing.
 type Manager[T any] struct {
 	store  Store
-	cfg    Config[T] // with its defaults
+	cfg    Config[T] // with its defaults, and what Sealed wraps as its Codec
+	seal   *sealed   // nil without Sealed
 	loop   loop
 	panics atomic.Uint64
 	stuck  atomic.Int64 // calls of OnExpire that were left behind
@@ -44,6 +46,7 @@ func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
 		return nil, err
 	}
 	m := &Manager[T]{store: store, cfg: cfg, kind: kindOf[T](store, cfg)}
+	m.seal, m.cfg.Codec = unsealed(cfg.Codec)
 	m.stats = Stats{Interval: cfg.CleanupInterval, MaxSessions: cfg.MaxSessions}
 	m.emit(context.Background(), Event{Op: OpCreated})
 	return m, nil
@@ -191,7 +194,7 @@ func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease s
 
 // read decodes a record.
 func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], error) {
-	s, ok := m.opened(id, rec.Payload)
+	s, ok := m.opened(id, rec)
 	if !ok {
 		return nil, m.undecodable(ctx)
 	}
@@ -206,9 +209,23 @@ func (m *Manager[T]) undecodable(ctx context.Context) error {
 	return &CorruptError{Reason: Undecodable}
 }
 
-// opened decodes a payload, which it may change. ok is false when it cannot be
-// decoded.
-func (m *Manager[T]) opened(id ID, payload []byte) (s *Session[T], ok bool) {
+// opened decrypts and decodes a payload, which it may change. ok is false when it
+// cannot be decoded.
+func (m *Manager[T]) opened(id ID, rec Record) (s *Session[T], ok bool) {
+	if m.seal == nil {
+		return m.decoded(id, rec.Payload)
+	}
+	text, random, ok := m.seal.open(rec.Payload, m.cfg.Name, rec.Hash)
+	if ok {
+		s, ok = m.decoded(id, text)
+	}
+	if ok {
+		s.random = random
+	}
+	return s, ok
+}
+
+func (m *Manager[T]) decoded(id ID, payload []byte) (s *Session[T], ok bool) {
 	e, ok := openEnvelope(payload)
 	if !ok || e.Version > m.cfg.Version {
 		return nil, false
@@ -226,39 +243,46 @@ func (m *Manager[T]) handle(id ID, subject string) Handle {
 	return Handle{Space: m.cfg.Name, Hash: id.hash(m.cfg.Name), Owner: subjectHash(m.cfg.Name, subject)}
 }
 
-// written prepares a write of data, and returns the session that a reader would
+// written prepares a write of s, and returns the session that a reader would
 // decode from it: what cannot be read back is refused, and the caller's data,
 // which may be a template, shares no map or slice with a session. The nonce
 // makes a repeated call harmless.
-func (m *Manager[T]) written(id ID, subject string, c Conversation, data *T) (WriteRequest, *Session[T], error) {
+func (m *Manager[T]) written(s *Session[T]) (WriteRequest, *Session[T], error) {
 	if err := m.kind.claim(); err != nil {
 		return WriteRequest{}, nil, err
 	}
-	b, err := encode(m.cfg.Codec, data)
+	b, err := encode(m.cfg.Codec, &s.Data)
 	if err != nil {
 		return WriteRequest{}, nil, err
 	}
 	if m.cfg.MaxBytes > 0 && len(b) > m.cfg.MaxBytes {
 		return WriteRequest{}, nil, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
 	}
-	payload := envelope{Version: m.cfg.Version, Subject: subject, Conversation: c, Data: b}.append(nil)
-	s, ok := m.opened(id, slices.Clone(payload)) // a codec may decrypt in place
+	payload := envelope{Version: m.cfg.Version, Subject: s.Subject, Conversation: s.Conversation, Data: b}.append(nil)
+	back, ok := m.decoded(s.ID, slices.Clone(payload)) // a codec may decrypt in place
 	if !ok {
-		return WriteRequest{}, nil, invalid("the codec cannot decode what it has encoded of this %T", *data)
+		return WriteRequest{}, nil, invalid("the codec cannot decode what it has encoded of this %T", s.Data)
+	}
+	h := m.handle(s.ID, s.Subject)
+	if m.seal != nil {
+		if back.random = s.random; back.random == [16]byte{} {
+			rand.Read(back.random[:])
+		}
+		payload = m.seal.seal(payload, back.random, h.Space, h.Hash)
 	}
 	return WriteRequest{
-		Record:     Record{Handle: m.handle(id, subject), Payload: payload},
+		Record:     Record{Handle: h, Payload: payload},
 		Nonce:      nonce(),
 		Idle:       m.cfg.IdleTimeout,
 		Total:      m.cfg.AbsoluteTimeout,
 		TouchEvery: m.cfg.TouchEvery,
 		Keep:       m.cfg.Grace,
 		Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
-	}, s, nil
+	}, back, nil
 }
 
 // nonce returns a number that no other write of the same session has; never 0.
-func nonce() uint64 { return rand.Uint64() | 1 }
+func nonce() uint64 { return mathrand.Uint64() | 1 }
 
 // intact refuses a session that no manager has returned, or that was changed
 // where it must not be.

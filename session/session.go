@@ -23,6 +23,7 @@ type Session[T any] struct {
 	lease    string    // set while Exclusive or Converse handles it
 	created  time.Time // CreatedAt as it is stored
 	deadline time.Time // the absolute one
+	random   [16]byte  // what Sealed binds it to
 }
 
 // Expired is a session that a timeout ended, as [Config.OnExpire] receives it.

@@ -110,7 +110,7 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 	if subject == "" {
 		id.raw[0] = s.ID.raw[0] // in its partition a store moves it in one step
 	}
-	w, _, err := m.written(id, subject, Conversation{}, &s.Data)
+	w, _, err := m.written(&Session[T]{ID: id, Data: s.Data, Subject: subject, random: s.random})
 	if err != nil {
 		return err
 	}

@@ -40,9 +40,10 @@
 //   - Cookies are set by a new session, a login, a new id and a logout only. So
 //     a late response to an older request neither replaces nor brings back one.
 //   - A login has an id that no one knew before it. The old id is worthless.
-//   - A malformed, foreign or forged cookie is no session, and no error. A session
-//     that cannot be read goes to Config.OnError; its cookie stays, since another
-//     version of the program may be able to read it.
+//   - A malformed, foreign or forged cookie is no session, and no error. A
+//     damaged session goes to Config.OnError, and is none. One that this instance
+//     cannot decode is an error of the methods, and keeps its cookie, since another
+//     version of the program can read it.
 //   - Responses that depend on a session have Vary and Cache-Control: private,
 //     those of [Logins.Required] no-store.
 //

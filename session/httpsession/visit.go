@@ -42,14 +42,15 @@ func (v *Visit[T]) load(ctx context.Context) (*session.Session[T], error) {
 	v.varies()
 	for _, id := range v.ids() {
 		s, err := v.logins.sessions.Get(ctx, id)
-		if _, corrupt := errors.AsType[*session.CorruptError](err); corrupt {
-			v.logins.cfg.OnError(v.r, err)
-		} else if err != nil && !errors.Is(err, session.ErrNotFound) {
+		if err != nil && !errors.Is(err, session.ErrNotFound) { // also for a session that only this instance cannot decode
 			return nil, fmt.Errorf("httpsession: reading the session: %w", err)
 		}
 		if err == nil {
 			v.s = s
 			break
+		}
+		if _, damaged := errors.AsType[*session.CorruptError](err); damaged {
+			v.logins.cfg.OnError(v.r, err)
 		}
 	}
 	v.known = true

@@ -178,6 +178,34 @@ func TestRequiredRefusesWithoutALoginAndWithoutAStore(t *testing.T) {
 	b.want("/who", "ann")
 }
 
+// A rollout has raised the version of the type, and this is an older instance.
+func TestALoginThatThisInstanceCannotDecodeIsAnErrorAndKeepsItsCookie(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	b := r.browser()
+	b.get("/login?as=ann")
+	later, err := session.New(r.store, session.Config[user]{Name: "users", Version: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s, err := range later.BySubject(t.Context(), "ann") {
+		if err != nil || later.Save(t.Context(), s) != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"/add?item=soap", "/account"} {
+		if status, _, header := b.try(path); status < 500 || len(header["Set-Cookie"]) != 0 {
+			t.Errorf("%s: status %d and cookies %v, want an error and none", path, status, header["Set-Cookie"])
+		}
+	}
+	n := 0
+	for range later.BySubject(t.Context(), "ann") {
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d logins are left", n)
+	}
+}
+
 func TestAnotherAnswerMayReplaceTheRefusal(t *testing.T) {
 	r := newRig(t, Config[user]{Unauthorized: http.RedirectHandler("/nothing", http.StatusSeeOther)})
 	if status, _, _ := r.browser().try("/account"); status != http.StatusOK {

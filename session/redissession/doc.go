@@ -180,5 +180,5 @@
 //   - That a changed header is noticed: the checksum covers the payload only.
 //   - That ends are reported exactly once without ClaimRequest.Payload: when the
 //     reply of a Claim is lost, its records are removed and not reported.
-//   - Secrecy of payloads: encrypt in the codec, or secure Redis.
+//   - Secrecy: [session.Sealed] encrypts what records contain.
 package redissession
