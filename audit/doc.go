@@ -33,8 +33,8 @@
 //
 // A [Sink] stores batches: package gormsink in a database, [NewJSONLines] in
 // files, [NewSlog] in a log, [NewMemory] in memory, for tests. Package audittest
-// checks a sink of one's own. [Multi] writes to several sinks at once; none
-// waits for another. [Filter] keeps events out of a sink, and [Config.Redact] keeps
+// checks a sink of one's own. [Multi] writes to several sinks at once: each has a
+// queue and a writer, and none waits for another. [Filter] keeps events out of a sink, and [Config.Redact] keeps
 // fields out of all of them.
 // [Direct] writes each event without a queue, and its nil error means stored.
 // [Discard] is a [Recorder] for programs without a trail.
@@ -69,9 +69,8 @@
 // # What is not guaranteed
 //
 //   - Accepted is not stored: the queue is memory. A killed process loses the
-//     events that it had not flushed, at most [Config.Queue], and as many again
-//     for each sink of a [Multi] that is behind. Where that is too much, Flush
-//     or use [Direct].
+//     events that it had not flushed, at most [Config.Queue] for each sink. Where
+//     that is too much, Flush or use [Direct].
 //   - Between processes, the order of events is that of their clocks.
 //   - Events that Close reports as in doubt may have been stored.
 //   - An event refused after Close is counted, and Record returns [ErrClosed],

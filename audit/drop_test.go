@@ -224,7 +224,7 @@ func TestGapsBoundTheQueue(t *testing.T) {
 			}
 		}
 		l.mu.Lock()
-		n := l.queue.n
+		n := l.lanes[0].queue.n
 		l.mu.Unlock()
 		if n > 2*4+1 {
 			t.Errorf("%d entries wait in a queue of 4", n)

@@ -6,47 +6,58 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Log is a [Recorder] with a queue: Record only queues, and one goroutine writes
-// batches to the sink and tries failed ones again. That goroutine exists while
+// Log is a [Recorder] with a queue: Record only queues, and one goroutine for each
+// sink writes batches and tries failed ones again. That goroutine exists while
 // there is work. Safe for concurrent use. Make one with [New].
 type Log struct {
 	cfg            Config
-	sink           Sink
-	lanes          *lanes     // also the sink, of a Multi; else nil
-	lane           bool       // this is the log of one of a Multi's sinks
-	observers      []*mailbox // the last one is the logger's
+	lanes          []*lane    // one for each sink
+	observers      []*mailbox // of Config.Observer
 	panics, missed atomic.Uint64
-	wake           chan struct{}      // capacity 1: wakes the writer
 	ctx            context.Context    // of every write
 	cancel         context.CancelFunc // called when Close has ended or given up
 	ended          chan struct{}      // closed when closeErr is set
+
+	mu       sync.Mutex // guards all below, and the lanes; never held while user code runs
+	seq      uint64     // of the newest entry
+	stream   stream
+	space    chan struct{} // closed when there is room or the log closes; nil when no Record waits
+	closing  *flush        // Close's own; not nil once closed
+	closeErr error
+}
+
+// lane is the way of events to one sink. It has a queue and a writer of its own,
+// so no sink of a [Multi] waits for another.
+type lane struct {
+	log   *Log
+	place int // in Log.lanes
+	name  string
+	sink  Sink
+	wake  chan struct{} // capacity 1: wakes the writer
+	to    *mailbox      // of the logger
 
 	// The writer's own, kept to be used again.
 	batch  []entry
 	events []Event
 
-	mu                 sync.Mutex // guards all below; never held while user code runs
+	// Log.mu guards the rest.
 	queue              queue
 	flight             []entry // taken from the queue and not settled; only the writer and giveUp change it
 	pending            int     // events in queue and flight, and their bytes
 	bytes              int
-	seq                uint64 // of the newest entry
-	stream             stream
-	running            bool          // the writer goroutine exists
-	lingering, pausing bool          // the writer waits for more events, or pauses after a failure
-	urgent             bool          // a Flush or Close waits for the sink: end a pause early
-	space              chan struct{} // closed when there is room or the log closes; nil when no Record waits
+	begun, ended       bool // the stream's first and its last event were handed to the writer
+	running            bool // the writer goroutine exists
+	lingering, pausing bool // the writer waits for more events, or pauses after a failure
+	urgent             bool // a Flush or Close waits for the sink: end a pause early
 	flushes            []*flush
-	closing            *flush // Close's own; not nil once closed
-	gaveUp             bool   // Close gave up: the log has no entries any more
-	closeErr           error
+	gaveUp             bool // Close gave up: the lane has no entries any more
 
 	recorded, written, retries uint64
 	dropped                    [RetriesSpent + 1]uint64
@@ -59,14 +70,32 @@ type Log struct {
 var (
 	_ Recorder = (*Log)(nil)
 	_ Source   = (*Log)(nil)
+	_ Source   = (*lane)(nil)
 )
 
-// flush waits until everything up to seq has left queue and flight.
+// flush waits until everything up to seq has left the queue and flight of each
+// lane.
 type flush struct {
-	seq   uint64
-	lost  []ID  // of those, in order
-	cause error // of the last loss
-	done  chan struct{}
+	seq    uint64
+	open   int         // lanes that it waits for
+	lost   []ID        // of those events, by any lane
+	known  map[ID]bool // the lost ones
+	causes []error     // of the last loss, by lane
+	done   chan struct{}
+}
+
+func (f *flush) lose(a *lane, id ID, cause error) {
+	if f.causes[a.place] = cause; !f.known[id] {
+		f.known[id] = true
+		f.lost = append(f.lost, id)
+	}
+}
+
+func (f *flush) err() error {
+	if len(f.lost) == 0 {
+		return nil
+	}
+	return &LossError{IDs: f.lost, Cause: errors.Join(f.causes...)}
 }
 
 // New returns a log that writes to sink. It does no I/O and starts no goroutine.
@@ -81,47 +110,33 @@ func New(sink Sink, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, sink: sink, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	l := &Log{cfg: cfg, ended: make(chan struct{}), stream: stream{about: process()}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	for _, o := range append(separate(cfg.Observer), &troubles{logger: cfg.Logger}) {
-		l.observers = append(l.observers, &mailbox{to: o, panics: &l.panics, missed: &l.missed})
+	for _, o := range separate(cfg.Observer) {
+		l.observers = append(l.observers, l.mailbox(o))
 	}
-	l.report(context.Background(), Activity{Op: OpCreated})
-	l.settleObservers()
 	if all, ok := sink.(multi); ok {
-		if l.lanes, err = newLanes(all, cfg); err != nil {
-			return nil, err
+		for i, s := range all {
+			l.addLane(cfg.Name+"/"+strconv.Itoa(i+1), s)
 		}
-		l.sink = l.lanes
+	} else {
+		l.addLane(cfg.Name, sink)
 	}
+	for _, a := range l.lanes {
+		a.report(context.Background(), Activity{Op: OpCreated})
+	}
+	l.settleObservers()
 	return l, nil
 }
 
-// Record redacts e, freezes it and queues it, in O(1) without rules. It allocates
-// only when a text of e has to be changed or the queue grows. A nil error means accepted: the event will
-// be in the sink, or be marked in the trail as dropped, or be named in the
-// [*LossError] of Close.
-//
-// Errors: [ErrInvalid] and [ErrTooLarge] for an event that no sink could store,
-// [ErrFull] for one that found no room (see [Config.WhenFull]), [ErrClosed]
-// after Close. Refused events are counted, and marked in the trail except after
-// Close. An event that has an id keeps it: recorded again, it is written again,
-// and the sink stores it once.
-func (l *Log) Record(ctx context.Context, e Event) error {
-	now := time.Now()
-	why, err := l.prepare(ctx, &e, now)
+func (l *Log) mailbox(o Observer) *mailbox {
+	return &mailbox{to: o, panics: &l.panics, missed: &l.missed}
+}
 
-	l.mu.Lock()
-	if n := size(&e); err == nil {
-		if why, err = l.admit(ctx, n); err == nil {
-			l.accept(&e, n, now)
-		}
-	}
-	if err != nil {
-		l.refuse(ctx, &e, why, err, now)
-	}
-	l.mu.Unlock()
-	return err
+func (l *Log) addLane(name string, sink Sink) {
+	l.lanes = append(l.lanes, &lane{
+		log: l, place: len(l.lanes), name: name, sink: sink, wake: make(chan struct{}, 1), to: l.mailbox(&troubles{logger: l.cfg.Logger}),
+	})
 }
 
 // Flush waits until everything accepted before the call is in the sink, and ends
@@ -135,9 +150,7 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.mu.Unlock()
 		return ErrClosed
 	}
-	ending := l.lanes.ending()
-	f := &flush{seq: l.seq, done: make(chan struct{})}
-	l.watch(f)
+	f := l.watch()
 	l.mu.Unlock()
 
 	var err error
@@ -146,13 +159,16 @@ func (l *Log) Flush(ctx context.Context) error {
 		err = f.err()
 	case <-ctx.Done():
 		l.mu.Lock()
-		l.forget(f)
-		err = fmt.Errorf("audit: flush: %w", l.waitedInVain(ctx))
+		var causes []error
+		for _, a := range l.lanes {
+			if a.forget(f) {
+				causes = append(causes, a.named(a.waitedInVain(ctx)))
+			}
+		}
 		l.mu.Unlock()
+		err = fmt.Errorf("audit: flush: %w", errors.Join(causes...))
 	}
-	err = ending.with(ctx, err, (*Log).Flush)
-	l.report(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
-	l.settleObservers()
+	l.reportAll(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
 	return err
 }
 
@@ -175,13 +191,8 @@ func (l *Log) Close(ctx context.Context) error {
 			return fmt.Errorf("audit: close: another call has not ended: %w", ctx.Err())
 		}
 	}
-	ending := l.lanes.ending()
-	f := &flush{seq: l.seq, done: make(chan struct{})}
-	l.closing = f
-	if l.stream.begun {
-		l.start() // writes the end of the stream
-	}
-	l.watch(f)
+	l.end(start)
+	f := l.watch()
 	l.makeRoom() // a Record that waits for room returns ErrClosed
 	l.mu.Unlock()
 
@@ -191,103 +202,174 @@ func (l *Log) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		left = l.giveUp(ctx, f)
 	}
-	l.cancel() // after giveUp, so that the writer sees why its context ends
+	l.cancel() // after giveUp, so that the writers see why their context ends
 	l.closeErr = f.err()
+	lost := 0
 	if loss, ok := errors.AsType[*LossError](l.closeErr); ok {
-		loss.InDoubt = left
+		loss.InDoubt, lost = left, len(loss.IDs)
 	}
-	l.closeErr = ending.with(ctx, l.closeErr, (*Log).Close)
 	close(l.ended)
-	l.report(ctx, Activity{Op: OpClosed, Events: lossOf(l.closeErr), Took: time.Since(start), Err: l.closeErr})
-	l.settleObservers()
+	l.reportAll(ctx, Activity{Op: OpClosed, Events: lost, Took: time.Since(start), Err: l.closeErr})
 	return l.closeErr
 }
 
-func lossOf(err error) int {
-	if loss, ok := errors.AsType[*LossError](err); ok {
-		return len(loss.IDs)
+// end closes the log for new events. Called with mu held.
+func (l *Log) end(now time.Time) {
+	l.closing = &flush{}
+	if l.stream.number > 0 {
+		l.stream.last = l.boundary(TypeClosed, l.stream.number+1, now)
+		for _, a := range l.lanes {
+			if a.begun {
+				a.start() // writes the end of the stream
+			}
+		}
 	}
-	return 0
+}
+
+// watch begins a flush, which may end at once. Called with mu held.
+func (l *Log) watch() *flush {
+	f := &flush{seq: l.seq, open: len(l.lanes), known: make(map[ID]bool), causes: make([]error, len(l.lanes)), done: make(chan struct{})}
+	if l.closing != nil {
+		l.closing = f
+	}
+	for _, a := range l.lanes {
+		a.flushes = append(a.flushes, f)
+		a.settled()
+		a.urgent = a.urgent || slices.Contains(a.flushes, f)
+		a.rouse()
+	}
+	return f
+}
+
+// forget ends the lane's part in a flush that is given up. It reports whether
+// the flush waited for it.
+func (a *lane) forget(f *flush) bool {
+	before := len(a.flushes)
+	a.flushes = slices.DeleteFunc(a.flushes, func(other *flush) bool { return other == f })
+	return len(a.flushes) < before
+}
+
+// waitedInVain returns the error of a wait for the lane that ctx has ended.
+func (a *lane) waitedInVain(ctx context.Context) error {
+	if a.lastErr != nil {
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, ctx.Err(), a.lastErr)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+}
+
+// named says which sink of a Multi err is about.
+func (a *lane) named(err error) error {
+	if len(a.log.lanes) == 1 {
+		return err
+	}
+	return fmt.Errorf("%s: %w", a.name, err)
 }
 
 // Name returns Config.Name.
 func (l *Log) Name() string { return l.cfg.Name }
 
-// Stats returns a snapshot. It is cheap.
+// Stats returns a snapshot. Over a [Multi] the numbers are the sums over its
+// sinks, OldestPending is the longest and LastSuccess the earliest of them. It is
+// cheap.
 func (l *Log) Stats() Stats {
+	sum := l.lanes[0].Stats()
+	for _, a := range l.lanes[1:] {
+		s := a.Stats()
+		sum.Queued += s.Queued
+		sum.Capacity += s.Capacity
+		sum.QueuedBytes += s.QueuedBytes
+		sum.Recorded += s.Recorded
+		sum.Written += s.Written
+		sum.Retries += s.Retries
+		for why, n := range s.Dropped {
+			sum.Dropped[why] += n
+		}
+		sum.OldestPending = max(sum.OldestPending, s.OldestPending)
+		if s.LastSuccess.Before(sum.LastSuccess) {
+			sum.LastSuccess = s.LastSuccess
+		}
+	}
+	return sum
+}
+
+// Name returns the name of the log, and of the sink among several.
+func (a *lane) Name() string { return a.name }
+
+// Stats returns a snapshot of the lane. The panics of the log are the first
+// lane's.
+func (a *lane) Stats() Stats {
+	l := a.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Stats{
-		Queued: l.pending, Capacity: l.cfg.Queue, QueuedBytes: int64(l.bytes),
-		Recorded: l.recorded, Written: l.written, Retries: l.retries,
-		ObserverPanics: l.panics.Load(), ObserverMissed: l.missed.Load(), Dropped: make(map[DropReason]uint64), LastSuccess: l.lastSuccess,
+		Queued: a.pending, Capacity: l.cfg.Queue, QueuedBytes: int64(a.bytes),
+		Recorded: a.recorded, Written: a.written, Retries: a.retries,
+		Dropped: make(map[DropReason]uint64), LastSuccess: a.lastSuccess,
 	}
-	for why, n := range l.dropped {
+	if a.place == 0 {
+		s.ObserverPanics, s.ObserverMissed = l.panics.Load(), l.missed.Load()
+	}
+	for why, n := range a.dropped {
 		if n > 0 {
 			s.Dropped[DropReason(why)] = n
 		}
 	}
 	switch {
-	case l.pending == 0:
-	case len(l.flight) > 0:
-		s.OldestPending = time.Since(l.flight[0].at)
+	case a.pending == 0:
+	case len(a.flight) > 0:
+		s.OldestPending = time.Since(a.flight[0].at)
 	default:
-		s.OldestPending = time.Since(l.queue.at(0).at)
+		s.OldestPending = time.Since(a.queue.at(0).at)
 	}
 	return s
 }
 
-// Healthy returns nil while the sink stores what it gets. Otherwise the error
+// Healthy returns nil while each sink stores what it gets. Otherwise the error
 // wraps [ErrUnavailable] and the cause: the last write failed, the current one
 // takes longer than [Config.WriteTimeout], or the queue is full. After Close it
 // is [ErrClosed]. It does no I/O.
 func (l *Log) Healthy() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.closing != nil:
+	if l.closing != nil {
 		return ErrClosed
-	case l.failures > 0:
-		return fmt.Errorf("%w: %s: %d failures in a row: %w", ErrUnavailable, l.cfg.Name, l.failures, l.lastErr)
-	case !l.writing.IsZero() && l.cfg.WriteTimeout > 0 && time.Since(l.writing) > l.cfg.WriteTimeout:
-		return fmt.Errorf("%w: %s: no answer for %s", ErrUnavailable, l.cfg.Name, time.Since(l.writing).Round(time.Millisecond))
-	case l.pending >= l.cfg.Queue:
-		return fmt.Errorf("%w: %s: %w", ErrUnavailable, l.cfg.Name, ErrFull)
 	}
-	return l.lanes.healthy()
+	var errs []error
+	for _, a := range l.lanes {
+		errs = append(errs, a.healthy())
+	}
+	return errors.Join(errs...)
 }
 
-// prepare turns what the caller recorded into what is stored.
-func (l *Log) prepare(ctx context.Context, e *Event, now time.Time) (DropReason, error) {
-	if l == nil {
-		return freeze(e, now, nil)
+func (a *lane) healthy() error {
+	limit := a.log.cfg.WriteTimeout
+	switch {
+	case a.failures > 0:
+		return fmt.Errorf("%w: %s: %d failures in a row: %w", ErrUnavailable, a.name, a.failures, a.lastErr)
+	case !a.writing.IsZero() && limit > 0 && time.Since(a.writing) > limit:
+		return fmt.Errorf("%w: %s: no answer for %s", ErrUnavailable, a.name, time.Since(a.writing).Round(time.Millisecond))
+	case a.pending >= a.log.cfg.Queue:
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, a.name, ErrFull)
 	}
-	if l.cfg.Enrich != nil {
-		*e = l.enrich(ctx, *e)
-	}
-	return freeze(e, now, l.cfg.Redact)
-}
-
-// enrich works on a copy: a panic half way leaves the event as it came.
-func (l *Log) enrich(ctx context.Context, e Event) Event {
-	rich, ok := e, false
-	observe.Contain(&l.panics, func() {
-		l.cfg.Enrich(ctx, &rich)
-		ok = true
-	})
-	if ok {
-		return rich
-	}
-	return e
+	return nil
 }
 
 // report puts an activity into the mailboxes of the observers. It does not
 // wait, so it may be called with mu held.
-func (l *Log) report(ctx context.Context, a Activity) {
-	a.Source = l
-	for _, o := range l.observers {
-		o.put(ctx, a)
+func (a *lane) report(ctx context.Context, what Activity) {
+	what.Source = a
+	for _, o := range a.log.observers {
+		o.put(ctx, what)
 	}
+	a.to.put(ctx, what)
+}
+
+// reportAll reports for each lane, and waits until the observers have it.
+func (l *Log) reportAll(ctx context.Context, what Activity) {
+	for _, a := range l.lanes {
+		a.report(ctx, what)
+	}
+	l.settleObservers()
 }
 
 // settleObservers waits until the observers have what was reported, except those
@@ -295,5 +377,8 @@ func (l *Log) report(ctx context.Context, a Activity) {
 func (l *Log) settleObservers() {
 	for _, o := range l.observers {
 		o.settle()
+	}
+	for _, a := range l.lanes {
+		a.to.settle()
 	}
 }

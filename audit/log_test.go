@@ -218,8 +218,8 @@ func TestFlushEndsWithItsContext(t *testing.T) {
 			t.Errorf("flush took %s, want the 10s of its context", took)
 		}
 		l.mu.Lock()
-		if len(l.flushes) != 0 {
-			t.Errorf("%d flushes are still waited for", len(l.flushes))
+		if len(l.lanes[0].flushes) != 0 {
+			t.Errorf("%d flushes are still waited for", len(l.lanes[0].flushes))
 		}
 		l.mu.Unlock()
 		s.plan = always(nil)
@@ -235,7 +235,7 @@ func TestTheWriterExistsOnlyWhileThereIsWork(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		l.mu.Lock()
-		running := l.running
+		running := l.lanes[0].running
 		l.mu.Unlock()
 		if running {
 			t.Error("the writer is still there a second after the last event")

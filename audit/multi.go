@@ -12,13 +12,13 @@ import (
 
 // Multi returns a [Sink] that writes each event to all the sinks.
 //
-// Given to [New], the sinks are isolated: each has its own queue, retries,
-// drops and marks, of the size in [Config], and is reported to the observer
-// under the log's name with "/1", "/2" and so on. An event counts as written
-// when one of the sinks has settled it. A sink that is more than a second slower
-// than the first keeps its queue and is no longer waited for; when that queue is
-// full, the oldest events are dropped for this sink only, counted and marked
-// there. [Log.Flush], [Log.Close] and [Log.Healthy] are about all of the sinks.
+// Given to [New], the sinks are isolated: each has its own queue of the size in
+// [Config], its own writer, retries, drops and marks, and is a [Source] of its own
+// under the log's name with "/1", "/2" and so on. A sink that is slow or down
+// costs the others nothing: while another one has room, the oldest events of a
+// full queue are dropped for that sink only, counted and marked there.
+// [Config.WhenFull] decides when all the queues are full. [Log.Flush], [Log.Close],
+// [Log.Healthy] and [Log.Stats] are about all of the sinks.
 //
 // Anywhere else, such as in [Direct], every sink has to store the event.
 //

@@ -9,30 +9,60 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// marked is how many events the marks among events stand for.
+func marked(events []Event) (n int) {
+	for _, e := range events {
+		if e.Type == TypeDropped {
+			var lost int
+			text, _ := e.Details.Get("n")
+			fmt.Sscan(fmt.Sprint(text), &lost)
+			n += lost
+		}
+	}
+	return n
+}
 
 // hung is a sink that answers nothing, deaf to its context, until release.
 func hung(release <-chan struct{}) *scripted {
 	return newScripted(func(int, context.Context, []Event) error { <-release; return nil })
 }
 
-func TestAHungSinkHoldsUpNoNeighbour(t *testing.T) {
+func TestASlowSinkCostsItsNeighbourNothing(t *testing.T) {
+	for _, slowness := range []time.Duration{0, 200 * time.Millisecond, 900 * time.Millisecond, 3 * time.Second, time.Hour} {
+		t.Run(slowness.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				slow := newScripted(func(int, context.Context, []Event) error { time.Sleep(slowness); return nil })
+				instant := newScripted(always(nil))
+				l := newLog(t, Multi(slow, instant), Config{Queue: 100, MaxBatch: 10, Linger: -1})
+				for i := range 300 {
+					start := time.Now()
+					mustRecord(t, l, 1)
+					if waited := time.Since(start); waited != 0 {
+						t.Fatalf("event %d waited %s", i, waited)
+					}
+					time.Sleep(time.Millisecond)
+					if n := len(instant.Events()); n != i+1 {
+						t.Fatalf("the neighbour has %d of %d events", n, i+1)
+					}
+				}
+				mustClose(t, l)
+			})
+		})
+	}
+}
+
+func TestAHungSinkIsNamedByHealthAndGetsItsQueueLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		stuck, well := hung(release), newScripted(always(nil))
 		l := newLog(t, Multi(stuck, well), Config{Queue: 100, MaxBatch: 10, Linger: -1})
-		start := time.Now()
-		mustRecord(t, l, 80)
-		time.Sleep(2 * time.Second)
-		wantTrail(t, well.Events(), numbers(80)...)
-		mustRecord(t, l, 20)
-		time.Sleep(time.Millisecond)
-		if n := len(well.Events()); n != 100 {
-			t.Errorf("the neighbour has %d events after %s, want all 100: once left behind, a sink is waited for no more", n, time.Since(start))
-		}
+		mustRecord(t, l, 100)
 		time.Sleep(time.Minute)
 		if err := l.Healthy(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "audit/1") || strings.Contains(err.Error(), "audit/2") {
 			t.Errorf("health: %v, want it to name the hung sink alone", err)
@@ -40,29 +70,37 @@ func TestAHungSinkHoldsUpNoNeighbour(t *testing.T) {
 		if n := len(stuck.sizes()); n != 1 {
 			t.Errorf("%d writes at the same time to a sink that hangs, want one", n)
 		}
+		if got := l.Stats(); got.Recorded != 200 || got.Written != 100 || got.Queued != 100 || got.Capacity != 200 || got.OldestPending != time.Minute {
+			t.Errorf("stats %+v, want the sums over both sinks", got)
+		}
 		close(release)
 		mustClose(t, l)
-		wantTrail(t, stuck.Events(), slices.Concat(numbers(80), numbers(20))...)
+		wantTrail(t, stuck.Events(), numbers(100)...)
 	})
 }
 
-func TestWaitingForASinkThatIsLeftBehindLeavesNothingThere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		l := newLog(t, Multi(hung(release), newScripted(always(nil))), Config{Queue: 1000, MaxBatch: 1, Linger: -1})
-		for range 100 {
+func TestThePolicyAppliesWhenEverySinkIsFull(t *testing.T) {
+	for policy, want := range map[FullPolicy]error{Block: ErrFull, DropNewest: ErrFull, DropOldest: nil} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			a, b := hung(release), hung(release)
+			l := newLog(t, Multi(a, b), Config{Queue: 4, MaxBatch: 1, Linger: -1, WhenFull: policy})
 			mustRecord(t, l, 1)
-			time.Sleep(2 * time.Second)
-		}
-		for i, lane := range l.lanes.logs {
-			lane.mu.Lock()
-			if n := len(lane.flushes); n > 1 {
-				t.Errorf("%d waits are left in lane %d after 100 batches", n, i+1)
+			synctest.Wait()
+			for _, r := range []string{"1", "2", "3"} {
+				recordReason(t, l, r, nil)
 			}
-			lane.mu.Unlock()
-		}
-		close(release)
-	})
+			recordReason(t, l, "4", want)
+			close(release)
+			mustClose(t, l)
+			trail := []string{"0", "1", "2", "3", "dropped 1 queue_full"}
+			if policy == DropOldest {
+				trail = []string{"0", "dropped 1 queue_full", "2", "3", "4"}
+			}
+			wantTrail(t, a.Events(), trail...)
+			wantTrail(t, b.Events(), trail...)
+		})
+	}
 }
 
 func TestASinkLeftBehindForTooLongMissesTheOldestAndSaysSo(t *testing.T) {
@@ -90,19 +128,11 @@ func TestASinkLeftBehindForTooLongMissesTheOldestAndSaysSo(t *testing.T) {
 		if err != nil {
 			t.Errorf("close: %v, want nil: what was dropped was dropped before", err)
 		}
-		lost := 0
-		for _, e := range stuck.Events() {
-			if e.Type == TypeDropped {
-				var n int
-				got, _ := e.Details.Get("n")
-				fmt.Sscan(fmt.Sprint(got), &n)
-				lost += n
-			}
-		}
+		lost := marked(stuck.Events())
 		if lost == 0 || len(reported) != lost || reported[0] != "audit/1 queue_full" {
 			t.Errorf("marks of %d lost events, %d reported: %v", lost, len(reported), reported)
 		}
-		if stored := len(stuck.Events()) - 1; stored+lost != 40 {
+		if stored := len(stuck.Events()) - 1; stored+lost != 40 || l.Stats().Dropped[QueueFull] != uint64(lost) {
 			t.Errorf("%d stored and %d marked as lost, want 40 in all", stored, lost)
 		}
 	})
@@ -141,7 +171,7 @@ func TestFlushAndCloseAreAboutAllSinks(t *testing.T) {
 	})
 }
 
-func TestALossIsCountedOnceForTheLogAndOnceForEachSink(t *testing.T) {
+func TestAnEventThatSeveralSinksLoseIsNamedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
@@ -149,8 +179,10 @@ func TestALossIsCountedOnceForTheLogAndOnceForEachSink(t *testing.T) {
 		mustRecord(t, l, 2)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		if err := l.Close(ctx); err == nil || strings.Count(err.Error(), "2 events lost") != 3 {
-			t.Errorf("close: %v, want the number of lost events three times", err)
+		err := l.Close(ctx)
+		loss, ok := errors.AsType[*LossError](err)
+		if !ok || len(loss.IDs) != 2 || loss.InDoubt != 2 || !strings.Contains(err.Error(), "audit/1: ") || !strings.Contains(err.Error(), "audit/2: ") {
+			t.Errorf("close: %v, want two events, and why for each sink", err)
 		}
 	})
 }
@@ -175,8 +207,6 @@ func TestWhatOneSinkRefusesForGoodIsMarkedThereAndReported(t *testing.T) {
 	})
 }
 
-// While no sink works, the outer queue holds the events, and there are no more
-// tries than without it.
 func TestAnOutageOfAllSinksLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newScripted(always(errDown)), newScripted(always(errDown))
@@ -242,28 +272,33 @@ func TestMultiOfOneOrOfMultis(t *testing.T) {
 	}
 }
 
-func TestEveryAcceptedEventIsInEverySink(t *testing.T) {
+// A sink that falls behind by more than its queue misses events, and says which.
+func TestEveryAcceptedEventIsInEverySinkOrMarkedThere(t *testing.T) {
 	for range 100 {
 		a, b := NewMemory(), NewMemory()
 		l := newLog(t, Multi(a, b), Config{Queue: 16, MaxBatch: 4, Linger: -1})
-		var flushing, recording sync.WaitGroup
-		var mu sync.Mutex
-		n := 0
+		var all sync.WaitGroup
+		var accepted atomic.Int64
 		for range 4 {
-			recording.Go(func() {
+			all.Go(func() {
 				for l.Record(context.Background(), Event{Type: "ok"}) == nil {
-					mu.Lock()
-					n++
-					mu.Unlock()
+					accepted.Add(1)
 				}
 			})
 		}
-		flushing.Go(func() { _ = l.Flush(context.Background()) })
-		flushing.Wait()
+		_ = l.Flush(context.Background())
 		mustClose(t, l)
-		recording.Wait()
-		if len(a.Events()) != n || len(b.Events()) != n {
-			t.Fatalf("%d and %d events stored of %d", len(a.Events()), len(b.Events()), n)
+		all.Wait()
+		for _, m := range []*Memory{a, b} {
+			stored := 0
+			for _, e := range m.Events() {
+				if e.Type == "ok" {
+					stored++
+				}
+			}
+			if n := int(accepted.Load()); stored+marked(m.Events()) != n {
+				t.Fatalf("%d events stored and %d marked of %d", stored, marked(m.Events()), n)
+			}
 		}
 	}
 }

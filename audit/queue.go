@@ -3,15 +3,162 @@
 package audit
 
 import (
-	"log/slog"
+	"context"
+	"fmt"
 	"time"
 )
 
-// TypeDropped is the type of the event that a [Log] puts into the trail where
-// others are missing. Its details are n, how many; first and last, the ids of
-// the first and the last of them; from and to, their numbers in the stream, if
-// they have any; reason, a [DropReason].
-const TypeDropped = "audit.dropped"
+// Everything in this file is called with mu held.
+
+// admit waits until a lane has room for an event of n bytes, or makes some. It
+// unlocks mu while it waits.
+func (l *Log) admit(ctx context.Context, n int) (DropReason, error) {
+	for waited := false; ; waited = true {
+		if l.closing != nil {
+			return AfterClose, ErrClosed
+		}
+		room := false
+		for _, a := range l.lanes {
+			room = room || a.fits(n) || l.cfg.WhenFull == DropOldest && a.squeeze(n)
+		}
+		switch {
+		case room:
+			return NotDropped, nil
+		case l.cfg.WhenFull != Block:
+			return QueueFull, ErrFull
+		case !waited && l.cfg.BlockFor > 0:
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, l.cfg.BlockFor, fmt.Errorf("no room for %v", l.cfg.BlockFor))
+			defer cancel()
+		}
+		if err := l.awaitRoom(ctx); err != nil {
+			return QueueFull, fmt.Errorf("%w: %w", ErrFull, err)
+		}
+	}
+}
+
+func (l *Log) awaitRoom(ctx context.Context) error {
+	if l.space == nil {
+		l.space = make(chan struct{})
+	}
+	space := l.space
+	for _, a := range l.lanes {
+		a.rouse()
+	}
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	select {
+	case <-space:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// makeRoom wakes the calls of Record that wait for room. Each checks again.
+func (l *Log) makeRoom() {
+	if l.space != nil {
+		close(l.space)
+		l.space = nil
+	}
+}
+
+// accept queues e for each sink. An id made here is made under mu, so that the
+// order of ids is that of the queues.
+func (l *Log) accept(e *Event, n int, now time.Time) {
+	l.number(e, now)
+	l.seq++
+	for _, a := range l.lanes {
+		a.recorded++
+		if a.squeeze(n) {
+			a.queue.push(&entry{Event: *e, seq: l.seq, at: now, size: n})
+			a.pending++
+			a.bytes += n
+		} else {
+			a.miss(context.Background(), e, QueueFull, ErrFull, now)
+		}
+		a.start()
+		a.rouse()
+	}
+}
+
+// refuse counts an event that was not accepted, and marks its place.
+func (l *Log) refuse(ctx context.Context, e *Event, why DropReason, err error, now time.Time) {
+	if l.seq++; e.ID.IsZero() {
+		e.ID, e.Stream, e.Seq = newID(now), ID{}, 0
+	}
+	for _, a := range l.lanes {
+		a.miss(ctx, e, why, err, now)
+	}
+}
+
+// miss counts an event that is not queued, and marks its place while the log is
+// open.
+func (a *lane) miss(ctx context.Context, e *Event, why DropReason, err error, now time.Time) {
+	a.dropped[why]++
+	if a.log.closing == nil {
+		a.queue.gapAtTail(a.log.seq, why, e, now)
+		a.start()
+	}
+	a.report(ctx, Activity{Op: OpRecord, Type: e.Type, Drop: why, Events: 1, Err: err})
+}
+
+// fits reports whether there is room for an event of n bytes.
+func (a *lane) fits(n int) bool {
+	cfg := &a.log.cfg
+	return a.pending < cfg.Queue && (cfg.MaxBytes < 0 || a.bytes+n <= cfg.MaxBytes)
+}
+
+// squeeze drops the oldest queued events until n bytes fit. It returns false
+// when that is not enough, because the rest is being written.
+func (a *lane) squeeze(n int) bool {
+	for !a.fits(n) {
+		old, ok := a.queue.dropOldest()
+		if !ok {
+			return false
+		}
+		a.lost(&old, QueueFull, ErrFull)
+	}
+	return true
+}
+
+// lost settles an accepted event that will not be in the sink.
+func (a *lane) lost(e *entry, why DropReason, err error) {
+	a.dropped[why]++
+	a.pending--
+	a.bytes -= e.size
+	for _, f := range a.flushes {
+		if e.seq <= f.seq {
+			f.lose(a, e.ID, a.named(err))
+		}
+	}
+	a.report(context.Background(), Activity{Op: OpRecord, Type: e.Type, Drop: why, Events: 1, Bytes: e.size, Err: err})
+}
+
+// start starts the writer unless it is running.
+func (a *lane) start() {
+	if !a.running {
+		a.running = true
+		go a.run()
+	}
+}
+
+// rouse wakes the writer when its reason to wait is gone.
+func (a *lane) rouse() {
+	if a.pausing && a.urgent || a.lingering && (len(a.flushes) > 0 || a.batchReady()) {
+		select {
+		case a.wake <- struct{}{}:
+		default: // a wake-up is pending already
+		}
+	}
+}
+
+// batchReady reports whether a batch should be written without waiting for more
+// events.
+func (a *lane) batchReady() bool {
+	cfg := &a.log.cfg
+	return a.log.space != nil || a.pending >= cfg.MaxBatch || cfg.MaxBatchBytes > 0 && a.bytes >= cfg.MaxBatchBytes
+}
 
 // entry is an event on its way to the sink, or the gap that lost events left.
 type entry struct {
@@ -21,86 +168,6 @@ type entry struct {
 	size int       // of the event, in bytes
 	gap  *gap      // of lost events; nil for an event
 	mark bool      // Event is the log's own, such as a mark of the gap; a gap without it has no Event yet
-}
-
-// gap counts the events lost at one place of the trail.
-type gap [RetriesSpent + 1]span
-
-// span is the part of a gap with one reason.
-type span struct {
-	n           int
-	first, last ID
-	stream      ID        // of those with a number
-	from, to    uint64    // their lowest and highest number
-	at          time.Time // when the first one was recorded
-}
-
-func (g *gap) add(why DropReason, e *Event, at time.Time) {
-	one := span{n: 1, first: e.ID, last: e.ID, at: at}
-	if e.Seq > 0 {
-		one.stream, one.from, one.to = e.Stream, e.Seq, e.Seq
-	}
-	g[why].join(one)
-}
-
-// join adds a later span.
-func (s *span) join(l span) {
-	switch {
-	case s.n == 0:
-		*s = l
-		return
-	case l.n == 0:
-		return
-	case s.from == 0:
-		s.stream, s.from = l.stream, l.from
-	}
-	s.n += l.n
-	s.last, s.to = l.last, max(s.to, l.to)
-}
-
-// filtered returns the event in the place of those that a filter has left out;
-// a batch that is written again gets the same one.
-func (s span) filtered() Event {
-	return Event{
-		ID: DerivedID(s.at, "filtered/"+s.first.String()+s.last.String()), Time: s.at, Type: TypeFiltered, Outcome: Success, Reason: "filtered",
-		Resource: Entity{Type: "audit", ID: "filter"}, Stream: s.stream, Details: s.details("filtered"),
-	}
-}
-
-// details describes the missing events for the trail.
-func (s span) details(reason string) Details {
-	attrs := []slog.Attr{slog.Int("n", s.n), slog.String("first", s.first.String()), slog.String("last", s.last.String())}
-	if s.from > 0 {
-		attrs = append(attrs, slog.Uint64("from", s.from), slog.Uint64("to", s.to))
-	}
-	return Fields(append(attrs, slog.String("reason", reason))...)
-}
-
-// join adds a later gap.
-func (g *gap) join(later *gap) {
-	for why, l := range later {
-		g[why].join(l)
-	}
-}
-
-// marks turns a gap into one event for each reason. The ids of marks are ordered
-// like those of the lost events, but differ from them: a lost event may be
-// recorded again, and its id must be free.
-func (e entry) marks(log string) []entry {
-	var marks []entry
-	for why, s := range e.gap {
-		if s.n > 0 {
-			reason := DropReason(why).String()
-			one := new(gap)
-			one[why] = s
-			marks = append(marks, entry{seq: e.seq, at: s.at, gap: one, mark: true, Event: Event{
-				ID: s.first.beside(), Time: s.at.UTC().Truncate(time.Microsecond),
-				Type: TypeDropped, Outcome: Failure, Reason: reason, Resource: Entity{Type: "audit", ID: log},
-				Stream: s.stream, Details: s.details(reason),
-			}})
-		}
-	}
-	return marks
 }
 
 // queue is a ring of entries, oldest first. Two gaps are never neighbours, so the
@@ -145,17 +212,16 @@ func (q *queue) grow() {
 	q.ring, q.head = ring, 0
 }
 
-// gapAtTail notes an event that was lost after everything queued. It reports
-// whether that took an entry of its own, which has the number seq.
-func (q *queue) gapAtTail(seq uint64, why DropReason, e *Event, at time.Time) bool {
+// gapAtTail notes an event that was lost after everything queued. An entry of its
+// own has the number seq.
+func (q *queue) gapAtTail(seq uint64, why DropReason, e *Event, at time.Time) {
 	if q.n > 0 && q.at(q.n-1).gap != nil {
 		q.at(q.n-1).gap.add(why, e, at)
-		return false
+		return
 	}
 	hole := entry{seq: seq, at: at, gap: new(gap)}
 	hole.gap.add(why, e, at)
 	q.push(&hole)
-	return true
 }
 
 // gapAtHead notes lost events that were older than everything queued.

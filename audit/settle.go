@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -13,39 +14,39 @@ import (
 
 // update runs change with mu held, unless Close gave up, and ends the flushes
 // that waited for that.
-func (l *Log) update(change func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.gaveUp {
+func (a *lane) update(change func()) {
+	a.log.mu.Lock()
+	defer a.log.mu.Unlock()
+	if a.gaveUp {
 		return
 	}
 	change()
-	l.settled()
-	l.makeRoom()
+	a.settled()
+	a.log.makeRoom()
 }
 
 // stored settles the first n entries in flight.
-func (l *Log) stored(n int) {
-	l.update(func() {
-		for i := range l.flight[:n] {
-			l.arrived(&l.flight[i])
+func (a *lane) stored(n int) {
+	a.update(func() {
+		for i := range a.flight[:n] {
+			a.arrived(&a.flight[i])
 		}
-		l.flight = l.flight[n:]
-		l.failures, l.lastErr, l.urgent, l.lastSuccess = 0, nil, false, time.Now()
+		a.flight = a.flight[n:]
+		a.failures, a.lastErr, a.urgent, a.lastSuccess = 0, nil, false, time.Now()
 	})
 }
 
-func (l *Log) arrived(e *entry) {
+func (a *lane) arrived(e *entry) {
 	if !e.mark {
-		l.written++
-		l.pending--
-		l.bytes -= e.size
+		a.written++
+		a.pending--
+		a.bytes -= e.size
 	}
 }
 
 // storedBut settles part, the front of flight, except the events that the sink
 // names. It reports whether one of those should be tried again.
-func (l *Log) storedBut(part []entry, partial *BatchError) (again bool) {
+func (a *lane) storedBut(part []entry, partial *BatchError) (again bool) {
 	rest := make([]entry, 0, len(part))
 	var bad []int // indices into rest
 	for _, e := range part {
@@ -58,22 +59,22 @@ func (l *Log) storedBut(part []entry, partial *BatchError) (again bool) {
 		case e.mark:
 			continue // a refused mark is given up
 		default:
-			l.bury(e)
+			a.bury(e)
 			bad = append(bad, len(rest))
 		}
 		rest = append(rest, e)
 	}
-	l.update(func() {
+	a.update(func() {
 		for i := range part {
 			if _, failed := partial.Failed[part[i].ID]; !failed {
-				l.arrived(&part[i])
-				l.lastSuccess = time.Now()
+				a.arrived(&part[i])
+				a.lastSuccess = time.Now()
 			}
 		}
-		l.flight = append(rest, l.flight[len(part):]...)
+		a.flight = append(rest, a.flight[len(part):]...)
 	})
 	for _, i := range bad {
-		l.poisoned(i, partial.Failed[rest[i].ID])
+		a.poisoned(i, partial.Failed[rest[i].ID])
 	}
 	return again
 }
@@ -91,79 +92,106 @@ func (e *BatchError) concerns(part []entry) bool {
 // spend drops everything in flight and leaves one gap for all of it, marks
 // included. A closed log gives up marks that no event follows. Called with mu
 // held.
-func (l *Log) spend(err error) {
-	before := l.pending
-	left := entry{seq: l.flight[0].seq, at: l.flight[0].at, gap: new(gap)}
-	for i := range l.flight {
-		switch e := &l.flight[i]; {
+func (a *lane) spend(err error) {
+	before := a.pending
+	left := entry{seq: a.flight[0].seq, at: a.flight[0].at, gap: new(gap)}
+	for i := range a.flight {
+		switch e := &a.flight[i]; {
 		case !e.mark:
-			l.lost(e, RetriesSpent, err)
+			a.lost(e, RetriesSpent, err)
 			left.gap.add(RetriesSpent, &e.Event, e.at)
 		case e.own():
-			l.stream.again(e.Type)
+			a.again(e.Type)
 		default:
 			left.gap.join(e.gap)
 		}
 	}
-	l.flight = nil
-	if before == 0 && l.closing != nil {
-		l.queue, l.stream.ended = queue{}, true // marks alone do not delay Close
+	a.flight = nil
+	if before == 0 && a.log.closing != nil {
+		a.queue, a.ended = queue{}, true // marks alone do not delay Close
 		return
 	}
-	l.queue.gapAtHead(left)
+	a.queue.gapAtHead(left)
 }
 
 // poisoned puts a mark in the place of the i-th event in flight.
-func (l *Log) poisoned(i int, err error) {
-	l.update(func() {
-		e := &l.flight[i]
-		l.lost(e, Poisoned, err)
+func (a *lane) poisoned(i int, err error) {
+	a.update(func() {
+		e := &a.flight[i]
+		a.lost(e, Poisoned, err)
 		hole := entry{seq: e.seq, at: e.at, gap: new(gap)}
 		hole.gap.add(Poisoned, &e.Event, e.at)
-		*e = hole.marks(l.cfg.Name)[0]
+		*e = hole.marks(a.log.cfg.Name)[0]
 	})
 }
 
 // unmark gives up a mark that the sink refuses.
-func (l *Log) unmark(err error) {
-	l.update(func() {
-		l.flight = l.flight[1:]
-		l.failures++
-		l.lastErr = err
+func (a *lane) unmark(err error) {
+	a.update(func() {
+		a.flight = a.flight[1:]
+		a.failures++
+		a.lastErr = err
 	})
 }
 
 // bury writes an event that the sink refuses to the dead letters.
-func (l *Log) bury(e entry) {
-	if l.cfg.DeadLetter != nil {
-		_ = l.call(l.cfg.DeadLetter, []Event{e.Event}) // the event counts as poisoned in any case
+func (a *lane) bury(e entry) {
+	if a.log.cfg.DeadLetter != nil {
+		_ = a.call(a.log.cfg.DeadLetter, []Event{e.Event}) // the event counts as poisoned in any case
 	}
 }
 
-// giveUp ends the log: the events that are left count as lost. It returns how
-// many of them were being written.
+// giveUp ends the log: the events that are left count as lost. Those that were
+// being written come first; it returns how many they are.
 func (l *Log) giveUp(ctx context.Context, f *flush) (inDoubt int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	select {
-	case <-f.done: // the flush ended at the same time
-		return 0
-	default:
-	}
-	err := l.waitedInVain(ctx)
-	for i := range l.flight {
-		if e := &l.flight[i]; !e.mark {
-			l.lost(e, RetriesSpent, err)
-			inDoubt++
+	before := f.lost
+	f.lost = nil
+	var left []*lane
+	for _, a := range l.lanes {
+		if !slices.Contains(a.flushes, f) { // it has ended
+			continue
+		}
+		left = append(left, a)
+		for i := range a.flight {
+			if e := &a.flight[i]; !e.mark {
+				a.lost(e, RetriesSpent, a.waitedInVain(ctx))
+			}
 		}
 	}
-	for l.queue.n > 0 {
-		if e := l.queue.pop(); e.gap == nil {
-			l.lost(&e, RetriesSpent, err)
+	inDoubt = len(f.lost)
+	f.lost = append(f.lost, before...)
+	for _, a := range left {
+		for a.queue.n > 0 {
+			if e := a.queue.pop(); e.gap == nil {
+				a.lost(&e, RetriesSpent, a.waitedInVain(ctx))
+			}
 		}
+		a.gaveUp, a.flight = true, nil
+		a.settled()
+		a.forget(f)
 	}
-	l.gaveUp, l.flight = true, nil
-	l.settled()
-	l.forget(f)
 	return inDoubt
+}
+
+// settled ends the lane's part in the flushes whose entries have left queue and
+// flight. Close's flush also waits for the writer to end. Called with mu held.
+func (a *lane) settled() {
+	oldest := a.log.seq + 1
+	switch {
+	case len(a.flight) > 0:
+		oldest = a.flight[0].seq
+	case a.queue.n > 0:
+		oldest = a.queue.at(0).seq
+	}
+	a.flushes = slices.DeleteFunc(a.flushes, func(f *flush) bool {
+		over := f.seq < oldest && (f != a.log.closing || !a.running)
+		if over {
+			if f.open--; f.open == 0 {
+				close(f.done)
+			}
+		}
+		return over
+	})
 }
