@@ -197,6 +197,25 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		{"a renewal takes a lost lease", func() *fault {
 			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Held = false; return l }}
 		}, "ARenewalNeverTakesALostLease"},
+		{"no one waits in line", func() *fault {
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Turn = nil; return l }}
+		}, "TheLineIsServedInOrder"},
+		{"who waits is not called", func() *fault {
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest {
+				if l.Turn != nil {
+					l.Turn = func() {}
+				}
+				return l
+			}}
+		}, "ATurnThatIsNotTakenIsTheNextOnes"},
+		{"who gives up keeps the place", func() *fault {
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest {
+				if l.LeaseFor == 0 && l.Lease != "anna" {
+					l.Lease = ""
+				}
+				return l
+			}}
+		}, "AWaiterThatGivesUpLeavesNothing"},
 		{"peeking touches", func() *fault {
 			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Touch = time.Hour; return l }}
 		}, "PeekLeavesTheDeadlineAlone"},
