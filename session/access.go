@@ -3,6 +3,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,13 +42,14 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	}
 	w.MaxPerOwner, w.WhenFull = m.cfg.MaxPerSubject, m.cfg.WhenFull
 	o.Bytes = len(w.Payload)
-	r, err := m.ask(ctx, OpCreate, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) })
+	r, err := m.ask(ctx, OpCreate, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) })
 	if err != nil {
 		return nil, err
 	}
 	if r.Status != Done {
 		return nil, m.refusal(ctx, OpCreate, r, id, "")
 	}
+	m.evicted(ctx, r, want.subject)
 	s.took(r.Record)
 	return s, nil
 }
@@ -97,7 +99,7 @@ func (m *Manager[T]) openOnce(o *operation, fresh *Session[T], w WriteRequest) (
 	if len(w.Payload) > inlineOpen {
 		l := m.loading(id)
 		l.Lease, l.LeaseFor, l.Turn, l.TouchEvery = w.Lease, w.LeaseFor, w.Turn, w.TouchEvery
-		if r, err = m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) }); err != nil {
+		if r, err = m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) }); err != nil {
 			return nil, err
 		}
 		if r.Status == Done {
@@ -105,7 +107,7 @@ func (m *Manager[T]) openOnce(o *operation, fresh *Session[T], w WriteRequest) (
 		}
 	}
 	if r.Status == Missing || r.Status == Lapsed {
-		if r, err = m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) }); err != nil {
+		if r, err = m.ask(o.ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) }); err != nil {
 			return nil, err
 		}
 	}
@@ -152,7 +154,7 @@ func (m *Manager[T]) loaded(o *operation, id ID, l LoadRequest) (Reply, error) {
 	if id.IsZero() {
 		return Reply{}, invalid("the zero ID names no session")
 	}
-	r, err := m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+	r, err := m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
 	if err != nil {
 		return Reply{}, err
 	}
@@ -198,7 +200,7 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 	}
 	w.Rev, w.Lease, w.Free = s.rev, s.lease, free
 	o.Bytes = len(w.Payload)
-	r, err := m.ask(ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Save(ctx, w) })
+	r, err := m.ask(ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Save(ctx, w) })
 	if err != nil {
 		return err
 	}
@@ -301,7 +303,7 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 		return invalid("the zero ID names no session")
 	}
 	hash := id.hash(m.cfg.Name)
-	if _, err = m.remove(ctx, RemoveRequest{Handles: []Hash{hash}}); err != nil {
+	if _, err = m.remove(ctx, RemoveRequest{Handles: []Hash{hash}}, ""); err != nil {
 		return err
 	}
 	for h := range m.handlings(ctx) {
@@ -312,19 +314,31 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 	return nil
 }
 
-// remove deletes, and reports each session that ended by it.
-func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest) (int, error) {
+// remove deletes sessions of a subject, or of whatever one if that is empty, and
+// reports each that ended by it.
+func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest, subject string) (int, error) {
 	d.Space = m.cfg.Name
+	var gone []Record
+	if m.cfg.Observer != nil {
+		d.Removed = func(rec Record) { gone = append(gone, rec) }
+	}
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
 	n, err := m.store.Delete(limited, d)
 	if err != nil {
 		return 0, unanswered(ctx, "delete", err)
 	}
-	for range n {
-		m.ended(ctx, Deleted, 0)
+	for _, rec := range gone {
+		m.ended(ctx, Deleted, rec.Hash, cmp.Or(subject, subjectIn(rec.Payload)), 0)
 	}
 	return n, nil
+}
+
+// evicted reports the sessions of a subject that made room for another.
+func (m *Manager[T]) evicted(ctx context.Context, r Reply, subject string) {
+	for _, h := range r.Evicted {
+		m.ended(ctx, Evicted, h.Hash, subject, 0)
+	}
 }
 
 // Count returns how many sessions are alive, exactly, from the store's index:

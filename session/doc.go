@@ -118,7 +118,8 @@
 //   - What is written can be read: each write decodes what it has encoded.
 //   - Ids have 248 random bits. The store keeps only hashes of them, every way of
 //     printing one redacts it, and an unknown id is never adopted.
-//   - Errors and events contain no token, subject or payload.
+//   - Errors and events contain no token or payload, and no subject but in
+//     [OpEnded] events.
 //
 // # Not guaranteed
 //

@@ -88,3 +88,56 @@ func TestEventsOfExclusiveHaveTheTimeOfWaiting(t *testing.T) {
 		})
 	}
 }
+
+func TestEveryEndNamesTheSessionAndItsSubject(t *testing.T) {
+	type end struct {
+		Reason  session.EndReason
+		Session session.Hash
+		Subject string
+	}
+	for name, c := range map[string]struct {
+		cfg config
+		do  func(ctx context.Context, m *manager, s *session.Session[cart])
+		end end // but for Session
+	}{
+		"logout":           {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Delete(ctx, s.ID) }, end{session.Deleted, session.Hash{}, "ann"}},
+		"of all sessions":  {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _, _ = m.DeleteSubject(ctx, "ann") }, end{session.Deleted, session.Hash{}, "ann"}},
+		"rotation":         {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Rotate(ctx, s) }, end{session.Rotated, session.Hash{}, "ann"}},
+		"login as another": {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Bind(ctx, s, "ben") }, end{session.Rotated, session.Hash{}, "ann"}},
+		"eviction": {config{MaxPerSubject: 1, WhenFull: session.EvictOldest}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
+			_, _ = m.Create(ctx, cart{}, session.ForSubject("ann"))
+		}, end{session.Evicted, session.Hash{}, "ann"}},
+		"eviction by a login": {config{MaxPerSubject: 1, WhenFull: session.EvictOldest}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
+			other, _ := m.Create(ctx, cart{})
+			_ = m.Bind(ctx, other, "ann")
+		}, end{session.Evicted, session.Hash{}, "ann"}},
+		"expiry": {config{OnExpire: func(context.Context, session.Expired[cart]) error { return nil }}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
+			time.Sleep(time.Hour)
+			_, _ = m.Sweep(ctx)
+		}, end{session.Idle, session.Hash{}, "ann"}},
+		"expiry that no one reads": {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
+			time.Sleep(time.Hour)
+			_, _ = m.Sweep(ctx)
+		}, end{session.Idle, session.Hash{}, ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				seen := &recorder{}
+				c.cfg.Observer = seen
+				m := newManager(t, memsession.New(), c.cfg)
+				s := create(t, m, 1, session.ForSubject("ann"))
+				c.end.Session = m.Hash(s.ID)
+				c.do(t.Context(), m, s)
+				var got []end
+				for _, e := range seen.of(session.OpEnded) {
+					if e.Session == c.end.Session {
+						got = append(got, end{e.Reason, e.Session, e.Subject})
+					}
+				}
+				if len(got) != 1 || got[0] != c.end {
+					t.Errorf("reported %+v, want %+v", got, c.end)
+				}
+			})
+		})
+	}
+}

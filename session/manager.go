@@ -76,9 +76,13 @@ func (m *Manager[T]) emit(ctx context.Context, e Event) {
 }
 
 // ended reports one session that has ended.
-func (m *Manager[T]) ended(ctx context.Context, reason EndReason, age time.Duration) {
-	m.emit(ctx, Event{Op: OpEnded, Reason: reason, Age: age})
+func (m *Manager[T]) ended(ctx context.Context, reason EndReason, session Hash, subject string, age time.Duration) {
+	m.emit(ctx, Event{Op: OpEnded, Reason: reason, Session: session, Subject: subject, Age: age})
 }
+
+// Hash returns what [Event] and [Store] name a session of this manager by. The id
+// cannot be found from it.
+func (m *Manager[T]) Hash(id ID) Hash { return id.hash(m.cfg.Name) }
 
 // operation is one call of a method, on its way to its event.
 type operation struct {
@@ -131,19 +135,16 @@ func (m *Manager[T]) detached(ctx context.Context) (context.Context, context.Can
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
-// ask makes one call of the store.
-func (m *Manager[T]) ask(ctx context.Context, op Op, call func(context.Context) (Reply, error)) (Reply, error) {
+// ask makes one call of the store that is about one record.
+func (m *Manager[T]) ask(ctx context.Context, op Op, h Handle, call func(context.Context) (Reply, error)) (Reply, error) {
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
 	r, err := call(limited)
 	if err != nil {
 		return Reply{}, unanswered(ctx, op.String(), err)
 	}
-	for range r.Evicted {
-		m.ended(ctx, Evicted, 0)
-	}
 	if r.Status == Broken {
-		m.ended(ctx, r.Reason, 0)
+		m.ended(ctx, r.Reason, h.Hash, "", 0)
 	}
 	return r, nil
 }

@@ -11,8 +11,8 @@ import (
 
 // Observer receives an event for every operation of a [Manager], when its
 // outcome is known and without any lock held. ObserveSession runs on the
-// goroutine of the operation, so it must be quick. Events never contain a token,
-// a subject or a payload. A panic is contained and counted in
+// goroutine of the operation, so it must be quick. Events never contain a token
+// or a payload, and only those of OpEnded a subject. A panic is contained and counted in
 // [Stats.ObserverPanics].
 type Observer interface {
 	ObserveSession(ctx context.Context, e Event)
@@ -130,6 +130,8 @@ type Event struct {
 	Result   Result
 	Source   Source
 	Reason   EndReason     // OpEnded
+	Session  Hash          // OpEnded: which one, see [Manager.Hash]
+	Subject  string        // OpEnded: whose it was, if it had a subject; "" also where the data was not read: it was unreadable, or expired without OnExpire
 	Fresh    bool          // OpOpen, OpExclusive: the session was created
 	Touched  bool          // the last activity was written
 	Attempts int           // OpUpdate: calls of the function; OpExclusive: tries to take the lease

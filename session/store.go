@@ -197,6 +197,8 @@ type RemoveRequest struct {
 	Owner      Hash
 	Rev        uint64 // 0 = any; otherwise only a record of this revision
 	Quarantine bool   // keep it aside instead
+
+	Removed func(Record) // called with each that there was; of an owner's only the Handle is certain
 }
 
 // ClaimRequest asks for records that are due.

@@ -61,7 +61,7 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 	for _, id := range except {
 		d.Handles = append(d.Handles, id.hash(m.cfg.Name))
 	}
-	if n, err = m.remove(ctx, d); err != nil {
+	if n, err = m.remove(ctx, d, subject); err != nil {
 		return 0, err
 	}
 	for h := range m.handlings(ctx) {
@@ -118,14 +118,15 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 	w.CreatedAt, w.Deadline = s.created, s.deadline
 	o.Bytes = len(w.Payload)
 	from := m.handle(s.ID, s.Subject)
-	r, err := m.ask(o.ctx, o.Op, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })
+	r, err := m.ask(o.ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })
 	if err != nil {
 		return err
 	}
 	if r.Status != Done {
 		return m.refusal(o.ctx, o.Op, r, s.ID, "")
 	}
-	m.ended(o.ctx, Rotated, r.Record.LastActivity.Sub(r.Record.CreatedAt))
+	m.evicted(o.ctx, r, subject)
+	m.ended(o.ctx, Rotated, from.Hash, s.Subject, r.Record.LastActivity.Sub(r.Record.CreatedAt))
 	s.ID, s.Subject, s.owner = id, subject, subject
 	s.took(r.Record)
 	return nil

@@ -89,7 +89,7 @@ func (sp *space) serve(h session.Hash, now time.Time) {
 	default:
 		if l.until.IsZero() {
 			l.until = now.Add(session.TurnTime)
-			sp.turns = append(sp.turns, l.places[0].turn)
+			sp.later = append(sp.later, l.places[0].turn)
 		}
 		next = l.until
 	}

@@ -23,7 +23,7 @@ type space struct {
 	expiry  queue // not claimed yet; due when they lapse
 	claims  queue // claimed; due when the claim runs out or the retry is due
 	lines   map[session.Hash]*line
-	turns   []func() // to be called when the store is unlocked
+	later   []func() // to be called when the store is unlocked
 
 	quarantine []aside
 	kept       int // bytes in the quarantine

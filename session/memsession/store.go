@@ -42,13 +42,14 @@ func (s *Store) lock(ctx context.Context, name string) (*space, time.Time, error
 	return sp, time.Now(), nil
 }
 
-// unlock ends a call. Only then those are called whose turn has come.
+// unlock ends a call. Only then those are called whose turn has come, and those
+// who asked for what was removed.
 func (s *Store) unlock(sp *space) {
-	turns := sp.turns
-	sp.turns = nil
+	later := sp.later
+	sp.later = nil
 	s.mu.Unlock()
-	for _, turn := range turns {
-		turn()
+	for _, call := range later {
+		call()
 	}
 }
 
@@ -263,16 +264,21 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error
 			}
 		}
 	}
-	n := 0
+	var gone []session.Record
 	for _, h := range hashes {
 		e := sp.byHash[h]
 		if e == nil || e.claimed() || (d.Rev != 0 && e.Rev != d.Rev) {
 			continue
 		}
 		sp.remove(e, d.Quarantine)
-		n++
+		gone = append(gone, answer(session.Done, e).Record)
 	}
-	return n, nil
+	if d.Removed != nil {
+		for _, rec := range gone {
+			sp.later = append(sp.later, func() { d.Removed(rec) })
+		}
+	}
+	return len(gone), nil
 }
 
 // List implements [session.Store]. It yields what there was at its start,

@@ -13,7 +13,7 @@ import (
 // Delete implements [session.Store]: one round trip for an owner, or for
 // handles of one partition; one pipeline for handles of several, where each
 // partition changes by itself. After a lost reply a retry counts only what the
-// first try left.
+// first try left, and names no other.
 func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
 	calls := s.deleteHandles(d)
 	script := deleteScript
@@ -27,12 +27,30 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error
 	if err != nil {
 		return 0, failed(err)
 	}
-	var n int64
+	n := 0
 	for _, r := range replies {
-		deleted, _ := r.(int64)
-		n += deleted
+		count, _ := r.(int64)
+		list, _ := r.([]any)
+		n += int(count) + len(list)/2
+		for i := 0; d.Removed != nil && i+1 < len(list); i += 2 {
+			raw, _ := list[i+1].(string)
+			d.Removed(removed(d, hashOf(list[i]), raw))
+		}
 	}
-	return int(n), nil
+	return n, nil
+}
+
+// removed is what a script said of a record that it has deleted. Bytes that are
+// damaged are left out.
+func removed(d session.RemoveRequest, hash session.Hash, raw string) session.Record {
+	rec := session.Record{Handle: session.Handle{Space: d.Space, Hash: hash, Owner: d.Owner}}
+	if head, payload, ok := decode(raw); ok {
+		rec = head.record(d.Space, hash)
+		if checksum(payload) == head.crc {
+			rec.Payload = []byte(payload)
+		}
+	}
+	return rec
 }
 
 func (s *Store) deleteHandles(d session.RemoveRequest) []rediscall.Call {
@@ -47,7 +65,7 @@ func (s *Store) deleteHandles(d session.RemoveRequest) []rediscall.Call {
 			byPartition[s.partition(h)] = i
 			calls = append(calls, rediscall.Call{
 				Keys: []string{slot.expiry()},
-				Args: []any{rev, s.aside(d.Quarantine), s.quarantineMost},
+				Args: []any{rev, s.aside(d.Quarantine), s.quarantineMost, flag(d.Removed != nil)},
 			})
 		}
 		calls[i].Keys = append(calls[i].Keys, slot.record(h))
@@ -60,7 +78,7 @@ func (s *Store) deleteOwner(d session.RemoveRequest) rediscall.Call {
 	slot := s.slotOf(d.Space, d.Owner)
 	c := rediscall.Call{
 		Keys: []string{slot.expiry(), slot.owner(d.Owner)},
-		Args: []any{s.aside(d.Quarantine), s.quarantineMost},
+		Args: []any{s.aside(d.Quarantine), s.quarantineMost, flag(d.Removed != nil)},
 	}
 	for _, h := range d.Handles {
 		c.Args = append(c.Args, string(h[:]))

@@ -1,21 +1,22 @@
 -- SPDX-License-Identifier: MIT
 --
--- Deletes records of one partition, or puts them into quarantine. Payloads are
--- never read: a record that cannot be read goes like any other.
+-- Deletes records of one partition, or puts them into quarantine. Nothing is
+-- decoded: a record that cannot be read goes like any other.
 --
 -- KEYS   1 expiry index x, 2… records d
 -- ARGV   1 revision (8 bytes, zero = any), 2 quarantine ms (0 = delete),
---        3 quarantine bytes at most, 4… their hashes
--- Reply  how many there were
+--        3 quarantine bytes at most, 4 '1' = hand out what is deleted, 5… their hashes
+-- Reply  how many there were, or for each that was there its hash and its bytes
 -- Cost   O(log n) each. A retry deletes nothing more, but counts anew.
 
-local deleted = 0
+local deleted, whole = {}, ARGV[4] == '1'
 for i = 2, #KEYS do
-  local hash, head = ARGV[i + 2], header(KEYS[i])
+  local hash, head = ARGV[i + 3], whole and read(KEYS[i]) or header(KEYS[i])
   if head ~= '' and (ARGV[1] == NONE8 or (valid(head) and at(head, REV, 8) == ARGV[1])) then
     unindex(hash, head)
     discard(KEYS[i], hash, tonumber(ARGV[2]), tonumber(ARGV[3]))
-    deleted = deleted + 1
+    deleted[#deleted + 1] = hash
+    deleted[#deleted + 1] = head
   end
 end
-return deleted
+return whole and deleted or #deleted / 2

@@ -214,7 +214,14 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			{"take the lease", loadScript, recordKeys(one), func() []any { return lease(anna, 60000, "0") }, `["done" record+0 1 0]`},
 			{"leased", loadScript, recordKeys(one), func() []any { return lease(ben, 60000, "0") }, `["leased" "" 0 ms]`},
 			{"save leased", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "x", "0", 0, 1, 1} }, `["leased" "" 0 ms]`},
+			{"wait in line", loadScript, recordKeys(one), func() []any { return append(lease(ben, 60000, "0"), "an inbox") }, `["leased" "" 0 ms]`},
+			{"ping", pingScript, []string{slot.expiry()}, func() []any { return []any{"an inbox", one.Hash[:], ben[:]} }, `[]`},
 			{"free the lease", loadScript, recordKeys(one), func() []any { return lease(anna, 0, "0") }, `["done" record+0 1 0]`},
+			{"ping at its turn", pingScript, []string{slot.expiry()}, func() []any { return []any{"an inbox", one.Hash[:], ben[:]} }, fmt.Sprintf("[%q]", ben[:])},
+			{"take it before one's turn", loadScript, recordKeys(one), func() []any { return append(lease(nameLease("carl"), 60000, "0"), "") }, `["leased" "" 0 0]`},
+			{"take it in turn", loadScript, recordKeys(one), func() []any { return append(lease(ben, 60000, "0"), "an inbox") }, `["done" record+0 1 0]`},
+			{"ping without a place", pingScript, []string{slot.expiry()}, func() []any { return []any{"an inbox", one.Hash[:], anna[:]} }, fmt.Sprintf("[%q]", anna[:])},
+			{"free it again", loadScript, recordKeys(one), func() []any { return append(lease(ben, 0, "0"), "an inbox") }, `["done" record+0 1 0]`},
 			{"renew a freed lease", loadScript, recordKeys(one), func() []any { return lease(anna, 60000, "1") }, `["leased" "" 0 0]`},
 			{"save stale", saveScript, recordKeys(one), func() []any {
 				return []any{one.Hash[:], head(one, func(h *header) { h.nonce = 6 }), "x", "0", 0, 1, 1}
@@ -230,9 +237,9 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			{"retire nothing", retireScript, []string{slot.expiry(), slot.record(newHash(7)), slot.moveNote(newHash(7))}, func() []any {
 				return []any{string(make([]byte, 16)), head(one, nil), 1000, 0, 1}
 			}, `["missing" "" 0 0]`},
-			{"delete owner", deleteOwnerScript, []string{slot.expiry(), slot.owner(owner)}, func() []any { return []any{0, 1} }, `1`},
-			{"delete", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 1000, 1000, one.Hash[:]} }, `1`},
-			{"delete again", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 0, 1, one.Hash[:]} }, `0`},
+			{"delete owner", deleteOwnerScript, []string{slot.expiry(), slot.owner(owner)}, func() []any { return []any{0, 1, "1"} }, `[hash ""]`},
+			{"delete", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 1000, 1000, "0", one.Hash[:]} }, `1`},
+			{"delete again", deleteScript, recordKeys(one), func() []any { return []any{string(none[:]), 0, 1, "1", one.Hash[:]} }, `[]`},
 			{"create late", createScript, createKeys(one.Hash), func() []any {
 				return append([]any{one.Hash[:], head(one, nil), "hello", 0, 0, "reject", 0, 1}, once...)
 			}, `["missing" "" 0 0 []]`},

@@ -264,6 +264,9 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 				return d
 			}}
 		}, "DeleteOfAnOwnerSparesTheExceptions"},
+		{"what is deleted is not handed out", func() *fault {
+			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Removed = nil; return d }}
+		}, "DeleteHandsOutWhatItRemoves"},
 		{"deletes any revision", func() *fault {
 			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Rev = 0; return d }}
 		}, "DeleteOfARevisionLeavesOthersAlone"},

@@ -23,6 +23,7 @@ func writingCases() []conformanceCase {
 		{"SaveOverARecreatedRecordIsStale", saveOverRecreated},
 		{"DeleteIsIdempotent", deleteIsIdempotent},
 		{"DeleteOfARevisionLeavesOthersAlone", deleteOfARevision},
+		{"DeleteHandsOutWhatItRemoves", deleteHandsOut},
 		{"PayloadsAreKeptByteForByte", payloadsByteForByte},
 		{"BareLoadLeavesThePayloadOut", bareLoad},
 		{"CallersMemoryIsTheirOwn", callersMemory},
@@ -196,6 +197,24 @@ func deleteIsIdempotent(b *bench) {
 		b.Errorf("a second Delete says %d, want 0", n)
 	}
 	b.want(b.peek(one.Handle), session.Missing, "a deleted record is still there")
+}
+
+func deleteHandsOut(b *bench) {
+	owner := b.owner()
+	rec, missing, owned := b.created(b.handle(session.Hash{}), "x"), b.handle(session.Hash{}), b.created(b.handle(owner), "y")
+	got := map[session.Hash]string{}
+	note := func(r session.Record) { got[r.Hash] = string(r.Payload) }
+	n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash, missing.Hash}, Removed: note})
+	if payload, ok := got[rec.Hash]; n != 1 || len(got) != 1 || !ok || payload != "x" {
+		b.Errorf("deleted %d and handed out %q, want the one that there was, with its payload", n, got)
+	}
+	clear(got)
+	if n := b.remove(session.RemoveRequest{Owner: owner, Removed: note}); n != 1 || len(got) != 1 {
+		b.Errorf("deleted %d of an owner and handed out %q, want the one that there was", n, got)
+	}
+	if _, ok := got[owned.Hash]; !ok {
+		b.Errorf("handed out %q, want the owner's record", got)
+	}
 }
 
 func deleteOfARevision(b *bench) {
