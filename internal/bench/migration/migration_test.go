@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+
+package migration
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+var goBlock = regexp.MustCompile("(?ms)^<!-- (\\S+) -->\n```go\n(.*?)^```$")
+
+func TestThePagesShowTheCodeOfThePrograms(t *testing.T) {
+	pages, err := filepath.Glob("../../../docs/migration/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(err, pages)
+	}
+	for _, page := range pages {
+		text := read(t, page)
+		blocks := goBlock.FindAllStringSubmatch(text, -1)
+		if n := strings.Count(text, "```go\n"); n == 0 || n != len(blocks) {
+			t.Errorf("%s: %d blocks of Go code, %d of them name their file in a comment above", page, n, len(blocks))
+		}
+		for _, b := range blocks {
+			if !strings.Contains(dedent(read(t, filepath.Join("../../..", b[1]))), dedent(b[2])) {
+				t.Errorf("%s: the code is not that of %s:\n%s", page, b[1], b[2])
+			}
+		}
+	}
+}
+
+func dedent(code string) string {
+	var lines []string
+	for line := range strings.Lines(code) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestTheShopsOfSCSAndOfHoldfastDoTheSame(t *testing.T) {
+	for name, make := range map[string]func(*redis.Client) (http.Handler, error){
+		"scs":      func(c *redis.Client) (http.Handler, error) { return withSCS(c), nil },
+		"holdfast": func(c *redis.Client) (http.Handler, error) { h, _, err := withHoldfast(c); return h, err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+			t.Cleanup(func() { client.Close() })
+			shop, err := make(client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewTLSServer(shop)
+			defer server.Close()
+			browser := server.Client()
+			browser.Jar, _ = cookiejar.New(nil)
+			for _, step := range []struct{ path, key, value, says string }{
+				{"/account", "", "", "401 Log in first."},
+				{"/add", "item", "soap", "200"},
+				{"/login", "name", "ann", "200"},
+				{"/add", "item", "towel", "200"},
+				{"/account", "", "", "200 ann: soap, towel"},
+				{"/logout", "x", "", "200"},
+				{"/account", "", "", "401 Log in first."},
+			} {
+				if got := visit(t, browser, server.URL+step.path, step.key, step.value); got != step.says {
+					t.Errorf("%s: %s, want %s", step.path, got, step.says)
+				}
+			}
+		})
+	}
+}
+
+// visit posts a value, or gets a page without one.
+func visit(t *testing.T, browser *http.Client, target, key, value string) string {
+	t.Helper()
+	do := func() (*http.Response, error) { return browser.Get(target) }
+	if key != "" {
+		do = func() (*http.Response, error) { return browser.PostForm(target, url.Values{key: {value}}) }
+	}
+	got, err := do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(got.Status[:3] + " " + string(body))
+}
