@@ -13,19 +13,25 @@
 //
 // # From Record to the sink
 //
-//	Record ─ Enrich, check, Redact, freeze ┐      ctx bounds waiting only
-//	                                       v
-//	        ┌───────────────────────── the queue ─────────────────────────┐
-//	        │  bounded by number and bytes; full: Block, DropNewest,      │
-//	        │  DropOldest; a dropped event leaves a mark in its place     │
-//	        └──────────────────────────────┬──────────────────────────────┘
-//	                                       v  batches by number, bytes, Linger
-//	                                 one writer, one batch at a time
-//	                                       │
-//	        stored <── nil ─── Sink.Write ─┴─ error ──> pause, try again
-//	                                       │
-//	                                       └─ ErrPermanent ──> halves, quarters, …
-//	                                          the poison event ──> DeadLetter, a mark in its place
+//	record.go   Record ── Enrich ── check ── Redact ── freeze     ctx bounds waiting only
+//	                                  │
+//	queue.go    ┌──────────── the queue of each sink ────────────┐
+//	stream.go   │  bounded by number and bytes; full: Block,     │
+//	            │  DropNewest, DropOldest; accepted events are   │
+//	            │  numbered, a dropped one leaves a mark in its  │
+//	            │  place                                         │
+//	            └─────────────────────┬──────────────────────────┘
+//	                                  v  batches by number, bytes, Linger
+//	write.go       one writer for each sink, one batch at a time
+//	                                  │
+//	settle.go   stored <── nil ── Sink.Write ── error ──> pause, try again
+//	                                  │
+//	                                  └─ ErrPermanent ──> halves, quarters, …
+//	                                     the poison event ──> DeadLetter, a mark in its place
+//
+//	sinks.go    Sink, Multi, Filter, NewSlog, NewMemory; jsonlines.go; package gormsink
+//	log.go      New, Flush, Close, Stats, Healthy
+//	observer.go what happened, for the Observer and the Logger
 //
 // Block waits for [Config.BlockFor] at most, a second by default; then Record
 // returns [ErrFull]. Failed writes and dropped events are logged to
@@ -33,11 +39,11 @@
 //
 // A [Sink] stores batches: package gormsink in a database, [NewJSONLines] in
 // files, [NewSlog] in a log, [NewMemory] in memory, for tests. Package audittest
-// checks a sink of one's own. [Multi] writes to several sinks at once: each has a
-// queue and a writer, and none waits for another. [Filter] keeps events out of a sink, and [Config.Redact] keeps
-// fields out of all of them.
-// [Direct] writes each event without a queue, and its nil error means stored.
-// [Discard] is a [Recorder] for programs without a trail.
+// checks a sink of one's own. [Multi] writes to several sinks at once, and none
+// waits for another. [Filter] keeps events out of a sink, and [Config.Redact]
+// keeps fields out of all of them. [Direct] writes each event without a queue, and
+// its nil error means stored. [Discard] is a [Recorder] for programs without a
+// trail.
 //
 // # What is recorded
 //

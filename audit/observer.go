@@ -4,7 +4,10 @@ package audit
 
 import (
 	"context"
+	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/observe"
@@ -127,4 +130,138 @@ type Stats struct {
 	Dropped          map[DropReason]uint64 // only reasons that happened
 	OldestPending    time.Duration         // age of the oldest event not yet in the sink
 	LastSuccess      time.Time             // zero before the first written batch
+}
+
+// mailboxSize bounds the activities that wait for one observer.
+const mailboxSize = 1024
+
+// mailbox delivers activities to one observer, on a goroutine that exists while
+// there is work.
+type mailbox struct {
+	to             Observer
+	panics, missed *atomic.Uint64
+
+	mu    sync.Mutex
+	queue []letter
+	empty chan struct{} // closed when all is delivered; nil while no goroutine delivers
+	stuck bool          // settle has waited in vain since the mailbox was last empty
+}
+
+type letter struct {
+	ctx context.Context
+	Activity
+}
+
+// put does not wait, and runs no user code on the caller's goroutine.
+func (b *mailbox) put(ctx context.Context, a Activity) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) >= mailboxSize {
+		b.missed.Add(1)
+		return
+	}
+	b.queue = append(b.queue, letter{ctx, a})
+	if b.empty == nil {
+		b.empty = make(chan struct{})
+		go b.deliver()
+	}
+}
+
+func (b *mailbox) deliver() {
+	over := false
+	defer func() {
+		if !over { // the observer ended the goroutine
+			go b.deliver()
+		}
+	}()
+	for !over {
+		b.mu.Lock()
+		if over = len(b.queue) == 0; over {
+			close(b.empty)
+			b.queue, b.empty, b.stuck = nil, nil, false
+			b.mu.Unlock()
+			return
+		}
+		next := b.queue[0]
+		b.queue = b.queue[1:]
+		b.mu.Unlock()
+		observe.Contain(b.panics, func() { b.to.ObserveAudit(next.ctx, next.Activity) })
+	}
+}
+
+// settle waits until all is delivered: a second at most, and not again for an
+// observer that is still stuck.
+func (b *mailbox) settle() {
+	b.mu.Lock()
+	empty, stuck := b.empty, b.stuck
+	b.mu.Unlock()
+	if empty == nil || stuck {
+		return
+	}
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-empty:
+	case <-timer.C:
+		b.mu.Lock()
+		b.stuck = b.empty == empty
+		b.mu.Unlock()
+	}
+}
+
+// troubles is the observer that writes to [Config.Logger].
+type troubles struct {
+	logger *slog.Logger
+
+	failures, dropped int // since the last line
+	reason            DropReason
+	err               error     // the last one
+	next              time.Time // of the next line at the earliest
+	failing           bool      // the last write failed
+	announced         bool      // by a line
+}
+
+// ObserveAudit writes a line for the first trouble, and then at most one a
+// minute.
+func (t *troubles) ObserveAudit(ctx context.Context, a Activity) {
+	switch {
+	case a.Op == OpRecord:
+		t.dropped += a.Events
+		t.reason, t.err = a.Drop, a.Err
+	case a.Op == OpWrite && a.Err != nil:
+		t.failures++
+		t.failing, t.err = true, a.Err
+	case a.Op == OpWrite:
+		if t.failing = false; t.announced {
+			t.announced = false
+			t.line(ctx, a, slog.LevelInfo, "audit: the sink stores again")
+		}
+	}
+	if t.failures+t.dropped == 0 || a.Op != OpClosed && time.Now().Before(t.next) {
+		return
+	}
+	t.next = time.Now().Add(time.Minute)
+	t.announced = t.failing
+	text := "audit: writing fails"
+	if t.dropped > 0 {
+		text = "audit: events are dropped"
+	}
+	t.line(ctx, a, slog.LevelWarn, text)
+}
+
+func (t *troubles) line(ctx context.Context, a Activity, level slog.Level, text string) {
+	attrs := []slog.Attr{slog.String("log", a.Source.Name()), slog.Int("failed_writes", t.failures), slog.Int("dropped", t.dropped)}
+	if t.dropped > 0 {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("reason", t.reason.String()))
+	}
+	if level != slog.LevelInfo {
+		attrs = append(attrs, slog.Int("queued", a.Source.Stats().Queued), slog.Any("err", t.err))
+	}
+	t.failures, t.dropped = 0, 0
+	l := t.logger
+	if l == nil {
+		l = slog.Default()
+	}
+	l.LogAttrs(ctx, level, text, attrs...)
 }

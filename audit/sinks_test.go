@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func frozenEvents(t *testing.T, events ...Event) []Event {
@@ -22,60 +22,6 @@ func frozenEvents(t *testing.T, events ...Event) []Event {
 		}
 	}
 	return m.Events()
-}
-
-func TestFreezeMakesEventsSafe(t *testing.T) {
-	long := strings.Repeat("é", MaxText)
-	now := time.Now()
-	e := frozenEvents(t, Event{
-		Time: now.In(time.FixedZone("east", 3600)), Type: "o\x00k", Outcome: 77, Reason: "a\xffb",
-		Actor: Entity{ID: long}, Details: Fields(slog.String("k", strings.Repeat("x", MaxDetails))),
-	})[0]
-	if e.Time != now.UTC().Truncate(time.Microsecond) {
-		t.Errorf("time %v, want UTC microseconds of %v", e.Time, now)
-	}
-	if e.Type != "o\uFFFDk" || e.Reason != "a\uFFFDb" || e.Outcome != Unknown {
-		t.Errorf("type %q, reason %q, outcome %s", e.Type, e.Reason, e.Outcome)
-	}
-	if len(e.Actor.ID) > MaxText || !strings.HasPrefix(e.Actor.ID, "éééé") || !strings.Contains(e.Actor.ID, "…(2048 bytes, sha256 ") {
-		t.Errorf("a long id became %d bytes: %q", len(e.Actor.ID), e.Actor.ID)
-	}
-	if cut, _ := e.Details.Get("truncated"); cut != true {
-		t.Errorf("long details became %s", e.Details)
-	}
-	if other := frozenEvents(t, Event{Type: "ok", Actor: Entity{ID: long + "!"}})[0]; other.Actor.ID[:900] != e.Actor.ID[:900] || other.Actor.ID == e.Actor.ID {
-		t.Error("different long ids are the same once cut")
-	}
-}
-
-func TestTimesFarOffAreInvalid(t *testing.T) {
-	for _, at := range []time.Time{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		if err := Direct(NewMemory()).Record(t.Context(), Event{Type: "ok", Time: at}); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%v: %v, want ErrInvalid", at, err)
-		}
-	}
-}
-
-func TestDirectStoresAtOnceOrSaysSo(t *testing.T) {
-	m := NewMemory()
-	if err := Direct(m).Record(t.Context(), Event{Type: "ok"}); err != nil || len(m.Events()) != 1 || m.Events()[0].ID.IsZero() {
-		t.Errorf("%v, stored %v", err, m.Events())
-	}
-	err := Direct(sinkFunc(always2(errDown))).Record(t.Context(), Event{Type: "ok"})
-	if !errors.Is(err, errDown) {
-		t.Errorf("%v, want the sink's error", err)
-	}
-	err = Direct(sinkFunc(func(context.Context, []Event) error { panic("canary") })).Record(t.Context(), Event{Type: "ok"})
-	if !errors.Is(err, ErrUnavailable) || strings.Contains(err.Error(), "canary") {
-		t.Errorf("%v, want ErrUnavailable without what the panic said", err)
-	}
-	if err := Discard.Record(t.Context(), Event{}); err != nil {
-		t.Error(err)
-	}
-}
-
-func always2(err error) func(context.Context, []Event) error {
-	return func(context.Context, []Event) error { return err }
 }
 
 func TestSlogWritesOneRecordAnEventWhateverTheLevel(t *testing.T) {
@@ -158,6 +104,117 @@ func TestMultiAnswersWithWhatAsksForTheMost(t *testing.T) {
 		}
 		if len(m.Events()) != 2 {
 			t.Errorf("%s: a sink that works has %d events, want 2", name, len(m.Events()))
+		}
+	}
+}
+
+// Sinks that make no sense are an error of New, and of the first call of what
+// returns no error itself. It names what is missing.
+func TestSinksThatMakeNoSenseAreRefused(t *testing.T) {
+	yes := func(Event) bool { return true }
+	good := NewMemory()
+	var memory *Memory
+	var function sinkFunc
+	for name, c := range map[string]struct {
+		sink Sink
+		want string
+	}{
+		"a nil pointer":                 {memory, "New needs a sink"},
+		"a nil function":                {function, "New needs a sink"},
+		"Filter of nil":                 {Filter(nil, yes), "Filter needs a sink"},
+		"Filter of a nil pointer":       {Filter(memory, yes), "Filter needs a sink"},
+		"Filter by nil":                 {Filter(good, nil), "Filter needs a function"},
+		"Multi of none":                 {Multi(), "Multi needs a sink"},
+		"Multi with nil":                {Multi(good, nil), "place 2 of Multi needs a sink"},
+		"Multi with a nil pointer":      {Multi(memory, good), "place 1 of Multi needs a sink"},
+		"Multi of what makes no sense":  {Multi(good, Filter(good, nil)), "Filter needs a function"},
+		"Filter of what makes no sense": {Filter(Multi(good, nil), yes), "place 2 of Multi needs a sink"},
+	} {
+		if _, err := New(c.sink, Config{}); !errors.Is(err, ErrInvalid) || err.Error() != "audit: invalid: "+c.want {
+			t.Errorf("New with %s: %v, want ErrInvalid: %s", name, err, c.want)
+		}
+		if err := Direct(c.sink).Record(t.Context(), Event{Type: "ok"}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Direct with %s: %v, want ErrInvalid", name, err)
+		}
+	}
+	if err := Direct(nil).Record(t.Context(), Event{Type: "ok"}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("Direct(nil): %v, want ErrInvalid", err)
+	}
+	if len(good.Events()) != 0 {
+		t.Errorf("stored %v", good.Events())
+	}
+}
+
+func TestNilOptionsObserversAndDeadLettersAreNone(t *testing.T) {
+	sink := newScripted(poisonous)
+	var letters *Memory
+	l := newLog(t, sink, Config{DeadLetter: letters, Observer: observerFunc(nil)})
+	if err := l.Record(t.Context(), Event{Type: "bad"}); err != nil {
+		t.Fatal(err)
+	}
+	if loss, ok := errors.AsType[*LossError](l.Close(t.Context())); !ok || len(loss.IDs) != 1 {
+		t.Errorf("close: %v, want the loss of the one event", loss)
+	}
+	if n := l.Stats().ObserverPanics; n != 0 {
+		t.Errorf("%d panics counted, want none", n)
+	}
+	j := NewJSONLines(t.TempDir()+"/trail.jsonl", nil, WithRotation(1), nil)
+	defer j.Close()
+	mustWrite(t, j, frozenEvents(t, Event{Type: "ok"}))
+}
+
+func TestTheZeroMemoryIsReady(t *testing.T) {
+	var m Memory
+	mustWrite(t, &m, frozenEvents(t, Event{Type: "ok"}))
+	if n := len(m.Events()); n != 1 {
+		t.Errorf("%d events are stored, want 1", n)
+	}
+}
+
+func TestFilterHandsOnWhatIsWanted(t *testing.T) {
+	m := NewMemory()
+	sink := Filter(m, func(e Event) bool { return e.Outcome == Denied })
+	batch := frozenEvents(t, Event{Type: "a", Outcome: Denied}, Event{Type: "b"}, Event{Type: "c", Outcome: Denied})
+	before := slices.Clone(batch)
+	if err := sink.Write(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Write(t.Context(), batch[1:2]); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(m.Events(), []Event{batch[0], batch[2]}) || !slices.Equal(batch, before) {
+		t.Errorf("stored %v", m.Events())
+	}
+}
+
+func TestFilterThatPanicsRefusesTheEventAndNothingElse(t *testing.T) {
+	m, letters := NewMemory(), NewMemory()
+	sink := Filter(m, func(e Event) bool {
+		if e.Reason == "2" {
+			panic("canary")
+		}
+		return e.Reason != "3"
+	})
+	l := newLog(t, sink, Config{DeadLetter: letters})
+	mustRecord(t, l, 5)
+	loss, ok := errors.AsType[*LossError](l.Close(t.Context()))
+	if !ok || len(loss.IDs) != 1 || strings.Contains(loss.Error(), "canary") {
+		t.Errorf("close: %v, want one loss that does not quote the panic", loss)
+	}
+	wantTrail(t, m.Events(), "0", "1", "4", "filtered 1 filtered", "dropped 1 poisoned")
+	wantTrail(t, letters.Events(), "2")
+}
+
+// Of what the sink behind a filter says, all comes through.
+func TestFilterPassesTheAnswerOn(t *testing.T) {
+	all := func(Event) bool { return true }
+	batch := frozenEvents(t, Event{Type: "a"}, Event{Type: "b"})
+	partly := &BatchError{Failed: map[ID]error{batch[1].ID: errDown}}
+	for _, want := range []error{nil, errDown, fmt.Errorf("no: %w", ErrPermanent), partly} {
+		got := Filter(sinkFunc(always2(want)), all).Write(t.Context(), batch)
+		partial, isPartial := errors.AsType[*BatchError](got)
+		if isPartial != (want == partly) || !isPartial && !errors.Is(got, want) || isPartial && partial.Failed[batch[1].ID] != errDown {
+			t.Errorf("%v, want %v", got, want)
 		}
 	}
 }

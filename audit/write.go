@@ -164,14 +164,13 @@ func (a *lane) try(part []entry, attempt int) error {
 // end the writer, and when Close gives up on a sink that ignores its context,
 // only that goroutine is left.
 func (a *lane) call(sink Sink, events []Event) error {
-	ctx, cancel := a.log.ctx, context.CancelFunc(func() {})
-	if a.log.cfg.WriteTimeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, a.log.cfg.WriteTimeout)
-	}
-	defer cancel()
+	ctx := a.log.ctx
 	var late <-chan time.Time
-	if a.log.cfg.WriteTimeout > 0 {
-		timer := time.NewTimer(a.log.cfg.WriteTimeout + time.Second)
+	if limit := a.log.cfg.WriteTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+		timer := time.NewTimer(limit + time.Second)
 		defer timer.Stop()
 		late = timer.C
 	}

@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -155,4 +156,58 @@ func BenchmarkRecord(b *testing.B) {
 		_ = l.Record(b.Context(), e)
 	}
 	_ = l.Close(context.Background())
+}
+
+func TestFreezeMakesEventsSafe(t *testing.T) {
+	long := strings.Repeat("é", MaxText)
+	now := time.Now()
+	e := frozenEvents(t, Event{
+		Time: now.In(time.FixedZone("east", 3600)), Type: "o\x00k", Outcome: 77, Reason: "a\xffb",
+		Actor: Entity{ID: long}, Details: Fields(slog.String("k", strings.Repeat("x", MaxDetails))),
+	})[0]
+	if e.Time != now.UTC().Truncate(time.Microsecond) {
+		t.Errorf("time %v, want UTC microseconds of %v", e.Time, now)
+	}
+	if e.Type != "o\uFFFDk" || e.Reason != "a\uFFFDb" || e.Outcome != Unknown {
+		t.Errorf("type %q, reason %q, outcome %s", e.Type, e.Reason, e.Outcome)
+	}
+	if len(e.Actor.ID) > MaxText || !strings.HasPrefix(e.Actor.ID, "éééé") || !strings.Contains(e.Actor.ID, "…(2048 bytes, sha256 ") {
+		t.Errorf("a long id became %d bytes: %q", len(e.Actor.ID), e.Actor.ID)
+	}
+	if cut, _ := e.Details.Get("truncated"); cut != true {
+		t.Errorf("long details became %s", e.Details)
+	}
+	if other := frozenEvents(t, Event{Type: "ok", Actor: Entity{ID: long + "!"}})[0]; other.Actor.ID[:900] != e.Actor.ID[:900] || other.Actor.ID == e.Actor.ID {
+		t.Error("different long ids are the same once cut")
+	}
+}
+
+func TestTimesFarOffAreInvalid(t *testing.T) {
+	for _, at := range []time.Time{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if err := Direct(NewMemory()).Record(t.Context(), Event{Type: "ok", Time: at}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v: %v, want ErrInvalid", at, err)
+		}
+	}
+}
+
+func TestDirectStoresAtOnceOrSaysSo(t *testing.T) {
+	m := NewMemory()
+	if err := Direct(m).Record(t.Context(), Event{Type: "ok"}); err != nil || len(m.Events()) != 1 || m.Events()[0].ID.IsZero() {
+		t.Errorf("%v, stored %v", err, m.Events())
+	}
+	err := Direct(sinkFunc(always2(errDown))).Record(t.Context(), Event{Type: "ok"})
+	if !errors.Is(err, errDown) {
+		t.Errorf("%v, want the sink's error", err)
+	}
+	err = Direct(sinkFunc(func(context.Context, []Event) error { panic("canary") })).Record(t.Context(), Event{Type: "ok"})
+	if !errors.Is(err, ErrUnavailable) || strings.Contains(err.Error(), "canary") {
+		t.Errorf("%v, want ErrUnavailable without what the panic said", err)
+	}
+	if err := Discard.Record(t.Context(), Event{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func always2(err error) func(context.Context, []Event) error {
+	return func(context.Context, []Event) error { return err }
 }
