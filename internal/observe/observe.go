@@ -83,10 +83,14 @@ func (o *Outbox[E]) Drain() {
 	}
 	o.busy = true
 	// The role is given back even when deliver ends its goroutine
-	// (runtime.Goexit): the next Drain goes on after that event.
+	// (runtime.Goexit); then what is left is delivered before the end.
 	defer func() {
 		o.busy = false
+		left := len(o.queue) > 0
 		o.mu.Unlock()
+		if left {
+			o.Drain()
+		}
 	}()
 	for len(o.queue) > 0 {
 		l := o.queue[0]
