@@ -71,8 +71,8 @@ func heap(n int, f func() any) uint64 {
 }
 
 // The sizes are those of 64-bit systems; on others they are less.
-func TestAnIdleBreakerTakesHalfAKilobyte(t *testing.T) {
-	const n, most = 10_000, 512
+func TestAnIdleBreakerTakesLessThanAKilobyte(t *testing.T) {
+	const n, most = 10_000, 768
 	list := make([]*Breaker, n)
 	for name, use := range map[string]func(*Breaker){
 		"never called": func(*Breaker) {},

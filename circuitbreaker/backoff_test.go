@@ -25,12 +25,12 @@ func TestOpenTimeGrowsToItsCap(t *testing.T) {
 		cfg.OpenFor = tc.give
 		b := mustNew(t, cfg)
 		for i, want := range tc.want {
-			if got := b.policy.openTime(int32(i+1), nil); got != want {
+			if got := b.config.Load().openTime(int32(i+1), nil); got != want {
 				t.Errorf("%s: attempt %d opens for %v, want %v", tc.name, i+1, got, want)
 			}
 		}
 		for _, attempt := range []int32{1000, math.MaxInt32} {
-			if got := b.policy.openTime(attempt, nil); got <= 0 || got > forever {
+			if got := b.config.Load().openTime(attempt, nil); got <= 0 || got > forever {
 				t.Errorf("%s: attempt %d opens for %v", tc.name, attempt, got)
 			}
 		}

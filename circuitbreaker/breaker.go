@@ -15,67 +15,77 @@ import (
 // safe for concurrent use. It has no Close, because it keeps no goroutine: one
 // that is dropped is collected, at the latest when the timer of its open time or
 // of a probe has fired.
+//
+// A Breaker that is nil, or not made with New or by a [Group], fails each call
+// with [ErrInvalid]; its other methods panic and say so.
 type Breaker struct {
 	era    atomic.Pointer[era]
-	policy *policy
+	config atomic.Pointer[Config] // with its defaults; immutable
 	name   string
 	born   time.Time
 
-	success, rejected                             counter
-	failure, ignored, slow, stale, shadowRejected atomic.Uint64
+	totals             [Ignored + 1]counter // of calls that ended, by outcome; no reset touches them
+	rejected, admitted counter              // admitted only by a group's breakers
 
-	mu   sync.Mutex // orders transitions, their events and clocks; see transition
-	mail *mail      // nil without an observer
+	slow, stale, shadowRejected, observerPanics atomic.Uint64
+	grouped                                     bool
+
+	mu      sync.Mutex               // orders changes, their events and clocks; see transition
+	times   [numStates]time.Duration // spent in each state before the current stay
+	alarms  []time.Duration          // of the timers that have not fired, the soonest last; see wakeAt
+	retired bool                     // no event follows OpRetired
+	outbox  *observe.Outbox[Event]   // nil without an observer
 }
 
-// mail delivers events to the observer.
-type mail struct {
-	*observe.Outbox[Event]
-	panics  atomic.Uint64
-	retired bool // no event follows OpRetired; under Breaker.mu
-}
-
-// New returns a closed breaker, or every contradiction in cfg joined into one
-// error of [*ConfigError] values. The observer gets an [OpCreated] event before
-// New returns.
+// New returns a breaker in the state [Config.Start], or every contradiction in
+// cfg joined into one error of [*ConfigError] values. The observer gets an
+// [OpCreated] event before New returns.
 func New(cfg Config) (*Breaker, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	b := newBreaker(cfg.Name, newPolicy(cfg))
+	b := newBreaker(cfg.Name, &cfg, false)
 	b.deliver()
 	return b, nil
 }
 
 // newBreaker leaves the OpCreated event in the outbox.
-func newBreaker(name string, p *policy) *Breaker {
-	b := &Breaker{policy: p, name: name, born: time.Now()}
-	b.era.Store(&era{breaker: b, state: Closed, plain: p.plain(Closed), clocks: &firstClocks, window: p.newWindow()})
-	if p.observer != nil {
-		b.mail = new(mail)
-		b.mail.Outbox = observe.NewOutbox(b.notify)
-		b.post(noContext, Event{Op: OpCreated, Source: b, Time: b.born, Shadow: p.shadow})
+func newBreaker(name string, cfg *Config, grouped bool) *Breaker {
+	b := &Breaker{name: name, born: time.Now(), grouped: grouped}
+	b.config.Store(cfg)
+	first := &era{breaker: b, state: Closed, window: cfg.newWindow()}
+	if cfg.Observer != nil {
+		b.outbox = observe.NewOutbox(b.notify)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.era.Store(first)
+	if cfg.Start != Closed {
+		c := change{to: cfg.Start, reason: ByHand}
+		b.begin(b.follow(cfg, first, c), first, c)
+	}
+	b.post(noContext, Event{Op: OpCreated, From: cfg.Start, To: cfg.Start, Time: b.born, Shadow: cfg.Shadow})
 	return b
 }
 
 // notify passes an event to the observer and contains its panic.
 func (b *Breaker) notify(ctx context.Context, e Event) {
-	observe.Contain(&b.mail.panics, func() { b.policy.observer.ObserveBreaker(ctx, e) })
+	observe.Contain(&b.observerPanics, func() { b.config.Load().Observer.ObserveBreaker(ctx, e) })
 }
 
-// post puts an event into the outbox; b.mu is held, or b is not yet shared.
+// post puts an event into the outbox; b.mu is held.
 func (b *Breaker) post(ctx context.Context, e Event) {
-	if b.mail != nil && !b.mail.retired {
-		b.mail.Put(ctx, e)
+	if b.outbox != nil && !b.retired {
+		e.Source = b
+		b.outbox.Put(ctx, e)
 	}
 }
 
 // deliver empties the outbox; b.mu is not held.
 func (b *Breaker) deliver() {
-	if b.mail != nil {
-		b.mail.Drain()
+	if b.outbox != nil {
+		b.outbox.Drain()
 	}
 }
 
@@ -83,23 +93,29 @@ func (b *Breaker) deliver() {
 // clock, so steps of the wall clock have no effect.
 func (b *Breaker) elapsed() time.Duration { return time.Since(b.born) }
 
+// current returns the current stay. It panics for a breaker that was not made.
+func (b *Breaker) current() *era {
+	if b != nil {
+		if e := b.era.Load(); e != nil {
+			return e
+		}
+	}
+	panic(errNotMade)
+}
+
 // Name returns [Config.Name], or the name that the breaker has in its [Group].
-func (b *Breaker) Name() string { return b.name }
+func (b *Breaker) Name() string {
+	b.current()
+	return b.name
+}
 
 // State returns the current state. Reading it changes nothing, and it is right
 // without traffic: a timer makes an open breaker half-open. One atomic load.
-func (b *Breaker) State() State { return b.era.Load().state }
+func (b *Breaker) State() State { return b.current().state }
 
-// count adds the outcome to the totals, which no reset touches.
+// count adds the call to the totals.
 func (b *Breaker) count(o Outcome, slow bool) {
-	switch o {
-	case Success:
-		b.success.add()
-	case Failure:
-		b.failure.Add(1)
-	case Ignored:
-		b.ignored.Add(1)
-	}
+	b.totals[o].add()
 	if slow {
 		b.slow.Add(1)
 	}

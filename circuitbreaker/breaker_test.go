@@ -52,6 +52,13 @@ func call(b *Breaker, result error) error {
 	return b.Do(context.Background(), func(context.Context) error { return result })
 }
 
+// panicOf returns what f panics with.
+func panicOf(f func()) (got any) {
+	defer func() { got = recover() }()
+	f()
+	return nil
+}
+
 func times(n int, f func()) {
 	for range n {
 		f()

@@ -27,8 +27,8 @@ type Config struct {
 
 	ConsecutiveFailures int               // open after so many failures in a row, whatever time lies between them; negative: off
 	FailureRate         float64           // in (0,1]: open at this share of failures in the window; negative: off
-	SlowRate            float64           // in (0,1]: open at this share of slow calls in the window; negative: off. A slow probe then counts as failed
-	SlowCall            time.Duration     // a call that takes at least this long is slow; not positive: none is
+	SlowRate            float64           // in (0,1]: open at this share of slow calls in the window; negative: off
+	SlowCall            time.Duration     // a call that takes at least this long is slow, also when its caller gave up; not positive: none is
 	TripWhen            func(Counts) bool // own rule: given the window's counts, true opens. Called on the goroutine of the call, without a lock
 
 	Window   Window // what the rates and TripWhen look at
@@ -37,11 +37,25 @@ type Config struct {
 	OpenFor Backoff
 	Probes  Probes
 
-	// Classify returns the outcome of a call from its error, which may be nil;
-	// nil is [DefaultClassify]. It does not get errors marked by [Ignore]. An
-	// unknown Outcome is a Failure.
+	// Classify returns the outcome of a call that returned an error; nil makes
+	// each a Failure, a deadline included: only deadlines show that a dependency
+	// hangs. An unknown Outcome is a Failure too. It is called only for errors
+	// that may say something about the dependency. These do not, and are Ignored:
+	//
+	//   - one that is marked by [Ignore];
+	//   - a rejection by another breaker, which kept the call from being made;
+	//   - any error of a call whose ctx was cancelled by then, whatever the
+	//     error is made of: the caller gave up. A ctx that was cancelled because
+	//     a deadline had passed counts as a deadline;
+	//   - any error of a call whose ctx reached a deadline that had left it less
+	//     than 10 ms, or less than SlowCall if that is shorter: the deadline is to
+	//     blame. Where deadlines are that short on purpose, set SlowCall.
+	//
+	// A call without an error is a Success. For one with a bad result, fn returns
+	// an error of its own.
 	Classify func(context.Context, error) Outcome
 
+	Start    State    // the first state; default Closed
 	Shadow   bool     // decide and report as always, but reject nothing
 	Observer Observer // nil for none; see [Observers] for several
 }
@@ -56,17 +70,29 @@ type Window struct {
 	Buckets  int
 
 	// Calls, when set, makes it a window of the last so many calls instead.
-	// It takes 8 bytes a call, and a failure reads all of them.
+	// It takes 3 bytes a call, and each call takes a lock.
 	Calls int
 }
 
-// Probes configures the probes of a half-open breaker.
+// Probes configures the probes of a half-open breaker: how many are let through,
+// and what they decide. Either Of judges them by the rates that also open a closed
+// breaker, so that a dependency which is well by the rules closes it; or, without
+// Of, Successes in a row close it and one failure opens it.
 type Probes struct {
 	Concurrent int // calls let through at a time, at most 1024; default 1
-	Successes  int // so many successful probes close the breaker; default 2. One failed probe opens it
 
-	// Timeout bounds one probe: the breaker opens again when a probe takes
-	// longer, and the late result is ignored. Default 30 s.
+	// Of is the number of probes that are judged: the breaker opens when
+	// FailureRate or SlowRate is certain to be reached among them, and closes
+	// when neither can be. Two failures before the first success open it at once.
+	// Default 10 where FailureRate is set and Successes is not, else 0: off.
+	Of int
+
+	// Successes is how many probes must succeed without Of, default 2. One failed
+	// probe opens the breaker, and where SlowRate is set a slow one does too.
+	Successes int
+
+	// Timeout bounds one probe. A probe that takes longer is one failure, and a
+	// slow one, and its late result is not looked at. Default 30 s.
 	Timeout time.Duration
 }
 
@@ -74,33 +100,18 @@ const (
 	defaultInARow      = 5
 	defaultFailureRate = 0.5
 	defaultMinCalls    = 20
+	defaultOf          = 10
 	minBucket          = time.Millisecond
 	maxBuckets         = 4096
 	maxCalls           = 1 << 16
 	maxConcurrent      = 1024
 )
 
-// policy is the part of a valid Config that breakers use. It is immutable. The
-// breakers of a [Group] share one; any other breaker has its own, so it is packed.
-type policy struct {
-	classify func(context.Context, error) Outcome
-	slowCall time.Duration
-	tripWhen func(Counts) bool
-	observer Observer
-	openFor  Backoff
-	probes   Probes
-	ring     ring // the time window's shape
-
-	failures, slows         fraction // rates; zero when off
-	inARow, minCalls, calls int32    // ConsecutiveFailures, MinCalls and Window.Calls
-
-	shadow   bool
-	windowed bool // a rule looks at the window
-	timed    bool // settling a call needs the clock
-}
-
 // withDefaults returns cfg with its defaults, or every contradiction in it.
 func (cfg Config) withDefaults() (Config, error) {
+	if cfg.FailureRate > 0 && cfg.Probes.Successes == 0 {
+		configerr.Default(&cfg.Probes.Of, defaultOf)
+	}
 	if cfg.ConsecutiveFailures == 0 && cfg.FailureRate == 0 && cfg.SlowRate == 0 && cfg.TripWhen == nil {
 		cfg.ConsecutiveFailures, cfg.FailureRate = defaultInARow, defaultFailureRate
 	}
@@ -120,8 +131,13 @@ func (cfg Config) withDefaults() (Config, error) {
 	configerr.Default(&cfg.MinCalls, min(defaultMinCalls, most))
 	cfg.MinCalls = max(cfg.MinCalls, 1)
 	p.Want(cfg.MinCalls <= most, "MinCalls", cfg.MinCalls, fmt.Sprintf("at most Window.Calls (%d), or it is never reached", most))
+	p.Want(cfg.Probes.Of <= 0 || cfg.FailureRate > 0, "Probes.Of", cfg.Probes.Of, "0, because FailureRate is off")
 	cfg.Probes.withDefaults(p)
 	cfg.OpenFor.withDefaults(p)
+	p.Want(cfg.Start < numStates, "Start", cfg.Start, "a state")
+	if configerr.IsNil(cfg.Observer) {
+		cfg.Observer = nil
+	}
 	return cfg, p.Err()
 }
 
@@ -144,32 +160,13 @@ func (w *Window) withDefaults(p *configerr.Problems) {
 
 func (c *Probes) withDefaults(p *configerr.Problems) {
 	configerr.Default(&c.Concurrent, 1)
-	configerr.Default(&c.Successes, 2)
 	configerr.Default(&c.Timeout, 30*time.Second)
+	if c.Of = max(c.Of, 0); c.Of == 0 {
+		configerr.Default(&c.Successes, 2)
+		p.Want(c.Successes > 0, "Probes.Successes", c.Successes, "at least 1")
+	} else {
+		p.Want(c.Successes == 0, "Probes.Successes", c.Successes, "0, because Of is set")
+	}
 	p.Want(0 < c.Concurrent && c.Concurrent <= maxConcurrent, "Probes.Concurrent", c.Concurrent, "1 to 1024")
-	p.Want(c.Successes > 0, "Probes.Successes", c.Successes, "at least 1")
 	p.Want(c.Timeout > 0, "Probes.Timeout", c.Timeout, "more than 0, or a hung probe would hold its slot for ever")
 }
-
-// newPolicy returns the policy of a Config with its defaults.
-func newPolicy(cfg Config) *policy {
-	p := &policy{
-		classify: cfg.Classify, slowCall: cfg.SlowCall, tripWhen: cfg.TripWhen,
-		openFor: cfg.OpenFor, probes: cfg.Probes,
-		failures: newFraction(cfg.FailureRate), slows: newFraction(cfg.SlowRate),
-		inARow: atMost32(cfg.ConsecutiveFailures), minCalls: atMost32(cfg.MinCalls), calls: int32(cfg.Window.Calls),
-		shadow:   cfg.Shadow,
-		windowed: cfg.FailureRate > 0 || cfg.SlowRate > 0 || cfg.TripWhen != nil,
-	}
-	if !configerr.IsNil(cfg.Observer) {
-		p.observer = cfg.Observer
-	}
-	if p.calls == 0 {
-		p.ring = newRing(cfg.Window)
-	}
-	p.timed = p.slowCall > 0 || p.windowed && p.calls == 0
-	return p
-}
-
-// atMost32 cuts a count that is too large to be reached.
-func atMost32(n int) int32 { return int32(min(n, math.MaxInt32)) }

@@ -42,6 +42,9 @@ func TestEachContradictionIsNamed(t *testing.T) {
 		{"jitter of everything", "OpenFor.Jitter", Config{OpenFor: Backoff{Jitter: 1}}},
 		{"negative probes", "Probes.Concurrent", Config{Probes: Probes{Concurrent: -1}}},
 		{"too many probes", "Probes.Concurrent", Config{Probes: Probes{Concurrent: 5000}}},
+		{"probes judged without a rate", "Probes.Of", Config{ConsecutiveFailures: 3, Probes: Probes{Of: 10}}},
+		{"two ways to judge probes", "Probes.Successes", Config{FailureRate: 0.5, Probes: Probes{Of: 10, Successes: 2}}},
+		{"a state that there is not", "Start", Config{Start: 9}},
 		{"negative successes", "Probes.Successes", Config{Probes: Probes{Successes: -1}}},
 		{"no limit for probes", "Probes.Timeout", Config{Probes: Probes{Timeout: -1}}},
 	} {
@@ -85,6 +88,9 @@ func TestDefaults(t *testing.T) {
 		p.OpenFor != (Backoff{Base: 5 * time.Second, Max: time.Minute, Factor: 2, Jitter: 0.2}) ||
 		p.Probes != (Probes{Concurrent: 1, Successes: 2, Timeout: 30 * time.Second}) {
 		t.Errorf("got %+v", p)
+	}
+	if p, _ := (Config{Name: "pms", FailureRate: 0.3}).withDefaults(); p.Probes != (Probes{Concurrent: 1, Of: 10, Timeout: 30 * time.Second}) {
+		t.Errorf("with a failure rate: got %+v", p.Probes)
 	}
 	if p, _ := (Config{Name: "pms", TripWhen: func(Counts) bool { return false }}).withDefaults(); p.ConsecutiveFailures != 0 || p.FailureRate != 0 {
 		t.Errorf("an own rule alone does not switch the defaults off: %+v", p)

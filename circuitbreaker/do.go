@@ -2,28 +2,38 @@
 
 package circuitbreaker
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
-// Do calls fn if the breaker lets it through, and returns what fn returns.
-// Otherwise fn does not run and the error is an [*OpenError], or [ErrInvalid]
-// for a nil fn or breaker.
+// Do calls fn if the breaker lets it through, and returns what fn returns, without
+// the mark of [Ignore]. Otherwise fn does not run and the error is an
+// [*OpenError], or [ErrInvalid] for a nil fn or breaker.
 //
 // A panic or runtime.Goexit in fn counts as a failure and goes on to the
 // caller; there is no recover, so its stack trace is whole. Do adds no
 // deadline: give ctx one, and let fn obey it.
 //
 // Do allocates nothing (a probe does). A closed breaker costs a few atomic
-// operations, and one reading of the clock if a rule looks at a window of time,
-// two if it looks at slow calls.
-func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (v T, err error) {
+// operations, and a reading of the clock for each of these: a rule looks at a
+// window, slow calls are counted, ctx has a deadline.
+func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
+	v, _, err := do(ctx, b, fn)
+	return v, err
+}
+
+// do is Do, with the outcome of a call that was made.
+func do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (v T, o Outcome, err error) {
 	if fn == nil {
-		return v, errNilFunc
+		return v, Ignored, errNilFunc
 	}
-	p := Permit{era: b.current()} // as Allow, which is too large to be inlined
-	if p.era == nil || !p.era.plain {
-		if p, err = b.allow(p.era); err != nil {
-			return v, err
-		}
+	p, err := b.admit()
+	if err != nil {
+		return v, Ignored, err
+	}
+	if b.config.Load().SlowCall > 0 || hasDeadline(ctx) {
+		p.start = b.elapsed()
 	}
 	returned := false
 	defer func() {
@@ -33,23 +43,40 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	}()
 	v, err = fn(ctx)
 	returned = true
-	p.Done(ctx, err)
-	return v, err
+	if o = p.settle(ctx, unjudged, err); o == Ignored {
+		err = withoutMark(err)
+	}
+	return v, o, err
 }
 
-// DoOr is [Do] with a fallback for every error of a call: a rejection, or what
-// fn returned. The fallback gets that error, and its result is the result. It
-// is not guarded: the breaker does not count it. For a nil fn, fallback or
-// breaker the error is [ErrInvalid] and the fallback does not run.
-func DoOr[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error), fallback func(context.Context, error) (T, error)) (v T, err error) {
+func hasDeadline(ctx context.Context) (ok bool) {
+	if ctx != nil {
+		_, ok = ctx.Deadline()
+	}
+	return ok
+}
+
+// DoOr is [Do] with a fallback for a call that did not work: a rejection, also by
+// a breaker inside fn, a failure, or a deadline that passed. The fallback gets
+// that error, and its result is the result. It is not guarded: the breaker does
+// not count it.
+//
+// The fallback does not run for an error that was ignored, such as a bad request
+// or a cancellation by the caller, nor for one that Classify calls a success. For
+// a nil fn, fallback or breaker the error is [ErrInvalid] and the fallback does
+// not run.
+func DoOr[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error), fallback func(context.Context, error) (T, error)) (T, error) {
 	if fallback == nil {
+		var v T
 		return v, errNilFunc
 	}
-	v, err = Do(ctx, b, fn)
-	if err == nil || err == errNilFunc || err == errNotMade {
-		return v, err
+	v, o, err := do(ctx, b, fn)
+	switch {
+	case err == nil, err == errNilFunc, err == errNotMade:
+	case o == Failure, errors.Is(err, ErrOpen), endingOf(ctx) == overdue:
+		return fallback(ctx, err)
 	}
-	return fallback(ctx, err)
+	return v, err
 }
 
 // Do is the function [Do] for calls that return only an error.

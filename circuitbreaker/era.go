@@ -15,149 +15,190 @@ import (
 // together, and a reset is a new era. A late result belongs to an era that is no
 // longer read: it cannot move the breaker.
 type era struct {
-	*clocks
 	breaker   *Breaker
 	state     State
-	plain     bool       // see policy.plain
-	attempt   int32      // times opened without a stable stay in Closed
-	rejection *OpenError // nil where every call passes
+	attempt   int32         // times opened without a stable stay in Closed
+	since     time.Duration // after Breaker.born
+	openFor   time.Duration // Open only
+	rejection *OpenError    // nil where every call passes
 
 	streak atomic.Int64 // failures in a row
-	window window       // Closed and Disabled, if a rule wants it
+	window window       // Closed and Disabled, if a rule looks at it
 	probes *probes      // HalfOpen
 }
 
-// clocks are when an era began and the time spent in each state before it.
-type clocks struct {
-	since   time.Duration            // after Breaker.born
-	openFor time.Duration            // Open only
-	times   [numStates]time.Duration // spent in each state before this era
-}
-
-// firstClocks are those of every breaker's first era. Nothing writes to them.
-var firstClocks clocks
-
-// note counts an outcome in the era's streak and window and returns the
-// streak. A healthy streak is only read.
-func (e *era) note(now time.Duration, o Outcome, slow bool) (streak int) {
-	switch {
-	case o == Failure:
-		streak = int(e.streak.Add(1))
-	case e.streak.Load() != 0:
-		e.streak.Store(0)
-	}
+// record counts a failure or a slow call, and returns what the rules look at.
+func (e *era) record(now time.Duration, o Outcome, slow bool) (c Counts) {
 	if e.window != nil {
-		e.window.add(now, o, slow)
+		c = e.window.record(now, o, slow)
 	}
-	return streak
+	switch o {
+	case Success:
+		e.streak.Store(0)
+	case Failure:
+		c.Consecutive = int(e.streak.Add(1))
+	}
+	return c
 }
 
 // change is what a transition is about.
 type change struct {
-	to     State
-	reason Reason
-	cause  error
+	to      State
+	reason  Reason
+	cause   error
+	openFor time.Duration // asked for by hand
 }
 
 // transition ends the era from, and reports whether it was this call that did.
 // It is the only place where the state changes:
 //
 //	from      to          by
-//	Closed    Open        a rule, after a bad outcome; Trip
-//	Open      HalfOpen    the timer that transition itself starts
-//	HalfOpen  Closed      the last probe needed
-//	HalfOpen  Open        a failed or hung probe; Trip
+//	Closed    Open        a rule, after a failure or a slow call; Trip
+//	Open      HalfOpen    a timer
+//	HalfOpen  Closed      enough successful probes
+//	HalfOpen  Open        too many failed or hung probes; Trip
+//	other     HalfOpen    Probe
 //	other     ForcedOpen  ForceOpen
 //	other     Disabled    Disable
 //	any       Closed      Reset
 //
-// Calls and timers that want to end the same era race with one
-// compare-and-swap, and exactly one wins. Timers are never stopped: a late one
-// finds that its era is over, and loses.
-//
-// The mutex puts events in the order of the swaps, and keeps [Breaker.Stats] from
-// reading a clock that is ahead of the swap. No user code runs while it is held.
+// Of the calls and timers that want to end the same era, exactly one does. The
+// mutex puts events in the order of the changes, and keeps [Breaker.Stats] from
+// reading a clock that is ahead of the change. No user code runs while it is
+// held.
 func (b *Breaker) transition(ctx context.Context, from *era, c change) bool {
-	next := b.follow(from, c)
+	cfg := b.config.Load()
+	next := b.follow(cfg, from, c)
 	b.mu.Lock()
-	b.begin(next, from, c)
-	won := b.era.CompareAndSwap(from, next)
-	if won && from.state != next.state {
-		b.post(ctx, b.changed(from, next, c))
+	if b.config.Load() != cfg { // next is as an earlier configuration has it
+		b.mu.Unlock()
+		return b.transition(ctx, from, c)
 	}
-	b.mu.Unlock()
-	if !won {
+	if b.era.Load() != from {
+		b.mu.Unlock()
 		return false
 	}
-	if next.state == Open {
-		time.AfterFunc(next.openFor, func() {
-			b.transition(noContext, next, change{to: HalfOpen, reason: WaitedLongEnough})
-		})
+	e := b.begin(next, from, c)
+	if from.state != next.state {
+		b.post(ctx, e)
 	}
+	b.mu.Unlock()
 	b.deliver()
 	return true
 }
 
 // follow prepares the era that comes after from. It may run user code: the cause
 // may have a method RetryAfter.
-func (b *Breaker) follow(from *era, c change) *era {
-	next := &era{breaker: b, state: c.to, plain: b.policy.plain(c.to), clocks: new(clocks)}
+func (b *Breaker) follow(cfg *Config, from *era, c change) *era {
+	next := &era{breaker: b, state: c.to}
 	switch c.to {
 	case Closed, Disabled:
-		next.window = b.policy.newWindow()
+		next.window = cfg.newWindow()
 		if c.reason == ProbesPassed {
 			next.attempt = from.attempt
 		}
 	case Open:
-		next.attempt = b.policy.attempt(from, b.elapsed())
-		next.openFor = b.policy.openTime(next.attempt, c.cause)
+		next.attempt = cfg.attempt(from, b.elapsed())
+		next.openFor = min(c.openFor, forever)
+		if c.openFor <= 0 {
+			next.openFor = cfg.openTime(next.attempt, c.cause)
+		}
 	case HalfOpen:
 		next.attempt = from.attempt
-		next.probes = newProbes(b.policy.probes.Concurrent)
+		next.probes = newProbes(cfg)
 	}
 	return next
 }
 
-// begin sets what depends on the instant at which next begins; b.mu is held.
-// The rejections of a half-open breaker keep the reason why it opened.
-func (b *Breaker) begin(next, from *era, c change) {
-	next.since = b.elapsed()
-	next.times = from.times
-	next.times[from.state] += next.since - from.since
+// begin makes next the current era and returns the event; b.mu is held. The
+// rejections of a half-open breaker keep the reason why it opened.
+func (b *Breaker) begin(next, from *era, c change) (e Event) {
+	now := b.elapsed()
+	if b.outbox != nil {
+		e = Event{
+			Op: OpChanged, Time: time.Now(), Shadow: b.config.Load().Shadow,
+			From: from.state, To: next.state, Reason: c.reason, Cause: c.cause,
+			OpenFor: next.openFor, Before: b.stats(from, now),
+		}
+		if next.state != Closed {
+			e.Attempt = int(next.attempt)
+		}
+	}
+	b.times[from.state] += now - from.since
+	next.since = now
 	switch next.state {
-	case Open:
-		next.rejection = b.rejection(c, b.born.Add(next.since+next.openFor))
 	case HalfOpen:
-		next.rejection = b.rejection(change{HalfOpen, from.rejection.Reason, from.rejection.Cause}, time.Time{})
-	case ForcedOpen:
-		next.rejection = b.rejection(c, time.Time{})
+		if from.rejection != nil {
+			c.reason, c.cause = from.rejection.Reason, from.rejection.Cause
+		}
+		fallthrough
+	case Open, ForcedOpen:
+		next.rejection = &OpenError{Name: b.name, State: next.state, Reason: c.reason, Cause: c.cause, until: b.born.Add(now + next.openFor)}
+	}
+	b.era.Store(next)
+	if next.state == Open {
+		b.wakeAt(now + next.openFor)
+	}
+	return e
+}
+
+// wakeAt makes a timer call wake at that time, unless one will sooner: wake looks
+// at what there is by then, and comes back if it is early. b.mu is held.
+//
+// Timers are never stopped, because that would end a program in which a breaker
+// was tripped inside a bubble of testing/synctest and reset outside of it. But a
+// new one starts only if it is the soonest, so that few are left behind however
+// often a breaker is tripped and reset.
+func (b *Breaker) wakeAt(at time.Duration) {
+	now, n := b.elapsed(), len(b.alarms)
+	for n > 0 && b.alarms[n-1] <= now { // has fired
+		n--
+	}
+	b.alarms = b.alarms[:n]
+	if n == 0 || at < b.alarms[n-1] {
+		b.alarms = append(b.alarms, at)
+		time.AfterFunc(at-now, b.wake)
 	}
 }
 
-func (b *Breaker) rejection(c change, until time.Time) *OpenError {
-	return &OpenError{Name: b.name, State: c.to, Reason: c.reason, Cause: c.cause, until: until}
+// wake does what is due: it ends the open time, or gives up hung probes.
+func (b *Breaker) wake() {
+	e, now := b.era.Load(), b.elapsed()
+	c, due := change{to: e.state}, time.Duration(0)
+	switch e.state {
+	case Open:
+		c, due = change{to: HalfOpen, reason: WaitedLongEnough}, e.since+e.openFor
+	case HalfOpen:
+		c = change{reason: ProbeTimedOut, cause: errProbeTimedOut}
+		c.to, due = e.probes.expire(now)
+	}
+	if due > now {
+		b.mu.Lock()
+		b.wakeAt(due)
+		b.mu.Unlock()
+	} else if c.to != e.state {
+		b.transition(noContext, e, c)
+	}
 }
 
 // attempt counts openings, from 1 where the earlier ones are forgotten.
-func (p *policy) attempt(from *era, now time.Duration) int32 {
-	if p.forgotten(from, now) {
+func (cfg *Config) attempt(from *era, now time.Duration) int32 {
+	switch {
+	case from.state == Open: // a new open time for the same opening
+		return from.attempt
+	case from.attempt == 0, from.state == Closed && now-from.since >= cfg.OpenFor.delay(int(from.attempt)+1):
 		return 1
+	default:
+		return from.attempt + 1
 	}
-	return from.attempt + 1
-}
-
-// forgotten reports whether the stay in Closed has proved stable: it was at
-// least as long as the next open time would be.
-func (p *policy) forgotten(e *era, now time.Duration) bool {
-	return e.attempt == 0 || e.state == Closed && now-e.since >= p.openFor.delay(int(e.attempt)+1)
 }
 
 // openTime is the back-off of the attempt, or what the cause asks for if that
 // is more.
-func (p *policy) openTime(attempt int32, cause error) time.Duration {
-	d := p.openFor.jittered(p.openFor.delay(int(attempt)))
+func (cfg *Config) openTime(attempt int32, cause error) time.Duration {
+	d := cfg.OpenFor.jittered(cfg.OpenFor.delay(int(attempt)))
 	if asked, ok := errors.AsType[retryAfter](cause); ok {
-		d = max(d, min(asked.RetryAfter(), p.openFor.Max))
+		d = max(d, min(asked.RetryAfter(), cfg.OpenFor.Max))
 	}
 	return d
 }
@@ -166,17 +207,4 @@ func (p *policy) openTime(attempt int32, cause error) time.Duration {
 type retryAfter interface {
 	error
 	RetryAfter() time.Duration
-}
-
-// changed describes the transition for observers. It runs no user code.
-func (b *Breaker) changed(from, next *era, c change) Event {
-	e := Event{
-		Op: OpChanged, Source: b, Time: b.born.Add(next.since), Shadow: b.policy.shadow,
-		From: from.state, To: next.state, Reason: c.reason, Cause: c.cause,
-		OpenFor: next.openFor, Before: b.stats(from, next.since),
-	}
-	if next.state != Closed {
-		e.Attempt = int(next.attempt)
-	}
-	return e
 }

@@ -23,6 +23,7 @@ var (
 
 	errNilFunc       = fmt.Errorf("%w: the function is nil", ErrInvalid)
 	errNotMade       = fmt.Errorf("%w: the breaker is nil, or not made with New or NewGroup", ErrInvalid)
+	errNoGroup       = fmt.Errorf("%w: the group is nil, or not made with NewGroup", ErrInvalid)
 	errNoReturn      = errors.New("circuitbreaker: the call panicked or ended its goroutine")
 	errProbeTimedOut = errors.New("circuitbreaker: the probe timed out")
 )
@@ -51,12 +52,16 @@ func (e *OpenError) Error() string {
 // another call, and errors.Is is about the caller's own.
 func (e *OpenError) Unwrap() error { return ErrOpen }
 
-// RetryAfter returns the time left until the breaker lets a call through as a
-// probe. It is 0 when that time has passed, and in HalfOpen and ForcedOpen, where
-// it is unknown.
+// unknownWait is what a rejection asks to wait for where it cannot know: a probe
+// may end at any time, and a forced state ends by hand.
+const unknownWait = time.Second
+
+// RetryAfter returns how long to wait before the next try: the time left until
+// the breaker lets a call through as a probe, 0 when that time has passed. In
+// HalfOpen and ForcedOpen it is unknown, and RetryAfter returns a second.
 func (e *OpenError) RetryAfter() time.Duration {
-	if e.until.IsZero() {
-		return 0
+	if e.State != Open {
+		return unknownWait
 	}
 	return max(time.Until(e.until), 0)
 }
@@ -64,7 +69,7 @@ func (e *OpenError) RetryAfter() time.Duration {
 // ConfigError is one contradiction in a [Config] or [GroupConfig]. [New] and
 // [NewGroup] join all of them into one error.
 type ConfigError struct {
-	Field string // of the Config, such as "Window.Duration", or "GroupConfig.Max"
+	Field string // of the Config, such as "Window.Duration", or "GroupConfig.Max"; in JSON, as it stands there
 	Value any
 	Why   string // what is wanted instead
 }

@@ -4,6 +4,7 @@ package circuitbreaker_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -38,6 +39,28 @@ func ExampleDo() {
 	// "", connection refused
 	// "", circuitbreaker: pms is open (too_many_in_a_row): connection refused
 	// open
+}
+
+// A call that returns no error may still be bad. To count it, fn returns an error
+// of its own, which carries what the caller needs.
+func ExampleDo_badResult() {
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", ConsecutiveFailures: 2})
+	if err != nil {
+		panic(err)
+	}
+	for range 2 {
+		rooms, err := circuitbreaker.Do(context.Background(), pms, func(context.Context) (int, error) {
+			const rooms = 0 // a hotel without any rooms: the system is being restored
+			if rooms == 0 {
+				return rooms, errors.New("the PMS knows no rooms")
+			}
+			return rooms, nil
+		})
+		fmt.Println(rooms, err, pms.State())
+	}
+	// Output:
+	// 0 the PMS knows no rooms closed
+	// 0 the PMS knows no rooms open
 }
 
 func ExampleDoOr() {
@@ -121,6 +144,29 @@ func ExampleObserver() {
 	// Output:
 	// pms closed to forced_open because by_hand
 	// pms forced_open to closed because by_hand
+}
+
+// A configuration read from a file may be changed while calls go on.
+func ExampleBreaker_Update() {
+	var cfg circuitbreaker.Config
+	if err := json.Unmarshal([]byte(`{"name": "pms", "consecutiveFailures": 3, "openFor": {"base": "2s"}}`), &cfg); err != nil {
+		panic(err)
+	}
+	pms, err := circuitbreaker.New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	if err := json.Unmarshal([]byte(`{"consecutiveFailures": 1}`), &cfg); err != nil {
+		panic(err)
+	}
+	fmt.Println(pms.Update(cfg))
+	fmt.Println(json.Unmarshal([]byte(`{"openFor": {"base": 2}}`), &cfg))
+	circuitbreaker.Do(context.Background(), pms, findRoom)
+	fmt.Println(pms.State())
+	// Output:
+	// <nil>
+	// circuitbreaker: Config.openFor.base is "2", want a duration such as "2s"
+	// open
 }
 
 func ExampleGroup() {

@@ -20,10 +20,22 @@ type GroupConfig struct {
 	Breaker Config
 
 	// Max bounds the number of breakers, the overflow breaker not counted;
-	// default 1000. Each takes about half a kilobyte and, because its name is a
+	// default 1000. Each takes less than a kilobyte and, because its name is a
 	// label, one set of metrics.
 	Max int
+
+	// IdleAfter is how long a key keeps its place without a Get. The default is
+	// the longest open time plus the window, OpenFor.Max + Window.Duration, at
+	// most an hour: after that, a breaker would be half-open and its window empty.
+	IdleAfter time.Duration
+
+	// ShareOverflow makes the keys beyond Max share one breaker with the rules of
+	// the others. By default they are unguarded: the breaker that serves them
+	// counts calls and has no rules.
+	ShareOverflow bool
 }
+
+const defaultMax = 1000
 
 // withDefaults returns cfg with its defaults, or every contradiction in it.
 func (cfg GroupConfig) withDefaults() (GroupConfig, error) {
@@ -33,39 +45,37 @@ func (cfg GroupConfig) withDefaults() (GroupConfig, error) {
 	p.Add(err)
 	configerr.Default(&cfg.Max, defaultMax)
 	p.Want(cfg.Max > 0, "GroupConfig.Max", cfg.Max, "at least 1")
+	configerr.Default(&cfg.IdleAfter, min(min(breaker.OpenFor.Max, time.Hour)+min(breaker.Window.Duration, time.Hour), time.Hour))
+	p.Want(cfg.IdleAfter > 0, "GroupConfig.IdleAfter", cfg.IdleAfter, "more than 0, or a group fills up for ever")
 	return cfg, p.Err()
 }
 
 // Group keeps one breaker for each key, such as a host or a tenant, and makes
-// it at the first Get of the key. The number of breakers is bounded: at Max, a
-// new key takes the place of an idle breaker that has nothing to lose (closed,
-// no failures in its window, no Get since [Probes.Timeout]). While there is
-// none, new keys share the overflow breaker, and the others keep their state.
+// it at the first Get of the key. The number of breakers is bounded: at Max, new
+// keys take the places of keys that are idle, whatever their breakers remember.
+// A key is idle if there was no Get for GroupConfig.IdleAfter, unless its breaker
+// is ForcedOpen or Disabled, or a call that it let through has not ended. While
+// no key is idle, new keys are served by the overflow breaker.
 //
-// All methods may be called from any number of goroutines.
+// All methods may be called from any number of goroutines. A Group that is nil or
+// not made with [NewGroup] has breakers that fail each call with [ErrInvalid];
+// its other methods panic and say so.
 type Group struct {
-	name     string
-	policy   *policy
-	max      int
-	members  sync.Map // of key to *member: lookups take no lock
-	overflow *Breaker // under mu; made when first needed
+	config   GroupConfig
+	born     time.Time
+	members  sync.Map                // of key to *member: lookups take no lock
+	overflow atomic.Pointer[Breaker] // made when first needed
+	fullFor  atomic.Int64            // no key is idle before that, after born
 
-	mu   sync.Mutex // for new keys
-	ring []*member  // every member; the hand goes round it in search of idle ones
-	hand int
+	mu      sync.Mutex // for changes of members
+	breaker *Config    // of new members
+	size    int
 }
 
 type member struct {
-	key     string
 	breaker *Breaker
-	used    atomic.Bool   // since the hand last passed
-	quiet   time.Duration // after Breaker.born: not asked for since then, as far as the hand knows
+	used    atomic.Int64 // the last Get, after Group.born; to the millisecond
 }
-
-// scan bounds the work that a new key at the cap may cause.
-const scan = 16
-
-const defaultMax = 1000
 
 // NewGroup returns an empty group, or every contradiction in cfg joined into
 // one error of [*ConfigError] values.
@@ -74,39 +84,86 @@ func NewGroup(cfg GroupConfig) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Group{name: cfg.Breaker.Name, policy: newPolicy(cfg.Breaker), max: cfg.Max}, nil
+	return &Group{config: cfg, born: time.Now(), breaker: &cfg.Breaker}, nil
 }
 
-// Get returns the breaker for key, never nil. For a key that has one it is a
-// lookup without a lock. Call it before each call and do not keep the result: a
-// breaker that lost its place still works, but the group no longer uses it. A
-// Get keeps the place for Probes.Timeout; the result of a longer call may be
-// lost. Choose a Max above the number of keys in use.
-//
-// The breaker of a group that was not made with [NewGroup] fails every call
-// with [ErrInvalid].
+// mustBeMade panics for a group that was not made with NewGroup.
+func (g *Group) mustBeMade() {
+	if !g.isMade() {
+		panic(errNoGroup)
+	}
+}
+
+func (g *Group) isMade() bool { return g != nil && g.config.Max > 0 }
+
+// Get returns the breaker for key, never nil. It reads the clock; a key that has
+// a breaker, or is beyond Max while no key is idle, is looked up without a lock.
+// Call it before each call and do not keep the result: a breaker that lost its
+// place still works, but the group no longer uses it. Choose a Max above the
+// number of keys in use.
 func (g *Group) Get(key string) *Breaker {
-	if g == nil || g.policy == nil {
+	if !g.isMade() {
 		return new(Breaker)
 	}
+	now := time.Since(g.born)
 	if found, ok := g.members.Load(key); ok {
 		m := found.(*member)
-		if !m.used.Load() { // a shared line is written only when that changes something
-			m.used.Store(true)
+		if int64(now)-m.used.Load() > int64(time.Millisecond) { // a shared line is seldom written
+			m.used.Store(int64(now))
 		}
 		return m.breaker
 	}
-	b, evicted := g.add(key)
-	if evicted != nil {
-		evicted.deliver()
+	if over := g.overflow.Load(); over != nil && int64(now) < g.fullFor.Load() {
+		return over
+	}
+	b, gone := g.add(key, now)
+	for _, m := range gone {
+		m.breaker.deliver()
 	}
 	b.deliver()
 	return b
 }
 
+// Remove drops the breaker of a key, whatever its state. The next Get of the key
+// makes a new one. Calls in flight end as usual, and change nothing in the group.
+func (g *Group) Remove(key string) {
+	g.mustBeMade()
+	g.mu.Lock()
+	found, ok := g.members.Load(key)
+	if ok {
+		g.drop(key, found.(*member))
+	}
+	g.mu.Unlock()
+	if ok {
+		found.(*member).breaker.deliver()
+	}
+}
+
+// Update is [Breaker.Update] for every breaker of the group, and for those to come.
+func (g *Group) Update(cfg Config) error {
+	if !g.isMade() {
+		return errNoGroup
+	}
+	cfg, err := cfg.updated(g.config.Breaker.Name, g.config.Breaker.Observer)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.breaker = &cfg
+	for _, b := range g.All() {
+		b.update(g.breaker)
+	}
+	if over := g.overflow.Load(); over != nil {
+		over.update(g.overflowConfig())
+	}
+	return nil
+}
+
 // All yields the keys and their breakers, without the overflow breaker and in
 // no particular order. Keys that come or go meanwhile may be missed.
 func (g *Group) All() iter.Seq2[string, *Breaker] {
+	g.mustBeMade()
 	return func(yield func(string, *Breaker) bool) {
 		g.members.Range(func(key, m any) bool {
 			return yield(key.(string), m.(*member).breaker)
@@ -115,87 +172,93 @@ func (g *Group) All() iter.Seq2[string, *Breaker] {
 }
 
 // add returns a breaker for a key that had none when it was looked up, and the
-// one that had to go for it. Both may have events to deliver, which must wait
+// members that had to go for it. All may have events to deliver, which must wait
 // until the lock is free.
-func (g *Group) add(key string) (b, evicted *Breaker) {
+func (g *Group) add(key string, now time.Duration) (b *Breaker, gone []*member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if found, ok := g.members.Load(key); ok { // added meanwhile
 		return found.(*member).breaker, nil
 	}
-	place := len(g.ring)
-	if place < g.max {
-		g.ring = append(g.ring, nil)
-	} else if place = g.evict(); place < 0 {
-		return g.overflowed(), nil
-	} else {
-		evicted = g.ring[place].breaker
-	}
-	key = strings.Clone(key) // it may be a piece of something large
-	m := &member{key: key, breaker: newBreaker(g.name+"/"+key, g.policy)}
-	g.ring[place] = m
-	g.members.Store(key, m)
-	return m.breaker, evicted
-}
-
-// evict frees a place in the ring and returns it, or -1. A member keeps its
-// place until the hand has seen it unused for Probes.Timeout: by then a call
-// that asked for it has ended, or has hung for as long as a probe may.
-func (g *Group) evict() (place int) {
-	for range min(scan, len(g.ring)) {
-		place, g.hand = g.hand, (g.hand+1)%len(g.ring)
-		if g.ring[place].idle(g.policy.probes.Timeout) && g.ring[place].breaker.retire() {
-			g.members.Delete(g.ring[place].key)
-			return place
+	if g.size >= g.config.Max {
+		if gone = g.dropIdle(now); gone == nil {
+			return g.overflowed(), nil
 		}
 	}
-	return -1
+	key = strings.Clone(key) // it may be a piece of something large
+	m := &member{breaker: newBreaker(g.config.Breaker.Name+"/"+key, g.breaker, true)}
+	m.used.Store(int64(now))
+	g.members.Store(key, m)
+	g.size++
+	return m.breaker, gone
 }
 
-// idle reports whether the member was not used for that long. Group.mu is held.
-func (m *member) idle(long time.Duration) bool {
-	now := m.breaker.elapsed()
-	if m.used.Swap(false) {
-		m.quiet = now
+// dropIdle drops every idle member. If there is none, it sets when to look again:
+// at the first instant at which one may be idle, but not sooner than after a
+// microsecond for each member, so that the looks take a small part of the time.
+func (g *Group) dropIdle(now time.Duration) (gone []*member) {
+	long := g.config.IdleAfter
+	next := now + long
+	for key, v := range g.members.Range {
+		m := v.(*member)
+		ends := time.Duration(m.used.Load()) + long
+		switch {
+		case ends > now:
+			next = min(next, ends)
+		case m.breaker.inUse():
+			next = now
+		default:
+			g.drop(key.(string), m)
+			gone = append(gone, m)
+		}
 	}
-	return now-m.quiet >= long
+	if gone == nil {
+		g.fullFor.Store(int64(max(next, now+time.Duration(g.size)*time.Microsecond)))
+	}
+	return gone
+}
+
+// drop removes a member; g.mu is held.
+func (g *Group) drop(key string, m *member) {
+	g.members.Delete(key)
+	g.size--
+	g.fullFor.Store(0)
+	m.breaker.retire()
 }
 
 func (g *Group) overflowed() *Breaker {
-	if g.overflow == nil {
-		g.overflow = newBreaker(g.name+"/_overflow", g.policy)
+	if g.overflow.Load() == nil {
+		g.overflow.Store(newBreaker(g.config.Breaker.Name+"/_overflow", g.overflowConfig(), false))
 	}
-	return g.overflow
+	return g.overflow.Load()
 }
 
-// retire ends the breaker's events with OpRetired, if a new breaker in its place
-// would know as much.
-func (b *Breaker) retire() bool {
+// overflowConfig is the configuration of the overflow breaker: without rules
+// unless it is shared.
+func (g *Group) overflowConfig() *Config {
+	cfg := *g.breaker
+	if !g.config.ShareOverflow {
+		cfg.ConsecutiveFailures, cfg.FailureRate, cfg.SlowRate, cfg.TripWhen, cfg.Start = 0, 0, 0, nil, Closed
+	}
+	return &cfg
+}
+
+// inUse reports whether a call that the breaker let through has not ended, or a
+// state is forced.
+func (b *Breaker) inUse() bool {
+	ended := b.totals[Success].sum() + b.totals[Failure].sum() + b.totals[Ignored].sum() // before admitted, which is never less
+	state := b.State()
+	return state == ForcedOpen || state == Disabled || b.admitted.sum() > ended
+}
+
+// retire ends the breaker's events with OpRetired.
+func (b *Breaker) retire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e, now := b.era.Load(), b.elapsed()
-	if !b.policy.blank(e, now) {
-		return false
-	}
+	e := b.era.Load()
 	b.post(noContext, Event{
-		Op: OpRetired, Source: b, Time: b.born.Add(now), Shadow: b.policy.shadow,
-		From: e.state, To: e.state, Before: b.stats(e, now),
+		Op: OpRetired, Time: time.Now(), Shadow: b.config.Load().Shadow,
+		From: e.state, To: e.state, Before: b.stats(e, b.elapsed()),
 	})
-	if b.mail != nil {
-		b.mail.retired = true
-	}
-	return true
-}
-
-// blank reports whether the era has nothing to lose. The successes of a window
-// of time soon leave it, so it is waited for; the last calls never do.
-func (p *policy) blank(e *era, now time.Duration) bool {
-	if e.state != Closed || e.streak.Load() != 0 || !p.forgotten(e, now) {
-		return false
-	}
-	if e.window == nil {
-		return true
-	}
-	c := e.window.counts(now)
-	return c.Failure+c.Slow == 0 && (c.Success == 0 || p.calls > 0)
+	b.retired = true
 }

@@ -21,14 +21,14 @@ type model struct {
 	state        State
 	era, attempt int
 	streak       int
-	past         []pastCall
+	past         []counted
 	probing      map[*modelCall]bool
-	newest       time.Duration
-	successes    int
+	probes       Config // as the half-open stay began
+	judged       []counted
 	want         Stats
 }
 
-type pastCall struct {
+type counted struct {
 	at   time.Duration
 	o    Outcome
 	slow bool
@@ -37,7 +37,7 @@ type pastCall struct {
 type modelCall struct {
 	permit  Permit
 	era     int
-	start   time.Duration
+	began   time.Duration
 	probe   bool
 	settled bool
 }
@@ -48,14 +48,15 @@ func (m *model) enter(to State, reason Reason) {
 		m.attempt = 1
 	case to == Open:
 		m.attempt++
-	case to == HalfOpen || reason == ProbesPassed:
+	case to == HalfOpen || reason == ProbesPassed: // keep the attempt
 	default:
 		m.attempt = 0
 	}
 	m.want.times[m.state] += m.now - m.since
 	m.state, m.since, m.until = to, m.now, m.now+m.delay(m.attempt)
+	m.probes, m.judged = m.cfg, nil
 	m.era++
-	m.streak, m.past, m.probing, m.newest, m.successes = 0, nil, map[*modelCall]bool{}, 0, 0
+	m.streak, m.past, m.probing = 0, nil, map[*modelCall]bool{}
 }
 
 func (m *model) delay(attempt int) time.Duration {
@@ -74,7 +75,7 @@ func (m *model) advance(d time.Duration) {
 			next = m.until
 		}
 		for p := range m.probing {
-			next = min(next, p.start+m.cfg.Probes.Timeout)
+			next = min(next, p.began+m.probes.Probes.Timeout)
 		}
 		if next > target {
 			m.now = target
@@ -83,20 +84,64 @@ func (m *model) advance(d time.Duration) {
 		m.now = next
 		if m.state == Open {
 			m.enter(HalfOpen, WaitedLongEnough)
-		} else {
-			m.enter(Open, ProbeTimedOut)
+			continue
 		}
+		for p := range m.probing {
+			if p.began+m.probes.Probes.Timeout == next {
+				delete(m.probing, p)
+				m.judge(counted{next, Failure, m.probes.SlowRate > 0})
+				break
+			}
+		}
+	}
+}
+
+// judge adds a probe's result, and tries every way in which the probes to come
+// may end.
+func (m *model) judge(c counted) {
+	m.judged = append(m.judged, c)
+	p := m.probes
+	var good, bad, slow int
+	for _, c := range m.judged {
+		switch c.o {
+		case Success:
+			good++
+		case Failure:
+			bad++
+		}
+		if c.slow && p.SlowRate > 0 {
+			slow++
+		}
+	}
+	of, tooMany := p.Probes.Of, func(n int) bool { return n > 0 && n*100 >= int(m.percent)*p.Probes.Of }
+	if of == 0 {
+		of, tooMany = p.Probes.Successes, func(n int) bool { return n > 0 }
+	}
+	rest, mayOpen, mayClose := max(of-len(m.judged), 0), false, false
+	for bads := bad; bads <= bad+rest; bads++ {
+		for slows := slow; slows <= slow+rest; slows++ {
+			if tooMany(bads) || p.SlowRate > 0 && tooMany(slows) {
+				mayOpen = true
+			} else {
+				mayClose = true
+			}
+		}
+	}
+	switch {
+	case !mayClose, good == 0 && bad >= 2:
+		m.enter(Open, ProbeFailed)
+	case !mayOpen:
+		m.enter(Closed, ProbesPassed)
 	}
 }
 
 // allow returns nil for a rejection.
 func (m *model) allow() *modelCall {
-	c := &modelCall{era: m.era, start: m.now}
+	c := &modelCall{era: m.era, began: m.now}
 	switch {
 	case m.state == Closed || m.state == Disabled:
-	case m.state == HalfOpen && len(m.probing) < m.cfg.Probes.Concurrent:
-		c.probe, c.start = true, max(m.now, m.newest+1)
-		m.newest = c.start
+	case m.state == HalfOpen && len(m.probing) < m.probes.Probes.Concurrent:
+		c.probe = true
 		m.probing[c] = true
 	case m.cfg.Shadow:
 		m.want.ShadowRejected++
@@ -107,33 +152,30 @@ func (m *model) allow() *modelCall {
 	return c
 }
 
-func (m *model) settle(c *modelCall, o Outcome) {
+func (m *model) settle(c *modelCall, o Outcome, gaveUp bool) {
 	if c.settled {
 		return
 	}
 	c.settled = true
-	slow := m.cfg.SlowCall > 0 && o != Ignored && m.now-c.start >= m.cfg.SlowCall
+	slow := m.cfg.SlowCall > 0 && m.now-c.began >= m.cfg.SlowCall && (o != Ignored || gaveUp)
 	add(&m.want.Total, o, slow)
 	switch {
-	case c.era != m.era:
+	case c.era != m.era, c.probe && !m.probing[c]:
 		m.want.Stale++
 	case c.probe:
 		delete(m.probing, c)
-		switch {
-		case o == Ignored:
-		case o == Failure || slow && m.cfg.SlowRate > 0:
-			m.enter(Open, ProbeFailed)
-		default:
-			if m.successes++; m.successes == m.cfg.Probes.Successes {
-				m.enter(Closed, ProbesPassed)
-			}
+		if o != Ignored || slow && m.probes.SlowRate > 0 {
+			m.judge(counted{m.now, o, slow})
 		}
-	case (m.state == Closed || m.state == Disabled) && o != Ignored:
-		if m.streak++; o == Success {
+	case (m.state == Closed || m.state == Disabled) && (o != Ignored || slow):
+		switch o {
+		case Success:
 			m.streak = 0
+		case Failure:
+			m.streak++
 		}
-		m.past = append(m.past, pastCall{m.now, o, slow})
-		if m.state == Closed && (o == Failure || slow) && m.tripped() {
+		m.past = append(m.past, counted{m.now, o, slow})
+		if m.state == Closed && (o == Failure || slow) && m.tripped(o) {
 			m.enter(Open, OwnRule)
 		}
 	}
@@ -168,13 +210,13 @@ func (m *model) window() (c Counts) {
 	return c
 }
 
-func (m *model) tripped() bool {
+func (m *model) tripped(o Outcome) bool {
 	c := m.window()
-	all := c.Success + c.Failure
-	enough := all >= uint64(m.cfg.MinCalls)
-	return m.cfg.ConsecutiveFailures > 0 && m.streak >= m.cfg.ConsecutiveFailures ||
-		m.cfg.FailureRate > 0 && enough && c.Failure*100 >= m.percent*all ||
-		m.cfg.SlowRate > 0 && enough && c.Slow*100 >= m.percent*all ||
+	answered, least := c.Success+c.Failure, uint64(m.cfg.MinCalls)
+	all := answered + c.Ignored
+	return m.cfg.ConsecutiveFailures > 0 && o == Failure && m.streak >= m.cfg.ConsecutiveFailures ||
+		m.cfg.FailureRate > 0 && answered >= least && c.Failure > 0 && c.Failure*100 >= m.percent*answered ||
+		m.cfg.SlowRate > 0 && all >= least && c.Slow > 0 && c.Slow*100 >= m.percent*all ||
 		m.cfg.TripWhen != nil && c.Failure >= 9
 }
 
@@ -183,7 +225,11 @@ func (m *model) stats(b *Breaker) Stats {
 	s := m.want
 	s.State, s.Since = m.state, b.born.Add(m.since)
 	s.times[m.state] += m.now - m.since
-	if b.policy.windowed {
+	s.Shadow = m.cfg.Shadow
+	if m.state == Open {
+		s.OpenLeft = m.until - m.now
+	}
+	if m.cfg.windowed() {
 		s.Window = m.window()
 	}
 	s.Window.Consecutive, s.Total.Consecutive = m.streak, m.streak
@@ -208,6 +254,9 @@ func randomConfig(rng *rand.Rand, percent uint64) Config {
 	}
 	if rng.IntN(2) == 0 {
 		cfg.SlowCall = time.Second
+	}
+	if cfg.FailureRate > 0 && rng.IntN(2) == 0 {
+		cfg.Probes.Of, cfg.Probes.Successes = 1+rng.IntN(6), 0
 	}
 	if cfg.SlowCall > 0 && rng.IntN(2) == 0 {
 		cfg.SlowRate = float64(percent) / 100
@@ -251,9 +300,10 @@ func walk(t *testing.T, rng *rand.Rand, steps int) {
 			}
 		case n < 80 && len(out) > 0:
 			i, o := rng.IntN(len(out)), []Outcome{Success, Success, Failure, Failure, Ignored}[rng.IntN(5)]
-			did = "settle as " + o.String()
-			settle(out[i].permit, o)
-			m.settle(out[i], o)
+			gaveUp := o == Ignored && rng.IntN(2) == 0
+			did = fmt.Sprint("settle as ", o, ", given up: ", gaveUp)
+			settle(out[i].permit, o, gaveUp)
+			m.settle(out[i], o, gaveUp)
 			if !out[i].probe || rng.IntN(4) > 0 { // a probe may be settled again
 				out = append(out[:i], out[i+1:]...)
 			}
@@ -264,7 +314,7 @@ func walk(t *testing.T, rng *rand.Rand, steps int) {
 			synctest.Wait()
 			m.advance(d)
 		default:
-			did = m.control(b, rng.IntN(8))
+			did = m.control(b, rng)
 		}
 		if got, want := b.Stats(), m.stats(b); got != want {
 			t.Fatalf("step %d, %s:\n got %+v\nwant %+v\nwith %+v", step, did, got, want, cfg)
@@ -272,19 +322,23 @@ func walk(t *testing.T, rng *rand.Rand, steps int) {
 	}
 }
 
-func settle(p Permit, o Outcome) {
-	switch o {
-	case Success:
+func settle(p Permit, o Outcome, gaveUp bool) {
+	switch {
+	case o == Success:
 		p.Done(context.Background(), nil)
-	case Failure:
+	case o == Failure:
 		p.Failure()
+	case gaveUp:
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		p.Done(ctx, errDown)
 	default:
 		p.Ignore()
 	}
 }
 
-func (m *model) control(b *Breaker, which int) string {
-	switch which {
+func (m *model) control(b *Breaker, rng *rand.Rand) string {
+	switch rng.IntN(12) {
 	case 0:
 		b.Trip(errDown)
 		if m.state == Closed || m.state == HalfOpen {
@@ -303,8 +357,44 @@ func (m *model) control(b *Breaker, which int) string {
 			m.enter(Disabled, ByHand)
 		}
 		return "Disable"
+	case 3:
+		b.Probe()
+		if m.state != HalfOpen {
+			m.enter(HalfOpen, ByHand)
+		}
+		return "Probe"
+	case 4:
+		openFor := time.Duration(1+rng.IntN(8000)) * time.Millisecond
+		b.TripFor(openFor, errDown)
+		switch m.state {
+		case ForcedOpen, Disabled:
+			return "TripFor in vain"
+		case Open:
+			m.attempt-- // it is the same opening
+		}
+		m.enter(Open, ByHand)
+		m.until = m.now + openFor
+		return "TripFor " + openFor.String()
+	case 5, 6:
+		return m.update(b, rng)
 	}
 	b.Reset()
 	m.enter(Closed, ByHand)
 	return "Reset"
+}
+
+func (m *model) update(b *Breaker, rng *rand.Rand) string {
+	raw := randomConfig(rng, m.percent)
+	if err := b.Update(raw); err != nil {
+		return err.Error() // and the states will differ
+	}
+	cfg, _ := raw.withDefaults()
+	if m.cfg.windowed() != cfg.windowed() || m.cfg.Window != cfg.Window {
+		m.past = nil
+		if m.state == Closed || m.state == Disabled {
+			m.era++
+		}
+	}
+	m.cfg = cfg
+	return fmt.Sprintf("Update to %+v", cfg)
 }

@@ -95,21 +95,22 @@ func TestAPanickingObserverIsContainedAndCounted(t *testing.T) {
 	}
 }
 
-func TestAnObserverThatEndsItsGoroutineEndsNothingElse(t *testing.T) {
+func TestAnObserverThatEndsItsGoroutineHidesNothing(t *testing.T) {
+	var b *Breaker
 	seen := new(events)
 	cfg := steady()
-	cfg.Observer = Observers(seen, observerFunc(func(_ context.Context, e Event) {
+	cfg.Observer = Observers(observerFunc(func(_ context.Context, e Event) {
 		if e.To == Open {
+			b.Reset() // an event that waits behind this one
 			runtime.Goexit()
 		}
-	}))
-	b := mustNew(t, cfg)
+	}), seen)
+	b = mustNew(t, cfg)
 	var wg sync.WaitGroup
 	wg.Go(func() { b.Trip(nil) })
 	wg.Wait()
-	b.Reset()
-	if got := seen.transitions(); len(got) != 2 {
-		t.Errorf("got %q", got)
+	if got, want := seen.transitions(), []string{"closed>open by_hand", "open>closed by_hand"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

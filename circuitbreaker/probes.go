@@ -3,121 +3,142 @@
 package circuitbreaker
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// probes admits the calls of one half-open era.
+// probes are the calls that a half-open stay lets through, and its verdict on
+// them. The configuration is the one of the beginning of the stay.
 //
-// There is one slot per concurrent probe, and a slot holds the ticket of its
-// probe: the time at which it began, moved on by a nanosecond where two would
-// be equal. Tickets never repeat, so a probe that is settled twice, or after
-// its slot went to another one, finds that the slot is not its own.
+// The stay judges a number of probes by the rates that may be reached among
+// them. Without [Probes.Of] the number is Probes.Successes, and any failure is
+// too many.
 type probes struct {
-	slots     []atomic.Int64
-	newest    atomic.Int64 // ticket
-	successes atomic.Int64
-	watched   atomic.Bool // a timer watches for hung probes
+	concurrent            int64
+	timeout               time.Duration
+	of                    uint64
+	failureRate, slowRate float64
+
+	taken atomic.Int64 // slots; what a rejection reads
+
+	mu      sync.Mutex
+	running map[*probe]struct{}
+	judged  Counts // Ignored are slow ones
 }
 
-// What a slot holds while it holds no ticket.
-const (
-	freeSlot     = 0
-	settlingSlot = -1 // its probe has ended, what follows from that has not
-)
-
-func newProbes(concurrent int) *probes {
-	return &probes{slots: make([]atomic.Int64, concurrent)}
+// probe is a call in flight. A probe that has taken too long is no longer
+// running, but not settled.
+type probe struct {
+	start   time.Duration
+	settled bool
 }
 
-// stamp makes the ticket of a probe that begins now.
-func (p *probes) stamp(now time.Duration) time.Duration {
-	for {
-		newest := p.newest.Load()
-		ticket := max(int64(now), newest+1)
-		if p.newest.CompareAndSwap(newest, ticket) {
-			return time.Duration(ticket)
+func newProbes(cfg *Config) *probes {
+	p := &probes{
+		concurrent: int64(cfg.Probes.Concurrent), timeout: cfg.Probes.Timeout,
+		of: uint64(cfg.Probes.Of), failureRate: cfg.FailureRate, slowRate: cfg.SlowRate,
+		running: make(map[*probe]struct{}),
+	}
+	if p.of == 0 {
+		p.of, p.failureRate = uint64(cfg.Probes.Successes), tolerance
+		if p.slowRate > 0 {
+			p.slowRate = tolerance
 		}
 	}
+	return p
 }
 
-// claim ends the probe. Only the first claim succeeds; it keeps the slot from
-// being used until release.
-func (p *probes) claim(probe Permit) bool {
-	return p.slots[probe.slot-1].CompareAndSwap(int64(probe.start), settlingSlot)
+// probe lets a call of the half-open stay e through, or returns nil. While no
+// slot is free, it takes no lock and reads no clock.
+func (b *Breaker) probe(e *era) *probe {
+	p := e.probes
+	if p.taken.Load() >= p.concurrent {
+		return nil
+	}
+	if p.taken.Add(1) > p.concurrent {
+		p.taken.Add(-1)
+		return nil
+	}
+	one := &probe{start: b.elapsed()}
+	p.mu.Lock()
+	p.running[one] = struct{}{}
+	p.mu.Unlock()
+	b.mu.Lock()
+	b.wakeAt(one.start + p.timeout)
+	b.mu.Unlock()
+	return one
 }
 
-func (p *probes) release(probe Permit) { p.slots[probe.slot-1].Store(freeSlot) }
+// settle ends a probe and returns the state that follows, HalfOpen while that is
+// not certain. It does nothing for one that is settled already; late means that
+// the probe had been counted as failed.
+//
+// The slot is free again only if the stay goes on: no call that saw the stay is
+// let through after its verdict.
+func (p *probes) settle(one *probe, o Outcome, slow bool) (next State, first, late bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if one.settled {
+		return HalfOpen, false, false
+	}
+	one.settled = true
+	if _, running := p.running[one]; !running {
+		return HalfOpen, true, true
+	}
+	delete(p.running, one)
+	slow = slow && p.slowRate > 0
+	if o != Ignored || slow {
+		p.judged.add(o, slow, 1)
+	}
+	next = p.verdict()
+	if next == HalfOpen {
+		p.taken.Add(-1)
+	}
+	return next, true, false
+}
 
-// oldest returns when the oldest probe in flight began, or 0.
-func (p *probes) oldest() time.Duration {
-	var oldest int64
-	for i := range p.slots {
-		if ticket := p.slots[i].Load(); ticket > 0 && (oldest == 0 || ticket < oldest) {
-			oldest = ticket
+// verdict returns the state that the probes judged so far lead to, whatever the
+// others will bring: Closed, Open, or HalfOpen while both are possible.
+func (p *probes) verdict() State {
+	c := p.judged
+	done := c.Success + c.Failure + c.Ignored
+	rest := p.of - min(done, p.of)
+	switch {
+	case c.Failure >= 2 && c.Success == 0,
+		reached(p.failureRate, c.Failure, p.of), reached(p.slowRate, c.Slow, p.of):
+		return Open
+	case reached(p.failureRate, c.Failure+rest, p.of), reached(p.slowRate, c.Slow+rest, p.of):
+		return HalfOpen
+	}
+	return Closed
+}
+
+// expire counts each probe that has taken longer than the timeout as one
+// failure, and returns the state that follows and when to look again; 0 if no
+// probe is in flight.
+func (p *probes) expire(now time.Duration) (next State, due time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next = HalfOpen
+	for one := range p.running {
+		switch ends := one.start + p.timeout; {
+		case ends > now && (due == 0 || ends < due):
+			due = ends
+		case ends <= now:
+			delete(p.running, one)
+			p.judged.add(Failure, p.slowRate > 0, 1)
+			if next = p.verdict(); next != HalfOpen {
+				return next, 0
+			}
+			p.taken.Add(-1)
 		}
 	}
-	return time.Duration(oldest)
+	return next, due
 }
 
 func (p *probes) inFlight() int {
-	n := 0
-	for i := range p.slots {
-		if p.slots[i].Load() > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// admit lets a call of the half-open era e through if a slot is free. While none
-// is, it reads no clock.
-func (b *Breaker) admit(e *era) (Permit, bool) {
-	for i := range e.probes.slots {
-		slot := &e.probes.slots[i]
-		if slot.Load() != freeSlot {
-			continue
-		}
-		ticket := e.probes.stamp(b.elapsed())
-		if slot.CompareAndSwap(freeSlot, int64(ticket)) {
-			b.watch(e)
-			return Permit{era: e, start: ticket, slot: i + 1}, true
-		}
-	}
-	return Permit{}, false
-}
-
-// watch starts a timer for the probes of e, unless there is one.
-func (b *Breaker) watch(e *era) {
-	if e.probes.watched.CompareAndSwap(false, true) {
-		time.AfterFunc(b.policy.probes.Timeout, func() { b.checkProbes(e) })
-	}
-}
-
-// checkProbes reopens the breaker when a probe of e has taken longer than
-// Probes.Timeout. It runs again while probes are in flight.
-func (b *Breaker) checkProbes(e *era) {
-	if b.era.Load() != e {
-		return
-	}
-	oldest := e.probes.oldest()
-	if oldest == 0 {
-		b.unwatch(e)
-		return
-	}
-	if left := oldest + b.policy.probes.Timeout - b.elapsed(); left > 0 {
-		time.AfterFunc(left, func() { b.checkProbes(e) })
-		return
-	}
-	b.transition(noContext, e, change{to: Open, reason: ProbeTimedOut, cause: errProbeTimedOut})
-}
-
-// unwatch clears the flag, so that an idle half-open breaker has no timer. A
-// probe that began before the flag was cleared started no timer of its own, so
-// the probes are checked once more.
-func (b *Breaker) unwatch(e *era) {
-	e.probes.watched.Store(false)
-	if e.probes.oldest() != 0 {
-		b.watch(e)
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.running)
 }

@@ -4,7 +4,6 @@ package circuitbreaker
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -112,19 +111,6 @@ func TestAHungProbeIsSeenAfterAQuietTime(t *testing.T) {
 	})
 }
 
-func TestAProbeThatBeginsWhileTheWatchEndsIsWatched(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := mustNew(t, steady())
-		bring(b, HalfOpen)
-		e := b.era.Load()
-		e.probes.slots[0].Store(int64(e.probes.stamp(b.elapsed()))) // between the watch's finding no probe and its lowering the flag
-		b.unwatch(e)
-		time.Sleep(30 * time.Second)
-		synctest.Wait()
-		wantState(t, b, Open)
-	})
-}
-
 func TestProbesAreLimitedAndSlotsComeBack(t *testing.T) {
 	for _, limit := range []int{1, 2, 3, 64, 100} {
 		synctest.Test(t, func(t *testing.T) {
@@ -199,6 +185,20 @@ func TestAPanickingClassifierCountsAsAFailureAndFreesTheSlot(t *testing.T) {
 	})
 }
 
+func TestAPanickingRetryAfterFreesTheSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := mustNew(t, steady())
+		b.Probe()
+		if got := panicOf(func() { call(b, overtaking{func() { panic("RetryAfter") }}) }); got != "RetryAfter" {
+			t.Errorf("the panic was swallowed: %v", got)
+		}
+		wantState(t, b, HalfOpen)
+		call(b, nil)
+		wantState(t, b, Open) // the failure counts
+		b.Reset()
+	})
+}
+
 func TestASlowProbeFailsWhereSlownessOpens(t *testing.T) {
 	for _, rate := range []float64{0, 0.5} {
 		synctest.Test(t, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestNeverMoreProbesThanAllowedUnderAnySchedule(t *testing.T) {
 						continue
 					}
 					n := new(atomic.Int64)
-					if p.slot != 0 {
+					if p.probe != nil {
 						v, _ := running.LoadOrStore(p.era, n)
 						n = v.(*atomic.Int64)
 					}
@@ -295,16 +295,16 @@ func TestNeverMoreProbesThanAllowedInParallel(t *testing.T) {
 	b.Reset()
 }
 
-// A caller looks at a half-open era whose only slot is taken; that probe fails,
-// and its slot comes free because the breaker is open.
+// A caller looks at a half-open stay whose only slot is taken; that probe fails,
+// and the breaker opens.
 func TestASlotOfAnEndedStayAdmitsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := mustNew(t, steady())
 		bring(b, HalfOpen)
 		e := b.era.Load()
 		mustAllow(t, b).Failure()
-		if _, err := b.allow(e); !errors.Is(err, ErrOpen) {
-			t.Errorf("got %v, want a rejection", err)
+		if b.probe(e) != nil {
+			t.Error("let through a probe of a stay that has ended")
 		}
 	})
 }

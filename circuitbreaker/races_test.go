@@ -49,16 +49,3 @@ func TestATripThatLosesARaceToAForcedStateLeavesIt(t *testing.T) {
 		wantState(t, b, Disabled)
 	})
 }
-
-func TestAProbeBesideAWatchAllocatesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cfg := steady()
-		cfg.Probes = Probes{Concurrent: 2, Successes: 1000, Timeout: time.Minute}
-		b := mustNew(t, cfg)
-		bring(b, HalfOpen)
-		mustAllow(t, b)
-		if n := testing.AllocsPerRun(100, func() { mustAllow(t, b).Success() }); n != 0 {
-			t.Errorf("%v allocations: one timer looks after all probes", n)
-		}
-	})
-}

@@ -20,6 +20,20 @@ func (s State) String() string {
 	return name(s, "closed", "half_open", "open", "forced_open", "disabled")
 }
 
+// MarshalText returns what String does.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what String returns for the states that there are.
+func (s *State) UnmarshalText(text []byte) error {
+	for known := range State(numStates) {
+		if known.String() == string(text) {
+			*s = known
+			return nil
+		}
+	}
+	return problem("Start", string(text), "closed, half_open, open, forced_open or disabled")
+}
+
 // Outcome is what the result of a call says about the dependency.
 type Outcome uint8
 
@@ -41,11 +55,11 @@ const (
 	TooManyFailures         // Config.FailureRate was reached
 	TooManySlow             // Config.SlowRate was reached
 	OwnRule                 // Config.TripWhen returned true
-	ProbeFailed             // a probe was a failure
-	ProbeTimedOut           // no probe finished the half-open state in Probes.Timeout
-	ProbesPassed            // Probes.Successes probes succeeded
+	ProbeFailed             // too many probes were failures or slow
+	ProbeTimedOut           // a probe took longer than Probes.Timeout, and that was too many
+	ProbesPassed            // enough probes succeeded
 	WaitedLongEnough        // the open time has passed
-	ByHand                  // Trip, ForceOpen, Disable or Reset
+	ByHand                  // Trip, ForceOpen, Disable, Probe, Reset or Config.Start
 )
 
 // String returns the reason in lower case with underscores, such as

@@ -43,6 +43,9 @@ var inputs = []struct {
 		map[State]State{Closed: ForcedOpen, HalfOpen: ForcedOpen, Open: ForcedOpen, Disabled: ForcedOpen}},
 	{"Disable", func(b *Breaker) { b.Disable() },
 		map[State]State{Closed: Disabled, HalfOpen: Disabled, Open: Disabled, ForcedOpen: Disabled}},
+	{"TripFor", func(b *Breaker) { b.TripFor(time.Hour, errDown) }, map[State]State{Closed: Open, HalfOpen: Open}},
+	{"Probe", func(b *Breaker) { b.Probe() },
+		map[State]State{Closed: HalfOpen, Open: HalfOpen, ForcedOpen: HalfOpen, Disabled: HalfOpen}},
 	{"Reset", func(b *Breaker) { b.Reset() },
 		map[State]State{HalfOpen: Closed, Open: Closed, ForcedOpen: Closed, Disabled: Closed}},
 }
@@ -119,6 +122,38 @@ func TestARejectionSaysWhoWhyAndHowLong(t *testing.T) {
 	})
 }
 
+// A caller that does what the documentation says: it waits for RetryAfter, and
+// tries again.
+func TestWaitingAsDocumentedIsAFewTriesASecondInEveryState(t *testing.T) {
+	for state := range State(numStates) {
+		t.Run(state.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := mustNew(t, steady())
+				bring(b, state)
+				if state == HalfOpen {
+					go b.Do(context.Background(), func(context.Context) error { time.Sleep(20 * time.Second); return nil })
+					synctest.Wait()
+				}
+				tries := 0
+				for start := time.Now(); time.Since(start) < 10*time.Second; tries++ {
+					err := call(b, nil)
+					open, rejected := errors.AsType[*OpenError](err)
+					if !rejected {
+						break
+					}
+					time.Sleep(open.RetryAfter())
+					synctest.Wait() // the timer of the open time is due at the same instant
+				}
+				if tries > 20 {
+					t.Errorf("%d tries in ten seconds", tries)
+				}
+				b.Reset()
+				time.Sleep(time.Minute)
+			})
+		})
+	}
+}
+
 func TestAHalfOpenRejectionStillSaysWhyItOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := mustNew(t, steady())
@@ -128,7 +163,7 @@ func TestAHalfOpenRejectionStillSaysWhyItOpened(t *testing.T) {
 			t.Fatal(err)
 		}
 		open, ok := errors.AsType[*OpenError](call(b, nil))
-		if !ok || open.State != HalfOpen || open.Reason != ByHand || open.Cause != errDown || open.RetryAfter() != 0 {
+		if !ok || open.State != HalfOpen || open.Reason != ByHand || open.Cause != errDown || open.RetryAfter() != time.Second {
 			t.Errorf("got %+v", open)
 		}
 		p.Success()
@@ -143,7 +178,7 @@ func TestForcedOpenStaysUntilReset(t *testing.T) {
 		synctest.Wait()
 		wantState(t, b, ForcedOpen)
 		open, _ := errors.AsType[*OpenError](call(b, nil))
-		if want := "circuitbreaker: pms is forced_open (by_hand)"; open == nil || open.Error() != want || open.RetryAfter() != 0 {
+		if want := "circuitbreaker: pms is forced_open (by_hand)"; open == nil || open.Error() != want || open.RetryAfter() != time.Second {
 			t.Errorf("got %v, want %q", open, want)
 		}
 		b.Reset()
@@ -239,6 +274,22 @@ func TestSecondsInEachStateAddUp(t *testing.T) {
 	})
 }
 
+func TestABreakerThatWasNotMadeSaysSo(t *testing.T) {
+	for name, b := range map[string]*Breaker{"nil": nil, "zero": new(Breaker)} {
+		for what, f := range map[string]func(){
+			"Name": func() { b.Name() }, "State": func() { b.State() }, "Stats": func() { b.Stats() }, "Trip": func() { b.Trip(nil) },
+			"TripFor": func() { b.TripFor(1, nil) }, "ForceOpen": func() { b.ForceOpen(nil) }, "Disable": b.Disable, "Probe": b.Probe, "Reset": b.Reset,
+		} {
+			if got := panicOf(f); got != errNotMade {
+				t.Errorf("%s of a %s breaker: %v", what, name, got)
+			}
+		}
+		if err := b.Update(steady()); err != errNotMade {
+			t.Errorf("Update of a %s breaker: %v", name, err)
+		}
+	}
+}
+
 func TestABreakerThatWasNotMadeFailsEveryCall(t *testing.T) {
 	var noGroup *Group
 	ctx := context.Background()
@@ -273,26 +324,6 @@ func TestNilFunctionsAreRefusedBeforeAnythingIsCounted(t *testing.T) {
 	}
 	if s := b.Stats(); s.Total != (Counts{}) {
 		t.Errorf("counted %+v", s.Total)
-	}
-}
-
-func TestTheFallbackIsForErrorsOnly(t *testing.T) {
-	b := mustNew(t, steady())
-	ctx := context.Background()
-	fallback := func(_ context.Context, err error) (string, error) { return "fallback for " + err.Error(), nil }
-	ok := func(context.Context) (string, error) { return "result", nil }
-	fail := func(context.Context) (string, error) { return "half a result", errDown }
-	for _, tc := range []struct {
-		fn   func(context.Context) (string, error)
-		want string
-	}{{ok, "result"}, {fail, "fallback for down"}} {
-		if got, err := DoOr(ctx, b, tc.fn, fallback); got != tc.want || err != nil {
-			t.Errorf("got %q and %v, want %q", got, err, tc.want)
-		}
-	}
-	b.ForceOpen(nil)
-	if got, _ := DoOr(ctx, b, ok, fallback); got != "fallback for circuitbreaker: pms is forced_open (by_hand)" {
-		t.Errorf("got %q", got)
 	}
 }
 

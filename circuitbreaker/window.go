@@ -3,187 +3,166 @@
 package circuitbreaker
 
 import (
-	"math/bits"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// window is what the rates look at: the recent outcomes of one era. Both
-// methods may be called from any number of goroutines and take no lock. Times
-// count from the breaker's start. Ignored outcomes are never added.
+// window is what the rates look at: the recent results of one stay in a state.
+// All methods may be called from any number of goroutines. Times count from the
+// breaker's start. The cost of none depends on the size of the window.
+//
+// A call that was ignored is in it only if it was slow.
 type window interface {
-	add(at time.Duration, o Outcome, slow bool)
-	counts(now time.Duration) Counts // Consecutive is left to the caller
+	success(now time.Duration)
+	record(now time.Duration, o Outcome, slow bool) Counts // counts the call, and returns what the window then holds
+	counts(now time.Duration) Counts                       // Consecutive is left to the caller
 }
 
 // newWindow returns an empty window, or nil when no rule looks at one.
-func (p *policy) newWindow() window {
+func (cfg *Config) newWindow() window {
 	switch {
-	case !p.windowed:
+	case !cfg.windowed():
 		return nil
-	case p.calls > 0:
-		return newCallWindow(int(p.calls))
+	case cfg.Window.Calls > 0:
+		return &callWindow{calls: make([]pastCall, cfg.Window.Calls)}
 	default:
-		return newTimeWindow(&p.ring)
+		return &timeWindow{width: cfg.Window.Duration / time.Duration(cfg.Window.Buckets), buckets: int64(cfg.Window.Buckets)}
 	}
 }
 
-// ring is the shape of a time window: n buckets of the given width, used in
-// turn. Each bucket is one word that carries the tick that it counts in its
-// upper bits and the count in its lower ones:
-//
-//	word = tick << shift | count
-//
-// So a bucket needs no clearing: a word of an older tick is overwritten by the
-// first count of a newer one, and readers skip words whose tick has left the
-// window. The halves are sized by the width: ticks last for 36 years, and a
-// count overflows only beyond four calls per nanosecond. The ticks keep two
-// bits even where a bucket is nearly that long.
-type ring struct {
-	width time.Duration
-	n     uint32
-	shift uint8
+// windowed reports whether a rule looks at the window.
+func (cfg *Config) windowed() bool {
+	return cfg.FailureRate > 0 || cfg.SlowRate > 0 || cfg.TripWhen != nil
 }
 
-func newRing(w Window) ring {
-	width := w.Duration / time.Duration(w.Buckets)
-	return ring{width: width, n: uint32(w.Buckets), shift: uint8(min(bits.Len64(uint64(width))+3, 62))}
-}
-
-// tick numbers the bucket that t falls into. Ticks begin at 1: a word that was
-// never written carries 0.
-func (r *ring) tick(t time.Duration) uint64 { return uint64(t/r.width) + 1 }
-
-// add counts one at tick in the word of its bucket, and reports whether another
-// core got in the way.
-//
-// A word of a newer tick is at least n ticks newer: the caller was held up for
-// a whole window between reading the clock and this line, and its outcome has
-// left the window already.
-func (r *ring) add(word *atomic.Uint64, tick uint64) (contended bool) {
-	for {
-		old := word.Load()
-		next := old + 1
-		switch written := old >> r.shift; {
-		case written > tick:
-			return contended
-		case written < tick:
-			next = tick<<r.shift | 1
-		}
-		if word.CompareAndSwap(old, next) {
-			return contended
-		}
-		contended = true
-	}
-}
-
-// sum counts the row's words within the window that ends with tick. Words that
-// are newer than the reader's own clock belong to it too.
-func (r *ring) sum(row []atomic.Uint64, tick uint64) uint64 {
-	var sum uint64
-	for i := range row {
-		word := row[i].Load()
-		if word>>r.shift+uint64(r.n) > tick {
-			sum += word & (1<<r.shift - 1)
-		}
-	}
-	return sum
-}
-
-// timeWindow is a sliding window of time. Successes, which are what healthy
-// traffic is made of, begin as one row of words and get a few more per core when
-// cores collide. Failures and slow calls have a row each once there is one.
-type timeWindow struct {
-	*ring
-	successes []atomic.Uint64
-	troubles  atomic.Pointer[[]atomic.Uint64] // a row of failures, then one of slow calls
-	wide      atomic.Pointer[[]atomic.Uint64] // successes of contended cores; rows of stride words
-	latest    atomic.Uint64                   // tick<<bucketBits | bucket of a recent call
-}
-
-const bucketBits = 12 // for maxBuckets
-
-func newTimeWindow(r *ring) *timeWindow {
-	return &timeWindow{ring: r, successes: make([]atomic.Uint64, r.n)}
-}
-
-// trouble returns the rows of failures and of slow calls, and makes them if
-// need be.
-func (w *timeWindow) trouble() (failures, slow []atomic.Uint64) {
-	rows := w.troubles.Load()
-	if rows == nil {
-		fresh := make([]atomic.Uint64, 2*w.n)
-		w.troubles.CompareAndSwap(nil, &fresh)
-		rows = w.troubles.Load()
-	}
-	return (*rows)[:w.n], (*rows)[w.n:]
-}
-
-// stride is the length of a wide row: whole pairs of cache lines.
-func (w *timeWindow) stride() int { return (int(w.n) + lineWords - 1) / lineWords * lineWords }
-
-// place returns the tick of an instant and its bucket. Divisions are expensive,
-// and all calls of a bucket have the same result, so the latest one is kept. It
-// is one word, so a reader always gets a tick and the bucket of that tick; at
-// first that is tick 0, which ended before the breaker was made.
-func (w *timeWindow) place(at time.Duration) (tick, bucket uint64) {
-	latest := w.latest.Load()
-	tick = latest >> bucketBits
-	if sinceTick := uint64(at) - (tick-1)*uint64(w.width); sinceTick < uint64(w.width) {
-		return tick, latest & (1<<bucketBits - 1)
-	}
-	tick = w.tick(at)
-	bucket = tick % uint64(w.n)
-	w.latest.Store(tick<<bucketBits | bucket)
-	return tick, bucket
-}
-
-func (w *timeWindow) add(at time.Duration, o Outcome, slow bool) {
-	tick, bucket := w.place(at)
-	if o == Success {
-		if w.wide.Load() != nil {
-			w.ring.add(w.stripe(bucket), tick)
-		} else if w.ring.add(&w.successes[bucket], tick) {
-			w.spread()
-		}
-	}
-	if o == Failure || slow {
-		w.addTrouble(tick, bucket, o == Failure, slow)
-	}
-}
-
-func (w *timeWindow) addTrouble(tick, bucket uint64, failed, slow bool) {
-	failures, slows := w.trouble()
-	if failed {
-		w.ring.add(&failures[bucket], tick)
+// add counts n calls of an outcome.
+func (c *Counts) add(o Outcome, slow bool, n uint64) {
+	switch o {
+	case Success:
+		c.Success += n
+	case Failure:
+		c.Failure += n
+	case Ignored:
+		c.Ignored += n
 	}
 	if slow {
-		w.ring.add(&slows[bucket], tick)
+		c.Slow += n
 	}
 }
 
-// stripe is the word of a bucket in this core's wide row.
-func (w *timeWindow) stripe(bucket uint64) *atomic.Uint64 {
-	wide, stride := *w.wide.Load(), w.stride()
-	return &wide[pick(len(wide)/stride)*stride+int(bucket)]
+// timeWindow is a sliding window of time, in buckets. It counts calls since its
+// beginning, and marks what it had counted when a bucket began: the window holds
+// what was counted since the oldest mark in it. A bucket without calls has no
+// mark. A success, which is what healthy traffic consists of, takes no lock.
+type timeWindow struct {
+	width   time.Duration
+	buckets int64
+	end     atomic.Int64 // when the newest bucket ends
+	good    counter      // successes that were not slow
+
+	mu    sync.Mutex
+	rest  Counts // all other calls
+	marks []mark // the oldest first
 }
 
-// spread makes the wide rows, unless another goroutine has. The narrow row stays
-// and ages.
-func (w *timeWindow) spread() {
-	wide := make([]atomic.Uint64, stripes()*w.stride())
-	w.wide.CompareAndSwap(nil, &wide)
+// mark is what a window had counted when a bucket began.
+type mark struct {
+	bucket int64
+	before Counts
+}
+
+func (w *timeWindow) success(now time.Duration) {
+	if int64(now) >= w.end.Load() {
+		w.mu.Lock()
+		w.begin(now)
+		w.mu.Unlock()
+	}
+	w.good.add()
+}
+
+func (w *timeWindow) record(now time.Duration, o Outcome, slow bool) Counts {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begin(now)
+	w.rest.add(o, slow, 1)
+	return w.held(now)
 }
 
 func (w *timeWindow) counts(now time.Duration) Counts {
-	tick := w.tick(now)
-	c := Counts{Success: w.sum(w.successes, tick)}
-	if wide := w.wide.Load(); wide != nil {
-		c.Success += w.sum(*wide, tick)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.held(now)
+}
+
+// begin makes the bucket of now the newest one, unless it is or a newer one is.
+func (w *timeWindow) begin(now time.Duration) {
+	if int64(now) < w.end.Load() {
+		return
 	}
-	if w.troubles.Load() != nil {
-		failures, slow := w.trouble()
-		c.Failure, c.Slow = w.sum(failures, tick), w.sum(slow, tick)
+	bucket := int64(now / w.width)
+	w.forget(bucket)
+	w.marks = append(w.marks, mark{bucket, w.total()})
+	w.end.Store((bucket + 1) * int64(w.width))
+}
+
+// forget drops the marks of buckets that have left the window which ends with
+// the given one.
+func (w *timeWindow) forget(newest int64) {
+	for len(w.marks) > 0 && w.marks[0].bucket <= newest-w.buckets {
+		w.marks = w.marks[1:]
 	}
+}
+
+func (w *timeWindow) held(now time.Duration) Counts {
+	w.forget(int64(now / w.width))
+	if len(w.marks) == 0 {
+		return Counts{}
+	}
+	c, before := w.total(), w.marks[0].before
+	return Counts{
+		Success: c.Success - before.Success, Failure: c.Failure - before.Failure,
+		Ignored: c.Ignored - before.Ignored, Slow: c.Slow - before.Slow,
+	}
+}
+
+func (w *timeWindow) total() Counts {
+	c := w.rest
+	c.Success += w.good.sum()
 	return c
+}
+
+// callWindow is a window of the last len(calls) calls, in the order in which
+// they ended.
+type callWindow struct {
+	mu    sync.Mutex
+	calls []pastCall // used in turn
+	next  int
+	sum   Counts // of calls
+}
+
+type pastCall struct {
+	made, slow bool
+	outcome    Outcome
+}
+
+func (w *callWindow) success(now time.Duration) { w.record(now, Success, false) }
+
+func (w *callWindow) record(_ time.Duration, o Outcome, slow bool) Counts {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	call := &w.calls[w.next]
+	w.next = (w.next + 1) % len(w.calls)
+	if call.made {
+		w.sum.add(call.outcome, call.slow, ^uint64(0)) // minus one
+	}
+	*call = pastCall{made: true, slow: slow, outcome: o}
+	w.sum.add(o, slow, 1)
+	return w.sum
+}
+
+func (w *callWindow) counts(time.Duration) Counts {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sum
 }

@@ -11,194 +11,222 @@ import (
 	"time"
 )
 
-// A writer that was held up between reading the clock and counting must count
-// in the window that its call belongs to, or not at all.
-func TestALateWriterNeverSpoilsANewerBucket(t *testing.T) {
-	const buckets = 3
-	r := newRing(Window{Duration: 3 * time.Second, Buckets: buckets})
-	for late, want := range map[uint64]uint64{0: 2, 1: 2, buckets - 1: 2, buckets: 1, buckets + 1: 1, 10 * buckets: 1} {
-		row := make([]atomic.Uint64, buckets)
-		now := uint64(100)
-		r.add(&row[now%buckets], now)
-		if late%buckets != 0 { // others moved the late writer's bucket on as well
-			r.add(&row[(now-late)%buckets], now-late%buckets)
-			want++
-		}
-		r.add(&row[(now-late)%buckets], now-late)
-		if got := r.sum(row, now); got != want {
-			t.Errorf("%d ticks late: the window holds %d, want %d", late, got, want)
-		}
+func newTimeWindow(width time.Duration, buckets int64) *timeWindow {
+	return &timeWindow{width: width, buckets: buckets}
+}
+
+// put counts a call the way that a breaker does.
+func put(w window, at time.Duration, o Outcome, slow bool) {
+	if o == Success && !slow {
+		w.success(at)
+	} else {
+		w.record(at, o, slow)
 	}
 }
 
-func TestABucketCountsOnlyItsOwnTick(t *testing.T) {
-	for buckets := range 5 {
-		buckets++
-		r := newRing(Window{Duration: time.Duration(buckets) * time.Second, Buckets: buckets})
-		row := make([]atomic.Uint64, buckets)
-		var ticks []uint64
-		for tick := uint64(1); tick < 1000; tick += uint64(rand.IntN(4)) {
-			r.add(&row[tick%uint64(r.n)], tick)
-			ticks = append(ticks, tick)
-			var want uint64
-			for _, old := range ticks {
-				if old+uint64(buckets) > tick {
-					want++
+func TestAWindowOfTimeHoldsTheCallsOfItsBuckets(t *testing.T) {
+	for buckets := int64(1); buckets <= 5; buckets++ {
+		w := newTimeWindow(time.Second, buckets)
+		type past struct {
+			bucket int64
+			counts Counts
+		}
+		var all []past
+		for bucket := int64(0); bucket < 1000; bucket += rand.Int64N(4) {
+			o, slow := Outcome(rand.IntN(3)), rand.IntN(2) == 0
+			put(w, time.Duration(bucket)*time.Second+time.Duration(rand.IntN(1e9)), o, slow)
+			var c Counts
+			add(&c, o, slow)
+			all = append(all, past{bucket, c})
+			var want Counts
+			for _, p := range all {
+				if p.bucket > bucket-buckets {
+					want.Success += p.counts.Success
+					want.Failure += p.counts.Failure
+					want.Ignored += p.counts.Ignored
+					want.Slow += p.counts.Slow
 				}
 			}
-			if got := r.sum(row, tick); got != want {
-				t.Fatalf("%d buckets: at tick %d the window holds %d, want %d", buckets, tick, got, want)
+			if got := w.counts(time.Duration(bucket)*time.Second + 1e9 - 1); got != want {
+				t.Fatalf("%d buckets: in bucket %d the window holds %+v, want %+v", buckets, bucket, got, want)
 			}
 		}
 	}
 }
 
-func TestTicksAndCountsHaveRoom(t *testing.T) {
-	for _, width := range []time.Duration{time.Millisecond, time.Second, time.Minute, 24 * time.Hour, 365 * 24 * time.Hour} {
-		r := newRing(Window{Duration: 10 * width, Buckets: 10})
-		if last := r.tick(forever); last<<r.shift>>r.shift != last {
-			t.Errorf("width %v: ticks wrap within 36 years", width)
-		}
-		if most := uint64(1)<<r.shift - 1; most/4 < uint64(width) {
-			t.Errorf("width %v: a bucket overflows at %d", width, most)
-		}
+// A goroutine may be held up between reading the clock and counting.
+func TestACallThatIsCountedLateIsOneOfTheNewestBucketOrHasLeftTheWindow(t *testing.T) {
+	w := newTimeWindow(time.Second, 3)
+	put(w, 5*time.Second, Failure, false)
+	put(w, time.Second, Failure, false)
+	put(w, time.Second, Success, false)
+	if got := w.counts(7 * time.Second); got.Failure != 2 || got.Success != 1 {
+		t.Errorf("got %+v", got)
 	}
-}
-
-func TestABucketMayBeAsLongAsADurationGoes(t *testing.T) {
-	for buckets := 1; buckets <= 12; buckets++ {
-		for _, d := range []time.Duration{math.MaxInt64, forever + 1, forever} {
-			w := newTimeWindow(new(newRing(Window{Duration: d, Buckets: buckets})))
-			for _, at := range []time.Duration{0, time.Second} {
-				w.add(at, Success, false)
-				w.add(at, Failure, false)
-			}
-			if got := w.counts(time.Hour); got.Success != 2 || got.Failure != 2 {
-				t.Errorf("%v in %d buckets holds %+v, want two of each", d, buckets, got)
-			}
-		}
+	if got := w.counts(8 * time.Second); got != (Counts{}) {
+		t.Errorf("a window later: got %+v", got)
 	}
-}
-
-func TestALateCallNeverOverwritesANewerOne(t *testing.T) {
-	w := newCallWindow(2)
-	times(4, func() { w.add(0, Failure, true) })
-	w.last.Store(1) // as if call 2 were counted only now, two calls late
-	w.add(0, Success, false)
-	if got := w.counts(0); got.Failure != 2 || got.Slow != 2 || got.Success != 0 {
+	put(w, time.Second, Success, false)
+	put(w, 8*time.Second, Failure, false)
+	if got := w.counts(8 * time.Second); got != (Counts{Failure: 1}) {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestTheRememberedPlaceIsUsedOnlyWithinItsBucket(t *testing.T) {
-	const width = time.Second
-	w := newTimeWindow(new(newRing(Window{Duration: 3 * width, Buckets: 3})))
-	for _, at := range []time.Duration{0, 1, width - 1, width, width + 1, 2*width - 1, 2 * width, width - 1, 9 * width, 9*width - 1, 0, forever} {
-		tick, bucket := w.place(at)
-		if want := w.tick(at); tick != want || bucket != want%3 {
-			t.Errorf("at %v: tick %d in bucket %d, want %d in %d", at, tick, bucket, want, want%3)
+func TestABucketMayBeAsLongAsADurationGoes(t *testing.T) {
+	for buckets := range 12 {
+		for _, d := range []time.Duration{math.MaxInt64, forever + 1, forever} {
+			cfg := Config{FailureRate: 1, Window: Window{Duration: d, Buckets: buckets + 1}}
+			w := cfg.newWindow()
+			for _, at := range []time.Duration{0, time.Second, 0} {
+				put(w, at, Success, false)
+				put(w, at, Failure, false)
+			}
+			if got := w.counts(time.Hour); got.Success != 3 || got.Failure != 3 {
+				t.Errorf("%v in %d buckets holds %+v, want three of each", d, buckets, got)
+			}
 		}
 	}
 }
 
-// Once cores have collided, windows and totals spread over stripes: no count
-// may be lost or doubled on the way.
+func TestAWindowKeepsNoMoreMarksThanBuckets(t *testing.T) {
+	w := newTimeWindow(time.Millisecond, 10)
+	for i := range 100_000 {
+		put(w, time.Duration(i)*time.Millisecond, Success, false)
+		if len(w.marks) > 10 || cap(w.marks) > 32 {
+			t.Fatalf("after %d buckets: %d marks of %d", i, len(w.marks), cap(w.marks))
+		}
+	}
+}
+
+func TestAWindowOfCallsHoldsTheLastOnes(t *testing.T) {
+	for size := 1; size <= 4; size++ {
+		w := &callWindow{calls: make([]pastCall, size)}
+		var all []Counts
+		for range 1000 {
+			o, slow := Outcome(rand.IntN(3)), rand.IntN(2) == 0
+			put(w, 0, o, slow)
+			var c, want Counts
+			add(&c, o, slow)
+			all = append(all, c)
+			for _, c := range all[max(len(all)-size, 0):] {
+				want.Success += c.Success
+				want.Failure += c.Failure
+				want.Ignored += c.Ignored
+				want.Slow += c.Slow
+			}
+			if got := w.counts(0); got != want {
+				t.Fatalf("the last %d: got %+v, want %+v", size, got, want)
+			}
+		}
+	}
+}
+
+// Once cores have collided, counters spread over stripes: no count may be lost or
+// doubled on the way.
 func TestCountsAreExactWhileTheySpread(t *testing.T) {
 	const goroutines = 8
 	per := long(20_000, 60)
-	w := newTimeWindow(new(newRing(Window{Duration: time.Hour, Buckets: 3})))
 	var c counter
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() {
 			for i := range per {
-				w.add(time.Duration(i%2)*20*time.Minute, Success, false)
-				if g == 0 && i == per/2 { // collisions are rare on few cores: make one happen
-					w.spread()
-					c.addWide()
-				} else {
-					c.add()
+				if g == 0 && i == per/2 { // collisions are rare on few cores
+					c.spread()
 				}
+				c.add()
 			}
 		})
 	}
 	wg.Wait()
-	if want := uint64(goroutines * per); w.counts(20*time.Minute).Success != want || c.sum() != want {
-		t.Errorf("window %d, total %d, want %d", w.counts(20*time.Minute).Success, c.sum(), want)
+	if want := uint64(goroutines * per); c.sum() != want {
+		t.Errorf("%d, want %d", c.sum(), want)
 	}
 }
 
-// Calls go on while the window turns and spreads. Whenever they pause, it holds
-// exactly those of its ticks.
+// Calls go on while the window turns. Whenever they pause, none is lost or
+// doubled, and none stays.
 func TestAWindowIsExactOverConcurrentRotations(t *testing.T) {
-	const goroutines, rounds, calls = 8, 25, 100 // calls between two ticks
-	per := long(800, 63)                         // 10^7 calls a window in full
-	for buckets := int64(1); buckets <= 3; buckets++ {
-		w := newTimeWindow(new(newRing(Window{Duration: time.Duration(buckets) * time.Second, Buckets: int(buckets)})))
-		var clock atomic.Int64 // in ticks
-		made := make([]map[int64]Counts, goroutines)
+	const goroutines, rounds, buckets = 8, 25, 60
+	per := long(800, 63)
+	for name, w := range map[string]window{
+		"time":  newTimeWindow(time.Second, buckets),
+		"calls": &callWindow{calls: make([]pastCall, goroutines*per)},
+	} {
+		var clock atomic.Int64 // in buckets
 		for round := range rounds {
 			var wg sync.WaitGroup
 			for g := range goroutines {
-				made[g] = make(map[int64]Counts)
 				wg.Go(func() {
 					for i := range per {
-						tick := clock.Load()
-						o, slow := Outcome(i%2), i%3 == 0
-						w.add(time.Duration(tick)*time.Second, o, slow)
-						c := made[g][tick]
-						add(&c, o, slow)
-						made[g][tick] = c
-						if g == 0 && i%calls == 0 {
+						put(w, time.Duration(clock.Load())*time.Second, Outcome(i%2), i%4 == 0)
+						if g == 0 && i%(per/50) == 0 {
 							clock.Add(1)
 						}
 					}
 				})
 			}
 			wg.Wait()
-			now := clock.Load()
-			var want Counts
-			for _, m := range made {
-				for tick := now - buckets + 1; tick <= now; tick++ {
-					want.Success += m[tick].Success
-					want.Failure += m[tick].Failure
-					want.Slow += m[tick].Slow
-				}
-			}
-			if got := w.counts(time.Duration(now) * time.Second); got != want {
-				t.Fatalf("%d buckets, round %d: holds %+v, want %+v", buckets, round, got, want)
+			half := uint64(goroutines * per / 2)
+			now := time.Duration(clock.Load()) * time.Second
+			if got, want := w.counts(now), (Counts{Success: half, Failure: half, Slow: half / 2}); got != want {
+				t.Fatalf("%s, round %d: holds %+v, want %+v", name, round, got, want)
 			}
 			clock.Add(buckets) // the next round begins with an empty window
-			if round == rounds/2 {
-				w.spread()
+			if got := w.counts(now + buckets*time.Second); name == "time" && got != (Counts{}) {
+				t.Fatalf("round %d: a window later it holds %+v", round, got)
 			}
 		}
 	}
 }
 
-// A single core never collides with itself, so this ends by itself too.
-func TestACollisionSpreadsAWindow(t *testing.T) {
-	w := newTimeWindow(new(newRing(Window{Duration: time.Hour, Buckets: 3})))
-	var calls atomic.Uint64
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for n := 0; n < 1_000_000 && w.wide.Load() == nil; n++ {
-				w.add(0, Success, false)
-				calls.Add(1)
-			}
-		})
+// best is the shortest time that one call of f took, in groups of a hundred.
+func best(f func()) time.Duration {
+	least := time.Hour
+	for range 500 {
+		start := time.Now()
+		times(100, f)
+		least = min(least, time.Since(start)/100)
 	}
-	wg.Wait()
-	if got := w.counts(0).Success; got != calls.Load() {
-		t.Errorf("counted %d of %d calls", got, calls.Load())
+	return least
+}
+
+// The limits are wide: each of these took 40 times as long as by default, and more.
+func TestTheCostOfACallDoesNotDependOnTheConfiguration(t *testing.T) {
+	fail := func(cfg Config) time.Duration {
+		cfg.Name, cfg.FailureRate, cfg.MinCalls = "pms", 1, min(1<<16, max(cfg.Window.Calls, 1<<16))
+		b := mustNew(t, cfg)
+		times(1<<16-1000, func() { call(b, nil) })
+		call(b, nil)
+		return best(func() { call(b, errDown) })
+	}
+	normal := fail(Config{})
+	for name, got := range map[string]time.Duration{
+		"4096 buckets": fail(Config{Window: Window{Duration: time.Hour, Buckets: 4096}}),
+		"65536 calls":  fail(Config{Window: Window{Calls: 1 << 16}}),
+	} {
+		if got > 10*normal {
+			t.Errorf("a failure takes %v with %s, %v by default", got, name, normal)
+		}
+	}
+
+	reject := func(concurrent int) time.Duration {
+		b := mustNew(t, Config{Name: "pms", Probes: Probes{Concurrent: concurrent}})
+		b.Probe()
+		defer b.Reset()
+		times(concurrent, func() { mustAllow(t, b) })
+		return best(func() { b.Allow() })
+	}
+	if one, many := reject(1), reject(1024); many > 10*one {
+		t.Errorf("a rejection beside 1024 probes takes %v, beside one %v", many, one)
 	}
 }
 
 func TestABreakerCountsOnWhenItsTotalsHaveSpread(t *testing.T) {
 	b := mustNew(t, steady())
 	call(b, nil)
-	b.success.spread()
+	b.totals[Success].spread()
 	call(b, nil)
 	b.ForceOpen(nil)
 	call(b, nil)
@@ -209,16 +237,22 @@ func TestABreakerCountsOnWhenItsTotalsHaveSpread(t *testing.T) {
 	}
 }
 
-func TestAWindowForgetsOnAllStripes(t *testing.T) {
-	w := newTimeWindow(new(newRing(Window{Duration: 3 * time.Second, Buckets: 3})))
-	w.add(0, Success, true)
-	w.spread()
-	w.add(0, Success, true)
-	if got := w.counts(2 * time.Second); got.Success != 2 || got.Slow != 2 {
-		t.Errorf("got %+v", got)
+// A single core never collides with itself, so this ends by itself too.
+func TestACollisionSpreadsACounter(t *testing.T) {
+	var c counter
+	var calls atomic.Uint64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for n := 0; n < 1_000_000 && c.stripes.Load() == nil; n++ {
+				c.add()
+				calls.Add(1)
+			}
+		})
 	}
-	if got := w.counts(3 * time.Second); got != (Counts{}) {
-		t.Errorf("a window later: got %+v", got)
+	wg.Wait()
+	if c.sum() != calls.Load() {
+		t.Errorf("counted %d of %d", c.sum(), calls.Load())
 	}
 }
 
@@ -232,7 +266,7 @@ func TestPickStaysInRange(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := stripes(); n < 1 || n > maxStripes || n&(n-1) != 0 {
+	if n := stripeCount(); n < 1 || n > maxStripes || n&(n-1) != 0 {
 		t.Errorf("%d stripes", n)
 	}
 }

@@ -69,8 +69,8 @@ func (o output) breaker(r reading[circuitbreaker.Stats, breakerSeries]) {
 	var in [circuitbreaker.Disabled + 1]float64
 	var probes, good, bad float64
 	for _, s := range r.live {
-		if int(s.State) < len(in) {
-			in[s.State]++
+		if state := effective(s); int(state) < len(in) {
+			in[state]++
 		}
 		probes += float64(s.Probing)
 		good += float64(s.Window.Success)
@@ -95,6 +95,14 @@ func (o output) breaker(r reading[circuitbreaker.Stats, breakerSeries]) {
 		o.put(breakerProbes, probes, r.label)
 	}
 	o.put(observerPanics, r.totals[totalBreakerPanics], "circuitbreaker", r.label)
+}
+
+// effective is the state as calls meet it: one in shadow mode rejects none.
+func effective(s circuitbreaker.Stats) circuitbreaker.State {
+	if s.Shadow && s.State != circuitbreaker.Disabled {
+		return circuitbreaker.Closed
+	}
+	return s.State
 }
 
 // share is part/whole, and 0 of nothing.

@@ -107,6 +107,27 @@ func TestAPanickingObserverHarmsNobodyAndIsCounted(t *testing.T) {
 	}
 }
 
+func TestABreakerInShadowModeIsExportedAsClosed(t *testing.T) {
+	m, reg := newMetrics(t, WithOriginalNames())
+	b := must(circuitbreaker.New(circuitbreaker.Config{Name: "pms", Shadow: true, ConsecutiveFailures: 1, Observer: m}))
+	for state, act := range map[string]func(){
+		"open": func() { b.Trip(nil) }, "half_open": b.Probe, "forced_open": func() { b.ForceOpen(nil) }, "disabled": b.Disable,
+	} {
+		act()
+		got, want := scrape(t, reg), state
+		if state != "disabled" {
+			want = "closed"
+		}
+		if got[`holdfast_circuitbreaker_state{breaker="pms",state="`+want+`"}`] != 1 || got[`holdfast_circuitbreaker_transitions_total{breaker="pms",to="`+state+`"}`] != 1 {
+			t.Errorf("%s is not exported as %s", state, want)
+		}
+		if original := got["pms_circuit_breaker_state"]; original != 0 {
+			t.Errorf("%s is %v by its original name", state, original)
+		}
+		b.Reset()
+	}
+}
+
 func TestABreakerThatItsGroupLetsGoLeavesTheScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, reg := newMetrics(t)
@@ -115,7 +136,7 @@ func TestABreakerThatItsGroupLetsGoLeavesTheScrape(t *testing.T) {
 		if mentions(scrape(t, reg), "first") == nil {
 			t.Fatal("never there")
 		}
-		time.Sleep(time.Minute) // until it is idle
+		time.Sleep(2 * time.Minute) // until it is idle
 		g.Get("second")
 		if got := mentions(scrape(t, reg), "first"); got != nil {
 			t.Fatalf("still there: %v", got)

@@ -52,7 +52,7 @@
 // From the creation of the first breaker, manager or log of a name:
 //
 //	gauge holdfast_circuitbreaker_state{breaker, state=closed|half_open|open|forced_open|disabled}
-//	    Breakers of this name that are in the state: 1 for the current state, 0 for the others.
+//	    Breakers of this name that are in the state: 1 for the current state, 0 for the others. In shadow mode an open or half-open one counts as closed: it rejects nothing.
 //	counter holdfast_circuitbreaker_calls_total{breaker, result=success|failure|ignored|rejected}
 //	    Calls, by outcome; rejected calls did not reach the dependency.
 //	counter holdfast_circuitbreaker_slow_calls_total{breaker}

@@ -104,7 +104,7 @@ func (o output) original(breakers []reading[circuitbreaker.Stats, breakerSeries]
 // is worst off.
 func worst(r reading[circuitbreaker.Stats, breakerSeries]) (number float64) {
 	for _, s := range r.live {
-		switch s.State {
+		switch effective(s) {
 		case circuitbreaker.HalfOpen:
 			number = max(number, 1)
 		case circuitbreaker.Open, circuitbreaker.ForcedOpen:

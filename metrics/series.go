@@ -108,7 +108,7 @@ var (
 
 var catalog = [numSeries]Series{
 	breakerState: gauge("circuitbreaker_state",
-		"Breakers of this name that are in the state: 1 for the current state, 0 for the others.", breaker, inState),
+		"Breakers of this name that are in the state: 1 for the current state, 0 for the others. In shadow mode an open or half-open one counts as closed: it rejects nothing.", breaker, inState),
 	breakerCalls: counter("circuitbreaker_calls_total",
 		"Calls, by outcome; rejected calls did not reach the dependency.",
 		breaker, closed("result", "success", "failure", "ignored", "rejected")),

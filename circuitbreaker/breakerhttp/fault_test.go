@@ -97,8 +97,8 @@ func TestAServerThatFailsWithinAnUploadIsAFailure(t *testing.T) {
 
 // The deadline of a request that hangs is a failure, whatever became of its body.
 func TestADeadlineIsNoFaultOfTheBody(t *testing.T) {
-	late, cancel := context.WithDeadline(t.Context(), time.Now())
-	defer cancel()
+	late, cancel := context.WithCancelCause(t.Context())
+	cancel(context.DeadlineExceeded)
 	b := fragile(t)
 	defer b.Reset()
 	base := tripFunc(func(req *http.Request) (*http.Response, error) {

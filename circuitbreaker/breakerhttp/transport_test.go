@@ -121,8 +121,10 @@ func TestOwnStatuses(t *testing.T) {
 func TestWhatAMissingResponseCountsAs(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	late, cancelLate := context.WithDeadline(t.Context(), time.Now())
-	defer cancelLate()
+	late, cancelLate := context.WithCancelCause(t.Context())
+	cancelLate(context.DeadlineExceeded)
+	short, cancelShort := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancelShort()
 	for name, tc := range map[string]struct {
 		ctx  context.Context
 		err  error
@@ -131,6 +133,7 @@ func TestWhatAMissingResponseCountsAs(t *testing.T) {
 		"refused":                    {t.Context(), errRefused, circuitbreaker.Failure},
 		"cancelled by the caller":    {cancelled, context.Canceled, circuitbreaker.Ignored},
 		"past the caller's deadline": {late, context.DeadlineExceeded, circuitbreaker.Failure},
+		"an absurd deadline":         {short, context.DeadlineExceeded, circuitbreaker.Ignored},
 		"neither":                    {t.Context(), nil, circuitbreaker.Failure},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,8 +92,9 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.breaker, err = circuitbreaker.New(circuitbreaker.Config{
-		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: circuitbreaker.Observers(watch, b.watch),
+		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: watch,
 		OpenFor: circuitbreaker.Backoff{Base: 2 * time.Second, Max: time.Minute},
+		Probes:  circuitbreaker.Probes{Successes: 2}, // few guests come: ten probes would take minutes
 	})
 	if err != nil {
 		return err

@@ -145,7 +145,7 @@ func (s *Site) lookAtBreaker() Breaker {
 		Rejected: b.Rejected, Calls: b.Total.Success + b.Total.Failure + b.Total.Ignored,
 	}
 	if b.State == circuitbreaker.Open {
-		shown.ProbeAt = s.nextProbe()
+		shown.ProbeAt = time.Now().Add(b.OpenLeft)
 	}
 	return shown
 }

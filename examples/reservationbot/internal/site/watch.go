@@ -8,18 +8,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/lock"
 )
 
 // Watch remembers for a moment what the library tells while it happens. It
-// observes the breaker and the locks; the zero value is ready.
+// observes the locks; the zero value is ready.
 type Watch struct {
 	mu        sync.Mutex
-	probeAt   time.Time // when an open breaker lets a probe through
-	clashes   []clash   // the oldest first
-	guests    []string  // the latest last
+	clashes   []clash  // the oldest first
+	guests    []string // the latest last
 	conflicts uint64
 }
 
@@ -36,16 +34,6 @@ const (
 	maxListed = 8  // whose conversations are listed
 	roomsName = "room/"
 )
-
-// ObserveBreaker implements [circuitbreaker.Observer].
-func (w *Watch) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.probeAt = time.Time{}
-	if e.To == circuitbreaker.Open {
-		w.probeAt = time.Now().Add(e.OpenFor)
-	}
-}
 
 // ObserveLock implements [lock.Observer].
 func (w *Watch) ObserveLock(_ context.Context, e lock.Event) {
@@ -100,10 +88,4 @@ func (w *Watch) latestGuests() []string {
 	guests := slices.Clone(w.guests)
 	slices.Reverse(guests)
 	return guests
-}
-
-func (w *Watch) nextProbe() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.probeAt
 }

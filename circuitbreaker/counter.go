@@ -8,11 +8,6 @@ import (
 	"unsafe"
 )
 
-const (
-	lineWords  = 16 // 128 bytes: two cache lines, which CPUs fetch as a pair; one line on arm64
-	maxStripes = 64
-)
-
 // counter is a total that starts as one word. The first time that two cores
 // collide on it, it grows a few words per core, each on lines of its own: from
 // then on cores do not wait for each other. It never shrinks, and its sum never
@@ -22,51 +17,46 @@ type counter struct {
 	stripes atomic.Pointer[[]stripe]
 }
 
+// stripe is one word on 128 bytes: two cache lines, which CPUs fetch as a pair;
+// one line on arm64.
 type stripe struct {
 	word atomic.Uint64
-	_    [8 * (lineWords - 1)]byte
+	_    [120]byte
 }
+
+const maxStripes = 64
 
 func (c *counter) add() {
-	if !c.tryAdd() {
-		c.addWide()
-	}
-}
-
-// tryAdd adds one unless cores collide, now or before. It is small enough to be
-// inlined.
-func (c *counter) tryAdd() bool {
-	n := c.word.Load()
-	return c.stripes.Load() == nil && c.word.CompareAndSwap(n, n+1)
-}
-
-func (c *counter) addWide() {
-	if c.stripes.Load() == nil {
+	stripes := c.stripes.Load()
+	if stripes == nil {
+		if n := c.word.Load(); c.word.CompareAndSwap(n, n+1) {
+			return
+		}
 		c.spread()
+		stripes = c.stripes.Load()
 	}
-	s := *c.stripes.Load()
-	s[pick(len(s))].word.Add(1)
+	(*stripes)[pick(len(*stripes))].word.Add(1)
 }
 
 // spread makes the stripes, unless another goroutine has.
 func (c *counter) spread() {
-	s := make([]stripe, stripes())
-	c.stripes.CompareAndSwap(nil, &s)
+	stripes := make([]stripe, stripeCount())
+	c.stripes.CompareAndSwap(nil, &stripes)
 }
 
 func (c *counter) sum() uint64 {
 	n := c.word.Load()
-	if s := c.stripes.Load(); s != nil {
-		for i := range *s {
-			n += (*s)[i].word.Load()
+	if stripes := c.stripes.Load(); stripes != nil {
+		for i := range *stripes {
+			n += (*stripes)[i].word.Load()
 		}
 	}
 	return n
 }
 
-// stripes returns how many stripes serve the cores in use: a power of two. With
-// four a core, two goroutines that run at the same time seldom share one.
-func stripes() int {
+// stripeCount returns how many stripes serve the cores in use: a power of two.
+// With four a core, two goroutines that run at the same time seldom share one.
+func stripeCount() int {
 	n := 1
 	for n < min(4*runtime.GOMAXPROCS(0), maxStripes) {
 		n *= 2
