@@ -92,15 +92,15 @@
 //	    24      6 created
 //	    30      6 absolute deadline, 0 = none
 //	    36      6 idle timeout in ms, 0 = none     \ a touch writes these
-//	    42      6 last activity                    / 12 bytes in place
-//	    48      4 seconds that it is kept for Claim after it lapsed
-//	    52      4 CRC-32C of the payload
-//	    56      8 lease: first bytes of SHA-256 of its name, 0 = free
-//	    64      6 end of the lease
-//	    70      2 reserved, 0
-//	    72     16 hash of the owner, 0 = none
-//	    88     64 revision and nonce of the 4 writes before, newest first
-//	   152      - payload
+//	    42      6 last activity                    | 18 bytes in place
+//	    48      6 when it lapses                   /
+//	    54      4 seconds that it is kept for Claim after it lapsed
+//	    58      4 CRC-32C of the payload
+//	    62      8 lease: first bytes of SHA-256 of its name, 0 = free
+//	    70      6 end of the lease
+//	    76     16 hash of the owner, 0 = none
+//	    92     64 revision and nonce of the 4 writes before, newest first
+//	   156      - payload
 //
 // Scripts read the header and never the payload; this package computes and
 // compares the checksum. Bytes that do not begin with a header are
@@ -149,7 +149,7 @@
 //     change.
 //   - A Create that the network delivers after its own retry, up to two minutes
 //     late, does not bring back a session that was deleted in between.
-//   - A touch writes 12 bytes in place and two index entries. A Load that needs
+//   - A touch writes 18 bytes in place and two index entries. A Load that needs
 //     no touch writes nothing and replicates nothing.
 //   - A Move between partitions that fails in the middle leaves the old session
 //     as it was. Until the copy lapses there is a session under an id that no

@@ -18,27 +18,28 @@ const version = 1
 
 var sizes = map[byte]int{version: headerSize}
 
-const headerSize = 152
+const headerSize = 156
 
 var magic = [3]byte{'h', 'f', 's'}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // header is what precedes the payload; doc.go has the table. Times are
-// milliseconds since 1970, idle is milliseconds, keep is seconds.
+// milliseconds since 1970, idle is milliseconds, keep is seconds. Only scripts
+// write ends.
 //
 // As the template of an insertion, created is 0, absolute and leaseEnd are
 // durations, and the server completes it; a moved record brings both times.
 type header struct {
-	attempts                      uint16
-	rev, nonce                    uint64
-	created, absolute, idle, last int64
-	keep, crc                     uint32
-	lease                         leaseName
-	leaseEnd                      int64
-	owner                         session.Hash
-	earlier                       [64]byte // only scripts read it
-	newer                         bool     // of a version that is not read
+	attempts                            uint16
+	rev, nonce                          uint64
+	created, absolute, idle, last, ends int64
+	keep, crc                           uint32
+	lease                               leaseName
+	leaseEnd                            int64
+	owner                               session.Hash
+	earlier                             [64]byte // only scripts read it
+	newer                               bool     // of a version that is not read
 }
 
 // leaseName stands for the name of a lease; zero = none.
@@ -59,13 +60,13 @@ func (h header) encode() []byte {
 	b = binary.BigEndian.AppendUint16(b, h.attempts)
 	b = binary.BigEndian.AppendUint64(b, h.rev)
 	b = binary.BigEndian.AppendUint64(b, h.nonce)
-	for _, ms := range []int64{h.created, h.absolute, h.idle, h.last} {
+	for _, ms := range []int64{h.created, h.absolute, h.idle, h.last, h.ends} {
 		b = appendUint48(b, ms)
 	}
 	b = binary.BigEndian.AppendUint32(b, h.keep)
 	b = binary.BigEndian.AppendUint32(b, h.crc)
 	b = append(b, h.lease[:]...)
-	b = append(appendUint48(b, h.leaseEnd), 0, 0)
+	b = appendUint48(b, h.leaseEnd)
 	b = append(b, h.owner[:]...)
 	return append(b, h.earlier[:]...)
 }
@@ -93,12 +94,13 @@ func decode(raw string) (h header, payload string, ok bool) {
 		absolute: uint48(b[30:]),
 		idle:     uint48(b[36:]),
 		last:     uint48(b[42:]),
-		keep:     binary.BigEndian.Uint32(b[48:]),
-		crc:      binary.BigEndian.Uint32(b[52:]),
-		lease:    leaseName(b[56:64]),
-		leaseEnd: uint48(b[64:]),
-		owner:    session.Hash(b[72:88]),
-		earlier:  [64]byte(b[88:152]),
+		ends:     uint48(b[48:]),
+		keep:     binary.BigEndian.Uint32(b[54:]),
+		crc:      binary.BigEndian.Uint32(b[58:]),
+		lease:    leaseName(b[62:70]),
+		leaseEnd: uint48(b[70:]),
+		owner:    session.Hash(b[76:92]),
+		earlier:  [64]byte(b[92:156]),
 		newer:    !known,
 	}
 	if h.newer {
@@ -121,15 +123,6 @@ func checksum[T string | []byte](payload T) uint32 {
 	return crc32.Checksum([]byte(payload), castagnoli)
 }
 
-// deadline is when the record lapses. The scripts have the same rule.
-func (h header) deadline() int64 {
-	ends := h.last + h.idle
-	if h.idle == 0 || (h.absolute != 0 && h.absolute < ends) {
-		return h.absolute
-	}
-	return ends
-}
-
 // record turns a header into what managers see.
 func (h header) record(space string, hash session.Hash) session.Record {
 	r := session.Record{
@@ -137,7 +130,7 @@ func (h header) record(space string, hash session.Hash) session.Record {
 		Rev:          h.rev,
 		CreatedAt:    time.UnixMilli(h.created),
 		LastActivity: time.UnixMilli(h.last),
-		ExpiresAt:    time.UnixMilli(h.deadline()),
+		ExpiresAt:    time.UnixMilli(h.ends),
 	}
 	if h.absolute != 0 {
 		r.Deadline = time.UnixMilli(h.absolute)

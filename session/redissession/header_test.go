@@ -22,8 +22,9 @@ import (
 const firstRecord = "686673010000" + "0003" + // magic, version, flags, attempts
 	"00064c9ba0f75eb0" + "1122334455667788" + // revision, nonce
 	"019b76da9800" + "019b7c00f400" + "0000001b7740" + "019b76daa7a0" + // created, absolute, idle, last
+	"019b76f61ee0" + // ends
 	"00000e10" + "9a71bb4c" + // keep, checksum
-	"0102030405060708" + "019b76dabf10" + "0000" + // lease, its end
+	"0102030405060708" + "019b76dabf10" + // lease, its end
 	"a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" + // owner
 	"00064c9ba0f75eaf" + "2122334455667788" + // revision and nonce of the write before
 	"00064c9ba0f75eae" + "3122334455667788" + // and of those before that
@@ -42,10 +43,10 @@ func TestTheFormatOfVersionOneIsFixed(t *testing.T) {
 	}
 	want := header{
 		attempts: 3, rev: 1773081164471984, nonce: 0x1122334455667788,
-		created: 0x019b76da9800, absolute: 0x019b7c00f400, idle: 1800000, last: 0x019b76daa7a0,
+		created: 0x019b76da9800, absolute: 0x019b7c00f400, idle: 1800000, last: 0x019b76daa7a0, ends: 0x019b76f61ee0,
 		keep: 3600, crc: 0x9a71bb4c, lease: leaseName{1, 2, 3, 4, 5, 6, 7, 8}, leaseEnd: 0x019b76dabf10,
 		owner:   session.Hash{0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf},
-		earlier: [64]byte(raw[88:152]),
+		earlier: [64]byte(raw[92:156]),
 	}
 	if h != want {
 		t.Errorf("decoded %+v, want %+v", h, want)
@@ -72,8 +73,8 @@ func TestBytesThatAreNoRecordAreRefused(t *testing.T) {
 }
 
 func TestOfALaterVersionOnlyTheFieldsOfTheFirstAreRead(t *testing.T) {
-	raw := "hfs\x02" + string(header{rev: 7, last: 1, idle: 2}.encode()[4:]) + "later"
-	if h, payload, ok := decode(raw); !ok || !h.newer || h.rev != 7 || h.deadline() != 3 || payload != "" {
+	raw := "hfs\x02" + string(header{rev: 7, ends: 3}.encode()[4:]) + "later"
+	if h, payload, ok := decode(raw); !ok || !h.newer || h.rev != 7 || h.ends != 3 || payload != "" {
 		t.Errorf("decoded %+v, payload %q, %v; want revision and deadline, and no payload", h, payload, ok)
 	}
 }
@@ -90,7 +91,7 @@ func TestDurationsAreRoundedUp(t *testing.T) {
 var inLua = redis.NewScript(source("record") + `
 if not valid(ARGV[1]) then return {'invalid'} end
 local raw, again = ARGV[1], {}
-for i, from in ipairs({CREATED, ABSOLUTE, IDLE, LAST, LEASE_END}) do again[i] = bytes(int(raw, from, 6), 6) end
+for i, from in ipairs({CREATED, ABSOLUTE, IDLE, LAST, ENDS, LEASE_END}) do again[i] = bytes(int(raw, from, 6), 6) end
 return {'valid', num(int(raw, ATTEMPTS, 2)), at(raw, REV, 8), at(raw, NONCE, 8),
   num(int(raw, CREATED, 6)), num(int(raw, ABSOLUTE, 6)), num(int(raw, IDLE, 6)), num(int(raw, LAST, 6)),
   num(int(raw, KEEP, 4)), at(raw, LEASE, 8), num(int(raw, LEASE_END, 6)), at(raw, OWNER, 16),
@@ -101,12 +102,12 @@ func asLua(h header) []any {
 	num := func(n int64) string { return fmt.Sprint(n) }
 	wide := func(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
 	again := ""
-	for _, ms := range []int64{h.created, h.absolute, h.idle, h.last, h.leaseEnd} {
+	for _, ms := range []int64{h.created, h.absolute, h.idle, h.last, h.ends, h.leaseEnd} {
 		again += string(appendUint48(nil, ms))
 	}
 	return []any{"valid", num(int64(h.attempts)), wide(h.rev), wide(h.nonce), num(h.created), num(h.absolute),
 		num(h.idle), num(h.last), num(int64(h.keep)), string(h.lease[:]), num(h.leaseEnd), string(h.owner[:]),
-		num(h.deadline()), again, string(h.earlier[:]), wide(h.rev) + wide(h.nonce), string(h.earlier[48:])}
+		num(h.ends), again, string(h.earlier[:]), wide(h.rev) + wide(h.nonce), string(h.earlier[48:])}
 }
 
 // FuzzHeader checks that Go and Lua read every header alike, and that both
@@ -131,8 +132,7 @@ func FuzzHeader(f *testing.F) {
 			}
 			encoded := append(h.encode(), payload...)
 			encoded[3] = raw[3]
-			copy(encoded[4:6], raw[4:6])     // reserved, written
-			copy(encoded[70:72], raw[70:72]) // as zero
+			copy(encoded[4:6], raw[4:6]) // reserved, written as zero
 			if !bytes.Equal(encoded, raw) {
 				t.Errorf("%x is encoded as %x", raw, encoded)
 			}
@@ -152,7 +152,7 @@ func TestARealServerReadsHeadersLikeGo(t *testing.T) {
 	for _, h := range []header{
 		{},
 		{rev: 9, nonce: 8, earlier: [64]byte([]byte(strings.Repeat("\x00\x01\x7f\xff", 16)))},
-		{attempts: 1<<16 - 1, rev: 1<<53 - 1, nonce: 1<<64 - 1, created: 1<<48 - 1, absolute: 1<<48 - 1, idle: 1, last: 1<<48 - 1, keep: 1<<32 - 1, leaseEnd: 1<<48 - 1},
+		{attempts: 1<<16 - 1, rev: 1<<53 - 1, nonce: 1<<64 - 1, created: 1<<48 - 1, absolute: 1<<48 - 1, idle: 1, last: 1<<48 - 1, ends: 1<<48 - 1, keep: 1<<32 - 1, leaseEnd: 1<<48 - 1},
 		{rev: 1732386000123456, created: 1732386000123, idle: 1800000, last: 1732386000123},
 	} {
 		got, err := inLua.Run(t.Context(), client, []string{"{0}:x"}, h.encode()).Slice()

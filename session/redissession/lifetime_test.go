@@ -152,8 +152,8 @@ func TestATouchWritesNeitherPayloadNorRevision(t *testing.T) {
 		time.Sleep(time.Second)
 		touched := done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute}))
 		after := client.Get(t.Context(), key(s, r.Record.Handle)).Val()
-		if !touched.Touched || before[:36] != after[:36] || before[36:48] == after[36:48] || before[48:] != after[48:] {
-			t.Errorf("a touch turned\n%x into\n%x, want only idle and last activity to change", before, after)
+		if !touched.Touched || before[:36] != after[:36] || before[36:54] == after[36:54] || before[54:] != after[54:] {
+			t.Errorf("a touch turned\n%x into\n%x, want only idle, last activity and the time it lapses to change", before, after)
 		}
 	})
 }

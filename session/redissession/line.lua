@@ -83,7 +83,7 @@ local function use(key, hash, raw, idle, every, who, lasting, held, inbox)
   local touched = 0
   if idle > 0 and now - int(raw, LAST, 6) >= every then
     unrefused()
-    raw = patch(key, raw, IDLE, bytes(idle, 6) .. bytes(now, 6))
+    raw = patch(key, raw, IDLE, times(int(raw, ABSOLUTE, 6), idle, now))
     redis.call('PEXPIREAT', key, num(expiry(raw)))
     index(hash, raw)
     touched = 1

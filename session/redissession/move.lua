@@ -33,8 +33,8 @@ if status then return {status, '', 0, retry, {}} end
 local evicted = {}
 if KEYS[4] then evicted = room(KEYS[4], tonumber(ARGV[5]), ARGV[6], ARGV[4]) end
 if not evicted then return {'over_limit', '', 0, 0, {}} end
-template = at(template, 0, CREATED) .. at(old, CREATED, 12) .. at(template, IDLE, 20)
-  .. NONE16 .. string.sub(template, OWNER + 1)
+template = at(template, 0, CREATED) .. at(old, CREATED, 12) .. at(template, IDLE, 26)
+  .. at(NONE16, 0, 14) .. string.sub(template, OWNER + 1)
 local head = stamp(template, int(old, REV, 8))
 put(KEYS[2], ARGV[1], head, ARGV[3])
 if KEYS[4] then trim(KEYS[4]) end

@@ -7,12 +7,12 @@
 -- are made by appending to its base: they keep its hash tag, so they are in
 -- its slot, whatever is appended.
 
-local SIZES = {[1] = 152}  -- bytes before the payload, of each version that is read
-local HEADER = 152         -- the same of the newest, which is the one written
-local LEAST = 152          -- the header of version 1, with which every later one begins
-local REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, KEEP = 8, 16, 24, 30, 36, 42, 48
-local ATTEMPTS, CRC, LEASE, LEASE_END, OWNER, EARLIER = 6, 52, 56, 64, 72, 88
-local WRITES = {REV, 88, 104, 120, 136} -- revision and nonce of the last ones, the newest first
+local SIZES = {[1] = 156}  -- bytes before the payload, of each version that is read
+local HEADER = 156         -- the same of the newest, which is the one written
+local LEAST = 156          -- the header of version 1, with which every later one begins
+local REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, ENDS = 8, 16, 24, 30, 36, 42, 48
+local ATTEMPTS, KEEP, CRC, LEASE, LEASE_END, OWNER, EARLIER = 6, 54, 58, 62, 70, 76, 92
+local WRITES = {REV, 92, 108, 124, 140} -- revision and nonce of the last ones, the newest first
 local NONE8, NONE16 = string.rep(string.char(0), 8), string.rep(string.char(0), 16)
 
 local time = redis.call('TIME')
@@ -64,14 +64,16 @@ end
 
 local function known(raw) return SIZES[string.byte(raw, 4)] end
 
--- deadline is when the record lapses, in ms. A header without both deadlines
--- has lapsed: nothing lives for ever.
-local function deadline(head)
-  local absolute, idle = int(head, ABSOLUTE, 6), int(head, IDLE, 6)
-  local ends = int(head, LAST, 6) + idle
-  if idle == 0 or (absolute ~= 0 and absolute < ends) then return absolute end
-  return ends
+-- times writes the idle timeout, the last activity and when the record lapses, in
+-- ms: the only place that knows that rule. A record without both deadlines has
+-- lapsed: nothing lives for ever.
+local function times(absolute, idle, last)
+  local ends = last + idle
+  if idle == 0 or (absolute ~= 0 and absolute < ends) then ends = absolute end
+  return bytes(idle, 6) .. bytes(last, 6) .. bytes(ends, 6)
 end
+
+local function deadline(head) return int(head, ENDS, 6) end
 
 -- expiry is when Redis itself may forget the record: the safety net.
 local function expiry(head) return deadline(head) + int(head, KEEP, 4) * 1000 end

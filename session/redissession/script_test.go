@@ -52,7 +52,7 @@ func TestScriptsSayWhatTheyDo(t *testing.T) {
 // 1.7e+15, while a miniredis prints them in full. So what is joined, and what is
 // passed to Redis, has to be a string by its making.
 func TestScriptsPassNumbersOnlyThroughNum(t *testing.T) {
-	const text = `(?:'[^']*'|-?\d+|num\(|at\(|bytes\(|string\.(?:sub|char|rep|match)\(|(?:KEYS|ARGV)\[[^]]*\]|revision\(` +
+	const text = `(?:'[^']*'|-?\d+|num\(|at\(|bytes\(|string\.(?:sub|char|rep|match)\(|(?:KEYS|ARGV)\[[^]]*\]|revision\(|times\(` +
 		`|(?:base|q|u|r|id|hash|old|owner|key|head|part|payload|lease|who|template|nonce|ends|rest|made|line|place|inbox|gone|NONE8|NONE16)\b)`
 	joined := regexp.MustCompile(`\.\.\s*(\S+)`)
 	operand := regexp.MustCompile(`^` + text)

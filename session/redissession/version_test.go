@@ -32,7 +32,7 @@ type noScript struct{}
 func (noScript) Error() string { return "NOSCRIPT sent as text" }
 func (noScript) RedisError()   {}
 
-var nextScripts = strings.NewReplacer("SIZES = {[1] = 152}", "SIZES = {[1] = 152, [2] = 160}", "HEADER = 152", "HEADER = 160")
+var nextScripts = strings.NewReplacer("SIZES = {[1] = 156}", "SIZES = {[1] = 156, [2] = 164}", "HEADER = 156", "HEADER = 164")
 
 // change makes a command that of the next version, and reports whether it is
 // to be sent.
