@@ -35,7 +35,7 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	if err := checkSubject(want.subject); err != nil {
 		return nil, err
 	}
-	id := newID(subjectHash(m.cfg.Name, want.subject))
+	id := newID(m.index.subject(want.subject))
 	w, s, err := m.written(&Session[T]{ID: id, Data: data, Subject: want.subject})
 	if err != nil {
 		return nil, err
@@ -302,7 +302,7 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 	if id.IsZero() {
 		return invalid("the zero ID names no session")
 	}
-	hash := id.hash(m.cfg.Name)
+	hash := m.index.id(id)
 	if _, err = m.remove(ctx, RemoveRequest{Handles: []Hash{hash}}, ""); err != nil {
 		return err
 	}

@@ -79,6 +79,12 @@ type Config[T any] struct {
 	// Codec encodes T; default [JSON], for which New refuses types with unexported
 	// fields: JSON would lose them. [Sealed] also encrypts.
 	Codec Codec
+	// IndexKey makes the hashes by which the store knows ids, subjects and
+	// conversations keyed ones (HMAC-SHA256). Without it, a list of phone numbers
+	// finds whose sessions are in the store, even if [Sealed] hides what is in them.
+	// 16 bytes or more, the same in all processes and for ever: with another key no
+	// session is found. nil = none.
+	IndexKey []byte
 	// Version is the version of T, from 0 up to 65535. It is stored with each session. An
 	// instance leaves sessions of a later version alone: see [Undecodable]. So
 	// raise it when older instances must not read or save what this one writes.
@@ -168,6 +174,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	p.Want(c.OnCorrupt <= QuarantineCorrupt, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")
 	p.Want(c.WhenFull <= EvictIdlest, "WhenFull", uint8(c.WhenFull), "one of the policies")
 	p.Want(c.WhenFull == Reject || c.WhenFull > EvictIdlest || c.MaxPerSubject > 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")
+	p.Want(c.IndexKey == nil || len(c.IndexKey) >= 16, "IndexKey", len(c.IndexKey), "16 bytes or more")
 	p.Want(c.Version >= 0 && c.Version <= maxVersion, "Version", c.Version, "0 to 65535")
 	p.Want(c.Upgrade == nil || c.Version > 0, "Version", c.Version, "a version that is later than those that Upgrade reads")
 	seal, codec := unsealed(r.Codec)

@@ -90,6 +90,18 @@
 //
 // Removing a record whose payload is damaged costs one trip more in Redis.
 //
+// # What a reader of the store sees
+//
+//	                         by default               with [Sealed]  with Config.IndexKey
+//	tokens                   SHA-256 of 248 bits      the same       HMAC
+//	data                     as Codec encodes it      encrypted
+//	subject, channel, peer
+//	  in the record          in clear                 encrypted
+//	  in names of keys       SHA-256: a list of       the same       HMAC
+//	                         phone numbers finds them
+//	times, sizes, numbers    in clear                 in clear       in clear
+//	of sessions
+//
 // # Guaranteed
 //
 //   - No lost update: a [Manager.Save] over a newer one fails with a
@@ -117,7 +129,8 @@
 //     Config.Grace.
 //   - What is written can be read: each write decodes what it has encoded.
 //   - Ids have 248 random bits. The store keeps only hashes of them, every way of
-//     printing one redacts it, and an unknown id is never adopted.
+//     printing one redacts it, also deep in other values, and an unknown id is never
+//     adopted.
 //   - Errors and events contain no token or payload, and no subject but in
 //     [OpEnded] events.
 //

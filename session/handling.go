@@ -42,7 +42,7 @@ func (m *Manager[T]) handlings(ctx context.Context) iter.Seq[*handling] {
 // handles it.
 func (m *Manager[T]) notWithin(ctx context.Context, id ID) error {
 	for h := range m.handlings(ctx) {
-		if h.hash == id.hash(m.cfg.Name) {
+		if h.hash == m.index.id(id) {
 			return invalid("waiting for a session in the context of the function that handles it")
 		}
 	}

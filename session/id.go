@@ -3,6 +3,8 @@
 package session
 
 import (
+	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"unique"
 )
 
 // tokenLen is the length of 32 bytes in unpadded base64url.
@@ -22,73 +25,91 @@ const tokenLen = 43
 // only its owner knows. All of them can be read, saved and deleted by.
 //
 // IDs of one kind are comparable with ==. An ID does not travel by accident:
-// however it is printed, logged or marshalled, it is redacted. The zero ID
-// names no session.
-type ID struct {
+// however it is printed, logged or marshalled, it is redacted, also within fields
+// whose methods no printer may call. The zero ID names no session.
+type ID struct{ hidden unique.Handle[string] }
+
+// identity is what an ID stands for. Printers that walk through values print the
+// address of a string behind a pointer, whatever the verb, but follow one to a
+// struct or an array. A handle is such a pointer that still compares by value.
+type identity struct {
 	kind idKind
 	raw  [32]byte // of a listed id, only the stored hash
 }
 
-type idKind uint8
+func (i identity) id() ID { return ID{unique.Make(string(i.kind) + string(i.raw[:]))} }
+
+func (id ID) look() (i identity) {
+	if !id.IsZero() {
+		s := id.hidden.Value()
+		i.kind = idKind(s[:1])
+		copy(i.raw[:], s[1:])
+	}
+	return i
+}
+
+type idKind string // one byte
 
 const (
-	noID idKind = iota
-	tokenID
-	conversationID
-	listedID
+	tokenID        idKind = "t"
+	conversationID idKind = "c"
+	listedID       idKind = "l"
 )
 
-// newID returns a fresh id. Its first byte is the partition of its owner, and
-// random without one; the other 248 bits are always random.
-func newID(owner Hash) ID {
-	id := ID{kind: tokenID}
-	rand.Read(id.raw[:]) // never fails: the runtime ends the program instead
-	if owner != (Hash{}) {
-		id.raw[0] = owner[0]
+// newID returns a fresh id in the partition of the hash beside it: its first byte,
+// random without one. The other 248 bits are always random.
+func newID(beside Hash) ID {
+	i := identity{kind: tokenID}
+	rand.Read(i.raw[:]) // never fails: the runtime ends the program instead
+	if beside != (Hash{}) {
+		i.raw[0] = beside[0]
 	}
-	return id
+	return i.id()
 }
 
 func listed(h Hash) ID {
-	id := ID{kind: listedID}
-	copy(id.raw[:], h[:])
-	return id
+	i := identity{kind: listedID}
+	copy(i.raw[:], h[:])
+	return i.id()
 }
 
 // ParseID reads a token as [ID.Token] gives it. Anything else is [ErrInvalid].
 // Whether there is such a session only the store knows, and whatever a client
 // sends, it never names a [Conversation]'s session.
 func ParseID(token string) (ID, error) {
-	id := ID{kind: tokenID}
+	i := identity{kind: tokenID}
 	if len(token) != tokenLen {
 		return ID{}, invalid("a token has %d characters, not %d", tokenLen, len(token))
 	}
-	n, err := base64.RawURLEncoding.Strict().Decode(id.raw[:], []byte(token))
-	if err != nil || n != len(id.raw) { // the decoder skips line breaks, and then finds fewer bytes
+	n, err := base64.RawURLEncoding.Strict().Decode(i.raw[:], []byte(token))
+	if err != nil || n != len(i.raw) { // the decoder skips line breaks, and then finds fewer bytes
 		return ID{}, invalid("a token is base64url")
 	}
-	return id, nil
+	return i.id(), nil
 }
 
 // Token reveals the secret that stands for the session: 43 characters of
 // base64url, for a cookie or a header. It is "" for ids that have none.
 func (id ID) Token() string {
-	if id.kind != tokenID {
+	i := id.look()
+	if i.kind != tokenID {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(id.raw[:])
+	return base64.RawURLEncoding.EncodeToString(i.raw[:])
 }
 
 // IsZero reports whether id names no session.
 func (id ID) IsZero() bool { return id == ID{} }
 
 // String returns a redacted form, such as "session:5f3a9c01": enough to tell
-// sessions apart in a log, and of no other use.
+// sessions apart in a log. That of a [Conversation] is the same everywhere: a list of
+// peers finds who it may be.
 func (id ID) String() string {
 	if id.IsZero() {
 		return "session:none"
 	}
-	sum := sha256.Sum256(append([]byte("holdfast session print\x00"), id.raw[:]...))
+	i := id.look()
+	sum := sha256.Sum256(append([]byte("holdfast session print\x00"), i.raw[:]...))
 	return "session:" + hex.EncodeToString(sum[:4])
 }
 
@@ -118,39 +139,60 @@ func (c Conversation) ID() ID {
 	h.Write(binary.AppendUvarint(nil, uint64(len(c.Channel)))) // so that ("a","bc") is not ("ab","c")
 	io.WriteString(h, c.Channel)
 	io.WriteString(h, c.Peer)
-	id := ID{kind: conversationID}
-	h.Sum(id.raw[:0])
-	return id
+	i := identity{kind: conversationID}
+	h.Sum(i.raw[:0])
+	return i.id()
 }
 
-// hash is what the store knows an id by. It cannot be turned back into a token,
-// so reading the store does not allow taking over a session. The kind is part of
-// what is hashed, so that no token ever leads to a conversation.
-func (id ID) hash(space string) Hash {
+// hasher makes what the store of one manager knows ids and subjects by.
+type hasher struct {
+	space string
+	keyed bool
+	sum   func(text []byte) []byte // hides the key from printers
+}
+
+func newHasher(space string, key []byte) hasher {
+	if key == nil {
+		return hasher{space, false, func(text []byte) []byte { sum := sha256.Sum256(text); return sum[:] }}
+	}
+	key = bytes.Clone(key)
+	return hasher{space, true, func(text []byte) []byte {
+		mac := hmac.New(sha256.New, key)
+		mac.Write(text)
+		return mac.Sum(nil)
+	}}
+}
+
+// id is what the store knows an id by. It cannot be turned back into a token, so
+// reading the store does not allow taking over a session. The kind is part of what
+// is hashed, so that no token ever leads to a conversation.
+func (x hasher) id(id ID) Hash {
 	var h Hash
-	switch id.kind {
+	i := id.look()
+	switch i.kind {
 	case listedID:
-		copy(h[:], id.raw[:])
+		copy(h[:], i.raw[:])
 	case tokenID:
-		h = hashOf("token", space, id.raw[:])
-		h[0] = id.raw[0]
+		h = x.of("token", i.raw[:])
+		h[0] = i.raw[0]
 	case conversationID:
-		h = hashOf("conversation", space, id.raw[:])
-		h[0] = id.raw[0]
+		h = x.of("conversation", i.raw[:])
+		if !x.keyed {
+			h[0] = i.raw[0]
+		}
 	}
 	return h
 }
 
-// subjectHash is what the store knows a subject by; zero for none.
-func subjectHash(space, subject string) Hash {
+// subject is what the store knows a subject by; zero for none.
+func (x hasher) subject(subject string) Hash {
 	if subject == "" {
 		return Hash{}
 	}
-	return hashOf("subject", space, []byte(subject))
+	return x.of("subject", []byte(subject))
 }
 
-// hashOf is the first half of a SHA-256. Neither purpose nor space contain NUL.
-func hashOf(purpose, space string, b []byte) Hash {
-	sum := sha256.Sum256(append([]byte("holdfast session "+purpose+"\x00"+space+"\x00"), b...))
-	return Hash(sum[:16])
+// of is the first half of a SHA-256 or HMAC. Neither purpose nor space contain NUL.
+func (x hasher) of(purpose string, b []byte) Hash {
+	return Hash(x.sum(append([]byte("holdfast session "+purpose+"\x00"+x.space+"\x00"), b...))[:16])
 }

@@ -4,6 +4,7 @@ package session_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,6 +71,45 @@ func TestIDsAreRedactedHoweverTheyArePrinted(t *testing.T) {
 	}
 }
 
+// Printers call no method of what stands in an unexported field.
+func TestIDsAreHiddenFromPrintersThatWalkThroughValues(t *testing.T) {
+	m := newManager(t, memsession.New(), config{})
+	s := create(t, m, 1)
+	byID := map[session.ID]session.ID{s.ID: s.ID}
+	hidden := struct {
+		id    session.ID
+		ids   []session.ID
+		array [1]session.ID
+		byID  map[session.ID]session.ID
+		deep  struct{ session session.Session[cart] }
+		any   any
+	}{s.ID, []session.ID{s.ID}, [1]session.ID{s.ID}, byID, struct{ session session.Session[cart] }{*s}, s.ID}
+	var out bytes.Buffer
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		slog.New(handler).Info("x", "hidden", hidden, "pointer", &hidden, "session", *s, "map", byID)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(&out, verb+verb, hidden, &hidden)
+	}
+	asJSON, err := json.Marshal([]any{hidden, byID, *s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(s.ID.Token())
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := strings.Trim(fmt.Sprint(raw[4:12]), "[]")
+	for _, secret := range []string{s.ID.Token()[:12], string(raw[4:12]), fmt.Sprintf("%x", raw[4:12]), numbers, strings.Trim(fmt.Sprintf("%#v", raw[4:12]), "[]byte{}")} {
+		if all := out.String() + string(asJSON); strings.Contains(all, secret) {
+			t.Errorf("the token shows as %q", secret)
+		}
+	}
+	if again, _ := session.ParseID(s.ID.Token()); again != s.ID || byID[again] != s.ID {
+		t.Error("ids do not compare by value")
+	}
+}
+
 func TestKeysHaveNoToken(t *testing.T) {
 	id := session.Conversation{Channel: "sms", Peer: "1"}.ID()
 	if id.Token() != "" || id.IsZero() {
@@ -95,6 +135,42 @@ func TestStoresSeeNeitherTokensNorSubjects(t *testing.T) {
 	create(t, other, 1, session.ForSubject("ann@example.org"))
 	if store.writes[1].Owner == w.Owner {
 		t.Error("one subject has one hash in all spaces: sessions of different managers can be linked")
+	}
+}
+
+func TestWithAnIndexKeyNoListOfNamesFindsASession(t *testing.T) {
+	ctx := t.Context()
+	hashes := map[session.Hash]string{}
+	for name, indexKey := range map[string][]byte{"none": nil, "one": key(1), "another": key(2)} {
+		store := newStage()
+		m := newManager(t, store, config{IndexKey: indexKey})
+		s := create(t, m, 1, session.ForSubject("ann"))
+		_, _, _ = m.Open(ctx, chat, cart{Items: 2})
+		hashes[store.writes[0].Owner], hashes[store.writes[1].Hash] = name, name
+		if store.writes[0].Hash[0] != store.writes[0].Owner[0] {
+			t.Errorf("%s: a session is not in its subject's partition", name)
+		}
+		n := 0
+		for _, err := range m.BySubject(ctx, "ann") {
+			if err != nil {
+				t.Error(err)
+			}
+			n++
+		}
+		got, err := m.Get(ctx, chat.ID())
+		if n != 1 || err != nil || got.Data.Items != 2 {
+			t.Errorf("%s: %d sessions of the subject and the conversation %+v, %v are found", name, n, got, err)
+		}
+		if err := errors.Join(m.Rotate(ctx, s), m.Save(ctx, s)); err != nil || store.writes[2].Hash[0] != store.writes[0].Hash[0] {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(hashes) != 6 {
+		t.Errorf("the keys share hashes: %v", hashes)
+	}
+	_, err := session.New(memsession.New(), config{Name: "x", IndexKey: key(1)[:15]})
+	if problem, ok := errors.AsType[*session.ConfigError](err); !ok || problem.Field != "IndexKey" || strings.Contains(err.Error(), string(key(1)[:4])) {
+		t.Errorf("a short key: %v, want a ConfigError without the key", err)
 	}
 }
 

@@ -28,7 +28,8 @@ type Manager[T any] struct {
 	panics atomic.Uint64
 	stuck  atomic.Int64 // calls of OnExpire that were left behind
 	leftovers
-	kind *kind
+	kind  *kind
+	index hasher
 
 	mu    sync.Mutex
 	stats Stats // Interval, MaxSessions, Active, LastCycle, LastComplete
@@ -45,7 +46,8 @@ func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager[T]{store: store, cfg: cfg, kind: kindOf[T](store, cfg)}
+	m := &Manager[T]{store: store, cfg: cfg, kind: kindOf[T](store, cfg), index: newHasher(cfg.Name, cfg.IndexKey)}
+	m.cfg.IndexKey = nil
 	m.seal, m.cfg.Codec = unsealed(cfg.Codec)
 	m.stats = Stats{Interval: cfg.CleanupInterval, MaxSessions: cfg.MaxSessions}
 	m.emit(context.Background(), Event{Op: OpCreated})
@@ -82,7 +84,7 @@ func (m *Manager[T]) ended(ctx context.Context, reason EndReason, session Hash, 
 
 // Hash returns what [Event] and [Store] name a session of this manager by. The id
 // cannot be found from it.
-func (m *Manager[T]) Hash(id ID) Hash { return id.hash(m.cfg.Name) }
+func (m *Manager[T]) Hash(id ID) Hash { return m.index.id(id) }
 
 // operation is one call of a method, on its way to its event.
 type operation struct {
@@ -241,7 +243,7 @@ func (m *Manager[T]) decoded(id ID, payload []byte) (s *Session[T], ok bool) {
 
 // handle is what the store knows an id and a subject by.
 func (m *Manager[T]) handle(id ID, subject string) Handle {
-	return Handle{Space: m.cfg.Name, Hash: id.hash(m.cfg.Name), Owner: subjectHash(m.cfg.Name, subject)}
+	return Handle{Space: m.cfg.Name, Hash: m.index.id(id), Owner: m.index.subject(subject)}
 }
 
 // written prepares a write of s, and returns the session that a reader would
@@ -293,7 +295,7 @@ func (s *Session[T]) intact() error {
 		return invalid("it is no session that a manager has returned")
 	case s.Subject != s.owner:
 		return invalid("the subject of a session is changed by Bind only")
-	case s.ID.kind == conversationID && s.ID != s.Conversation.ID():
+	case s.ID.look().kind == conversationID && s.ID != s.Conversation.ID():
 		return invalid("the Conversation of a session cannot be changed")
 	}
 	return nil

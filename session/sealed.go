@@ -46,7 +46,7 @@ func Sealed(codec Codec, keys ...[]byte) Codec {
 			s.fault = fmt.Sprintf("keys of 32 bytes in Sealed, not %d", len(key))
 		}
 		sum := sha256.Sum256(append([]byte("holdfast session key\x00"), key...))
-		s.keys = append(s.keys, sealKey{id: [4]byte(sum[:4]), secret: slices.Clone(key)})
+		s.keys = append(s.keys, sealKey{[4]byte(sum[:4]), cipherOf(slices.Clone(key))})
 	}
 	return s
 }
@@ -58,8 +58,8 @@ type sealed struct {
 }
 
 type sealKey struct {
-	id     [4]byte
-	secret []byte
+	id [4]byte
+	of func(random [16]byte) cipher.AEAD // hides the key from printers
 }
 
 var errHidden = errors.New("session: Sealed has to be Config.Codec itself")
@@ -121,11 +121,13 @@ func (s *sealed) open(b []byte, name string, h Hash) (text []byte, random [16]by
 	return nil, random, false
 }
 
-// of is the cipher of one record. So a key encrypts no more than the writes of one
-// session, and random nonces never come near to repeating.
-func (k sealKey) of(random [16]byte) cipher.AEAD {
-	key := must(hkdf.Expand(sha256.New, k.secret, "holdfast session record\x00"+string(random[:]), 32))
-	return must(cipher.NewGCMWithRandomNonce(must(aes.NewCipher(key))))
+// cipherOf returns the ciphers of the records under a key. So a key encrypts no more
+// than the writes of one session, and random nonces never come near to repeating.
+func cipherOf(key []byte) func(random [16]byte) cipher.AEAD {
+	return func(random [16]byte) cipher.AEAD {
+		own := must(hkdf.Expand(sha256.New, key, "holdfast session record\x00"+string(random[:]), 32))
+		return must(cipher.NewGCMWithRandomNonce(must(aes.NewCipher(own))))
+	}
 }
 
 // must is for calls that fail only for lengths other than ours.

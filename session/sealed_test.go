@@ -210,9 +210,19 @@ func TestKeysOfSealedAreNotPrinted(t *testing.T) {
 	secret := []byte("a key that is thirty-two bytes!!")
 	codec := session.Sealed(session.JSON{}, secret)
 	cfg := config{Name: "x", Codec: codec}
-	all := fmt.Sprintf("%v %+v %#v %s %x %v %+v %#v", codec, codec, codec, codec, codec, cfg, cfg, cfg)
-	if strings.Contains(all, string(secret[:8])) || strings.Contains(all, fmt.Sprintf("%x", secret[:8])) || strings.Contains(all, fmt.Sprint(secret[:4])[1:10]) {
-		t.Errorf("the key shows in %s", all)
+	m := newManager(t, memsession.New(), config{Codec: codec, IndexKey: secret})
+	hidden := struct {
+		codec   session.Codec
+		manager *manager
+	}{codec, m}
+	var all string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		all += fmt.Sprintf(verb+verb+verb+verb, codec, cfg, hidden, m)
+	}
+	for _, shown := range []string{string(secret[:8]), fmt.Sprintf("%x", secret[:8]), strings.Trim(fmt.Sprint(secret[:8]), "[]"), strings.Trim(fmt.Sprintf("%#v", secret[:8]), "[]byte{}")} {
+		if strings.Contains(all, shown) {
+			t.Errorf("the key shows as %q", shown)
+		}
 	}
 	for i := range secret {
 		secret[i] = 0 // the caller may erase it

@@ -55,7 +55,8 @@ type createOptions struct{ subject string }
 
 // ForSubject makes the session one of subject's, such as a user's id: found by
 // [Manager.BySubject], ended by [Manager.DeleteSubject], limited by
-// [Config.MaxPerSubject]. At most 1024 bytes; stores only see a hash of it.
+// [Config.MaxPerSubject]. At most 1024 bytes. It stands in the record in clear unless
+// [Sealed] encrypts that; the indexes of stores only have a hash of it.
 func ForSubject(subject string) CreateOption {
 	return func(o *createOptions) { o.subject = subject }
 }

@@ -38,7 +38,7 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]Record, err
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
 	var all []Record
-	for rec, err := range m.store.List(limited, m.cfg.Name, subjectHash(m.cfg.Name, subject)) {
+	for rec, err := range m.store.List(limited, m.cfg.Name, m.index.subject(subject)) {
 		if err != nil {
 			return nil, unanswered(ctx, "list", err)
 		}
@@ -57,9 +57,9 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 	if err := needSubject(subject); err != nil {
 		return 0, err
 	}
-	d := RemoveRequest{Owner: subjectHash(m.cfg.Name, subject)}
+	d := RemoveRequest{Owner: m.index.subject(subject)}
 	for _, id := range except {
-		d.Handles = append(d.Handles, id.hash(m.cfg.Name))
+		d.Handles = append(d.Handles, m.index.id(id))
 	}
 	if n, err = m.remove(ctx, d, subject); err != nil {
 		return 0, err
@@ -101,15 +101,16 @@ func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string) (e
 
 func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 	switch {
-	case s.ID.kind == conversationID:
+	case s.ID.look().kind == conversationID:
 		return invalid("a conversation's id follows from its Conversation, and cannot change")
 	case s.lease != "":
 		return invalid("a session cannot be moved while it is handled exclusively")
 	}
-	id := newID(subjectHash(m.cfg.Name, subject))
+	beside := m.index.subject(subject)
 	if subject == "" {
-		id.raw[0] = s.ID.raw[0] // in its partition a store moves it in one step
+		beside = m.index.id(s.ID) // in its partition a store moves it in one step
 	}
+	id := newID(beside)
 	w, _, err := m.written(&Session[T]{ID: id, Data: s.Data, Subject: subject, random: s.random})
 	if err != nil {
 		return err
