@@ -14,6 +14,7 @@
 //	POST /api/storm     {"guests":1000}      starts a storm; its result appears in the state
 //	POST /api/reset                          the simulated PMS forgets its bookings
 //	GET  /metrics /healthz /readyz           for Prometheus and the orchestrator
+//	GET  /breakers/                          the breaker, for holdfastctl
 //
 // Errors of the API are problem details (RFC 9457). Writes from other sites
 // are refused, and so are bodies of more than 16 KiB. On loopback the site

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/circuitbreaker/breakerhttp"
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/redislock"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// service is what the tool looks at: two holds, two breakers and a trail.
+type service struct {
+	*testing.T
+	lease             *lock.Lease
+	redis, audit, url string
+}
+
+func newService(t *testing.T) *service {
+	m := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	t.Cleanup(func() { client.Close() })
+	rooms, err := lock.New(redislock.New(client), lock.Config{Name: "rooms", TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rooms.Close(t.Context()) })
+	night := lock.Dates("room/101", "2030-12-12", "2030-12-15")
+	lease, err := rooms.TryAcquire(t.Context(), night, lock.Holder("ana\x1b[2J"), lock.Reason("booking"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rooms.TryAcquire(t.Context(), lock.Key("stock"), lock.Holder("ben")); err != nil {
+		t.Fatal(err)
+	}
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pms.Reset)
+	server := httptest.NewServer(breakerhttp.Handler(slices.Values([]*circuitbreaker.Breaker{pms})))
+	t.Cleanup(server.Close)
+	s := &service{t, lease, "redis://" + m.Addr(), "sqlite:" + filepath.Join(t.TempDir(), "trail.db"), server.URL + "/breakers/"}
+	ctl := &tool{audit: s.audit}
+	sink, err := ctl.sink()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ctl.closing[0]()
+	if err := sink.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ctl runs the tool, answering answer to its question.
+func (s *service) ctl(want int, answer string, args ...string) (out, errs string) {
+	s.Helper()
+	var o, e bytes.Buffer
+	all := append([]string{"-redis", s.redis, "-audit", s.audit, "-breakers", s.url}, args...)
+	if got := run(s.Context(), all, func(string) string { return "" }, strings.NewReader(answer), &o, &e); got != want {
+		s.Fatalf("%v: exit code %d, want %d\n%s%s", args, got, want, &o, &e)
+	}
+	return o.String(), e.String()
+}
+
+func TestHoldsAreListed(t *testing.T) {
+	s := newService(t)
+	out, _ := s.ctl(0, "", "holds")
+	for _, want := range []string{"RESOURCE", s.lease.ID(), "room/101 [2030-12-12, 2030-12-15)", "ana?[2J", "stock"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	out, _ = s.ctl(0, "", "holds", "room/101", "-json")
+	var h hold
+	if err := json.Unmarshal([]byte(out), &h); err != nil || h.ID != s.lease.ID() || h.Reason != "booking" || h.LeftMS <= 0 || !h.Confirmed {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestAReleaseIsAskedForAndRecorded(t *testing.T) {
+	s := newService(t)
+	id := s.lease.ID()
+	s.ctl(2, "", "release", id) // without a reason
+	s.ctl(1, "n\n", "release", id, "-reason", "forgotten")
+	s.ctl(1, "", "release", id, "-reason", "forgotten")
+	if err := s.lease.Check(t.Context()); err != nil {
+		t.Fatalf("released without a yes: %v", err)
+	}
+	out, errs := s.ctl(0, "y\n", "release", id, "-reason", "forgotten", "-holder", "night desk")
+	if !strings.Contains(out, "released "+id) || !strings.Contains(errs, "release room/101") {
+		t.Errorf("%s%s", out, errs)
+	}
+	s.ctl(1, "", "release", id, "-reason", "again", "-yes")
+	out, _ = s.ctl(0, "", "export")
+	if !strings.Contains(out, `"lock.force_released"`) || !strings.Contains(out, "night desk") || !strings.Contains(out, "forgotten") {
+		t.Errorf("the trail has\n%s", out)
+	}
+	if out, _ = s.ctl(0, "", "export", "-to", "2020-01-01"); out != "" {
+		t.Errorf("before it happened: %s", out)
+	}
+}
+
+func TestBreakersAreListedTrippedAndReset(t *testing.T) {
+	s := newService(t)
+	s.ctl(1, "n\n", "trip", "pms")
+	if out, _ := s.ctl(0, "", "breakers"); !strings.Contains(out, "pms      closed") {
+		t.Errorf("%s", out)
+	}
+	if out, _ := s.ctl(0, "y\n", "trip", "pms", "-for", "1h"); !strings.Contains(out, "open") || !strings.Contains(out, "59m59") {
+		t.Errorf("%s", out)
+	}
+	if out, _ := s.ctl(0, "", "reset", "pms", "-yes", "-json"); !strings.Contains(out, `"state":"closed"`) {
+		t.Errorf("%s", out)
+	}
+	if _, errs := s.ctl(1, "", "trip", "psm", "-yes"); !strings.Contains(errs, `no breaker "psm"`) {
+		t.Errorf("%s", errs)
+	}
+}
+
+func TestAWrongCommandShowsWhatThereIs(t *testing.T) {
+	s := newService(t)
+	for _, args := range [][]string{{}, {"hold"}, {"holds", "a", "b"}, {"-nonsense"}, {"trip"}, {"export", "-from", "soon"}, {"holds", "-redis", "nonsense"}} {
+		if _, errs := s.ctl(2, "", args...); errs == "" {
+			t.Errorf("%v: nothing is said", args)
+		}
+	}
+	if _, errs := s.ctl(0, "", "-help"); !strings.Contains(errs, "force-release holds") {
+		t.Error(errs)
+	}
+}
