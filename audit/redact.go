@@ -138,14 +138,6 @@ func (r Redaction) json(value string, _ bool) (string, bool) {
 	return strconv.Quote(r.Pseudonym(value)), true // plain ASCII
 }
 
-// ReplaceText returns details in which every string value that equals old, at any
-// depth, is replaced. Keys and all other text stay as they are.
-func (d Details) ReplaceText(old, replacement string) Details {
-	return d.rewrite(pattern{}, false, func(value string, isText bool) (string, bool) {
-		return string(appendQuoted(nil, replacement)), isText && value == old
-	})
-}
-
 // rewrite replaces the values at path by the JSON that change returns. An object
 // or array at path is replaced as one value when whole is set, otherwise each
 // value in it. All other text is kept. change gets the text of a string, and

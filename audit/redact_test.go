@@ -192,7 +192,9 @@ func FuzzRewrite(f *testing.F) {
 		if err != nil {
 			return
 		}
-		e := d.ReplaceText(old, old+"!")
+		e := d.rewrite(pattern{}, false, func(value string, isText bool) (string, bool) {
+			return string(appendQuoted(nil, old+"!")), isText && value == old
+		})
 		if _, err := ParseDetails(e.String()); err != nil {
 			t.Errorf("%q became %q", text, e)
 		}

@@ -134,6 +134,15 @@ var columnNames = func() string {
 	return strings.Join(list, ",")
 }()
 
+// columnAt has the place of each column.
+var columnAt = func() map[string]int {
+	places := make(map[string]int)
+	for i, c := range columns {
+		places[c.name] = i
+	}
+	return places
+}()
+
 // appendRow appends the values of a row to the parameters of an INSERT.
 func (d dialect) appendRow(args []any, e *audit.Event, now time.Time) []any {
 	for i := range columns {

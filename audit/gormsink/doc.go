@@ -19,7 +19,8 @@
 //
 // [Sink.Migrate] makes and upgrades the table. The SQL is in the folder
 // migrations, for goose and Atlas, too. [Sink.Export] writes the trail as JSON
-// lines, [Sink.Purge] deletes old events, [Sink.Erase] removes a person, and
+// lines, [Sink.Purge] deletes old events, [Sink.Erase] removes a person,
+// [Sink.Gaps] reports what is missing, [Sink.Tail] yields what is new, and
 // [Sink.In] records in the caller's transaction.
 //
 // # What is guaranteed
@@ -32,6 +33,10 @@
 //     error of the database wraps [audit.ErrUnavailable], or
 //     [audit.ErrPermanent] when it refuses a value.
 //   - No value of an event is in a log or in the text of an error.
+//   - A number that is missing in a stream, without an event that says why, is
+//     reported by Gaps.
+//   - Purge and Erase write an event about each page that they change, in the
+//     same transaction: neither of the two is there without the other.
 //   - One unreadable row does not hide the rows after it.
 //   - Migrate upgrades a table of an earlier version in place, and its rows are
 //     read as before. It does not change a table of a later version.
@@ -40,6 +45,9 @@
 //
 //   - After an error the batch may have been committed, because the answer may
 //     have been lost. Writing it again is safe.
+//   - Events without a number can be deleted unseen: those of [audit.Direct] and
+//     In, and those that were recorded with an id of their own. So can the last
+//     ones of a stream whose process is not started again.
 //   - Changes of rows by other users of the database are not detected.
 //   - SQLite returns "busy" at once by default, and the log then tries again.
 //     Let SQLite wait, with options of the driver: for

@@ -35,7 +35,7 @@ func Example() {
 		if err := trail.Record(ctx, audit.Event{Type: "service.started"}); err != nil {
 			return err
 		}
-		_, err = sink.Purge(ctx, time.Now().AddDate(-1, 0, 0))
+		_, err = sink.Purge(ctx, gormsink.Expiry{Before: time.Now().AddDate(-1, 0, 0)})
 		return err
 	}
 	fmt.Println(run(context.Background(), nil))

@@ -12,13 +12,19 @@ import (
 )
 
 // Criteria select events. A zero field matches every event.
+//
+// Queries by ActorID, ResourceID, Tenant, by From and To, and by RecordedFrom and
+// RecordedTo have an index. Give the others one of these as well, usually From:
+// without, they read the whole table.
 type Criteria struct {
-	ResourceID string // such as the name of a lock
-	ActorID    string
-	Types      []string        // any of these
-	Outcomes   []audit.Outcome // any of these
-	From, To   time.Time       // [From, To), of Event.Time
-	Newest     bool            // newest first instead of oldest first
+	ResourceType, ResourceID string // an ID such as the name of a lock
+	ActorType, ActorID       string
+	Tenant, Session, TraceID string
+	Types                    []string        // any of these
+	Outcomes                 []audit.Outcome // any of these
+	From, To                 time.Time       // [From, To), of Event.Time
+	RecordedFrom, RecordedTo time.Time       // [RecordedFrom, RecordedTo), of the time of writing
+	Newest                   bool            // newest first instead of oldest first
 }
 
 // place is the position of a row in the order of the trail, as the database gave
@@ -90,46 +96,92 @@ func (s *Sink) page(ctx context.Context, c Criteria, after *place) ([]found, err
 
 // selection builds the statement of a page.
 func (s *Sink) selection(c Criteria, after *place) (string, []any) {
-	var args []any
-	query := "SELECT " + columnNames + " FROM " + string(s.table) + " WHERE 1=1"
-	and := func(condition string, values ...any) {
-		query += " AND " + condition
-		args = append(args, values...)
-	}
-	if c.ResourceID != "" {
-		and("resource_id = ?", c.ResourceID)
-	}
-	if c.ActorID != "" {
-		and("actor_id <> '' AND actor_id = ?", c.ActorID) // the first as its index says it
+	where := conditions{dialect: s.dialect}
+	for _, f := range []struct {
+		column, value string
+		sparse        bool // as its index says it
+	}{
+		{"resource_type", c.ResourceType, false}, {"resource_id", c.ResourceID, true},
+		{"actor_type", c.ActorType, false}, {"actor_id", c.ActorID, true},
+		{"tenant", c.Tenant, true}, {"session_id", c.Session, false}, {"trace_id", c.TraceID, false},
+	} {
+		if f.value == "" {
+			continue
+		}
+		if f.sparse {
+			where.and(f.column + " <> ''")
+		}
+		where.and(f.column+" = ?", frozen(f.value))
 	}
 	if len(c.Types) > 0 {
-		and("type IN ?", slices.Clone(c.Types))
+		where.and("type IN ?", slices.Clone(c.Types))
 	}
 	if len(c.Outcomes) > 0 {
 		var names []string
 		for _, o := range c.Outcomes {
 			names = append(names, o.String())
 		}
-		and("outcome IN ?", names)
+		where.and("outcome IN ?", names)
 	}
-	if !c.From.IsZero() {
-		and("occurred_at >= ?", s.dialect.time(c.From.Add(time.Microsecond-1))) // events have whole microseconds
-	}
-	if !c.To.IsZero() {
-		and("occurred_at < ?", s.dialect.time(c.To.Add(time.Microsecond-1)))
-	}
+	where.span("occurred_at", c.From, c.To)
+	where.span("recorded_at", c.RecordedFrom, c.RecordedTo)
 	order, beyond := "", ">"
 	if c.Newest {
 		order, beyond = " DESC", "<"
 	}
 	if after != nil {
-		if s.dialect.rowValues {
-			and("(occurred_at, id) "+beyond+" (?, ?)", after.occurred, after.id)
-		} else { // the first condition is for the index, the second for the order
-			and("occurred_at "+beyond+"= ?", after.occurred)
-			and("(occurred_at "+beyond+" ? OR id "+beyond+" ?)", after.occurred, after.id)
-		}
+		where.beyond("occurred_at", beyond, *after)
 	}
-	query += " ORDER BY occurred_at" + order + ", id" + order + " LIMIT ?"
-	return query, append(args, pageRows)
+	return "SELECT " + columnNames + " FROM " + string(s.table) + where.sql + " ORDER BY occurred_at" + order + ", id" + order + " LIMIT ?", append(where.args, pageRows)
+}
+
+// conditions are the WHERE of a statement.
+type conditions struct {
+	dialect dialect
+	sql     string
+	args    []any
+}
+
+func (c *conditions) and(condition string, values ...any) *conditions {
+	if c.sql == "" {
+		c.sql = " WHERE "
+	} else {
+		c.sql += " AND "
+	}
+	c.sql += condition
+	c.args = append(c.args, values...)
+	return c
+}
+
+// span bounds a column of time by [from, to).
+func (c *conditions) span(column string, from, to time.Time) {
+	const up = time.Microsecond - 1 // events have whole microseconds
+	if !from.IsZero() {
+		c.and(column+" >= ?", c.dialect.time(from.Add(up)))
+	}
+	if !to.IsZero() {
+		c.and(column+" < ?", c.dialect.time(to.Add(up)))
+	}
+}
+
+// beyond continues after a place, in the order of a column of time, as the
+// operator > or < says.
+func (c *conditions) beyond(column, operator string, p place) {
+	if c.dialect.rowValues {
+		c.and("("+column+", id) "+operator+" (?, ?)", p.occurred, p.id)
+		return
+	}
+	// The first condition is for the index, the second for the order.
+	c.and(column+" "+operator+"= ?", p.occurred)
+	c.and("("+column+" "+operator+" ? OR id "+operator+" ?)", p.occurred, p.id)
+}
+
+// until ends at a place, which is the last one.
+func (c *conditions) until(column string, p place) {
+	if c.dialect.rowValues {
+		c.and("("+column+", id) <= (?, ?)", p.occurred, p.id)
+		return
+	}
+	c.and(column+" <= ?", p.occurred)
+	c.and("("+column+" < ? OR id <= ?)", p.occurred, p.id)
 }

@@ -12,6 +12,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/internal/configerr"
@@ -23,6 +24,7 @@ type Sink struct {
 	db      *gorm.DB
 	table   table
 	dialect dialect
+	grace   time.Duration
 	err     error // of every method, when the arguments of New make no sense
 }
 
@@ -38,6 +40,11 @@ type Option func(*Sink)
 // method returns [audit.ErrInvalid]. Migrate does not create the schema.
 func WithTable(name string) Option { return func(s *Sink) { s.table = table(name) } }
 
+// WithGrace is how long [Sink.Tail] waits for what may still be committed; default
+// one minute. It should be longer than the longest transaction of [Sink.In] and
+// the differences of clocks.
+func WithGrace(d time.Duration) Option { return func(s *Sink) { s.grace = d } }
+
 var identifier = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]{0,39}\.)?[A-Za-z_][A-Za-z0-9_]{0,39}$`)
 
 // New returns a sink on the caller's db, which it does not close. It does no I/O;
@@ -47,7 +54,7 @@ var identifier = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]{0,39}\.)?[A-Za-z_][
 // The statements run on a GORM session of their own: without GORM's logger, which
 // would print values of events, and without GORM's default transactions.
 func New(db *gorm.DB, opts ...Option) *Sink {
-	s := &Sink{table: "lock_audit"}
+	s := &Sink{table: "lock_audit", grace: time.Minute}
 	for _, o := range opts {
 		if o != nil {
 			o(s)
@@ -72,6 +79,7 @@ func settle(cfg *gorm.Config) error {
 	if cfg.DryRun {
 		return fmt.Errorf("gormsink: %w: a database in DryRun stores nothing", audit.ErrInvalid)
 	}
+	cfg.NamingStrategy = schema.NamingStrategy{} // that of the results of our own statements
 	// GORM's translated errors do not say which constraint was violated. Old
 	// versions of GORM do not have the field.
 	if translate := reflect.ValueOf(cfg).Elem().FieldByName("TranslateError"); translate.IsValid() {

@@ -256,12 +256,16 @@ func TestArgumentsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
 	var dialector *dialector
 	noDialect := &gorm.DB{Config: &gorm.Config{Dialector: dialector}}
 	for _, s := range []*Sink{New(nil), New(&gorm.DB{}), New(noDialect), New(db, WithTable("")), New(db, WithTable("a;b")), New(db, WithTable(strings.Repeat("x", 41)))} {
-		_, purge := s.Purge(t.Context(), time.Now())
-		_, erase := s.Erase(t.Context(), "ana")
+		_, purge := s.Purge(t.Context(), Expiry{Before: time.Now()})
+		_, erase := s.Erase(t.Context(), Person{ID: "ana"}, Erasure{DryRun: true})
 		_, export := s.Export(t.Context(), io.Discard, Criteria{})
 		in := s.In(db, nil).Record(t.Context(), audit.Event{Type: "test"})
-		errs := []error{s.Write(t.Context(), events(t, 1)), s.Write(t.Context(), nil), s.Migrate(t.Context()), purge, erase, export, in}
+		_, gaps := s.Gaps(t.Context())
+		errs := []error{gaps, s.Write(t.Context(), events(t, 1)), s.Write(t.Context(), nil), s.Migrate(t.Context()), purge, erase, export, in}
 		for _, err := range s.Query(t.Context(), Criteria{}) {
+			errs = append(errs, err)
+		}
+		for _, err := range s.Tail(t.Context(), new(Cursor)) {
 			errs = append(errs, err)
 		}
 		for _, err := range errs {
@@ -269,8 +273,8 @@ func TestArgumentsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
 				t.Errorf("%v, want ErrInvalid", err)
 			}
 		}
-		if len(errs) != 8 {
-			t.Error("Query yielded nothing")
+		if len(errs) != 10 {
+			t.Error("Query or Tail yielded nothing")
 		}
 	}
 }

@@ -3,7 +3,6 @@
 package gormsink
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -203,8 +202,8 @@ func TestQueryAsksForTheCriteriaAndGoesOnWhereThePageEnded(t *testing.T) {
 		}
 		return rows
 	}
-	list := "SELECT " + columnNames + " FROM lock_audit WHERE 1=1"
-	conditions := " AND resource_id = ? AND actor_id <> '' AND actor_id = ? AND type IN (?,?) AND outcome IN (?) AND occurred_at >= ? AND occurred_at < ?"
+	list := "SELECT " + columnNames + " FROM lock_audit"
+	conditions := " WHERE resource_id <> '' AND resource_id = ? AND actor_id <> '' AND actor_id = ? AND type IN (?,?) AND outcome IN (?) AND occurred_at >= ? AND occurred_at < ?"
 	from, to := time.UnixMicro(1000), time.UnixMicro(2000)
 	mock.ExpectQuery(exactly(list+conditions+" ORDER BY occurred_at DESC, id DESC LIMIT ?")).
 		WithArgs("101", "ana", "a", "b", "denied", 1000, 2000, pageRows).WillReturnRows(page(all[:pageRows]))
@@ -235,7 +234,7 @@ func TestQueryAsksForTheCriteriaAndGoesOnWhereThePageEnded(t *testing.T) {
 
 func TestQueryWithoutCriteriaAsksForEverythingFromTheOldestOn(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
-	mock.ExpectQuery(exactly("SELECT " + columnNames + " FROM lock_audit WHERE 1=1 ORDER BY occurred_at, id LIMIT ?")).
+	mock.ExpectQuery(exactly("SELECT " + columnNames + " FROM lock_audit ORDER BY occurred_at, id LIMIT ?")).
 		WithArgs(pageRows).WillReturnRows(sqlmock.NewRows(columnList))
 	for _, err := range s.Query(t.Context(), Criteria{}) {
 		t.Error(err)
@@ -257,62 +256,5 @@ func TestQueryEndsWhenTheCallerHasEnough(t *testing.T) {
 		if !errors.Is(err, audit.ErrUnavailable) {
 			t.Errorf("%v, want ErrUnavailable", err)
 		}
-	}
-}
-
-func TestPurgeGoesOnUntilABatchIsNotFull(t *testing.T) {
-	s, mock := mocked(t, "sqlite")
-	const statement = "DELETE FROM lock_audit WHERE id IN (SELECT id FROM lock_audit WHERE occurred_at < ? ORDER BY occurred_at, id LIMIT ?)"
-	for _, n := range []int64{batchRows, batchRows, 7} {
-		mock.ExpectExec(exactly(statement)).WithArgs(5000, batchRows).WillReturnResult(sqlmock.NewResult(0, n))
-	}
-	if n, err := s.Purge(t.Context(), time.UnixMicro(5000)); n != 2*batchRows+7 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-	mock.ExpectExec("DELETE").WillReturnResult(sqlmock.NewResult(0, batchRows))
-	mock.ExpectExec("DELETE").WillReturnError(errCut)
-	if n, err := s.Purge(t.Context(), time.UnixMicro(5000)); n != batchRows || !errors.Is(err, audit.ErrUnavailable) {
-		t.Errorf("%d, %v; want what was deleted before the error, and it", n, err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Purge(ctx, time.Now()); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, want no statement under a cancelled context", err)
-	}
-}
-
-func TestEraseRecordsHowManyAndNotWhose(t *testing.T) {
-	s, mock := mocked(t, "sqlite")
-	named := audit.NewID().String()
-	noOthers := sqlmock.NewRows([]string{"id", "details"})
-	mock.ExpectExec("UPDATE lock_audit SET actor_id = ''").WithArgs(`{"erased":true}`, "ana", batchRows).WillReturnResult(sqlmock.NewResult(0, 2))
-	mock.ExpectQuery(exactly("SELECT id, details FROM lock_audit WHERE id > ? AND (instr(details, ?) > 0 OR instr(details, ?) > 0) ORDER BY id LIMIT ?")).
-		WithArgs(audit.ID{}.String(), `"ana"`, `"ana"`, batchRows).
-		WillReturnRows(sqlmock.NewRows([]string{"id", "details"}).AddRow("1", `{"ana":1}`).AddRow("2", `no JSON`).AddRow(named, `{"held_by":"ana","n":"anas"}`))
-	mock.ExpectExec(exactly("UPDATE lock_audit SET details = ? WHERE id = ?")).WithArgs(`{"held_by":"erased","n":"anas"}`, named).WillReturnResult(sqlmock.NewResult(0, 1))
-	args := row(audit.Event{Type: TypeErased, Outcome: audit.Success}, "", nil)
-	args[0], args[1], args[2], args[23] = sqlmock.AnyArg(), sqlmock.AnyArg(), sqlmock.AnyArg(), `{"events":3}`
-	mock.ExpectExec("INSERT").WithArgs(toDriver(args)...).WillReturnResult(sqlmock.NewResult(0, 1))
-	if n, err := s.Erase(t.Context(), "ana"); n != 3 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-	mock.ExpectExec("UPDATE").WillReturnResult(done)
-	mock.ExpectQuery("SELECT").WillReturnRows(noOthers)
-	if n, err := s.Erase(t.Context(), "unknown"); n != 0 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-	mock.ExpectExec("UPDATE").WillReturnResult(sqlmock.NewResult(0, 2))
-	mock.ExpectQuery("SELECT").WillReturnError(errCut)
-	if n, err := s.Erase(t.Context(), "ana"); n != 2 || !errors.Is(err, audit.ErrUnavailable) {
-		t.Errorf("%d, %v; want what was erased before the error, and it", n, err)
-	}
-	mock.ExpectExec("UPDATE").WillReturnResult(done)
-	mock.ExpectQuery("SELECT").WillReturnRows(sqlmock.NewRows([]string{"id", "details"}).AddRow(named, `{"a":"ana"}`))
-	mock.ExpectExec("UPDATE").WillReturnError(errCut)
-	if n, err := s.Erase(t.Context(), "ana"); n != 0 || !errors.Is(err, audit.ErrUnavailable) {
-		t.Errorf("%d, %v; want the error", n, err)
-	}
-	if _, err := s.Erase(t.Context(), ""); !errors.Is(err, audit.ErrInvalid) {
-		t.Errorf("%v, want ErrInvalid", err)
 	}
 }

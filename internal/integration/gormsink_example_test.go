@@ -43,8 +43,8 @@ func Example_auditTrail() {
 	for e, err := range sink.Query(ctx, gormsink.Criteria{ResourceID: "room/101"}) {
 		fmt.Println(e.Type, err)
 	}
-	erased, err := sink.Erase(ctx, "ana")
-	fmt.Println(erased, err)
+	erased, err := sink.Erase(ctx, gormsink.Person{Type: "guest", ID: "ana"}, gormsink.Erasure{DryRun: true})
+	fmt.Println(erased.Events, err)
 	// Output:
 	// lock.acquired <nil>
 	// lock.released <nil>

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gorm.io/gorm"
+
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/audittest"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
@@ -27,4 +29,11 @@ func TestGormsinkOnMariaDBIsASink(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestGormsinkOnMariaDBKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	server := startMariaDB(t)
+	var n atomic.Int64
+	promises(t, func(t testing.TB) *gorm.DB { return server.open(t, fmt.Sprintf("case_%d", n.Add(1)), "utf8mb4") })
 }

@@ -3,10 +3,8 @@
 package integration
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -34,8 +32,20 @@ func promises(t *testing.T, open func(testing.TB) *gorm.DB) {
 		{"QueryPagesInOrderWithoutGapsOrRepeats", queryPages},
 		{"QueryAdvancesPastAnUnreadableRow", queryUnreadable},
 		{"PurgeDeletesExactlyWhatIsOlder", purge},
-		{"EraseRemovesThePersonAndKeepsTheFact", erase},
-		{"EraseFindsThePersonInTheDetailsOfOthers", eraseNamed},
+		{"PurgeByTypeAndTenantDeletesNoMore", purgeSome},
+		{"EraseChangesExactlyThePersonsEvents", eraseExactly},
+		{"EraseFindsTheIDHoweverJSONSpellsIt", eraseSpelled},
+		{"EraseOfALongIDFindsItAnywhere", eraseLong},
+		{"EraseSaysWhoAndWhyAndHowMany", eraseNote},
+		{"EraseThatOnlyCountsChangesNothing", eraseDry},
+		{"EraseGoesOnWhereItStopped", eraseResumed},
+		{"TwoErasuresAtOnceLeaveNeitherNamed", eraseTwo},
+		{"GapsReportsWhatIsMissingWithoutAReason", gaps},
+		{"GapsIgnoresWhatHasAReason", gapsExplained},
+		{"GapsCountsWhatIsMissingAmongOthers", gapsAmong},
+		{"GapsReportsAStreamThatWasCutOff", gapsCut},
+		{"TailYieldsEveryEventOnce", tail},
+		{"TailWaitsForAMissingNumberAndForTransactions", tailWaits},
 		{"ExportWritesWhatQueryYields", export},
 		{"ATableOfTheNextVersionIsReadAndWritten", nextVersion},
 		{"InIsPartOfTheCallersTransaction", inTransaction},
@@ -209,57 +219,6 @@ func queryUnreadable(t *testing.T, db *gorm.DB) {
 	}
 }
 
-func purge(t *testing.T, db *gorm.DB) {
-	s := migrated(t, db)
-	all := batch(t, 1400)
-	if err := s.Write(t.Context(), all); err != nil {
-		t.Fatal(err)
-	}
-	before := all[1204].Time // the first of its time
-	n, err := s.Purge(t.Context(), before)
-	if err != nil || n != 1204 {
-		t.Errorf("purged %d, %v; want 1204", n, err)
-	}
-	if got := query(t, s, gormsink.Criteria{}); !slices.Equal(got, all[1204:]) {
-		t.Errorf("%d events are left, want the newest %d", len(got), len(all)-1204)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if n, err := s.Purge(ctx, noon.Add(time.Hour)); n != 0 || !errors.Is(err, context.Canceled) {
-		t.Errorf("purge under a cancelled context: %d, %v", n, err)
-	}
-}
-
-func erase(t *testing.T, db *gorm.DB) {
-	s := migrated(t, db)
-	e := audit.Event{
-		Type: "lock.acquired", Outcome: audit.Success, Actor: audit.Entity{Type: "guest", ID: "ana", Name: "Ana"},
-		Resource: audit.Entity{ID: "101"}, Session: "s", Details: audit.Fields(slog.String("mail", "ana@example.org")),
-	}
-	other := e
-	other.Actor.ID = "ben"
-	all := record(t, s, e, other, e)
-	if n, err := s.Erase(t.Context(), "ana"); n != 2 || err != nil {
-		t.Fatalf("erased %d, %v; want 2", n, err)
-	}
-	if n, err := s.Erase(t.Context(), "ana"); n != 0 || err != nil {
-		t.Errorf("erased %d, %v again; want nothing left", n, err)
-	}
-	if _, err := s.Erase(t.Context(), ""); !errors.Is(err, audit.ErrInvalid) {
-		t.Errorf("erasing nobody: %v, want ErrInvalid", err)
-	}
-	for _, i := range []int{0, 2} {
-		all[i].Actor.ID, all[i].Actor.Name, all[i].Session = "", "", ""
-		all[i].Details = audit.Fields(slog.Bool("erased", true))
-	}
-	if got := query(t, s, gormsink.Criteria{Types: []string{"lock.acquired"}}); !slices.Equal(got, all) {
-		t.Errorf("the trail is %v, want %v", got, all)
-	}
-	if notes := query(t, s, gormsink.Criteria{Types: []string{gormsink.TypeErased}}); len(notes) != 1 {
-		t.Errorf("notes of the erasure: %v, want one", notes)
-	}
-}
-
 func inTransaction(t *testing.T, db *gorm.DB) {
 	s := migrated(t, db)
 	undo := errors.New("undo")
@@ -279,17 +238,23 @@ func inTransaction(t *testing.T, db *gorm.DB) {
 	}
 }
 
-// poison uses a rule of the table's own to have the database refuse one event
-// in 512.
-func poison(t *testing.T, db *gorm.DB) {
-	s := migrated(t, db)
-	rule := "CREATE UNIQUE INDEX one_poison ON lock_audit (reason) WHERE reason = 'poison'"
+// onlyOne has the database refuse a second event with a value.
+func onlyOne(t *testing.T, db *gorm.DB, column, value string) {
+	t.Helper()
+	rule := fmt.Sprintf("CREATE UNIQUE INDEX only_one ON lock_audit (%s) WHERE %s = '%s'", column, column, value)
 	if db.Name() == "mysql" {
-		rule = "ALTER TABLE lock_audit ADD COLUMN one_poison int GENERATED ALWAYS AS (CASE WHEN reason = 'poison' THEN 1 END) STORED UNIQUE"
+		rule = fmt.Sprintf("ALTER TABLE lock_audit ADD COLUMN only_one int GENERATED ALWAYS AS (CASE WHEN %s = '%s' THEN 1 END) STORED UNIQUE", column, value)
 	}
 	if err := db.Exec(rule).Error; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// poison uses a rule of the table's own to have the database refuse one event
+// in 512.
+func poison(t *testing.T, db *gorm.DB) {
+	s := migrated(t, db)
+	onlyOne(t, db, "reason", "poison")
 	record(t, s, audit.Event{Type: "test", Reason: "poison"})
 	letters := audit.NewMemory()
 	log, err := audit.New(s, audit.Config{DeadLetter: letters})

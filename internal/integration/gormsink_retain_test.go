@@ -5,7 +5,6 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
 	"slices"
 	"testing"
 
@@ -14,29 +13,6 @@ import (
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 )
-
-// eraseNamed has ids that are easy to get wrong in JSON, SQL or a pattern.
-func eraseNamed(t *testing.T, db *gorm.DB) {
-	s := migrated(t, db)
-	for _, id := range []string{"ana", `an"a\b`, "50%_'?", "josé <& sons>", "tab\tand 🏨"} {
-		named := audit.Event{Type: "lock.conflict", Actor: audit.Entity{ID: "ben"}, Session: "ben's", Details: audit.Fields(
-			slog.Group("conflicts", slog.Group("0", slog.String("holder", id), slog.Int("left", 3))), slog.String("z", id+"!"))}
-		marshalled := named
-		marshalled.Details = audit.JSON(map[string]any{"held_by": []any{id, 1e3}})
-		all := record(t, s, named, marshalled, audit.Event{Type: "other", Actor: audit.Entity{ID: "cy"}, Details: audit.Fields(slog.String("note", "about "+id))})
-		if n, err := s.Erase(t.Context(), id); n != 2 || err != nil {
-			t.Fatalf("erased %q in %d events, %v; want 2", id, n, err)
-		}
-		all[0].Details = audit.Fields(slog.Group("conflicts", slog.Group("0", slog.String("holder", "erased"), slog.Int("left", 3))), slog.String("z", id+"!"))
-		all[1].Details = audit.JSON(map[string]any{"held_by": []any{"erased", 1e3}})
-		got := slices.DeleteFunc(query(t, s, gormsink.Criteria{}), func(e audit.Event) bool {
-			return !slices.ContainsFunc(all, func(own audit.Event) bool { return own.ID == e.ID })
-		})
-		if !slices.Equal(got, all) {
-			t.Errorf("%q: the trail is %v, want %v", id, got, all)
-		}
-	}
-}
 
 func export(t *testing.T, db *gorm.DB) {
 	s := migrated(t, db)
