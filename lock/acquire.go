@@ -168,7 +168,7 @@ func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, 
 	return l, nil
 }
 
-// takeBack undoes a grant that nobody will get, in the store and, since its
+// takeBack undoes a grant that no one will get, in the store and, since its
 // beginning may be there, in the trail.
 func (a *attempt) takeBack(ctx context.Context, l *Lease) {
 	t := l.ticket

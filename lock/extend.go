@@ -36,7 +36,7 @@ func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 	case MaxReached:
 		_ = l.record(ctx, "lock.max_reached", audit.Denied, "max_reached", slog.Duration("ttl", ttl))
 	}
-	l.tell(ctx, e)
+	l.report(ctx, e)
 	return err
 }
 

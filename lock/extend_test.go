@@ -80,7 +80,7 @@ func TestExtendingALostLeaseSaysSo(t *testing.T) {
 		thief := newDesk(t, lock.Config{}, d.store)
 		l := d.take(t, lock.Key("room"))
 		wantErr(t, thief.ForceRelease(t.Context(), lock.Hold{ID: l.ID(), Resource: l.Resource()}))
-		wantErr(t, l.Err()) // nobody has told it
+		wantErr(t, l.Err()) // no answer has reached it
 		wantErr(t, l.Extend(t.Context(), 0), lock.ErrNotHeld, lock.ErrLost)
 		wantErr(t, l.Err(), lock.ErrLost)
 		calls := d.store.calls.Load()
@@ -119,7 +119,7 @@ func TestAnExtensionThatComesTooLateRevivesNothing(t *testing.T) {
 		wantErr(t, l.Err(), lock.ErrLost)
 		d.store.delay.Store(0)
 		time.Sleep(3 * time.Second)
-		wantList(t, "held", d.held(t)) // nobody's hold was given back
+		wantList(t, "held", d.held(t)) // no hold was given back
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // gate counts what is under way, so that Close can wait for it. Unlike a
-// [sync.WaitGroup] it may be joined while somebody waits: work that was let in
+// [sync.WaitGroup] it may be joined while a call waits: work that was let in
 // may start more.
 type gate struct {
 	mu     sync.Mutex

@@ -209,7 +209,7 @@ func (l *Lease) expire() {
 }
 
 // end ends a live lease. Its contexts are cancelled before l.mu, which is
-// held, is given back: nobody sees an ended lease with a live context.
+// held, is given back: no one sees an ended lease with a live context.
 func (l *Lease) end(cause error) {
 	l.cause = cause
 	if l.timer != nil {
@@ -303,7 +303,7 @@ func (l *Lease) event(op Op) Event {
 	}
 }
 
-func (l *Lease) tell(ctx context.Context, e Event) {
+func (l *Lease) report(ctx context.Context, e Event) {
 	l.outbox.Put(ctx, e)
 	l.outbox.Drain()
 }

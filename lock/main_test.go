@@ -103,11 +103,11 @@ func (f *faulty) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Gra
 	return f.Store.Wait(ctx, c, g)
 }
 
-func (f *faulty) Sweep(ctx context.Context, q lock.Query, told []string) ([]lock.Hold, error) {
+func (f *faulty) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
 	if err := f.before(ctx); err != nil {
 		return nil, err
 	}
-	return f.Store.Sweep(ctx, q, told)
+	return f.Store.Sweep(ctx, q, recorded)
 }
 
 // watcher keeps the events it observes.

@@ -75,14 +75,14 @@ func TestEventsOfALeaseAreInOrder(t *testing.T) {
 }
 
 func TestAPanickingObserverIsContainedCountedAndAlone(t *testing.T) {
-	var told []string
+	var seen []string
 	d := newDesk(t, lock.Config{Observer: lock.Observers(
 		observerFunc(func(context.Context, lock.Event) { panic("observer") }),
 		nil,
-		observerFunc(func(_ context.Context, e lock.Event) { told = append(told, e.Op.String()) }),
+		observerFunc(func(_ context.Context, e lock.Event) { seen = append(seen, e.Op.String()) }),
 	)})
 	wantErr(t, d.take(t, lock.Key("room")).Release(t.Context()))
-	wantList(t, "told beside a panicking one", told, "created", "acquire", "release")
+	wantList(t, "observed beside a panicking one", seen, "created", "acquire", "release")
 	if n := d.Stats().ObserverPanics; n != 3 {
 		t.Errorf("%d panics counted, want 3", n)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Ref is a detached lease that can be stored and sent: [Manager.Resume] takes
-// it up again, in whatever process. Whoever has it can do what the holder
+// it up again, in any process. A program that has it can do what the holder
 // can: keep it like a password. It is JSON-able, and prints without its
 // secret. The zero Ref is of no lease.
 type Ref struct {
@@ -80,7 +80,7 @@ func (r *Ref) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ticket checks the Ref's shape. Only the store can tell whether it is true.
+// ticket checks the Ref's shape. Only the store knows whether it is true.
 func (r Ref) ticket() (Ticket, error) {
 	switch {
 	case r.IsZero():

@@ -35,11 +35,11 @@ func (l *Lease) Release(ctx context.Context) error {
 	if err == nil {
 		_ = l.record(ctx, "lock.released", audit.Success, "", slog.Duration("held", e.Held))
 	}
-	l.tell(ctx, e)
+	l.report(ctx, e)
 	if send && e.Result == NotHeld { // first sign that the hold was already lost
 		_ = l.record(ctx, "lock.lost", audit.Failure, "missing")
 		e.Op, e.Err = OpLost, ErrLost
-		l.tell(ctx, e)
+		l.report(ctx, e)
 	}
 	return err
 }

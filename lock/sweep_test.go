@@ -32,7 +32,7 @@ func TestAnExpiryIsToldByWhoeverComesAcrossIt(t *testing.T) {
 		wantDetail(t, e, "check_in", "2026-12-12")
 		wantList(t, "observed", slices.Sorted(slices.Values(d.seen.seen())), "acquire success", "expired success")
 		if n, err := d.Sweep(t.Context()); n != 0 || err != nil {
-			t.Errorf("a second sweep tells %d, %v", n, err)
+			t.Errorf("a second sweep reports %d, %v", n, err)
 		}
 	})
 }

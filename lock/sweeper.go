@@ -13,9 +13,9 @@ import (
 	"github.com/holdfast-go/holdfast/audit"
 )
 
-// sweeper tells of holds that expired: it records and observes each, and then
-// has the store forget it. One that could not be recorded stays listed in the
-// store and is told later, by whoever sweeps then.
+// sweeper reports holds that expired: it records and observes each, and then
+// has the store forget it. A hold that could not be recorded stays listed in the
+// store and is reported by a later sweep of any process.
 //
 // Acquires hint at groups where something has expired. One goroutine takes
 // care of them while there is something to do.
@@ -91,22 +91,22 @@ func (s *sweeper) next() (group string, ok bool) {
 	return "", false
 }
 
-// sweep tells of everything that has expired in a group and returns how much
-// that was. It goes on as long as it gets anywhere.
+// sweep reports everything that has expired in a group and returns how much
+// that was. It goes on as long as some of it can be recorded.
 func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
 	q := Query{Space: s.m.cfg.Name, Group: group, Limit: sweepBatch}
-	var told []Hold
+	var recorded []Hold
 	for {
-		ids := make([]string, len(told))
-		for i, h := range told {
+		ids := make([]string, len(recorded))
+		for i, h := range recorded {
 			ids[i] = h.ID
 		}
 		due, err := s.m.store.Sweep(ctx, q, ids)
 		if err != nil {
 			return n, unavailable(ctx, "sweeping "+s.m.cfg.Name, err)
 		}
-		n += len(told)
-		for _, h := range told {
+		n += len(recorded)
+		for _, h := range recorded {
 			s.m.observe(ctx, Event{
 				Op: OpExpired, Resource: h.Resource, ID: h.ID, Holder: h.Holder, Fence: h.Fence, Held: h.ExpiresAt.Sub(h.AcquiredAt),
 			})
@@ -114,14 +114,14 @@ func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
 		if len(due) == 0 {
 			return n, nil
 		}
-		if told, err = s.tell(ctx, group, due); len(told) == 0 {
+		if recorded, err = s.record(ctx, group, due); len(recorded) == 0 {
 			return n, err
 		}
 	}
 }
 
-// tell records each hold and returns those that were, or else why none was.
-func (s *sweeper) tell(ctx context.Context, group string, due []Hold) (told []Hold, err error) {
+// record records each hold and returns those that were, or else why none was.
+func (s *sweeper) record(ctx context.Context, group string, due []Hold) (recorded []Hold, err error) {
 	if s.m.trail.recorder == nil {
 		return due, nil
 	}
@@ -138,9 +138,9 @@ func (s *sweeper) tell(ctx context.Context, group string, due []Hold) (told []Ho
 			err = failed
 			continue
 		}
-		told = append(told, h)
+		recorded = append(recorded, h)
 	}
-	return told, err
+	return recorded, err
 }
 
 // Sweep looks for expired holds now, in the groups that this manager has used

@@ -57,8 +57,8 @@ func (w *watchdog) size() int {
 	return w.count
 }
 
-// add watches l from now on, unless it has ended meanwhile: whoever ends a
-// lease sets its cause before removing it here, so one of the two sees the
+// add watches l from now on, unless it has ended meanwhile: the cause
+// of its end is set before it is removed here, so one of the two sees the
 // other.
 func (w *watchdog) add(l *Lease) {
 	w.mu.Lock()
@@ -237,7 +237,7 @@ func (w *watchdog) renew(batch []*Lease) {
 	}
 }
 
-// isUnconfirmed reports whether the store is to hear of the lease soon.
+// isUnconfirmed reports whether the lease is to be confirmed.
 func (l *Lease) isUnconfirmed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -62,8 +62,8 @@ func TestLocksConformOnEveryKindOfClient(t *testing.T) {
 	}
 }
 
-// A server forgets its scripts when it restarts, when it is promoted, and when
-// it is told to. No call may notice, whether it goes alone or in a batch.
+// A server forgets its scripts when it restarts, when it is promoted, and
+// after SCRIPT FLUSH. No call may notice, whether it goes alone or in a batch.
 func TestEveryKindOfClientSurvivesForgottenScripts(t *testing.T) {
 	for name, connect := range lockClients {
 		t.Run(name, func(t *testing.T) {

@@ -20,22 +20,47 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// crowd has n callers of m wait for the room until ctx ends, and returns what
-// came of each when none waits any more.
-func crowd(ctx context.Context, t testing.TB, admin *redis.Client, m *lock.Manager, n int) (errs func() []error) {
+// crowd is a process that holds the room, one with n callers that wait for it,
+// and then a further waiter of the first process.
+type crowd struct {
+	testing.TB
+	admin    *redis.Client
+	holder   *lock.Lease
+	manager  *lock.Manager // of the callers
+	next     <-chan won
+	calls    sync.WaitGroup
+	outcomes []error
+}
+
+// gather makes a crowd on a client of the server; its callers wait until ctx
+// ends.
+func gather(ctx context.Context, t testing.TB, server *redistest.Server, client *redis.Client, n int) *crowd {
 	t.Helper()
-	list := make([]error, n)
-	var all sync.WaitGroup
+	c := &crowd{TB: t, admin: server.Client(t), manager: newManager(t, client, lock.Config{}), outcomes: make([]error, n)}
+	m := newManager(t, server.Client(t), lock.Config{TTL: time.Minute})
+	c.holder = take(t, m)
 	for i := range n {
-		all.Go(func() {
-			_, list[i] = m.Acquire(ctx, lock.Key(theRoom))
-		})
+		c.calls.Go(func() { _, c.outcomes[i] = c.manager.Acquire(ctx, lock.Key(theRoom)) })
 	}
-	eventually(t, "place for everyone", func() bool { return m.Stats().Waiting == n && places(t, admin) == n })
-	return func() []error {
-		all.Wait()
-		return list
-	}
+	eventually(t, "place for everyone", func() bool { return c.manager.Stats().Waiting == n && places(t, c.admin) == n })
+	c.next = queueUp(t, c.admin, m)
+	return c
+}
+
+// gone waits until the callers have left, and returns what came of each.
+func (c *crowd) gone() []error {
+	c.calls.Wait()
+	return c.outcomes
+}
+
+// leavesNothing checks that the room goes to the further waiter within d, and
+// that nothing is left of the callers within 5 s.
+func (c *crowd) leavesNothing(d time.Duration) {
+	c.Helper()
+	start := time.Now()
+	free(c, c.holder)
+	free(c, granted(c, c.next, start, d))
+	nothingWaits(c, c.admin, 5*time.Second)
 }
 
 // nothingWaits checks that the server knows of no waiter within d.
@@ -60,54 +85,39 @@ func nothingWaits(t testing.TB, admin *redis.Client, d time.Duration) {
 	}
 }
 
-func TestAThousandWhoGiveUpAtOnceLeaveNothing(t *testing.T) {
+func TestAThousandThatGiveUpAtOnceLeaveNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
-	admin := server.Client(t)
-	holder := newManager(t, server.Client(t), lock.Config{TTL: time.Minute})
-	first := take(t, holder)
 	ctx, giveUp := context.WithCancel(t.Context())
 	defer giveUp()
-	errs := crowd(ctx, t, admin, newManager(t, server.Client(t), lock.Config{}), 1000)
-	next := queueUp(t, admin, holder)
+	c := gather(ctx, t, server, server.Client(t), 1000)
 	giveUp()
-	for _, err := range errs() {
+	for _, err := range c.gone() {
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, lock.ErrConflict) {
 			t.Fatal(err)
 		}
 	}
-	start := time.Now()
-	free(t, first)
-	free(t, granted(t, next, start, secondsOfGrace)) // behind a thousand
-	nothingWaits(t, admin, 5*time.Second)
+	c.leavesNothing(secondsOfGrace)
 }
 
-func TestClosingAManagerLeavesNothingOfThoseWhoWait(t *testing.T) {
+func TestClosingAManagerLeavesNothingOfItsWaiters(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
-	admin := server.Client(t)
-	holder := newManager(t, server.Client(t), lock.Config{TTL: time.Minute})
-	first := take(t, holder)
-	m := newManager(t, server.Client(t), lock.Config{})
-	errs := crowd(t.Context(), t, admin, m, 100)
-	next := queueUp(t, admin, holder)
-	if err := m.Close(t.Context()); err != nil {
+	c := gather(t.Context(), t, server, server.Client(t), 100)
+	if err := c.manager.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := places(t, admin); n != 1 {
+	if n := places(t, c.admin); n != 1 {
 		t.Errorf("%d places after Close, want that of the other process", n)
 	}
-	if list := errs(); slices.ContainsFunc(list, func(err error) bool { return !errors.Is(err, lock.ErrClosed) }) {
+	if list := c.gone(); slices.ContainsFunc(list, func(err error) bool { return !errors.Is(err, lock.ErrClosed) }) {
 		t.Errorf("the calls ended with %v, want ErrClosed", list[0])
 	}
-	start := time.Now()
-	free(t, first)
-	free(t, granted(t, next, start, secondsOfGrace))
-	nothingWaits(t, admin, time.Second)
+	c.leavesNothing(secondsOfGrace)
 }
 
-// Whoever waited in vain on a server that answered is told of the conflict, not
-// of a store that is away.
+// A call that waited in vain on a server that answered ends with the conflict,
+// and not with a store that is away.
 func TestTwoHundredTimeoutsAreTwoHundredConflicts(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
@@ -138,18 +148,9 @@ func TestTwoHundredTimeoutsAreTwoHundredConflicts(t *testing.T) {
 func TestADeadProcessOfAHundredWaitersCostsItsSuccessorsOnce(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
-	admin := server.Client(t)
-	m := newManager(t, server.Client(t), lock.Config{TTL: time.Minute})
-	first := take(t, m)
 	dead := redis.NewClient(&redis.Options{Addr: server.Addr})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	errs := crowd(ctx, t, admin, newManager(t, dead, lock.Config{}), 100)
+	c := gather(t.Context(), t, server, dead, 100)
 	_ = dead.Close() // so that it neither gives up nor confirms
-	errs()
-	next := queueUp(t, admin, m)
-	start := time.Now()
-	free(t, first)
-	free(t, granted(t, next, start, 3*time.Second+secondsOfGrace))
-	nothingWaits(t, admin, 5*time.Second)
+	c.gone()
+	c.leavesNothing(3*time.Second + secondsOfGrace)
 }

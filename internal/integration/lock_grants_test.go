@@ -297,7 +297,7 @@ func TestAGrantWithoutTheRightToMessagesComesInASecond(t *testing.T) {
 	}
 }
 
-// The waiter's ctx ends just when its grant is made. Whoever comes next finds
+// The waiter's ctx ends just when its grant is made. The next caller finds
 // the room free at once or the waiter in it.
 func TestAGrantToOneWhoGivesUpAtThatInstantIsGivenBack(t *testing.T) {
 	t.Parallel()

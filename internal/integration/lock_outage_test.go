@@ -63,7 +63,7 @@ func command(t testing.TB, client *redis.Client, args ...any) {
 	}
 }
 
-// Whoever waits goes on to wait when the server is back, and is served.
+// A waiter goes on to wait when the server is back, and is served.
 func TestWaitingOutlivesAnOutage(t *testing.T) {
 	for name, begin := range outages {
 		t.Run(name, func(t *testing.T) {

@@ -14,20 +14,19 @@ import (
 )
 
 var acquireRules = []rule{
-	{"AGrantTellsTheWholeHold", "Leases, conflicts and the audit trail show what the grant says.", grantTellsAll},
+	{"AGrantShowsTheWholeHold", "Leases, conflicts and the audit trail show what the grant says.", grantShowsAll},
 	{"TextSurvives", "A name or a detail that comes back changed is another room, or another guest.", textSurvives},
 	{"TheSameTicketGetsTheSameGrant", "A client that repeats a request whose answer got lost would be refused by its own hold, or get two fences for one lease.", sameTicketSameGrant},
 	{"FencesRise", "A later holder whose fence is not greater cannot keep an earlier one's work out.", fencesRise},
 	{"FencesComeFromTheClock", "A fence that counts from 1 starts again when the store loses its data.", fencesFromClock},
-	{"NoAnswerShowsAToken", "Whoever reads the token of another's hold can release it.", noTokenShown},
+	{"NoAnswerShowsAToken", "A program that reads the token of another's hold can release it.", noTokenShown},
 	{"OfManyOneIsGranted", "Two were granted the same night: a double booking.", oneOfMany},
 	{"MaxHoldCutsTheTTL", "A hold that outlives MaxHold from the start has no limit.", maxHoldCutsTTL},
-	{"AnEndedContextIsAnError", "A caller who has left would get a hold that nobody releases.", endedContext},
+	{"AnEndedContextIsAnError", "A caller who has left would get a hold that no one releases.", endedContext},
 }
 
-func grantTellsAll(b *bench) {
-	c := b.claim(lock.Span("room", 3, 9).Units(2))
-	c.Capacity = []int{4}
+func grantShowsAll(b *bench) {
+	c := b.claimOf(4, lock.Span("room", 3, 9).Units(2))
 	c.TTL = time.Minute
 	c.Details = map[string]string{"channel": "web", "party": "2"}
 	g := b.acquire(c)
@@ -121,9 +120,7 @@ func noTokenShown(b *bench) {
 	mine := b.hold(lock.Key("room"))
 	other := b.claim(lock.Key("room"))
 	answers := fmt.Sprintf("%+v %+v %+v", b.blocked(other), b.holds(lock.Resource{}), b.acquire(mine))
-	short := b.claim(lock.Key("brief"))
-	short.TTL = b.short
-	b.granted(short)
+	short := b.brief(lock.Key("brief"))
 	b.outlast(short.TTL)
 	answers += fmt.Sprintf("%+v %+v", b.sweep(0), b.acquire(b.claim(lock.Key("brief"))))
 	for _, c := range []lock.Claim{mine, other, short} {

@@ -102,7 +102,8 @@ func (p *believers) leaveTogether() {
 	var waiters sync.WaitGroup
 	for i := range 60 {
 		waiters.Go(func() {
-			if _, err := p.managers[i%3].Acquire(ctx, lock.All(lock.Key("room"), lock.Key("hall"))); !errors.Is(err, lock.ErrConflict) {
+			_, err := p.managers[i%3].Acquire(ctx, lock.All(lock.Key("room"), lock.Key("hall")))
+			if late := !p.virtual && errors.Is(err, lock.ErrUnavailable); !late && !errors.Is(err, lock.ErrConflict) { // a busy server may not answer in time
 				p.Errorf("waiting for what is held ends with %v", err)
 			}
 		})

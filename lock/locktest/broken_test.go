@@ -27,13 +27,13 @@ func TestAStoreThatKeepsItsPromisesPasses(t *testing.T) {
 // spoiled is a store that breaks one promise, the way real stores have.
 type spoiled struct {
 	lock.Store
-	claim   func(*lock.Claim)
-	renewal func(*lock.Renewal)
-	ticket  func(*lock.Ticket)
-	grant   func(lock.Claim, *lock.Grant)
-	told    func([]string) []string
-	query   func(*lock.Query)
-	deaf    bool // to an ended context
+	claim    func(*lock.Claim)
+	renewal  func(*lock.Renewal)
+	ticket   func(*lock.Ticket)
+	grant    func(lock.Claim, *lock.Grant)
+	recorded func([]string) []string
+	query    func(*lock.Query)
+	deaf     bool // to an ended context
 
 	// In place of the inner store's.
 	acquire func(context.Context, lock.Store, lock.Claim) (lock.Grant, error)
@@ -98,11 +98,11 @@ func (s spoiled) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, e
 	return s.Store.Holds(ctx, q)
 }
 
-func (s spoiled) Sweep(ctx context.Context, q lock.Query, told []string) ([]lock.Hold, error) {
-	if s.told != nil {
-		told = s.told(told)
+func (s spoiled) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
+	if s.recorded != nil {
+		recorded = s.recorded(recorded)
 	}
-	return s.Store.Sweep(ctx, q, told)
+	return s.Store.Sweep(ctx, q, recorded)
 }
 
 // spoiling breaks a promise, and names the rule that has to notice.
@@ -134,11 +134,11 @@ var spoilings = map[string]spoiling{
 	"any token releases": {"ReleaseNeedsTheToken", spoiled{ticket: func(k *lock.Ticket) {
 		k.Force = true
 	}}},
-	"told once":          {"ExpiriesAreToldUntilTold", spoiled{told: func([]string) []string { return nil }}},
+	"listed once":        {"ExpiriesAreListedUntilTheyAreRecorded", spoiled{recorded: func([]string) []string { return nil }}},
 	"limit forgotten":    {"ConflictsAreLimited", spoiled{claim: func(c *lock.Claim) { c.Limit = 100 }}},
 	"all holds listed":   {"HoldsListsWhatOverlaps", spoiled{query: func(q *lock.Query) { q.Resource = lock.Resource{} }}},
 	"context ignored":    {"AnEndedContextIsAnError", spoiled{deaf: true}},
-	"TTL rounded up":     {"AGrantTellsTheWholeHold", spoiled{claim: func(c *lock.Claim) { c.TTL += time.Second }}},
+	"TTL rounded up":     {"AGrantShowsTheWholeHold", spoiled{claim: func(c *lock.Claim) { c.TTL += time.Second }}},
 	"details forgotten":  {"TextSurvives", spoiled{claim: func(c *lock.Claim) { c.Details = nil }}},
 	"units forgotten":    {"RandomHistoriesAgreeWithTheModel", spoiled{claim: func(c *lock.Claim) { c.Resource = c.Resource.Units(1) }}},
 	"everything granted": {"OfManyOneIsGranted", spoiled{grant: func(_ lock.Claim, g *lock.Grant) { g.Status = lock.Granted }}},

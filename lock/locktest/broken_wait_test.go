@@ -23,7 +23,7 @@ var waitSpoilings = map[string]spoiling{
 			return s.Wait(ctx, c, g)
 		}
 	}()}},
-	"newcomers first": {"NobodyOvertakesAWaiter", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.Claim) (lock.Grant, error) {
+	"newcomers first": {"NoOneOvertakesAWaiter", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.Claim) (lock.Grant, error) {
 		now := c
 		now.Queue = false
 		if g, err := s.Acquire(ctx, now); err != nil || g.Status == lock.Granted {

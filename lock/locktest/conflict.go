@@ -14,10 +14,10 @@ var conflictRules = []rule{
 	{"OverlapsConflict", "Two guests hold one night.", overlapsConflict},
 	{"TouchingRangesDoNotConflict", "A departure day must be free for an arrival.", touchingRanges},
 	{"KindsConflictAsIfWhole", "Nights and numbers of one name cannot be compared; letting both in would let two guests in.", kindsConflict},
-	{"NamesGroupsAndSpacesAreApart", "Somebody would be refused because of a hold that has nothing to do with theirs.", apart},
+	{"NamesGroupsAndSpacesAreApart", "A guest would be refused because of a hold of something else.", apart},
 	{"AConflictSaysWhoAndHowLong", "The refused guest must learn what is taken, and when to try again.", conflictSaysWho},
 	{"ConflictsAreLimited", "The answer about a busy name would grow without bound.", conflictsLimited},
-	{"AllIsAllOrNothing", "A stay over two rooms would hold one of them for nobody.", allOrNothing},
+	{"AllIsAllOrNothing", "A stay over two rooms would hold one of them for no one.", allOrNothing},
 	{"CapacityCountsTheBusiestPoint", "More units would be held at one point than there are, or fewer granted than there are.", capacityPeak},
 	{"AConflictWritesNothing", "A refused claim would be in the way of others.", conflictWritesNothing},
 }
@@ -129,11 +129,7 @@ func allOrNothing(b *bench) {
 }
 
 func capacityPeak(b *bench) {
-	of3 := func(r lock.Resource) lock.Claim {
-		c := b.claim(r)
-		c.Capacity = []int{3}
-		return c
-	}
+	of3 := func(r lock.Resource) lock.Claim { return b.claimOf(3, r) }
 	b.granted(of3(lock.Span("double", 0, 4)))
 	b.granted(of3(lock.Span("double", 4, 8)))          // touches: never both at once
 	b.granted(of3(lock.Span("double", 2, 6)))          // two at 2 to 6

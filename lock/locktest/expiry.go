@@ -11,11 +11,11 @@ import (
 )
 
 var expiryRules = []rule{
-	{"AnExpiredHoldIsInNobodysWay", "A crashed holder would block a room forever.", expiredBlocksNobody},
-	{"ExpiriesAreToldUntilTold", "The audit trail would miss expiries, or have them again and again.", toldUntilTold},
+	{"AnExpiredHoldIsInNoOnesWay", "A crashed holder would block a room forever.", expiredBlocksNoOne},
+	{"ExpiriesAreListedUntilTheyAreRecorded", "The audit trail would miss expiries, or have them again and again.", listedUntilRecorded},
 	{"SweepIsLimitedOldestFirst", "After an outage one answer would hold thousands of expiries.", sweepLimited},
-	{"TellingALiveHoldDoesNothing", "A wrong id would end somebody's lease.", tellingLive},
-	{"AnExpiryTellsTheWholeHold", "The audit trail would not know whose hold expired.", expiryTellsAll},
+	{"RecordingALiveHoldDoesNothing", "A wrong id would end another's lease.", recordingLive},
+	{"AnExpiryShowsTheWholeHold", "The audit trail would not know whose hold expired.", expiryShowsAll},
 	{"TheExpiredLeaveNoTrace", "Old holds would slow down, or count against, new ones.", expiredLeaveNoTrace},
 }
 
@@ -43,7 +43,7 @@ func livesToTheEnd(b *bench) {
 	b.hold(lock.Key("room"))
 }
 
-func expiredBlocksNobody(b *bench) {
+func expiredBlocksNoOne(b *bench) {
 	b.brief(lock.All(lock.Key("a"), lock.Span("b", 1, 9)))
 	b.outlast(b.short)
 	if n := len(b.holds(lock.Resource{})); n != 0 {
@@ -53,7 +53,7 @@ func expiredBlocksNobody(b *bench) {
 	b.hold(lock.Key("a"))
 }
 
-func toldUntilTold(b *bench) {
+func listedUntilRecorded(b *bench) {
 	start := time.Now()
 	first, second := b.brief(lock.Key("a")), b.brief(lock.Key("b"))
 	if due := b.sweep(0); len(due) != 0 && time.Since(start) < b.short {
@@ -63,18 +63,18 @@ func toldUntilTold(b *bench) {
 	want := []string{first.ID, second.ID}
 	for range 2 {
 		if due := ids(b.sweep(0)); !sameSet(due, want) {
-			b.broken("expired are %v, want %v until they are told", due, want)
+			b.broken("expired are %v, want %v until they are recorded", due, want)
 		}
 	}
-	b.hold(lock.Key("a")) // taking its place does not make an expiry untold
+	b.hold(lock.Key("a")) // taking its place does not record an expiry
 	if due := ids(b.sweep(0, first.ID)); !sameSet(due, want[1:]) {
-		b.broken("after telling of one, expired are %v, want %v", due, want[1:])
+		b.broken("after recording one, expired are %v, want %v", due, want[1:])
 	}
-	if due := ids(b.sweep(0, second.ID, first.ID, "nobody")); len(due) != 0 {
-		b.broken("after telling of all, expired are %v", due)
+	if due := ids(b.sweep(0, second.ID, first.ID, "unknown")); len(due) != 0 {
+		b.broken("after recording all, expired are %v", due)
 	}
 	if due := ids(b.sweep(0)); len(due) != 0 {
-		b.broken("told holds came back: %v", due)
+		b.broken("recorded holds came back: %v", due)
 	}
 }
 
@@ -94,16 +94,16 @@ func sweepLimited(b *bench) {
 	}
 }
 
-func tellingLive(b *bench) {
+func recordingLive(b *bench) {
 	c := b.hold(lock.Key("room"))
 	b.sweep(0, c.ID)
 	b.blocked(b.claim(lock.Key("room")))
 	if b.release(c.Ticket) != lock.Granted {
-		b.broken("a live hold was told away")
+		b.broken("a live hold was recorded away")
 	}
 }
 
-func expiryTellsAll(b *bench) {
+func expiryShowsAll(b *bench) {
 	c := b.claim(lock.Span("room", 3, 5))
 	c.TTL, c.Details = b.short, map[string]string{"channel": "web"}
 	c = b.granted(c)
@@ -115,28 +115,26 @@ func expiryTellsAll(b *bench) {
 	h := due[0]
 	if h.ID != c.ID || h.Holder != c.Holder || h.Reason != c.Reason || h.Fence != c.Fence || h.Resource.String() != c.Resource.String() || h.Details["channel"] != "web" ||
 		h.ExpiresAt.Sub(h.AcquiredAt) != c.TTL || h.Left > 0 {
-		b.broken("the expiry is told as %+v", h)
+		b.broken("the expiry is listed as %+v", h)
 	}
 }
 
 func expiredLeaveNoTrace(b *bench) {
 	for round := range 3 {
 		for i := range int64(20) {
-			c := b.claim(lock.Span("double", i, i+5))
-			c.Capacity, c.TTL = []int{5}, b.short
+			c := b.claimOf(5, lock.Span("double", i, i+5))
+			c.TTL = b.short
 			b.granted(c)
 		}
 		b.outlast(b.short)
-		for told := b.sweep(64); len(told) > 0; {
-			told = b.sweep(64, ids(told)...)
+		for due := b.sweep(64); len(due) > 0; {
+			due = b.sweep(64, ids(due)...)
 		}
 		if n := len(b.holds(lock.Resource{})); n != 0 {
 			b.broken("round %d: %d holds listed, want none", round, n)
 		}
 	}
-	c := b.claim(lock.Key("double").Units(5))
-	c.Capacity = []int{5}
-	b.granted(c)
+	b.granted(b.claimOf(5, lock.Key("double").Units(5)))
 }
 
 func sameSet(a, b []string) bool {

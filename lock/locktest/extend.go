@@ -12,7 +12,7 @@ import (
 var extendRules = []rule{
 	{"ExtendMovesTheDeadline", "A holder who renews in time would lose the lease.", extendMoves},
 	{"ExtendNeverShortens", "A holder would believe in a lease that the store has ended.", extendNeverShortens},
-	{"ExtendNeverRevives", "A hold that somebody else may have taken meanwhile would come back to life.", extendNeverRevives},
+	{"ExtendNeverRevives", "A hold that another may have taken meanwhile would come back to life.", extendNeverRevives},
 	{"ExtendNeedsTheToken", "Anybody who reads a hold's id could prolong it.", extendNeedsToken},
 	{"ALookChangesNothing", "Resuming a lease would prolong it beyond its limits.", lookChangesNothing},
 	{"MaxExtensionsCountsTheHoldersOwn", "The limit would end a lease that the watchdog renews, or not limit its holder.", maxExtensions},
@@ -23,9 +23,7 @@ var extendRules = []rule{
 }
 
 func extendMoves(b *bench) {
-	c := b.claim(lock.Key("room"))
-	c.TTL = b.short
-	b.granted(c)
+	c := b.brief(lock.Key("room"))
 	g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Minute, Count: true, Nonce: "1"})
 	if g.Status != lock.Granted || !b.near(g.Hold.Left, time.Minute) || g.Hold.Extensions != 1 || g.Hold.ID != c.ID || g.Hold.Resource.Name() != "room" {
 		b.broken("status %d with %+v, want Granted with one minute left and one extension", g.Status, g.Hold)
@@ -33,7 +31,7 @@ func extendMoves(b *bench) {
 	b.outlast(c.TTL)
 	b.blocked(b.claim(lock.Key("room")))
 	if due := b.sweep(0); len(due) != 0 {
-		b.broken("an extended hold is told as expired at its old deadline")
+		b.broken("an extended hold is listed as expired at its old deadline")
 	}
 }
 
@@ -46,19 +44,13 @@ func extendNeverShortens(b *bench) {
 }
 
 func extendNeverRevives(b *bench) {
-	c := b.claim(lock.Key("room"))
-	c.TTL = b.short
-	b.granted(c)
+	c := b.brief(lock.Key("room"))
 	b.outlast(c.TTL)
-	if g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long}); g.Status != lock.Missing {
-		b.broken("extending an expired hold answers status %d, want Missing", g.Status)
-	}
+	b.want(b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long}).Status, lock.Missing, "extending an expired hold")
 	b.hold(lock.Key("room"))
 	gone := b.hold(lock.Key("other"))
 	b.release(gone.Ticket)
-	if g := b.extend(lock.Renewal{Ticket: gone.Ticket, TTL: long}); g.Status != lock.Missing {
-		b.broken("extending a released hold answers status %d, want Missing", g.Status)
-	}
+	b.want(b.extend(lock.Renewal{Ticket: gone.Ticket, TTL: long}).Status, lock.Missing, "extending a released hold")
 	b.hold(lock.Key("other"))
 }
 
@@ -118,9 +110,7 @@ func repeatedExtension(b *bench) {
 		}
 	}
 	r.Nonce = "new"
-	if g := b.extend(r); g.Status != lock.Capped {
-		b.broken("a new extension beyond the limit: status %d, want Capped", g.Status)
-	}
+	b.want(b.extend(r).Status, lock.Capped, "a new extension beyond the limit")
 }
 
 func maxHold(b *bench) {

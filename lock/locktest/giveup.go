@@ -24,9 +24,7 @@ func giveUpLeaves(b *bench) {
 	c := b.hold(lock.Key("room"))
 	gone, next := b.queue(lock.Key("room")), b.queue(lock.Key("room"))
 	b.release(gone.Ticket)
-	if g := b.acquire(gone); g.Status != lock.Missing {
-		b.broken("the claim that was given up: status %d, want Missing", g.Status)
-	}
+	b.want(b.acquire(gone).Status, lock.Missing, "the claim that was given up")
 	if g := b.blocked(next); g.Place != 1 {
 		b.broken("behind one that was given up: place %d, want 1", g.Place)
 	}
@@ -74,14 +72,10 @@ func givenUpPassesOn(b *bench) {
 	unknown := c.Ticket
 	unknown.Fence = 0
 	for range 2 {
-		if s := b.release(unknown); s != lock.Granted {
-			b.broken("giving up what was granted: status %d, want Granted", s)
-		}
+		b.want(b.release(unknown), lock.Granted, "giving up what was granted")
 	}
 	b.heldBy(lock.Key("room"), next)
-	if g := b.acquire(c); g.Status != lock.Missing {
-		b.broken("the claim that was given up: status %d, want Missing", g.Status)
-	}
+	b.want(b.acquire(c).Status, lock.Missing, "the claim that was given up")
 	b.release(next.Ticket)
 	if b.virtual {
 		time.Sleep(lock.TrialTime)

@@ -3,7 +3,6 @@
 package locktest
 
 import (
-	"context"
 	"maps"
 	"sync"
 	"time"
@@ -96,8 +95,7 @@ func unconfirmedLapses(b *bench) {
 }
 
 func lapsedGoesOn(b *bench) {
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
+	ctx := b.patience()
 	holder := b.hold(lock.All(lock.Key("room"), lock.Key("suite")))
 	other := b.hold(lock.Key("hall"))
 	b.queue(lock.Key("room")) // and never heard of again
@@ -163,9 +161,7 @@ func confirmRevivesNothing(b *bench) {
 	foreign := b.trial(b.claim(lock.Key("cellar")))
 	foreign.Token += "x"
 	for what, c := range map[string]lock.Claim{"lapsed": lapsed, "released": released, "given up": givenUp, "another's": foreign} {
-		if g := b.confirm(c); g.Status != lock.Missing {
-			b.broken("confirming a grant that is %s: status %d, want Missing", what, g.Status)
-		}
+		b.want(b.confirm(c).Status, lock.Missing, "confirming a grant that is %s", what)
 	}
 	b.hold(lock.All(lock.Key("room"), lock.Key("suite"), lock.Key("hall")))
 	if h := b.holdOf(foreign); !h.Unconfirmed {

@@ -316,12 +316,12 @@ func (h *history) trySweep() {
 	h.now()
 	h.compareSweep(h.sweep(limit), limit)
 	n := h.rnd.IntN(1 + min(limit, len(h.due)))
-	var told []string
+	var recorded []string
 	for _, d := range h.due[:n] {
-		told = append(told, d.claim.ID)
+		recorded = append(recorded, d.claim.ID)
 	}
 	h.due = h.due[n:]
-	h.compareSweep(h.sweep(limit, told...), limit)
+	h.compareSweep(h.sweep(limit, recorded...), limit)
 }
 
 func (h *history) compareSweep(got []lock.Hold, limit int) {

@@ -29,7 +29,7 @@ func holdsOverlapping(b *bench) {
 		{lock.Span("b", 9, 11), []string{a.ID, c.ID}},
 		{lock.Span("b", 20, 30), nil},
 		{lock.Span("c", 1, 2), []string{k.ID}},
-		{lock.Key("nobody"), nil},
+		{lock.Key("unheld"), nil},
 		{lock.All(lock.Key("a"), lock.Span("b", 19, 20), lock.Key("d")), []string{d.ID, c.ID}},
 	} {
 		if got := ids(b.holds(q.of)); !slices.Equal(got, q.want) {

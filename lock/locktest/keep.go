@@ -3,7 +3,6 @@
 package locktest
 
 import (
-	"context"
 	"time"
 
 	"github.com/holdfast-go/holdfast/lock"
@@ -22,9 +21,7 @@ func (b *bench) keep(r lock.Resource, atLeast time.Duration) lock.Claim {
 	c := b.claim(r)
 	c.KeepAtLeast = atLeast
 	c = b.granted(c)
-	if s := b.release(c.Ticket); s != lock.Granted {
-		b.broken("releasing it before KeepAtLeast: status %d, want Granted", s)
-	}
+	b.want(b.release(c.Ticket), lock.Granted, "releasing it before KeepAtLeast")
 	return c
 }
 
@@ -38,15 +35,12 @@ func keptStays(b *bench) {
 		b.broken("the released hold is listed with %s left, want 1m0s", h.Left)
 	}
 	c.Token, c.Force = "", true
-	if s := b.release(c.Ticket); s != lock.Granted {
-		b.broken("releasing it by force: status %d, want Granted", s)
-	}
+	b.want(b.release(c.Ticket), lock.Granted, "releasing it by force")
 	b.hold(c.Resource)
 }
 
 func keptEnds(b *bench) {
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
+	ctx := b.patience()
 	b.keep(lock.Key("room"), b.short)
 	start := time.Now()
 	if _, err := b.insist(ctx, b.claim(lock.Key("room"))); err != nil || b.virtual && time.Since(start) != b.short {
@@ -70,25 +64,19 @@ func keptEnds(b *bench) {
 }
 
 func keptIsFinal(b *bench) {
-	c := b.keep(lock.Key("room"), b.short)
+	c := b.keep(lock.Key("room"), time.Minute)
 	for what, r := range map[string]lock.Renewal{"extending": {TTL: long}, "confirming": {TTL: long, Confirm: true}, "looking at": {}} {
 		r.Ticket = c.Ticket
-		if g := b.extend(r); g.Status != lock.Missing {
-			b.broken("%s a released hold: status %d, want Missing", what, g.Status)
-		}
+		b.want(b.extend(r).Status, lock.Missing, "%s a released hold", what)
 	}
-	if g := b.acquire(c); g.Status != lock.Missing {
-		b.broken("its claim once more: status %d, want Missing", g.Status)
-	}
+	b.want(b.acquire(c).Status, lock.Missing, "its claim once more")
+	brief := b.keep(lock.Key("suite"), b.short)
+	b.outlast(b.short)
 	for range 2 {
-		for range 2 {
-			if s := b.release(c.Ticket); s != lock.Granted {
-				b.broken("a repeated release: status %d, want Granted", s)
-			}
-		}
-		b.outlast(b.short)
+		b.want(b.release(c.Ticket), lock.Granted, "a repeated release")
+		b.want(b.release(brief.Ticket), lock.Granted, "a repeated release of what is kept no more")
 	}
-	b.hold(lock.Key("room"))
+	b.hold(lock.Key("suite"))
 }
 
 func keptNeverExpires(b *bench) {

@@ -16,6 +16,7 @@ package locktest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,7 +107,7 @@ func newBench(t *testing.T, s lock.Store, cfg config, r rule) *bench {
 	b.space = "locktest-" + strings.ToLower(rand.Text()[:10])
 	b.short, b.slack = 2*time.Second, time.Millisecond
 	if !cfg.virtual {
-		b.short, b.slack = 250*time.Millisecond, 5*time.Second
+		b.short, b.slack = 400*time.Millisecond, 5*time.Second
 	}
 	return b
 }
@@ -115,6 +116,21 @@ func newBench(t *testing.T, s lock.Store, cfg config, r rule) *bench {
 func (b *bench) broken(format string, args ...any) {
 	b.Helper()
 	b.Fatalf(format+"\n%s", append(args, b.rule.broken)...)
+}
+
+// want reports a breach unless a status is as it has to be.
+func (b *bench) want(got, want lock.Status, what string, args ...any) {
+	b.Helper()
+	if got != want {
+		b.broken("%s: status %d, want %d", fmt.Sprintf(what, args...), got, want)
+	}
+}
+
+// patience is a context that outlasts every wait of a store that works.
+func (b *bench) patience() context.Context {
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	b.Cleanup(cancel)
+	return ctx
 }
 
 // outlast waits until what had ttl to live when this is called has expired.
@@ -133,10 +149,13 @@ func (b *bench) ticket() lock.Ticket {
 }
 
 // claim makes a fresh claim with one unit of capacity, long to live.
-func (b *bench) claim(r lock.Resource) lock.Claim {
+func (b *bench) claim(r lock.Resource) lock.Claim { return b.claimOf(1, r) }
+
+// claimOf is a claim of names with so many units.
+func (b *bench) claimOf(capacity int, r lock.Resource) lock.Claim {
 	c := lock.Claim{Ticket: b.ticket(), Resource: r, TTL: long, Holder: "guest", Reason: "a case", Limit: 8}
 	for range r.Parts() {
-		c.Capacity = append(c.Capacity, 1)
+		c.Capacity = append(c.Capacity, capacity)
 	}
 	return c
 }
@@ -199,9 +218,9 @@ func (b *bench) release(t lock.Ticket) lock.Status {
 }
 
 // sweep asks for expired holds.
-func (b *bench) sweep(limit int, told ...string) []lock.Hold {
+func (b *bench) sweep(limit int, recorded ...string) []lock.Hold {
 	b.Helper()
-	due, err := b.store.Sweep(b.ctx, lock.Query{Space: b.space, Group: "all", Limit: limit}, told)
+	due, err := b.store.Sweep(b.ctx, lock.Query{Space: b.space, Group: "all", Limit: limit}, recorded)
 	if err != nil {
 		b.Fatalf("Sweep: %v", err)
 	}

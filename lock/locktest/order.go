@@ -3,7 +3,6 @@
 package locktest
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -60,16 +59,8 @@ func manyInOrder(b *bench) {
 // granted. Each is released at once, so it takes no time.
 func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.Resource) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
-	claim := func(r lock.Resource) lock.Claim {
-		c := b.claim(r)
-		for i := range c.Capacity {
-			c.Capacity[i] = capacity
-		}
-		return c
-	}
-	c := b.granted(claim(lock.Key(name).Units(capacity)))
+	ctx := b.patience()
+	c := b.granted(b.claimOf(capacity, lock.Key(name).Units(capacity)))
 	type turn struct {
 		waiter int
 		fence  uint64
@@ -78,7 +69,7 @@ func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.R
 	turns := make(chan turn, n)
 	var waiting sync.WaitGroup
 	for i := range n {
-		waiter, g := b.queued(claim(resource(i)))
+		waiter, g := b.queued(b.claimOf(capacity, resource(i)))
 		if g.Place != i+1 && name != "mixed" {
 			b.broken("%s: waiter %d has place %d", name, i+1, g.Place)
 		}
@@ -104,11 +95,7 @@ func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.R
 }
 
 func grantedTogether(b *bench) {
-	units := func(n int) lock.Claim {
-		c := b.claim(lock.Key("hall").Units(n))
-		c.Capacity = []int{3}
-		return c
-	}
+	units := func(n int) lock.Claim { return b.claimOf(3, lock.Key("hall").Units(n)) }
 	all := b.granted(units(3))
 	var waiters []lock.Claim
 	for range 4 {
@@ -134,8 +121,7 @@ func grantedTogether(b *bench) {
 // manyTogether allows a store to grant them in several steps.
 func manyTogether(b *bench) {
 	const n = 150
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
+	ctx := b.patience()
 	whole := b.hold(lock.Key("room"))
 	var waiters []lock.Claim
 	var all sync.WaitGroup

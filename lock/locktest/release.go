@@ -10,21 +10,19 @@ import (
 
 var releaseRules = []rule{
 	{"ReleaseFrees", "A room that was given back would stay taken.", releaseFrees},
-	{"ARepeatedReleaseIsGrantedOnce", "A client that repeats a release whose answer got lost would be told that the lease was lost, or end a successor's hold.", releaseTwice},
+	{"ARepeatedReleaseIsGrantedOnce", "A client that repeats a release whose answer got lost would see its lease as lost, or end a successor's hold.", releaseTwice},
 	{"AnEndingIsForgottenInTime", "The memory of what was released would grow without end, or be of no use.", releaseForgotten},
-	{"AClaimThatWasGivenUpIsRefused", "A request that arrives after its caller gave up would hold a room for nobody.", givenUp},
+	{"AClaimThatWasGivenUpIsRefused", "A request that arrives after its caller gave up would hold a room for no one.", givenUp},
 	{"ReleaseNeedsTheToken", "Anybody who reads a hold's id could end it.", releaseNeedsToken},
-	{"ForceNeedsNoToken", "A hold that nobody looks after could not be ended.", forceNeedsNoToken},
+	{"ForceNeedsNoToken", "A hold that its holder has left could not be ended.", forceNeedsNoToken},
 	{"ReleasingAnExpiredHoldIsMissing", "A holder would not learn that its work went on without the lease.", releaseExpired},
-	{"AReleasedHoldNeverExpires", "The audit trail would tell of an expiry that never was.", releasedNeverExpires},
+	{"AReleasedHoldNeverExpires", "The audit trail would report an expiry that never was.", releasedNeverExpires},
 }
 
 func releaseFrees(b *bench) {
 	c := b.hold(lock.All(lock.Key("a"), lock.Span("b", 1, 9)))
 	next := b.hold(lock.Span("b", 9, 10))
-	if s := b.release(c.Ticket); s != lock.Granted {
-		b.broken("status %d, want Granted", s)
-	}
+	b.want(b.release(c.Ticket), lock.Granted, "the first time")
 	b.hold(lock.Span("b", 2, 3))
 	b.hold(lock.Key("a"))
 	if b.release(next.Ticket) != lock.Granted {
@@ -36,25 +34,17 @@ func releaseTwice(b *bench) {
 	c := b.hold(lock.Key("room"))
 	b.release(c.Ticket)
 	successor := b.hold(lock.Key("room"))
-	if s := b.release(c.Ticket); s != lock.Granted {
-		b.broken("status %d, want Granted again", s)
-	}
+	b.want(b.release(c.Ticket), lock.Granted, "a second time")
 	if got := ids(b.holds(lock.Key("room"))); len(got) != 1 || got[0] != successor.ID {
 		b.broken("%v are held, want the successor %s", got, successor.ID)
 	}
-	if g := b.acquire(c); g.Status != lock.Missing {
-		b.broken("its claim once more: status %d, want Missing", g.Status)
-	}
+	b.want(b.acquire(c).Status, lock.Missing, "its claim once more")
 	forced := successor.Ticket
 	forced.Token, forced.Force = "", true
 	for range 2 {
-		if s := b.release(forced); s != lock.Granted {
-			b.broken("by force: status %d, want Granted", s)
-		}
+		b.want(b.release(forced), lock.Granted, "by force")
 	}
-	if s := b.release(successor.Ticket); s != lock.Missing {
-		b.broken("after it was ended by force: status %d, want Missing", s)
-	}
+	b.want(b.release(successor.Ticket), lock.Missing, "after it was ended by force")
 }
 
 func releaseForgotten(b *bench) {
@@ -64,43 +54,29 @@ func releaseForgotten(b *bench) {
 	c := b.hold(lock.Key("room"))
 	b.release(c.Ticket)
 	time.Sleep(lock.RememberFor - time.Millisecond)
-	if s := b.release(c.Ticket); s != lock.Granted {
-		b.broken("at the last moment: status %d, want Granted", s)
-	}
+	b.want(b.release(c.Ticket), lock.Granted, "at the last moment")
 	time.Sleep(time.Millisecond)
-	if s := b.release(c.Ticket); s != lock.Missing {
-		b.broken("after %s: status %d, want Missing", lock.RememberFor, s)
-	}
+	b.want(b.release(c.Ticket), lock.Missing, "after %s", lock.RememberFor)
 	b.hold(lock.Key("another room")) // the group is in use all the while
 	late := b.claim(lock.Key("room"))
 	b.release(late.Ticket) // gives it up
 	time.Sleep(lock.RememberFor - time.Millisecond)
-	if g := b.acquire(late); g.Status != lock.Missing {
-		b.broken("a claim just before its giving up is forgotten: status %d, want Missing", g.Status)
-	}
+	b.want(b.acquire(late).Status, lock.Missing, "a claim just before its giving up is forgotten")
 	time.Sleep(time.Millisecond)
 	b.granted(late)
 }
 
 func givenUp(b *bench) {
 	c := b.claim(lock.Key("room"))
-	if s := b.release(c.Ticket); s != lock.Missing {
-		b.broken("giving up: status %d, want Missing", s)
-	}
-	if g := b.acquire(c); g.Status != lock.Missing {
-		b.broken("the claim that was given up: status %d, want Missing", g.Status)
-	}
+	b.want(b.release(c.Ticket), lock.Missing, "giving up")
+	b.want(b.acquire(c).Status, lock.Missing, "the claim that was given up")
 	held := b.hold(lock.Key("room"))
 	unknown := held.Ticket
 	unknown.Fence = 0
-	if s := b.release(unknown); s != lock.Granted {
-		b.broken("giving up what was granted: status %d, want Granted", s)
-	}
+	b.want(b.release(unknown), lock.Granted, "giving up what was granted")
 	unknown = b.hold(lock.Key("room")).Ticket
 	unknown.Fence, unknown.Token = 0, "guessed"
-	if s := b.release(unknown); s != lock.Missing {
-		b.broken("giving up another's: status %d, want Missing", s)
-	}
+	b.want(b.release(unknown), lock.Missing, "giving up another's")
 	b.blocked(b.claim(lock.Key("room")))
 }
 
@@ -109,9 +85,7 @@ func releaseNeedsToken(b *bench) {
 	for _, token := range []string{"", "x", c.Token + "x", c.Token[1:]} {
 		t := c.Ticket
 		t.Token = token
-		if s := b.release(t); s != lock.Missing {
-			b.broken("with the token %q: status %d, want Missing", token, s)
-		}
+		b.want(b.release(t), lock.Missing, "with the token %q", token)
 	}
 	b.blocked(b.claim(lock.Key("room")))
 }
@@ -119,29 +93,21 @@ func releaseNeedsToken(b *bench) {
 func forceNeedsNoToken(b *bench) {
 	c := b.hold(lock.Key("room"))
 	t := lock.Ticket{Space: c.Space, Group: c.Group, ID: c.ID, Fence: c.Fence, Force: true}
-	if s := b.release(t); s != lock.Granted {
-		b.broken("status %d, want Granted", s)
-	}
+	b.want(b.release(t), lock.Granted, "by force")
 	b.hold(lock.Key("room"))
 }
 
 func releaseExpired(b *bench) {
-	c := b.claim(lock.Key("room"))
-	c.TTL = b.short
-	b.granted(c)
+	c := b.brief(lock.Key("room"))
 	b.outlast(c.TTL)
-	if s := b.release(c.Ticket); s != lock.Missing {
-		b.broken("status %d, want Missing", s)
-	}
+	b.want(b.release(c.Ticket), lock.Missing, "an expired hold")
 	if due := b.sweep(0); len(due) != 1 || due[0].ID != c.ID {
-		b.Fatalf("after the late release the expired holds are %v, want %s: its expiry would never be told", ids(due), c.ID)
+		b.Fatalf("after the late release the expired holds are %v, want %s: its expiry would never be reported", ids(due), c.ID)
 	}
 }
 
 func releasedNeverExpires(b *bench) {
-	c := b.claim(lock.Key("room"))
-	c.TTL = b.short
-	b.granted(c)
+	c := b.brief(lock.Key("room"))
 	b.release(c.Ticket)
 	b.outlast(c.TTL)
 	if due := b.sweep(0); len(due) != 0 {

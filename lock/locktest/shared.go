@@ -29,13 +29,7 @@ func sharedBeside(b *bench) {
 }
 
 func sharedExclude(b *bench) {
-	of3 := func(r lock.Resource) lock.Claim {
-		c := b.claim(r)
-		for i := range c.Capacity {
-			c.Capacity[i] = 3
-		}
-		return c
-	}
+	of3 := func(r lock.Resource) lock.Claim { return b.claimOf(3, r) }
 	reader := b.granted(of3(lock.Span("room", 1, 9).Shared()))
 	for _, r := range []lock.Resource{lock.Key("room"), lock.Span("room", 8, 20), lock.All(lock.Key("suite"), lock.Span("room", 1, 2))} {
 		if g := b.blocked(of3(r)); len(g.Conflicts) != 1 || g.Conflicts[0].Hold.ID != reader.ID {

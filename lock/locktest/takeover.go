@@ -34,13 +34,9 @@ func (b *bench) refused(c lock.Claim) {
 	b.Helper()
 	for what, r := range map[string]lock.Renewal{"extends": {TTL: 2 * long, Count: true, Nonce: "x"}, "looks": {}, "confirms": {TTL: 2 * long, Confirm: true}} {
 		r.Ticket = c.Ticket
-		if g := b.extend(r); g.Status != lock.Missing {
-			b.broken("the former token %s: status %d, want Missing", what, g.Status)
-		}
+		b.want(b.extend(r).Status, lock.Missing, "the former token %s", what)
 	}
-	if s := b.release(c.Ticket); s != lock.Missing {
-		b.broken("the former token releases: status %d, want Missing", s)
-	}
+	b.want(b.release(c.Ticket), lock.Missing, "the former token releases")
 }
 
 func takeOverToken(b *bench) {
@@ -79,24 +75,16 @@ func takeOverAgain(b *bench) {
 	ref.Fence = first.Fence
 	second := b.takeOver(ref)
 	b.refused(first)
-	if g := b.extend(lock.Renewal{Ticket: first.Ticket, TakeOver: rand.Text()}); g.Status != lock.Missing {
-		b.broken("one who was taken over takes over: status %d, want Missing", g.Status)
-	}
+	b.want(b.extend(lock.Renewal{Ticket: first.Ticket, TakeOver: rand.Text()}).Status, lock.Missing, "one who was taken over takes over")
 	third := b.takeOver(second) // from now on the Ref is the second's
-	if g := b.extend(lock.Renewal{Ticket: ref.Ticket, TakeOver: rand.Text()}); g.Status != lock.Missing {
-		b.broken("a token of before the last Ref takes over: status %d, want Missing", g.Status)
-	}
-	if s := b.release(third.Ticket); s != lock.Granted {
-		b.broken("releasing what was taken over: status %d, want Granted", s)
-	}
+	b.want(b.extend(lock.Renewal{Ticket: ref.Ticket, TakeOver: rand.Text()}).Status, lock.Missing, "a token of before the last Ref takes over")
+	b.want(b.release(third.Ticket), lock.Granted, "releasing what was taken over")
 }
 
 func takeOverLive(b *bench) {
 	missing := func(what string, c lock.Claim) {
 		b.Helper()
-		if g := b.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: rand.Text()}); g.Status != lock.Missing {
-			b.broken("taking over %s: status %d, want Missing", what, g.Status)
-		}
+		b.want(b.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: rand.Text()}).Status, lock.Missing, "taking over %s", what)
 	}
 	foreign := b.hold(lock.Key("room"))
 	for _, token := range []string{"", "x", foreign.Token + "x"} {
@@ -111,9 +99,7 @@ func takeOverLive(b *bench) {
 	kept = b.granted(kept)
 	b.release(kept.Ticket)
 	missing("a hold that is only kept", kept)
-	if s := b.release(kept.Ticket); s != lock.Granted {
-		b.broken("after that, a repeated release: status %d, want Granted", s)
-	}
+	b.want(b.release(kept.Ticket), lock.Granted, "after that, a repeated release")
 	waits := b.queue(lock.Key("room"))
 	missing("a claim that waits", waits)
 	expired := b.brief(lock.Key("cellar"))
@@ -125,9 +111,7 @@ func takeOverLive(b *bench) {
 func formerHolder(b *bench) {
 	force := func(c lock.Claim) lock.Claim {
 		c.Token, c.Force = "", true
-		if s := b.release(c.Ticket); s != lock.Granted {
-			b.broken("releasing by force: status %d, want Granted", s)
-		}
+		b.want(b.release(c.Ticket), lock.Granted, "releasing by force")
 		return c
 	}
 	own := func(c lock.Claim) lock.Claim { b.release(c.Ticket); return c }

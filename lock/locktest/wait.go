@@ -13,7 +13,7 @@ import (
 var waitRules = []rule{
 	{"AWaiterGetsItsTurn", "A guest who waits would never be served although the room is free.", waiterGetsTurn},
 	{"AWaiterOutlastsACrashedHolder", "A holder that never releases would keep waiters for longer than its TTL.", waiterOutlasts},
-	{"NobodyOvertakesAWaiter", "A newcomer would take what somebody has waited for.", nobodyOvertakes},
+	{"NoOneOvertakesAWaiter", "A newcomer would take what another has waited for.", noOneOvertakes},
 	{"WaitersForDifferentThingsDoNotWaitForEachOther", "One room that is taken would hold up the whole hotel.", apartDoNotWait},
 	{"ADeadWaiterDropsOut", "A process that died while it waited would hold up all behind for ever.", deadDropOut},
 	{"WaitEndsWithItsContext", "A caller who has left would keep a goroutine waiting.", waitEnds},
@@ -60,8 +60,7 @@ func (b *bench) queue(r lock.Resource) lock.Claim {
 // received returns the grant that the store has made to a claim that waits.
 func (b *bench) received(c lock.Claim) lock.Grant {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
+	ctx := b.patience()
 	g, err := b.store.Wait(ctx, c, lock.Grant{Status: lock.Blocked, Place: 1})
 	if err != nil || g.Status != lock.Granted {
 		b.broken("Wait(%s) = status %d, %v; want the grant that was made", c.Resource, g.Status, err)
@@ -81,7 +80,7 @@ func (b *bench) heldBy(r lock.Resource, claims ...lock.Claim) {
 	}
 }
 
-func nobodyOvertakes(b *bench) {
+func noOneOvertakes(b *bench) {
 	c := b.hold(lock.Key("room"))
 	first, _ := b.queued(b.claim(lock.All(lock.Key("other"), lock.Span("room", 1, 5))))
 	other := b.hold(lock.Key("other"))
@@ -106,12 +105,11 @@ func apartDoNotWait(b *bench) {
 		c.Queue = true
 		b.granted(c)
 	}
-	b.hold(lock.Span("room", 1, 5)) // who does not wait asks nobody
+	b.hold(lock.Span("room", 1, 5)) // a claim that does not wait passes those that do
 }
 
 func deadDropOut(b *bench) {
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
-	defer cancel()
+	ctx := b.patience()
 	c := b.hold(lock.Key("room"))
 	b.queued(b.claim(lock.Key("room"))) // and never seen again
 	start := time.Now()
@@ -122,8 +120,7 @@ func deadDropOut(b *bench) {
 }
 
 func waiterGetsTurn(b *bench) {
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
+	ctx := b.patience()
 	c := b.hold(lock.Span("room", 1, 5))
 	granted := make(chan error, 1)
 	waiter := b.claim(lock.Span("room", 4, 6))
@@ -140,8 +137,7 @@ func waiterGetsTurn(b *bench) {
 }
 
 func waiterOutlasts(b *bench) {
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
-	defer cancel()
+	ctx := b.patience()
 	b.brief(lock.Key("room"))
 	if _, err := b.insist(ctx, b.claim(lock.Key("room"))); err != nil {
 		b.broken("the hold has expired, and the waiter got %v", err)

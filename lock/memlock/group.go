@@ -16,7 +16,7 @@ type group struct {
 	live    map[string]*hold            // by id
 	byName  map[string]map[string]*hold // the same, by each name they hold
 	ends    ends                        // the same, the first to expire on top
-	expired []*hold                     // and not told, the oldest first
+	expired []*hold                     // and not recorded, the oldest first
 	ended   map[string]ending           // by id: released, or given up, not long ago
 	endings []string                    // their ids, the oldest first
 	places  map[string]*waiter          // by id
@@ -94,7 +94,7 @@ func (g *group) forget(now time.Time) {
 // add also forgets that a hold of the same id has expired: its claim was sent
 // again.
 func (g *group) add(h *hold) {
-	g.tell([]string{h.ID})
+	g.settle([]string{h.ID})
 	g.live[h.ID] = h
 	heap.Push(&g.ends, h)
 	for p := range h.Resource.Parts() {
@@ -149,7 +149,7 @@ func (g *group) expire(now time.Time) {
 	g.expired = slices.Delete(g.expired, 0, drop)
 }
 
-func (g *group) untold(limit int, now time.Time) []lock.Hold {
+func (g *group) unrecorded(limit int, now time.Time) []lock.Hold {
 	var list []lock.Hold
 	for _, h := range g.expired[:min(limit, len(g.expired))] {
 		list = append(list, h.view(now))
@@ -157,9 +157,9 @@ func (g *group) untold(limit int, now time.Time) []lock.Hold {
 	return list
 }
 
-func (g *group) tell(told []string) {
-	if len(told) > 0 {
-		g.expired = slices.DeleteFunc(g.expired, func(h *hold) bool { return slices.Contains(told, h.ID) })
+func (g *group) settle(recorded []string) {
+	if len(recorded) > 0 {
+		g.expired = slices.DeleteFunc(g.expired, func(h *hold) bool { return slices.Contains(recorded, h.ID) })
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	g := s.enter(c.Space, c.Group, now)
 	defer s.leave(c.Space, c.Group, g)
 	if h := g.find(c.Ticket); h != nil && !h.released {
-		return lock.Grant{Hold: h.view(now), Expired: g.untold(fewExpired, now)}, nil
+		return lock.Grant{Hold: h.view(now), Expired: g.unrecorded(fewExpired, now)}, nil
 	}
 	if _, ended := g.ended[c.ID]; ended || g.live[c.ID] != nil { // given up, or another's id
 		return lock.Grant{Status: lock.Missing}, nil
@@ -98,7 +98,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	}
 	conflicts := g.inTheWay(c, max(c.Limit, 1), now)
 	if len(conflicts) > 0 || c.Queue && g.ahead(c.Resource, seq, now) {
-		b := lock.Grant{Status: lock.Blocked, Conflicts: conflicts, Expired: g.untold(fewExpired, now)}
+		b := lock.Grant{Status: lock.Blocked, Conflicts: conflicts, Expired: g.unrecorded(fewExpired, now)}
 		for _, c := range conflicts {
 			if b.Retry == 0 || c.Hold.Left < b.Retry {
 				b.Retry = c.Hold.Left
@@ -116,7 +116,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	}
 	h := s.grant(g, c, ttl, now)
 	g.leave(c.ID)
-	return lock.Grant{Hold: h.view(now), Expired: g.untold(fewExpired, now)}, nil
+	return lock.Grant{Hold: h.view(now), Expired: g.unrecorded(fewExpired, now)}, nil
 }
 
 // grant makes the hold of a claim that nothing is in the way of.
@@ -266,11 +266,11 @@ func (s *Store) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]l
 	now := time.Now()
 	g := s.enter(q.Space, q.Group, now)
 	defer s.leave(q.Space, q.Group, g)
-	g.tell(recorded)
+	g.settle(recorded)
 	if q.Limit <= 0 {
 		q.Limit = fewSwept
 	}
-	return g.untold(q.Limit, now), nil
+	return g.unrecorded(q.Limit, now), nil
 }
 
 // hold is a hold with what others must not see. Its times have a monotonic

@@ -54,11 +54,11 @@ func TestCheckAsksTheServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := r.Check(ctx); err == nil {
-		t.Error("no error although nobody was asked")
+		t.Error("no error although no server was asked")
 	}
 	virtual(t, func(r *rig) {
 		if got, err := r.Check(r.Context()); err != nil || len(got) != 0 {
-			t.Errorf("of a server that tells little: %q, %v", got, err)
+			t.Errorf("of a server that reports little: %q, %v", got, err)
 		}
 	})
 }

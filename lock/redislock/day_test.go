@@ -87,15 +87,15 @@ func TestADayOfRenewalsLimitsAndExpiries(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		told, ids := map[string]int{}, map[audit.ID]bool{}
+		recorded, ids := map[string]int{}, map[audit.ID]bool{}
 		for _, e := range trail.Events() {
 			if e.Type == "lock.expired" {
-				told[e.Resource.ID]++
+				recorded[e.Resource.ID]++
 				ids[e.ID] = true
 			}
 		}
-		if want := "map[extended:24 left:24 renewed:24]"; fmt.Sprint(told) != want || len(ids) != 72 {
-			t.Errorf("expiries told: %v under %d ids, want %s", told, len(ids), want)
+		if want := "map[extended:24 left:24 renewed:24]"; fmt.Sprint(recorded) != want || len(ids) != 72 {
+			t.Errorf("expiries recorded: %v under %d ids, want %s", recorded, len(ids), want)
 		}
 		if err := m.Close(t.Context()); err != nil {
 			t.Error(err)

@@ -49,7 +49,7 @@ local function drop(inbox)
   bound()
 end
 
--- retire moves one expired hold to the untold ones. A process that did not
+-- retire moves one expired hold to the unrecorded ones. A process that did not
 -- confirm a grant gets no other: its places go, too.
 local function retire(id, at)
   local hold = read(id)
@@ -96,7 +96,7 @@ local function sweep(limit)
   bound()
   if #ended == 0 then return end
   local old = redis.call('ZRANGEBYSCORE', U, '-inf', text(now - WEEK), 'LIMIT', '0', limit)
-  local over = redis.call('ZCARD', U) - #old - UNTOLD
+  local over = redis.call('ZCARD', U) - #old - UNRECORDED
   if over > 0 then
     old = redis.call('ZRANGE', U, '0', text(#old + over - 1))
   end

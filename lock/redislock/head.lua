@@ -3,7 +3,7 @@
 -- The first lines of every script. Making a function costs time, so none is
 -- made before the quick paths.
 --
--- KEYS  1 index  2 ledger  3 expiry  4 untold  5 queue
+-- KEYS  1 index  2 ledger  3 expiry  4 unrecorded  5 queue
 
 local I, L, X, U, Q = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local HOUR, WEEK = 3600000, 604800000

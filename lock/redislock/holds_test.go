@@ -42,7 +42,7 @@ func TestHoldsAreListedInOrderEachOnce(t *testing.T) {
 			{lock.Span("d", 3, 7), []string{"id5", "id4"}}, // another kind: as if whole
 			{lock.Nights("d", day, day.AddDate(0, 0, 1)), []string{"id4"}},
 			{lock.All(lock.Key("c"), lock.Key("a"), lock.Key("b")), []string{"id2", "id3", "id1"}},
-			{lock.Key("nobody's"), nil},
+			{lock.Key("unheld"), nil},
 		} {
 			if got := ids(r.list(q.of)); !slices.Equal(got, q.want) {
 				r.Errorf("holds of %q: %v, want %v", q.of, got, q.want)

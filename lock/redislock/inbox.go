@@ -15,8 +15,8 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// inbox is one subscription for all who wait in a store, and for the holders
-// who want to hear that their hold was ended by another. It is opened by the
+// inbox is one subscription for all that wait in a store, and for the holders
+// that get a message when another ends their hold. It is opened by the
 // first of them and closed some time after the last, or when the client is.
 //
 // A message may get lost, so the ping of each second asks what was granted.
@@ -24,7 +24,7 @@ type inbox struct {
 	caller  *rediscall.Caller
 	prefix  string        // of channels
 	mark    string        // "!" where the server counts the subscribers, else "="
-	opening chan struct{} // one token: who has it opens
+	opening chan struct{} // one token: the call that has it opens
 
 	mu      sync.Mutex
 	sub     *redis.PubSub
@@ -38,7 +38,7 @@ type inbox struct {
 	ignored int                // messages that were malformed or of no one here
 }
 
-// watched is a hold whose holder is to hear that another ended it. A lease that
+// watched is a hold whose holder gets a message when another ends it. A lease that
 // was detached leaves it behind, until it has expired.
 type watched struct {
 	lost  func()
@@ -143,7 +143,7 @@ func (b *inbox) answered(c lock.Claim, keys []string, g lock.Grant, p pair) {
 		b.rooms[keys[0]] = &room{keys: keys}
 	}
 	if r := b.rooms[keys[0]]; r != nil {
-		r.tell(p)
+		r.note(p)
 	}
 	if w := b.waiting[c.ID]; g.Status != lock.Blocked || g.Place == 0 {
 		b.forget(c.ID)
@@ -169,8 +169,8 @@ func (w *waiter) place(has bool) {
 	}
 }
 
-// tell keeps the newest pair.
-func (r *room) tell(p pair) {
+// note keeps the newest pair.
+func (r *room) note(p pair) {
 	if p.server > 0 && p.sent.After(r.clock.sent) {
 		r.clock = p
 	}
@@ -185,7 +185,7 @@ func (b *inbox) leave(id string) {
 	b.rest()
 }
 
-// unwatch forgets a hold that has ended.
+// unwatch forgets a hold that has ended. A claim of its id may wait.
 func (b *inbox) unwatch(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -193,6 +193,7 @@ func (b *inbox) unwatch(id string) {
 	b.rest()
 }
 
+// forget is leave for a claim. b.mu is held.
 func (b *inbox) forget(id string) {
 	if w := b.waiting[id]; w != nil {
 		delete(b.waiting, id)

@@ -76,7 +76,7 @@ func TestKeysOfANameWithRoomForSeveral(t *testing.T) {
 	})
 }
 
-func TestAnExpiredKeyIsInNobodysWayAndToldOnce(t *testing.T) {
+func TestAnExpiredKeyIsInNoOnesWayAndListedOnce(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		for _, next := range []lock.Resource{lock.Key("room"), lock.Span("room", 1, 2), lock.All(lock.Key("room"), lock.Key("hall"))} {
 			key := r.claim(lock.Key("room"), 30*time.Millisecond)
@@ -94,7 +94,7 @@ func TestAnExpiredKeyIsInNobodysWayAndToldOnce(t *testing.T) {
 				r.Errorf("%s: expired %+v", next, swept)
 			}
 			if got := ids(r.sweep(key.ID)); len(got) != 0 {
-				r.Errorf("told, but still there: %v", got)
+				r.Errorf("recorded, but still there: %v", got)
 			}
 			r.release(c.Ticket)
 		}
@@ -160,7 +160,7 @@ func TestAQuickGrantIsTheOneThatIsListed(t *testing.T) {
 	})
 }
 
-func TestAReleasedKeyIsRememberedWhoeverHasItNow(t *testing.T) {
+func TestAReleasedKeyIsRememberedWhateverHoldsItNow(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		r.take(lock.Key("elsewhere"), time.Hour)
 		var past []lock.Claim
@@ -187,7 +187,7 @@ func TestAReleasedKeyIsRememberedWhoeverHasItNow(t *testing.T) {
 	})
 }
 
-func TestASlotOfNobodyIsFree(t *testing.T) {
+func TestASlotOfAnEndedHoldIsFree(t *testing.T) {
 	for _, garbage := range []string{"", "ghost", "\xff\x00", "#fence", "=room"} {
 		virtual(t, func(r *rig) {
 			r.take(lock.Key("elsewhere"), time.Hour)

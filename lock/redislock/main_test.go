@@ -121,9 +121,9 @@ func (r *rig) list(res lock.Resource) []lock.Hold {
 	return holds
 }
 
-func (r *rig) sweep(told ...string) []lock.Hold {
+func (r *rig) sweep(recorded ...string) []lock.Hold {
 	r.Helper()
-	holds, err := r.Sweep(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Limit: 1000}, told)
+	holds, err := r.Sweep(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Limit: 1000}, recorded)
 	if err != nil {
 		r.Fatalf("sweep: %v", err)
 	}

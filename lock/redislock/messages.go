@@ -14,7 +14,7 @@ import (
 )
 
 // receive takes messages in until the subscription ends. It reconnects by
-// itself; what was sent meanwhile is lost, so all have to ask.
+// itself; what was sent meanwhile is lost, so all ask.
 func (b *inbox) receive(sub *redis.PubSub) {
 	for m := range sub.ChannelWithSubscriptions() {
 		switch m := m.(type) {
@@ -73,7 +73,7 @@ func (s *Store) IgnoredMessages() int {
 	return s.inbox.ignored
 }
 
-// deliver gives a waiter its grant, of which it learnt at received, or has it ask
+// deliver gives a waiter its grant, which came in at received, or has it ask
 // when the grant is over, as far as can be known here.
 func (w *waiter) deliver(h lock.Hold, p pair, received time.Time) {
 	h.Left = min(h.ExpiresAt.Sub(time.UnixMilli(p.server)), received.Add(w.trial).Sub(p.sent))
@@ -82,13 +82,13 @@ func (w *waiter) deliver(h lock.Hold, p pair, received time.Time) {
 		g = lock.Grant{Status: lock.Blocked}
 	}
 	select {
-	case <-w.ready: // an older word
+	case <-w.ready: // an older answer
 	default:
 	}
 	w.ready <- g
 }
 
-// ask has those who wait in a room, or in all, ask again.
+// ask has the claims that wait in a room, or in all, ask again.
 func (b *inbox) ask(r *room) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +97,7 @@ func (b *inbox) ask(r *room) {
 			w.place(false)
 			select {
 			case w.ready <- lock.Grant{Status: lock.Blocked}:
-			default: // it has a word already
+			default: // it has an answer already
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func (b *inbox) pingOnce(r *room) {
 	p := pair{sent: sent, received: time.Now(), server: list.now.UnixMilli()}
 	b.mu.Lock()
 	if !list.bad {
-		r.tell(p)
+		r.note(p)
 	}
 	for list.more() {
 		one := list.list()

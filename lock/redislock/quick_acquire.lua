@@ -22,7 +22,7 @@ if #ARGV == 11 and #KEYS == 5 and ARGV[11] == '1' and #ARGV[8] < 2 and ARGV[4] =
   local ends = now + (left or 0)
   if left and longest and name ~= '' and string.byte(member, #name + 1) == 0 and string.sub(member, -4) == '\0\0\0\1'
     and not known[4] and not known[5]
-    and not known[6] -- live or untold: asked for again
+    and not known[6] -- live or unrecorded: asked for again
     and lives >= ends + WEEK
     and (not due or due > now) -- so nothing is due to be swept
   then

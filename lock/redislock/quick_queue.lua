@@ -21,7 +21,7 @@ then
   local limit, latest = tonumber(ARGV[5]), tonumber(ARGV[9])
   local from, size, begin = string.match(ARGV[6], '^1()(%d+):()')
   if tonumber(ARGV[2]) and tonumber(ARGV[3]) and limit and latest and begin
-    and holder and not known[5] and not known[6] -- not live, untold or queued
+    and holder and not known[5] and not known[6] -- not live, unrecorded or queued
     and now < latest and due > now and lives >= now + PRESENT + WEEK
   then
     local left = (tonumber(redis.call('ZSCORE', X, holder) or '') or 0) - now

@@ -42,7 +42,7 @@ if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
         if not lone then
           redis.call('ZREM', I, name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id)
         end
-        if redis.call('HLEN', L) <= 6 then -- but for these: #fence, #until, #due, and #seq or an untold hold
+        if redis.call('HLEN', L) <= 6 then -- but for these: #fence, #until, #due, and #seq or an unrecorded hold
           fields[3] = '#due'
           redis.call('PEXPIRE', X, '5000') -- as in bound
         end

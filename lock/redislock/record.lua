@@ -5,7 +5,7 @@
 --
 -- KEYS  as in head.lua
 
-local UNTOLD = 1024 -- how many untold holds a group keeps
+local UNRECORDED = 1024 -- how many expired holds a group keeps until they are recorded
 
 -- READS has the versions of the body that can be extended and recorded: this
 -- one and the one before. A new version may only append to the body.

@@ -13,7 +13,7 @@ import (
 func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
 	calls := make([]rediscall.Call, len(ts))
 	for i, t := range ts {
-		if !t.Force { // else its holder may be of this store, and is to hear of it
+		if !t.Force { // else its holder may be of this store, and gets a message
 			s.inbox.leave(t.ID)
 		}
 		calls[i] = rediscall.Call{Keys: s.keys(t.Space, t.Group), Args: []any{t.ID, t.Token, t.Force, t.Fence == 0 && !t.Force}}

@@ -68,6 +68,6 @@ func TestAServerThatDiedIsAnError(t *testing.T) {
 	r.take(lock.Key("a"), time.Hour)
 	server.Kill()
 	if _, err := r.Acquire(t.Context(), r.claim(lock.Key("b"), time.Hour)); err == nil {
-		t.Error("granted by nobody")
+		t.Error("granted by a stopped server")
 	}
 }

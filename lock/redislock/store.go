@@ -248,7 +248,7 @@ func storable(p lock.Resource) error {
 	return nil
 }
 
-// conflicts reads who is in the way of which part, in the order of the parts
+// conflicts reads which hold is in the way of which part, in the order of the parts
 // and of what is held.
 func (r *reply) conflicts(parts []lock.Resource) []lock.Conflict {
 	var conflicts []lock.Conflict

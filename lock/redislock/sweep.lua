@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- Purpose: forgets the expired holds that have been told, finds more, and
--- returns those that have not been told.
+-- Purpose: forgets the expired holds that were recorded, finds more, and returns
+-- those that were not recorded yet.
 --
 -- KEYS   as in head.lua
--- ARGV   1 how many to find and how many to return  2… ids that were told
+-- ARGV   1 how many to find and how many to return  2… ids that were recorded
 -- Reply  {now, {id, ms left (not positive), record}, …}, the oldest first.
 --        Records of a newer version are left for the programs that read them.
--- Cost   O(log N) for each hold told, found or returned
+-- Cost   O(log N) for each hold recorded, found or returned
 
 local limit = tonumber(ARGV[1] or '')
 if #KEYS ~= 5 or not limit then

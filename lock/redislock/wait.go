@@ -34,7 +34,7 @@ func (s *Store) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Gran
 	select {
 	case won := <-ready:
 		if won.Status == lock.Granted {
-			s.inbox.settled(c.ID)
+			s.inbox.leave(c.ID)
 			h := &won.Hold
 			h.Resource, h.Holder, h.Reason, h.Details = c.Resource, c.Holder, c.Reason, maps.Clone(c.Details)
 		}
@@ -54,11 +54,4 @@ func (b *inbox) ready(id string) <-chan lock.Grant {
 		return w.ready
 	}
 	return nil
-}
-
-// settled forgets a claim that waits no more.
-func (b *inbox) settled(id string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.forget(id)
 }
