@@ -62,7 +62,7 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 	}
 	limited, cancel := m.patient(context.WithoutCancel(ctx))
 	defer cancel()
-	if err := m.store.Settle(limited, m.cfg.Name, settlements); err != nil {
+	if _, err := m.store.Claim(limited, ClaimRequest{Space: m.cfg.Name, Settle: settlements}); err != nil {
 		return unanswered(ctx, "settle", err)
 	}
 	for i, v := range verdicts {

@@ -188,7 +188,11 @@ func (s *stage) List(ctx context.Context, space string, owner session.Hash) iter
 }
 
 func (s *stage) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
-	if err := s.enter(ctx, "Claim"); err != nil {
+	call := "Claim"
+	if c.Max == 0 {
+		call = "Settle"
+	}
+	if err := s.enter(ctx, call); err != nil {
 		return session.ClaimReply{}, err
 	}
 	got, err := s.Store.Claim(ctx, c)
@@ -196,13 +200,6 @@ func (s *stage) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 		got = s.claim(got)
 	}
 	return got, err
-}
-
-func (s *stage) Settle(ctx context.Context, space string, list []session.SettleRequest) error {
-	if err := s.enter(ctx, "Settle"); err != nil {
-		return err
-	}
-	return s.Store.Settle(ctx, space, list)
 }
 
 func (s *stage) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {

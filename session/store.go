@@ -78,16 +78,13 @@ type Store interface {
 	// List yields the live records of an owner. Broken ones are left out.
 	List(ctx context.Context, space string, owner Hash) iter.Seq2[Record, error]
 
-	// Claim takes up to c.Max records that are due, oldest first (in a store
+	// Claim ends the claims that c.Settle names, and then takes up to c.Max
+	// records that are due, oldest first (in a store
 	// that is split: in each partition, the one with the oldest first), each
 	// given to one caller until c.For has passed. Lapsed ones are due, and
 	// those whose claim ran out or whose SettleRequest.Retry has passed. Broken
 	// and vanished ones are reported and removed, whatever c.Payload says.
 	Claim(ctx context.Context, c ClaimRequest) (ClaimReply, error)
-
-	// Settle ends claims: the records are gone for good, or due again after
-	// Retry. A record of another revision is left alone.
-	Settle(ctx context.Context, space string, s []SettleRequest) error
 
 	// Count reads the number of live records from the index.
 	Count(ctx context.Context, space string) (CountReply, error)
@@ -204,7 +201,8 @@ type RemoveRequest struct {
 // ClaimRequest asks for records that are due.
 type ClaimRequest struct {
 	Space   string
-	Max     int
+	Settle  []SettleRequest
+	Max     int // 0 = only settle
 	For     time.Duration
 	Payload bool // keep a lapsed record until Settle and hand out its payload; false = remove it now
 
@@ -235,7 +233,8 @@ type Quarantined struct {
 	At time.Time // when it was set aside
 }
 
-// SettleRequest ends the claim of one record at one revision.
+// SettleRequest ends the claim of one record at one revision: it is gone for good,
+// or due again. A record of another revision is left alone.
 type SettleRequest struct {
 	Handle
 	Rev        uint64

@@ -18,6 +18,7 @@ func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 		return session.ClaimReply{}, err
 	}
 	defer s.unlock(sp)
+	sp.settle(c.Settle, now)
 	var got session.ClaimReply
 	for len(got.Due) < c.Max {
 		e := sp.nextDue(now)
@@ -26,7 +27,7 @@ func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 		}
 		got.Due = append(got.Due, sp.claim(e, c, now))
 	}
-	got.More = sp.nextDue(now) != nil
+	got.More = c.Max > 0 && sp.nextDue(now) != nil
 	return got, nil
 }
 
@@ -59,13 +60,8 @@ func (sp *space) claim(e *entry, c session.ClaimRequest, now time.Time) session.
 	return d
 }
 
-// Settle implements [session.Store].
-func (s *Store) Settle(ctx context.Context, name string, list []session.SettleRequest) error {
-	sp, now, err := s.lock(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer s.unlock(sp)
+// settle ends claims.
+func (sp *space) settle(list []session.SettleRequest, now time.Time) {
 	for _, done := range list {
 		e := sp.claimOf(done)
 		switch {
@@ -76,7 +72,6 @@ func (s *Store) Settle(ctx context.Context, name string, list []session.SettleRe
 			sp.remove(e, done.Quarantine)
 		}
 	}
-	return nil
 }
 
 // claimOf finds a claimed entry. One that a new session has replaced is in no

@@ -20,7 +20,8 @@ import (
 // Claim implements [session.Store]: one pipeline that reads the head of each
 // partition's indexes, then one script call for each partition that is visited,
 // until the batch is full; a cycle that finds n records calls scripts
-// n/c.Max + partitions times at most, an idle one once.
+// n/c.Max + partitions times at most, an idle one once. Settling is one round trip
+// before, for records of one partition, or one pipeline for several.
 //
 // Within a partition the oldest come first. The partition with the oldest
 // record goes first, so the oldest of all is always in the next batch.
@@ -28,6 +29,9 @@ import (
 // It is an error when the oldest are not where they belong: then processes
 // disagree about [WithPartitions].
 func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+	if err := s.settle(ctx, c.Space, c.Settle); err != nil || c.Max <= 0 {
+		return session.ClaimReply{}, err
+	}
 	order, err := s.oldestFirst(ctx, c.Space)
 	if err != nil {
 		return session.ClaimReply{}, failed(err)
@@ -146,7 +150,7 @@ func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Clai
 		got.Due = append(got.Due, d)
 	}
 	if len(corrupted) > 0 {
-		return int(seen), s.Settle(ctx, c.Space, corrupted)
+		return int(seen), s.settle(ctx, c.Space, corrupted)
 	}
 	return int(seen), nil
 }
@@ -191,9 +195,8 @@ func dueOf(c session.ClaimRequest, reply any) (session.Due, bool) {
 	return d, known
 }
 
-// Settle implements [session.Store]: one round trip for records of one
-// partition, one pipeline for several.
-func (s *Store) Settle(ctx context.Context, space string, list []session.SettleRequest) error {
+// settle ends claims.
+func (s *Store) settle(ctx context.Context, space string, list []session.SettleRequest) error {
 	byPartition := map[int]int{} // to its index in calls
 	var calls []rediscall.Call
 	for _, done := range list {

@@ -78,13 +78,13 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 				continue
 			}
 			retry := 10 * time.Hour
-			if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: retry}}); err != nil {
+			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: retry}}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(retry)
 		}
 		due := claim(t, s, session.ClaimRequest{For: time.Hour, Payload: true}).Due
-		if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev}}); err != nil {
+		if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev}}); err != nil {
 			t.Fatal(err)
 		}
 		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
@@ -107,7 +107,7 @@ func TestAClaimedRecordIsKeptForItsClaimAndItsRetry(t *testing.T) {
 			t.Errorf("claimed for an hour it is kept for %v, want that and %v", left, w.Keep)
 		}
 		retry := session.SettleRequest{Handle: r.Handle, Rev: r.Rev, Retry: 2 * time.Hour}
-		if err := s.Settle(t.Context(), space, []session.SettleRequest{retry}); err != nil {
+		if err := s.settle(t.Context(), space, []session.SettleRequest{retry}); err != nil {
 			t.Fatal(err)
 		}
 		if left := client.PTTL(t.Context(), aside[0]).Val(); left != retry.Retry+w.Keep {

@@ -162,7 +162,7 @@ func TestAnExpiredRecordOfALaterVersionIsHandedOutWithoutItsPayload(t *testing.T
 			if len(due) != 1 || due[0].Reason != session.Idle || due[0].Payload != nil || due[0].Rev != r.Record.Rev || due[0].Attempt != attempt+1 {
 				t.Fatalf("due are %+v, want the record without a payload", due)
 			}
-			if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: r.Record.Handle, Rev: r.Record.Rev, Retry: time.Second}}); err != nil {
+			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: r.Record.Handle, Rev: r.Record.Rev, Retry: time.Second}}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
@@ -322,7 +322,7 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 			e := string(s.slotOf(space, r.Hash)) + "e" + string(r.Hash[:])
 			e = string(binary.BigEndian.AppendUint64([]byte(e), r.Rev))
 			s.caller.Client().Set(t.Context(), e, strings.Repeat("x", headerSize+1), 0)
-			if err := s.Settle(t.Context(), space, []session.SettleRequest{{Handle: r.Handle, Rev: r.Rev, Quarantine: true}}); err != nil {
+			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: r.Handle, Rev: r.Rev, Quarantine: true}}); err != nil {
 				t.Error(err)
 			}
 		},

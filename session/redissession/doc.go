@@ -127,7 +127,7 @@
 //	 of an owner 1 trip           O(the owner's sessions · log n)
 //	List         1 trip + 1 for each 64 of the owner's sessions
 //	Claim        1 pipeline + 1 trip for each partition visited: O(Max · log n)
-//	Settle       1 trip           O(log n) for each; several partitions: 1 pipeline
+//	 settling    1 trip           O(log n) for each; several partitions: 1 pipeline
 //	Count        1 pipeline       O(log n) for each partition
 //	Quarantined  1 trip for each partition + 1 for each 64 records
 //	Restore      2 trips          O(log n)
@@ -136,7 +136,7 @@
 //
 // These are atomic: every call on one session, with its indexes; Create and
 // Delete with the limit and the index of an owner; a Move within a partition; the
-// share of one partition in Claim, Settle, Count and a Delete of many.
+// share of one partition in Claim, Count and a Delete of many.
 //
 // # Guaranteed
 //
@@ -166,7 +166,7 @@
 //     then. A backlog without its claims is found by the next Claim.
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail and change nothing. Touches, renewals, Delete, Claim and
-//     Settle work, so existing sessions stay and the cleanup frees memory.
+//     settling work, so existing sessions stay and the cleanup frees memory.
 //   - That a repeated write is answered as done when the session has ended since:
 //     the answer is missing, as it would be a moment later.
 //   - That a Delete, or the taking of a lease that was saved and freed, which the

@@ -65,14 +65,14 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	if r, err := s.Load(ctx, lease); err == nil {
 		t.Errorf("a lease was given (%v) to a handler who could not save", r.Status)
 	}
-	if err := s.Settle(ctx, space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: time.Millisecond}}); err != nil {
+	if err := s.settle(ctx, space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: time.Millisecond}}); err != nil {
 		t.Errorf("Settle for a retry: %v", err)
 	}
 	time.Sleep(5 * time.Millisecond) // the retry is due
 	told := map[string]bool{}
 	for _, d := range claim(t, s, session.ClaimRequest{Payload: true}).Due {
 		told[string(d.Payload)] = true
-		if err := s.Settle(ctx, space, []session.SettleRequest{{Handle: d.Handle, Rev: d.Rev}}); err != nil {
+		if err := s.settle(ctx, space, []session.SettleRequest{{Handle: d.Handle, Rev: d.Rev}}); err != nil {
 			t.Errorf("Settle: %v", err)
 		}
 	}

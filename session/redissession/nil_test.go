@@ -29,7 +29,7 @@ func TestWithoutAClientEveryCallIsInvalid(t *testing.T) {
 			},
 			"Delete an owner's": func() error { _, err := s.Delete(ctx, session.RemoveRequest{Owner: w.Hash}); return err },
 			"Claim":             func() error { _, err := s.Claim(ctx, session.ClaimRequest{Max: 1}); return err },
-			"Settle":            func() error { return s.Settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}}) },
+			"Settle":            func() error { return s.settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}}) },
 			"Count":             func() error { _, err := s.Count(ctx, space); return err },
 			"List": func() (err error) {
 				for _, err = range s.List(ctx, space, w.Hash) {

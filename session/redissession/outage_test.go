@@ -39,7 +39,7 @@ func everyCall(ctx context.Context, s *Store) map[string]error {
 	_, errs["Count"] = s.Count(ctx, space)
 	_, errs["Claim"] = s.Claim(ctx, session.ClaimRequest{Space: space, Max: 1})
 	_, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.ClaimRequest{Space: space}, &session.ClaimReply{})
-	errs["Settle"] = s.Settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}})
+	errs["Settle"] = s.settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}})
 	return errs
 }
 

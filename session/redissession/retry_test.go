@@ -371,7 +371,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 				return nil
 			},
 			"Settle": func() error {
-				return s.Settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}, {Handle: session.Handle{Hash: spread[0]}}})
+				return s.settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}, {Handle: session.Handle{Hash: spread[0]}}})
 			},
 		} {
 			client.ScriptFlush(t.Context())

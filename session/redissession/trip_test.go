@@ -129,8 +129,8 @@ func TestRoundTrips(t *testing.T) {
 		{"Move within a partition", func() { move(w.Hash[0], false) }, 1, 0},
 		{"Move to another partition", func() { move(8, true) }, 2, 0},
 		{"Move without its times", func() { move(9, false) }, 3, 0},
-		{"Settle", func() { must(s.Settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}})) }, 1, 0},
-		{"Settle of none", func() { must(s.Settle(t.Context(), space, nil)) }, 0, 0},
+		{"settling", func() { must(s.settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}})) }, 1, 0},
+		{"settling none", func() { must(s.settle(t.Context(), space, nil)) }, 0, 0},
 		{"Delete", func() {
 			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Record.Hash}})
 			must(err)

@@ -142,10 +142,6 @@ func (f *fleet) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 	return f.one().Claim(ctx, c)
 }
 
-func (f *fleet) Settle(ctx context.Context, space string, list []session.SettleRequest) error {
-	return f.one().Settle(ctx, space, list)
-}
-
 func (f *fleet) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {
 	return f.one().Quarantined(ctx, space)
 }

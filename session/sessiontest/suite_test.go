@@ -72,16 +72,12 @@ func (f *fault) List(ctx context.Context, space string, owner session.Hash) iter
 }
 
 func (f *fault) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+	c.Settle = slices.Clone(c.Settle)
+	for i := range c.Settle {
+		c.Settle[i] = apply(f.settle, c.Settle[i])
+	}
 	got, err := f.Store.Claim(ctx, apply(f.claim, c))
 	return apply(f.due, got), err
-}
-
-func (f *fault) Settle(ctx context.Context, space string, list []session.SettleRequest) error {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i] = apply(f.settle, list[i])
-	}
-	return f.Store.Settle(ctx, space, list)
 }
 
 func (f *fault) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {

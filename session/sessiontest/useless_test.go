@@ -41,7 +41,6 @@ func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.R
 func (u useless) Claim(context.Context, session.ClaimRequest) (session.ClaimReply, error) {
 	return session.ClaimReply{}, u.err
 }
-func (u useless) Settle(context.Context, string, []session.SettleRequest) error { return u.err }
 func (u useless) Quarantined(context.Context, string) iter.Seq2[session.Quarantined, error] {
 	return func(yield func(session.Quarantined, error) bool) {
 		for range u.n {
