@@ -67,8 +67,20 @@ var cep21Cases = []peerCase{
 	{"bad requests do not open it", "", func(t *trial) {
 		t.play(t.inARow(1, 1), strings.Repeat("i", 100), closed)
 	}},
+	{"bad requests do not run the fallback", "", func(t *trial) {
+		b := t.inARow(1, 1)
+		err, ran := t.withFallback(b, 100, circuitbreaker.Ignore(errOther), nil)
+		if t.error(err, errOther); ran != 0 {
+			t.Errorf("the fallback ran %d times", ran)
+		}
+	}},
 	{"errors.Is sees through a bad request", "", func(t *trial) {
 		t.error(circuitbreaker.Ignore(errOther), errOther)
+	}},
+	{"joined with another error, a bad request is one still", "the other error is a failure: the mark is for one error", func(t *trial) {
+		b := t.inARow(1, 1)
+		_ = b.Do(t.Context(), func(context.Context) error { return errors.Join(errDown, circuitbreaker.Ignore(errOther)) })
+		t.is(b, opened)
 	}},
 	{"a call lasts as long as its function", "", func(t *trial) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
@@ -126,6 +138,16 @@ var cep21Cases = []peerCase{
 	{"callers whose deadline passes do not open it", "they do: deadlines are how a dependency that hangs is noticed", func(t *trial) {
 		b := t.inARow(5, 1)
 		t.hang(b, 5, withinASecond)
+		t.is(b, opened)
+	}},
+	{"with IgnoreInterrupts both open it", "a caller who gives up never does, whatever Classify says; one who waited for SlowCall is a slow call", func(t *trial) {
+		b := t.breaker(circuitbreaker.Config{
+			ConsecutiveFailures: 1, SlowRate: 0.5, SlowCall: time.Millisecond, MinCalls: 20,
+			Classify: func(context.Context, error) circuitbreaker.Outcome { return circuitbreaker.Failure },
+		})
+		t.hang(b, 19, givingUp)
+		t.is(b, closed)
+		t.hang(b, 1, givingUp)
 		t.is(b, opened)
 	}},
 	{"opened or closed by a hundred at once, it says so once", "", func(t *trial) {
@@ -239,11 +261,18 @@ var cep21Cases = []peerCase{
 			t.Error("they are not told apart by their keys")
 		}
 	}},
-	{"its settings change while calls run", "by Disable and Reset", func(t *trial) {
-		b := t.inARow(1, 1)
+	{"its settings change while calls run", "", func(t *trial) {
+		b := t.inARow(2, 1)
 		end := t.begin(b)
-		b.Disable()
+		t.error(b.Update(circuitbreaker.Config{ConsecutiveFailures: 1, Probes: circuitbreaker.Probes{Successes: 1}}), nil)
 		end(errDown)
-		t.is(b, circuitbreaker.Disabled)
+		t.is(b, opened)
+	}},
+	{"reconfigured while it is open, it recovers all the same", "", func(t *trial) {
+		b := t.inARow(1, 1)
+		t.play(b, "f", opened)
+		t.error(b.Update(circuitbreaker.Config{ConsecutiveFailures: 7, Probes: circuitbreaker.Probes{Successes: 1}}), nil)
+		t.pass(openFor)
+		t.play(b, "s", closed)
 	}},
 }

@@ -13,6 +13,17 @@ import (
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 )
 
+// judged makes a half-open breaker, which judges so many probes by the rate of
+// failures that opens it, and lets it get there by the first probes but only by
+// the last one.
+func (t *trial) judged(of int, rate float64, first, last string, want circuitbreaker.State) {
+	t.Helper()
+	b := t.breaker(circuitbreaker.Config{FailureRate: rate, Probes: circuitbreaker.Probes{Of: of}})
+	b.Probe()
+	t.play(b, first, halfOpen)
+	t.play(b, last, want)
+}
+
 var failsafeCases = []peerCase{
 	{"by default, one failure opens it", "five in a row do, or half of twenty: one error is no outage; ConsecutiveFailures: 1 does", func(t *trial) {
 		t.play(t.breaker(circuitbreaker.Config{}), "ffff", closed)
@@ -89,6 +100,36 @@ var failsafeCases = []peerCase{
 		t.pass(openFor)
 		t.play(b, "sss", closed)
 	}},
+	{"half-open, two failures of three open it, and two successes of three close it", "", func(t *trial) {
+		t.judged(3, 2.0/3, "fs", "f", opened)
+		t.judged(3, 2.0/3, "fs", "s", closed)
+	}},
+	{"half-open, three successes of four close it, and two failures open it", "", func(t *trial) {
+		t.judged(4, 0.5, "sfs", "f", opened)
+		t.judged(4, 0.5, "sfs", "s", closed)
+		t.judged(4, 0.5, "ssf", "s", closed)
+	}},
+	{"half-open, two successes of four do not come about after three failures", "", func(t *trial) {
+		t.judged(4, 0.75, "sff", "f", opened)
+		t.judged(4, 0.75, "sff", "s", closed)
+	}},
+	{"half-open, three failures in a row open it, and one success after a failure closes it", "two failures without a success open it: a dead dependency gets no third probe", func(t *trial) {
+		t.judged(3, 1, "f", "f", opened)
+	}},
+	{"half-open, three successes of five close it, also after two failures", "two failures without a success open it", func(t *trial) {
+		t.judged(5, 0.6, "f", "f", opened)
+		t.judged(5, 0.6, "sfs", "s", closed)
+	}},
+	{"it is half-open by hand, whatever its state, and a remaining delay is over", "", func(t *trial) {
+		b := t.inARow(1, 1)
+		b.Probe()
+		t.play(b, "f", opened)
+		b.Probe()
+		if left := b.Stats().OpenLeft; left != 0 {
+			t.Errorf("%v remain", left)
+		}
+		t.play(b, "s", closed)
+	}},
 	{"it is opened by hand, and rejects", "", func(t *trial) {
 		b := t.inARow(1, 1)
 		b.Trip(errDown)
@@ -104,26 +145,19 @@ var failsafeCases = []peerCase{
 	}},
 	{"the remaining delay is known, and is zero when it has passed", "", func(t *trial) {
 		b := t.inARow(1, 1)
-		left := func() time.Duration {
-			err := b.Do(t.Context(), func(context.Context) error { return nil })
-			if rejected, ok := errors.AsType[*circuitbreaker.OpenError](err); ok {
-				return rejected.RetryAfter()
+		left := func(want time.Duration) {
+			if got := b.Stats().OpenLeft; got != want {
+				t.Errorf("%v remain, want %v", got, want)
 			}
-			return 0
 		}
-		if left() != 0 {
-			t.Error("closed, there is a delay")
-		}
+		left(0)
 		b.Trip(nil)
-		for seconds := range 10 {
-			if got, want := left(), openFor-time.Duration(seconds)*time.Second; got != want {
-				t.Errorf("%v remain after %d s", got, seconds)
-			}
+		for past := time.Duration(0); past < openFor; past += time.Second {
+			left(openFor - past)
 			t.pass(time.Second)
 		}
-		if left() != 0 {
-			t.Error("half-open, there is a delay")
-		}
+		t.is(b, halfOpen)
+		left(0)
 	}},
 	{"after the delay, a permit can be had", "", func(t *trial) {
 		b := t.inARow(1, 1)
