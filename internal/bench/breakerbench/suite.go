@@ -44,15 +44,26 @@ func Suite(testing.TB) bench.Suite {
 			{Name: "failsafe-go executor, rejection", Make: failsafeRejecting},
 			{Name: "holdfast, rolling, 16 goroutines", Make: ours(rolling), Goroutines: many, NoAllocs: true},
 			{Name: "gobreaker, rolling, 16 goroutines", Make: gobreakers(gobreakerRolling), Goroutines: many},
+			{Name: "holdfast, failure, 10 buckets", Make: oursFailing(circuitbreaker.Window{}), NoAllocs: true},
+			{Name: "holdfast, failure, 4096 buckets", Make: oursFailing(circuitbreaker.Window{Buckets: 4096}), NoAllocs: true},
+			{Name: "holdfast, failure, last 65536 calls", Make: oursFailing(circuitbreaker.Window{Calls: 1 << 16}), NoAllocs: true},
+			{Name: "holdfast, half-open rejection", Make: oursHalfOpen(1), NoAllocs: true},
+			{Name: "holdfast, half-open rejection, 1024 probes", Make: oursHalfOpen(1024), NoAllocs: true},
+			{Name: "holdfast, Get, 16 goroutines", Make: oursGet("a"), Goroutines: many, NoAllocs: true},
+			{Name: "holdfast, Get in a full group, 16 goroutines", Make: oursGet("surplus"), Goroutines: many, NoAllocs: true},
 		},
 		Bars: []bench.Bar{
-			{Slow: "gobreaker, in a row", Fast: "holdfast, in a row", AtLeast: 6},
+			{Slow: "gobreaker, in a row", Fast: "holdfast, in a row", AtLeast: 8.5},
 			{Slow: "holdfast, rolling", Fast: "floor: one time.Since, two CAS", AtMost: 1.6},
-			{Slow: "gobreaker, rolling", Fast: "holdfast, rolling", AtLeast: 2},
-			{Slow: "gobreaker, rolling, 16 goroutines", Fast: "holdfast, rolling, 16 goroutines", AtLeast: 4},
+			{Slow: "gobreaker, rolling", Fast: "holdfast, rolling", AtLeast: 2.8},
+			{Slow: "gobreaker, rolling, 16 goroutines", Fast: "holdfast, rolling, 16 goroutines", AtLeast: 9},
 			{Slow: "failsafe-go executor, in a row", Fast: "holdfast, in a row", AtLeast: 8},
 			{Slow: "failsafe-go executor, rolling", Fast: "holdfast, rolling", AtLeast: 8},
-			{Slow: "gobreaker, rejection", Fast: "holdfast, rejection", AtLeast: 8},
+			{Slow: "gobreaker, rejection", Fast: "holdfast, rejection", AtLeast: 9},
+			{Slow: "holdfast, failure, 4096 buckets", Fast: "holdfast, failure, 10 buckets", AtMost: 2},
+			{Slow: "holdfast, failure, last 65536 calls", Fast: "holdfast, failure, 10 buckets", AtMost: 2},
+			{Slow: "holdfast, half-open rejection, 1024 probes", Fast: "holdfast, half-open rejection", AtMost: 2},
+			{Slow: "holdfast, Get in a full group, 16 goroutines", Fast: "holdfast, Get, 16 goroutines", AtMost: 2},
 		},
 	}
 }
@@ -135,6 +146,60 @@ func oursRejecting() func(int) {
 	return func(n int) {
 		for range n {
 			circuitbreaker.Do(ctx, b, call)
+		}
+	}
+}
+
+// oursFailing has some successes among the failures, which never open it.
+func oursFailing(w circuitbreaker.Window) func() func(int) {
+	return func() func(int) {
+		b := breaker(circuitbreaker.Config{FailureRate: 1, Window: w})
+		fail := func(context.Context) (int, error) { return 0, errDown }
+		return func(n int) {
+			for i := range n {
+				if i%1024 == 0 {
+					circuitbreaker.Do(ctx, b, call)
+				}
+				circuitbreaker.Do(ctx, b, fail)
+			}
+		}
+	}
+}
+
+// oursHalfOpen has as many probes in flight as are let through.
+func oursHalfOpen(probes int) func() func(int) {
+	return func() func(int) {
+		b := breaker(circuitbreaker.Config{
+			ConsecutiveFailures: 1, Probes: circuitbreaker.Probes{Concurrent: probes, Timeout: time.Hour},
+		})
+		b.Probe()
+		for range probes {
+			if _, err := b.Allow(); err != nil {
+				panic(err)
+			}
+		}
+		return func(n int) {
+			for range n {
+				circuitbreaker.Do(ctx, b, call)
+			}
+		}
+	}
+}
+
+// oursGet gets a breaker of a full group, whose keys cannot leave.
+func oursGet(key string) func() func(int) {
+	return func() func(int) {
+		g, err := circuitbreaker.NewGroup(circuitbreaker.GroupConfig{Breaker: circuitbreaker.Config{Name: "bench"}, Max: 2})
+		if err != nil {
+			panic(err)
+		}
+		for _, k := range []string{"a", "b"} {
+			g.Get(k).ForceOpen(errDown)
+		}
+		return func(n int) {
+			for range n {
+				g.Get(key)
+			}
 		}
 	}
 }
