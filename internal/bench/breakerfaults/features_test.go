@@ -9,6 +9,6 @@ import (
 )
 
 func TestEveryCellOfTheFeatureTableNamesWhatExists(t *testing.T) {
-	bench.Cells(t, document, []string{"../../../circuitbreaker", "../../../metrics"},
+	bench.Cells(t, document, []string{"../../../circuitbreaker", "../../../metrics", "../../integration"},
 		breakers[1].module, breakers[2].module, "", "")
 }
