@@ -250,6 +250,25 @@ func TestInWritesOnTheCallersTransaction(t *testing.T) {
 	}
 }
 
+func TestInAppliesTheRulesOfTheTrail(t *testing.T) {
+	var stored string
+	db := openOn(t, "postgres", stubPool{exec: func(_ string, args []any) error { stored = fmt.Sprint(args...); return nil }}, logger.Discard)
+	s := New(db)
+	trail, err := audit.New(s, audit.Config{
+		Redact: []audit.Redaction{audit.Omit("actor_name")},
+		Enrich: func(_ context.Context, e *audit.Event) { e.Tenant = "hotel" },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.In(db, trail).Record(t.Context(), audit.Event{Type: "test", Actor: audit.Entity{Name: "canary"}}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(stored, "canary") || !strings.Contains(stored, "hotel") {
+		t.Errorf("stored %s, want it redacted and enriched", stored)
+	}
+}
+
 func TestArgumentsThatMakeNoSenseAreAnErrorNotAStatement(t *testing.T) {
 	pool := stubPool{exec: func(query string, _ []any) error { t.Errorf("ran %s", query); return nil }}
 	db := openOn(t, "sqlite", pool, logger.Discard)

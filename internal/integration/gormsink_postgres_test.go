@@ -6,8 +6,10 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,6 +39,30 @@ func TestGormsinkOnPostgresKeepsItsPromises(t *testing.T) {
 		}
 		return db
 	})
+	t.Run("details of any origin are queried", func(t *testing.T) { detailsOfAnyOrigin(t, server.open(t)) })
+}
+
+// detailsOfAnyOrigin reads a field of the details in SQL. One row with a lone
+// surrogate or \u0000 would fail the query for every row.
+func detailsOfAnyOrigin(t *testing.T, db *gorm.DB) {
+	sink := migrated(t, db)
+	direct := audit.Direct(sink)
+	nul, err := audit.ParseDetails(`{"a":"x\u0000y"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []audit.Details{nul, audit.JSON(json.RawMessage(`{"a":"x\ud800y"}`)), audit.JSON(json.RawMessage(`{"a":"\ude00\ud83d\ude00"}`))} {
+		if err := direct.Record(t.Context(), audit.Event{Type: "test", Details: d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	if err := db.Raw("SELECT details->>'a' FROM lock_audit ORDER BY id").Scan(&got).Error; err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"x\uFFFDy", "x\uFFFDy", "\uFFFD😀"}; !slices.Equal(got, want) {
+		t.Errorf("the details are %q, want %q", got, want)
+	}
 }
 
 func TestAuditDatabaseGoneIsUnavailableWithinTheDeadline(t *testing.T) {
