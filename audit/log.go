@@ -41,7 +41,9 @@ type lane struct {
 	name  string
 	sink  Sink
 	wake  chan struct{} // capacity 1: wakes the writer
-	to    *mailbox      // of the logger
+	lines *mailbox      // to the logger
+
+	troubles troubles
 
 	// The writer's own, kept to be used again.
 	batch  []entry
@@ -135,7 +137,7 @@ func (l *Log) mailbox(o Observer) *mailbox {
 
 func (l *Log) addLane(name string, sink Sink) {
 	l.lanes = append(l.lanes, &lane{
-		log: l, place: len(l.lanes), name: name, sink: sink, wake: make(chan struct{}, 1), to: l.mailbox(&troubles{logger: l.cfg.Logger}),
+		log: l, place: len(l.lanes), name: name, sink: sink, wake: make(chan struct{}, 1), lines: l.mailbox(nil),
 	})
 }
 
@@ -354,14 +356,20 @@ func (a *lane) healthy() error {
 	return nil
 }
 
-// report puts an activity into the mailboxes of the observers. It does not
-// wait, so it may be called with mu held.
+// report puts an activity into the mailboxes of the observers, and a line for
+// the logger when one is due. It does not wait, so it may be called with mu held.
 func (a *lane) report(ctx context.Context, what Activity) {
 	what.Source = a
 	for _, o := range a.log.observers {
-		o.put(ctx, what)
+		o.put(letter{ctx: ctx, Activity: what})
 	}
-	a.to.put(ctx, what)
+	a.complain(what)
+}
+
+func (a *lane) complain(what Activity) {
+	if line := a.troubles.count(a.log.cfg.Logger, what); line != nil {
+		a.lines.put(letter{line: line})
+	}
 }
 
 // reportAll reports for each lane, and waits until the observers have it.
@@ -379,6 +387,6 @@ func (l *Log) settleObservers() {
 		o.settle()
 	}
 	for _, a := range l.lanes {
-		a.to.settle()
+		a.lines.settle()
 	}
 }

@@ -15,8 +15,10 @@ import (
 
 // Observer gets the activities of a [*Log], one at a time and in order, on a
 // goroutine of its own that exists while there are some. So an observer that is
-// slow or stuck holds up neither the log nor another observer; it misses what
-// happens while 1024 activities wait for it, counted in [Stats.ObserverMissed].
+// slow or stuck holds up neither the log nor another observer. When it is behind,
+// events that are lost one after another are reported together, and it misses
+// what happens while 1024 activities wait for it, counted in
+// [Stats.ObserverMissed].
 // [New], [Log.Flush] and [Log.Close] return when the observers have what was
 // reported, and wait a second at most for one that is stuck. A panic is contained
 // and counted in [Stats.ObserverPanics].
@@ -63,7 +65,7 @@ type Op uint8
 
 const (
 	OpCreated Op = iota // sent by [New]
-	OpRecord            // an event was refused or dropped; accepted ones are only counted
+	OpRecord            // events were refused or dropped; accepted ones are only counted
 	OpWrite             // one try to write a batch ended; for the first and last event of a stream only if it failed
 	OpFlush             // a Flush ended
 	OpClosed            // Close ended
@@ -107,9 +109,9 @@ func name[T ~uint8](v T, names ...string) string {
 type Activity struct {
 	Op            Op
 	Source        Source
-	Type          string        // OpRecord: type of the event
+	Type          string        // OpRecord: type of the event, of the first one when Events is more
 	Drop          DropReason    // OpRecord: why the event was lost
-	Events, Bytes int           // OpClosed: the events lost since Close was called, each reported before
+	Events, Bytes int           // OpRecord: 1, or more when an observer is behind; OpClosed: the events lost since Close was called, each reported before
 	Attempt       int           // OpWrite: 1 for the first try of a batch
 	Took          time.Duration // of the write, flush or close
 	Lag           time.Duration // OpWrite: age of the oldest event of the batch
@@ -132,11 +134,12 @@ type Stats struct {
 	LastSuccess      time.Time             // zero before the first written batch
 }
 
-// mailboxSize bounds the activities that wait for one observer.
-const mailboxSize = 1024
+// mailboxSize bounds the activities that wait for one observer; from mailboxBusy
+// on, neighbouring lost events are reported together.
+const mailboxSize, mailboxBusy = 1024, 64
 
-// mailbox delivers activities to one observer, on a goroutine that exists while
-// there is work.
+// mailbox delivers activities to one observer, or lines to the logger, on a
+// goroutine that exists while there is work.
 type mailbox struct {
 	to             Observer
 	panics, missed *atomic.Uint64
@@ -150,17 +153,25 @@ type mailbox struct {
 type letter struct {
 	ctx context.Context
 	Activity
+	line func() // if not nil, it is called instead of the observer
 }
 
 // put does not wait, and runs no user code on the caller's goroutine.
-func (b *mailbox) put(ctx context.Context, a Activity) {
+func (b *mailbox) put(l letter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if n := len(b.queue); n >= mailboxBusy && l.Op == OpRecord && l.line == nil {
+		if last := &b.queue[n-1]; last.Op == OpRecord && last.Source == l.Source && last.Drop == l.Drop {
+			last.Events += l.Events
+			last.Bytes += l.Bytes
+			return
+		}
+	}
 	if len(b.queue) >= mailboxSize {
 		b.missed.Add(1)
 		return
 	}
-	b.queue = append(b.queue, letter{ctx, a})
+	b.queue = append(b.queue, l)
 	if b.empty == nil {
 		b.empty = make(chan struct{})
 		go b.deliver()
@@ -185,7 +196,13 @@ func (b *mailbox) deliver() {
 		next := b.queue[0]
 		b.queue = b.queue[1:]
 		b.mu.Unlock()
-		observe.Contain(b.panics, func() { b.to.ObserveAudit(next.ctx, next.Activity) })
+		observe.Contain(b.panics, func() {
+			if next.line != nil {
+				next.line()
+			} else {
+				b.to.ObserveAudit(next.ctx, next.Activity)
+			}
+		})
 	}
 }
 
@@ -209,10 +226,9 @@ func (b *mailbox) settle() {
 	}
 }
 
-// troubles is the observer that writes to [Config.Logger].
+// troubles decides which lines [Config.Logger] gets about one sink.
 type troubles struct {
-	logger *slog.Logger
-
+	mu                sync.Mutex
 	failures, dropped int // since the last line
 	reason            DropReason
 	err               error     // the last one
@@ -221,9 +237,11 @@ type troubles struct {
 	announced         bool      // by a line
 }
 
-// ObserveAudit writes a line for the first trouble, and then at most one a
-// minute.
-func (t *troubles) ObserveAudit(ctx context.Context, a Activity) {
+// count notes an activity. It returns the line that is due: for the first
+// trouble, then at most one a minute, and when the sink stores again.
+func (t *troubles) count(logger *slog.Logger, a Activity) (line func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	switch {
 	case a.Op == OpRecord:
 		t.dropped += a.Events
@@ -234,34 +252,40 @@ func (t *troubles) ObserveAudit(ctx context.Context, a Activity) {
 	case a.Op == OpWrite:
 		if t.failing = false; t.announced {
 			t.announced = false
-			t.line(ctx, a, slog.LevelInfo, "audit: the sink stores again")
+			return t.line(logger, a.Source, slog.LevelInfo, "audit: the sink stores again")
 		}
 	}
-	if t.failures+t.dropped == 0 || a.Op != OpClosed && time.Now().Before(t.next) {
-		return
+	if t.failures+t.dropped == 0 {
+		return nil
 	}
-	t.next = time.Now().Add(time.Minute)
+	now := time.Now()
+	if a.Op != OpClosed && now.Before(t.next) {
+		return nil
+	}
+	t.next = now.Add(time.Minute)
 	t.announced = t.failing
-	text := "audit: writing fails"
 	if t.dropped > 0 {
-		text = "audit: events are dropped"
+		return t.line(logger, a.Source, slog.LevelError, "audit: events are dropped")
 	}
-	t.line(ctx, a, slog.LevelWarn, text)
+	return t.line(logger, a.Source, slog.LevelWarn, "audit: writing fails")
 }
 
-func (t *troubles) line(ctx context.Context, a Activity, level slog.Level, text string) {
-	attrs := []slog.Attr{slog.String("log", a.Source.Name()), slog.Int("failed_writes", t.failures), slog.Int("dropped", t.dropped)}
+func (t *troubles) line(logger *slog.Logger, source Source, level slog.Level, text string) func() {
+	attrs := []slog.Attr{slog.String("log", source.Name()), slog.Int("failed_writes", t.failures), slog.Int("dropped", t.dropped)}
 	if t.dropped > 0 {
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("reason", t.reason.String()))
 	}
 	if level != slog.LevelInfo {
-		attrs = append(attrs, slog.Int("queued", a.Source.Stats().Queued), slog.Any("err", t.err))
+		attrs = append(attrs, slog.Any("err", t.err))
 	}
 	t.failures, t.dropped = 0, 0
-	l := t.logger
-	if l == nil {
-		l = slog.Default()
+	return func() {
+		attrs := append(attrs, slog.Int("queued", source.Stats().Queued))
+		l := logger
+		if l == nil {
+			l = slog.Default()
+		}
+		l.LogAttrs(context.Background(), level, text, attrs...)
 	}
-	l.LogAttrs(ctx, level, text, attrs...)
 }

@@ -80,6 +80,28 @@ func TestAStuckObserverHoldsUpNothing(t *testing.T) {
 	})
 }
 
+func TestAnObserverThatIsBehindGetsLostEventsTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		calls, lost := 0, 0
+		l := newLog(t, NewMemory(), Config{Linger: time.Hour, Observer: observerFunc(func(_ context.Context, a Activity) {
+			<-release
+			if a.Op == OpRecord {
+				calls, lost = calls+1, lost+a.Events
+			}
+		})})
+		const n = 5 * mailboxSize
+		for range n {
+			_ = l.Record(t.Context(), Event{})
+		}
+		close(release)
+		mustClose(t, l)
+		if lost != n || calls > mailboxBusy+1 || l.Stats().ObserverMissed != 0 {
+			t.Errorf("%d calls reported %d lost events, and %d activities were missed; want all %d in a few", calls, lost, l.Stats().ObserverMissed, n)
+		}
+	})
+}
+
 func TestAnObserverMayFlushAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l *Log
@@ -207,7 +229,7 @@ func TestTheFirstTroubleIsLoggedAtOnceAndThenALineAMinute(t *testing.T) {
 		l := newLog(t, s, Config{Linger: -1, Queue: 10, WhenFull: DropNewest, Retry: Backoff{Max: time.Second}, Logger: out.logger()})
 		mustRecord(t, l, 1)
 		synctest.Wait()
-		if got := out.all(); len(got) != 1 || got[0] != `t=0s level=WARN msg="audit: writing fails" log=audit failed_writes=1 dropped=0 queued=1 err=down` {
+		if got := out.all(); len(got) != 1 || got[0] != `t=0s level=WARN msg="audit: writing fails" log=audit failed_writes=1 dropped=0 err=down queued=1` {
 			t.Fatalf("after the first failure the logger has %q", got)
 		}
 		for range 10 * 60 {
@@ -218,7 +240,7 @@ func TestTheFirstTroubleIsLoggedAtOnceAndThenALineAMinute(t *testing.T) {
 		if n := len(got); n < 8 || n > 11 {
 			t.Errorf("%d lines in ten minutes, want about one a minute", n)
 		}
-		if last := got[len(got)-1]; !strings.Contains(last, `level=ERROR msg="audit: events are dropped"`) || !strings.Contains(last, "dropped=60") || !strings.Contains(last, "reason=queue_full queued=10") {
+		if last := got[len(got)-1]; !strings.Contains(last, `level=ERROR msg="audit: events are dropped"`) || !strings.Contains(last, "dropped=60") || !strings.Contains(last, "reason=queue_full err=\"audit: queue full\" queued=10") {
 			t.Errorf("in the outage: %s", last)
 		}
 		synctest.Wait()

@@ -71,7 +71,8 @@ func (l *Log) accept(e *Event, n int, now time.Time) {
 	for _, a := range l.lanes {
 		a.recorded++
 		if a.squeeze(n) {
-			a.queue.push(&entry{Event: *e, seq: l.seq, at: now, size: n})
+			slot := a.queue.push()
+			slot.Event, slot.seq, slot.at, slot.size = *e, l.seq, now, n
 			a.pending++
 			a.bytes += n
 		} else {
@@ -179,10 +180,11 @@ type queue struct {
 
 func (q *queue) at(i int) *entry { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
 
-func (q *queue) push(e *entry) {
+// push adds an empty entry and returns it.
+func (q *queue) push() *entry {
 	q.grow()
 	q.n++
-	*q.at(q.n - 1) = *e
+	return q.at(q.n - 1)
 }
 
 func (q *queue) pushFront(e entry) {
@@ -221,7 +223,7 @@ func (q *queue) gapAtTail(seq uint64, why DropReason, e *Event, at time.Time) {
 	}
 	hole := entry{seq: seq, at: at, gap: new(gap)}
 	hole.gap.add(why, e, at)
-	q.push(&hole)
+	*q.push() = hole
 }
 
 // gapAtHead notes lost events that were older than everything queued.

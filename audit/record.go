@@ -99,14 +99,18 @@ func freeze(e *Event, now time.Time, rules []Redaction) (DropReason, error) {
 	}
 	texts := e.texts()
 	for _, f := range texts {
-		*f.text = safe(*f.text)
+		if !plain(*f.text) {
+			*f.text = safe(*f.text)
+		}
 	}
 	e.Details = e.Details.safe()
 	for _, r := range rules {
 		r.apply(e)
 	}
 	for _, f := range texts {
-		*f.text = cut(*f.text)
+		if len(*f.text) > MaxText {
+			*f.text = cut(*f.text)
+		}
 	}
 	e.Details = e.Details.cut()
 	return NotDropped, nil
@@ -120,20 +124,19 @@ func (d Details) cut() Details {
 	return Details{text: fmt.Sprintf(`{"truncated":true,"bytes":%d,"sha256":"%x"}`, len(d.text), sha256.Sum256([]byte(d.text)))}
 }
 
+func plain(s string) bool { return s == "" || utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
 // safe replaces NUL and each invalid byte by U+FFFD: databases refuse them in a
 // text, and with it the whole batch.
 func safe(s string) string {
-	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+	if plain(s) {
 		return s
 	}
 	return strings.ReplaceAll(string([]rune(s)), "\x00", "\uFFFD")
 }
 
-// cut bounds a text.
+// cut shortens a text.
 func cut(s string) string {
-	if len(s) <= MaxText {
-		return s
-	}
 	sum := sha256.Sum256([]byte(s))
 	mark := fmt.Sprintf("…(%d bytes, sha256 %x)", len(s), sum[:8])
 	keep := MaxText - len(mark)

@@ -149,7 +149,7 @@ func TestRecordDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	l := newLog(b, sinkFunc(func(context.Context, []Event) error { return nil }), Config{WhenFull: DropNewest})
+	l := newLog(b, unstripped(func(context.Context, []Event) error { return nil }), Config{WhenFull: DropNewest})
 	e := Event{Type: "lock.acquired", Outcome: Success, Actor: Entity{ID: "ana"}, Resource: Entity{Type: "lock", ID: strings.Repeat("r", 20)}, Details: JSON(map[string]int{"nights": 3})}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -60,7 +60,8 @@ func write(ctx context.Context, sink Sink, batch []Event) (err error) {
 // [Config], its own writer, retries, drops and marks, and is a [Source] of its own
 // under the log's name with "/1", "/2" and so on. A sink that is slow or down
 // costs the others nothing: while another one has room, the oldest events of a
-// full queue are dropped for that sink only, counted and marked there.
+// full queue are dropped for that sink only, counted and marked there. An event
+// that the log refuses is counted and marked for each of them.
 // [Config.WhenFull] decides when all the queues are full. [Log.Flush], [Log.Close],
 // [Log.Healthy] and [Log.Stats] are about all of the sinks.
 //

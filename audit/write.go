@@ -187,7 +187,7 @@ func (a *lane) call(sink Sink, events []Event) error {
 		case <-a.log.ctx.Done():
 			return a.log.ctx.Err()
 		case <-late:
-			a.to.put(ctx, Activity{Op: OpWrite, Source: a, Err: errSilent})
+			a.complain(Activity{Op: OpWrite, Source: a, Err: errSilent})
 		}
 	}
 }
