@@ -22,6 +22,7 @@ type Breaker struct {
 	era    atomic.Pointer[era]
 	config atomic.Pointer[Config] // with its defaults; immutable
 	name   string
+	group  string // of the group that it belongs to; "" for none
 	born   time.Time
 
 	totals             [Ignored + 1]counter // of calls that ended, by outcome; no reset touches them
@@ -45,14 +46,14 @@ func New(cfg Config) (*Breaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBreaker(cfg.Name, &cfg, false)
+	b := newBreaker(cfg.Name, "", &cfg, false)
 	b.deliver()
 	return b, nil
 }
 
 // newBreaker leaves the OpCreated event in the outbox.
-func newBreaker(name string, cfg *Config, grouped bool) *Breaker {
-	b := &Breaker{name: name, born: time.Now(), grouped: grouped}
+func newBreaker(name, group string, cfg *Config, grouped bool) *Breaker {
+	b := &Breaker{name: name, group: group, born: time.Now(), grouped: grouped}
 	b.config.Store(cfg)
 	first := &era{breaker: b, state: Closed, window: cfg.newWindow()}
 	if cfg.Observer != nil {
@@ -77,7 +78,7 @@ func (b *Breaker) notify(ctx context.Context, e Event) {
 // post puts an event into the outbox; b.mu is held.
 func (b *Breaker) post(ctx context.Context, e Event) {
 	if b.outbox != nil && !b.retired {
-		e.Source = b
+		e.Source, e.Group = b, b.group
 		b.outbox.Put(ctx, e)
 	}
 }

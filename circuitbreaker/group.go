@@ -20,8 +20,8 @@ type GroupConfig struct {
 	Breaker Config
 
 	// Max bounds the number of breakers, the overflow breaker not counted;
-	// default 1000. Each takes less than a kilobyte and, because its name is a
-	// label, one set of metrics.
+	// default 1000. Each takes less than a kilobyte. In metrics a group is one
+	// breaker unless each member is asked for.
 	Max int
 
 	// IdleAfter is how long a key keeps its place without a Get. The default is
@@ -186,7 +186,7 @@ func (g *Group) add(key string, now time.Duration) (b *Breaker, gone []*member) 
 		}
 	}
 	key = strings.Clone(key) // it may be a piece of something large
-	m := &member{breaker: newBreaker(g.config.Breaker.Name+"/"+key, g.breaker, true)}
+	m := &member{breaker: newBreaker(g.config.Breaker.Name+"/"+key, g.config.Breaker.Name, g.breaker, true)}
 	m.used.Store(int64(now))
 	g.members.Store(key, m)
 	g.size++
@@ -228,7 +228,7 @@ func (g *Group) drop(key string, m *member) {
 
 func (g *Group) overflowed() *Breaker {
 	if g.overflow.Load() == nil {
-		g.overflow.Store(newBreaker(g.config.Breaker.Name+"/_overflow", g.overflowConfig(), false))
+		g.overflow.Store(newBreaker(g.config.Breaker.Name+"/_overflow", g.config.Breaker.Name, g.overflowConfig(), false))
 	}
 	return g.overflow.Load()
 }

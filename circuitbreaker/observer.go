@@ -53,6 +53,7 @@ func (o Op) String() string { return name(o, "created", "changed", "retired") }
 type Event struct {
 	Op       Op
 	Source   Source
+	Group    string // the name of the group that the breaker belongs to; "" for none
 	Time     time.Time
 	From, To State
 	Reason   Reason

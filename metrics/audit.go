@@ -47,6 +47,9 @@ func (m *Metrics) ObserveAudit(ctx context.Context, a audit.Activity) {
 	if s == nil { // OpCreated was sent to another observer
 		s = m.logs.add(a.Source.Name(), a.Source)
 	}
+	if s == nil { // its name is left out
+		return
+	}
 	if a.Drop == audit.AfterClose {
 		s.afterClose.Add(1)
 	}

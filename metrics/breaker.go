@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
@@ -22,17 +23,57 @@ func (m *Metrics) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
 	if e.Source == nil {
 		return
 	}
-	switch e.Op {
+	switch name := m.members.name(e); e.Op {
 	case circuitbreaker.OpCreated:
-		m.breakers.add(e.Source.Name(), e.Source)
+		m.breakers.add(name, e.Source)
 	case circuitbreaker.OpRetired:
-		m.breakers.retire(e.Source, e.Source.Name())
+		if name == e.Group {
+			m.breakers.close(name, e.Source)
+		} else {
+			m.breakers.retire(e.Source, name)
+			m.members.remove(e.Source)
+		}
 	case circuitbreaker.OpChanged:
 		// A retired breaker may still be in use; it is not added again.
-		if s := m.breakers.find(e.Source.Name()); s != nil && int(e.To) < len(s.to) {
+		if s := m.breakers.find(name); s != nil && int(e.To) < len(s.to) {
 			s.to[e.To].Add(1)
 		}
 	}
+}
+
+// members are the breakers of groups that have series of their own.
+type members struct {
+	max int
+	mu  sync.Mutex
+	own map[circuitbreaker.Source]bool
+}
+
+// name returns what a breaker is counted under: its own name, or its group's.
+func (m *members) name(e circuitbreaker.Event) string {
+	if e.Group == "" {
+		return e.Source.Name()
+	}
+	if m.max == 0 {
+		return e.Group
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e.Op == circuitbreaker.OpCreated && len(m.own) < m.max {
+		if m.own == nil {
+			m.own = make(map[circuitbreaker.Source]bool)
+		}
+		m.own[e.Source] = true
+	}
+	if m.own[e.Source] {
+		return e.Source.Name()
+	}
+	return e.Group
+}
+
+func (m *members) remove(b circuitbreaker.Source) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.own, b)
 }
 
 // Places in breakerTotals; the seconds in each state follow.

@@ -128,21 +128,88 @@ func TestABreakerInShadowModeIsExportedAsClosed(t *testing.T) {
 	}
 }
 
-func TestABreakerThatItsGroupLetsGoLeavesTheScrape(t *testing.T) {
+// hosts makes a group of two members that have tripped, and one that was dropped
+// for the second, after a call.
+func hosts(t *testing.T, o circuitbreaker.Observer) {
+	g := must(circuitbreaker.NewGroup(circuitbreaker.GroupConfig{
+		Breaker: circuitbreaker.Config{Name: "hosts", Observer: o, ConsecutiveFailures: 1}, Max: 2, IdleAfter: time.Minute,
+	}))
+	call := func(key string, err error) {
+		_ = g.Get(key).Do(t.Context(), func(context.Context) error { return err })
+	}
+	call("gone", nil)
+	time.Sleep(time.Minute)
+	call("first", errors.New("down"))
+	call("second", errors.New("down"))
+	t.Cleanup(func() {
+		for _, b := range g.All() {
+			b.Reset()
+		}
+	})
+}
+
+func TestAGroupIsOneSetOfSeries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, reg := newMetrics(t)
-		g := must(circuitbreaker.NewGroup(circuitbreaker.GroupConfig{Breaker: circuitbreaker.Config{Name: "hosts", Observer: m}, Max: 1}))
-		first := g.Get("first")
-		if mentions(scrape(t, reg), "first") == nil {
-			t.Fatal("never there")
+		hosts(t, m)
+		expect(t, reg, map[string]float64{
+			`holdfast_circuitbreaker_state{breaker="hosts",state="open"}`:               2,
+			`holdfast_circuitbreaker_state{breaker="hosts",state="closed"}`:             0,
+			`holdfast_circuitbreaker_calls_total{breaker="hosts",result="failure"}`:     2,
+			`holdfast_circuitbreaker_calls_total{breaker="hosts",result="success"}`:     1, // of the one that was dropped
+			`holdfast_circuitbreaker_transitions_total{breaker="hosts",to="open"}`:      2,
+			`holdfast_circuitbreaker_transitions_total{breaker="hosts",to="half_open"}`: 0,
+		})
+		if got := mentions(scrape(t, reg), "hosts/"); got != nil {
+			t.Errorf("members have series: %v", got)
 		}
-		time.Sleep(2 * time.Minute) // until it is idle
-		g.Get("second")
-		if got := mentions(scrape(t, reg), "first"); got != nil {
-			t.Fatalf("still there: %v", got)
-		}
-		_ = first.State()
 	})
+}
+
+func TestMembersOfAGroupHaveSeriesOfTheirOwnWhenAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, reg := newMetrics(t, WithGroupMembers(1))
+		hosts(t, m)
+		expect(t, reg, map[string]float64{
+			`holdfast_circuitbreaker_state{breaker="hosts/second",state="open"}`:          1,
+			`holdfast_circuitbreaker_transitions_total{breaker="hosts/second",to="open"}`: 1,
+			`holdfast_circuitbreaker_state{breaker="hosts",state="open"}`:                 1, // beyond the limit
+		})
+		if got := mentions(scrape(t, reg), "hosts/gone"); got != nil {
+			t.Errorf("dropped by the group, and still there: %v", got)
+		}
+	})
+}
+
+func TestNamesAreMappedOrLeftOut(t *testing.T) {
+	m, reg := newMetrics(t, WithName(func(name string) string {
+		tenant, rest, _ := strings.Cut(name, ":")
+		if rest == "" {
+			return ""
+		}
+		return "tenant " + strings.TrimRight(tenant, "0123456789")
+	}))
+	for _, name := range []string{"a1:rooms", "a2:rooms", "secret"} {
+		l, s, a := named[lock.Stats](name), named[session.Stats](name), named[audit.Stats](name)
+		m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: l})
+		m.ObserveSession(background, session.Event{Op: session.OpGet, Source: s})
+		m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Source: a})
+		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: named[circuitbreaker.Stats](name)})
+		if name == "a2:rooms" {
+			m.Retire(l)
+		}
+	}
+	expect(t, reg, map[string]float64{
+		`holdfast_lock_operations_total{manager="tenant a",operation="acquire",result="success"}`: 2,
+		`holdfast_session_operations_total{manager="tenant a",operation="get",result="success"}`:  2,
+		`holdfast_audit_writes_total{log="tenant a",result="success"}`:                            2,
+		`holdfast_circuitbreaker_state{breaker="tenant a",state="closed"}`:                        2,
+	})
+	for _, text := range []string{"secret", "rooms"} {
+		if got := mentions(scrape(t, reg), text); got != nil {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
 }
 
 // A store that panics when asked stands for one that hangs.

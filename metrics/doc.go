@@ -38,7 +38,8 @@
 //     that the last scrape or push of a job has all of them. Retire ends them, too.
 //   - Labels are bounded: they hold names from the configuration and closed
 //     values, never an id, a holder or a subject. Lock keys are a label only with
-//     [WithKeyLabel], up to its limit.
+//     [WithKeyLabel], and members of a group of breakers only with
+//     [WithGroupMembers], each up to its limit.
 //   - Nothing is global: two Metrics on two registries share nothing.
 //
 // # Not guaranteed

@@ -44,6 +44,9 @@ func (m *Metrics) ObserveLock(ctx context.Context, e lock.Event) {
 	if s == nil { // OpCreated was sent to another observer
 		s = m.locks.add(e.Source.Name(), e.Source)
 	}
+	if s == nil { // its name is left out
+		return
+	}
 	switch {
 	case e.Op == lock.OpLost:
 		s.lost.Add(1)

@@ -46,6 +46,7 @@ type Metrics struct {
 	dbs      sources[sql.DBStats, struct{}]
 	pools    sources[poolStats, struct{}]
 
+	members  members
 	keys     *keys           // nil without WithKeyLabel
 	original *originalSeries // nil without WithOriginalNames
 }
@@ -78,7 +79,7 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Metrics{version: version(), since: time.Now(), traceID: c.traceID}
+	m := &Metrics{version: version(), since: time.Now(), traceID: c.traceID, members: members{max: c.members}}
 	if c.key != nil {
 		m.keys = newKeys(c.key, c.max)
 	}
@@ -96,12 +97,13 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 			m.histograms[i] = newHistograms(name, s, c.buckets[s.fullName(defaultNamespace)])
 		}
 	}
-	m.breakers.start(breakerTotals, newBreakerSeries, nil)
-	m.locks.start(lockTotals, m.newLockSeries, m.forget("manager", lockTook, lockWait, lockHold))
-	m.sessions.start(sessionTotals, m.newSessionSeries, m.forget("manager", sessionTook, sessionBytes, sessionCleanupTook))
-	m.logs.start(logTotals, m.newLogSeries, m.forget("log", auditTook))
-	m.dbs.start(dbTotals, nothing, nil)
-	m.pools.start(poolTotals, nothing, nil)
+	label := c.labelOf
+	m.breakers.start(label, breakerTotals, newBreakerSeries, nil)
+	m.locks.start(label, lockTotals, m.newLockSeries, m.forget("manager", lockTook, lockWait, lockHold))
+	m.sessions.start(label, sessionTotals, m.newSessionSeries, m.forget("manager", sessionTook, sessionBytes, sessionCleanupTook))
+	m.logs.start(label, logTotals, m.newLogSeries, m.forget("log", auditTook))
+	m.dbs.start(label, dbTotals, nothing, nil)
+	m.pools.start(label, poolTotals, nothing, nil)
 
 	if reg != nil {
 		if err := reg.Register(m); err != nil {
@@ -133,6 +135,7 @@ func (m *Metrics) Retire(source any) {
 	switch s := source.(type) {
 	case circuitbreaker.Source:
 		m.breakers.retire(s, s.Name())
+		m.members.remove(s)
 	case lock.Source:
 		m.locks.retire(s, s.Name())
 	case session.Source:

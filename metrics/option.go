@@ -24,6 +24,8 @@ type config struct {
 	max       int
 	buckets   map[string][]float64
 	traceID   func(context.Context) string
+	members   int
+	name      func(string) string
 }
 
 const (
@@ -59,6 +61,21 @@ func WithKeyLabel(label string, key func(lock.Resource) string, max int) Option 
 // for 200 names.
 func WithOriginalNames() Option {
 	return func(c *config) { c.original = true }
+}
+
+// WithGroupMembers gives each breaker of a circuitbreaker.Group series of its own,
+// under its name, for as long as the group keeps it and there are at most max of
+// them in all groups. By default, and beyond max, a group is one set of series under
+// its name: its members by state, and their totals.
+func WithGroupMembers(max int) Option {
+	return func(c *config) { c.members = max }
+}
+
+// WithName changes the label of a breaker, manager, log or pool: to what the
+// function returns for its name, or for its group's; "" leaves it out. It must
+// return the same for the same name, and is called for each event.
+func WithName(name func(string) string) Option {
+	return func(c *config) { c.name = name }
 }
 
 // WithBuckets sets the upper bounds of a histogram, in its unit and without +Inf,
@@ -101,6 +118,7 @@ func (c config) withDefaults() (config, error) {
 	} else if c.original {
 		c.label, c.key, c.max = defaultKeyLabel, lock.Resource.Name, defaultMaxKeys
 	}
+	p.Want(c.members >= 0, "WithGroupMembers", c.members, "0 or more")
 	for name, bounds := range c.buckets {
 		isHistogram := func(s Series) bool { return s.Type == Histogram && s.fullName(defaultNamespace) == name }
 		p.Want(slices.ContainsFunc(catalog[:], isHistogram), "name of WithBuckets", name, "the name of a histogram in Catalog")
@@ -109,6 +127,16 @@ func (c config) withDefaults() (config, error) {
 			"WithBuckets of "+name, bounds, "finite bounds that rise")
 	}
 	return c, p.Err()
+}
+
+// labelOf returns the label for a name: text, whatever the name is.
+func (c config) labelOf(name string) (label string, wanted bool) {
+	if c.name != nil {
+		if name = c.name(name); name == "" {
+			return "", false
+		}
+	}
+	return strings.ToValidUTF8(name, "\uFFFD"), true
 }
 
 // isName reports whether s is a name in the oldest, narrowest syntax of

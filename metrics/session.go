@@ -48,6 +48,9 @@ func (m *Metrics) ObserveSession(ctx context.Context, e session.Event) {
 	if s == nil { // OpCreated was sent to another observer
 		s = m.sessions.add(e.Source.Name(), e.Source)
 	}
+	if s == nil { // its name is left out
+		return
+	}
 	switch {
 	case e.Op == session.OpEnded:
 		if int(e.Reason) < len(s.ended) {

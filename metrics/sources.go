@@ -5,7 +5,6 @@ package metrics
 import (
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -16,6 +15,7 @@ type sources[S, P any] struct {
 	totals func(S) []float64     // the counters of a snapshot, always in one order
 	births func(label string) *P // makes the P of a new name
 	deaths func(label string)    // removes what births made; nil for nothing
+	label  func(name string) (label string, wanted bool)
 
 	mu    sync.RWMutex
 	named map[string]*family[S, P]
@@ -27,12 +27,11 @@ type family[S, P any] struct {
 	label  string
 	pushed *P
 	since  time.Time // when the first source became known
-	live   []*source[S]
+	live   map[any]*source[S]
 	base   []float64 // totals of the closed sources
 }
 
 type source[S any] struct {
-	id   any
 	from reader[S]
 	last []float64 // totals when last read; nil before that
 }
@@ -48,45 +47,57 @@ type reading[S, P any] struct {
 	totals []float64 // of the living and the closed
 }
 
-func (s *sources[S, P]) start(totals func(S) []float64, births func(string) *P, deaths func(string)) {
-	s.totals, s.births, s.deaths, s.named = totals, births, deaths, make(map[string]*family[S, P])
+func (s *sources[S, P]) start(label func(string) (string, bool), totals func(S) []float64, births func(string) *P, deaths func(string)) {
+	s.label, s.totals, s.births, s.deaths, s.named = label, totals, births, deaths, make(map[string]*family[S, P])
 }
 
 // find returns what is counted under a name, or nil.
 func (s *sources[S, P]) find(name string) *P {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if f := s.named[label(name)]; f != nil {
+	label, _ := s.label(name)
+	if f := s.named[label]; f != nil {
 		return f.pushed
 	}
 	return nil
 }
 
-// add makes a source known; once is enough.
+// add makes a source known; once is enough. It returns nil for a name that is
+// left out.
 func (s *sources[S, P]) add(name string, src reader[S]) *P { return s.addAs(name, src, src) }
 
 // addAs is add for a source that the program knows as id.
 func (s *sources[S, P]) addAs(name string, id any, src reader[S]) *P {
+	label, wanted := s.label(name)
+	if !wanted {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.named[label(name)]
+	f := s.named[label]
 	if f == nil {
-		f = &family[S, P]{label: label(name), pushed: s.births(label(name)), since: time.Now()}
-		s.named[f.label] = f
+		f = &family[S, P]{label: label, pushed: s.births(label), since: time.Now(), live: make(map[any]*source[S])}
+		s.named[label] = f
 	}
-	if f.index(id) < 0 {
-		f.live = append(f.live, &source[S]{id: id, from: src})
+	if id = key(id); f.live[id] == nil {
+		f.live[id] = &source[S]{from: src}
 	}
 	return f.pushed
 }
 
-// close keeps the last totals of a source and lets go of it. It returns the
-// name's family.
-func (s *sources[S, P]) close(name string, id any) *family[S, P] {
+// close keeps the last totals of a source and lets go of it.
+func (s *sources[S, P]) close(name string, id any) {
+	label, _ := s.label(name)
+	s.closeIn(label, id)
+}
+
+// closeIn is close for a label. It returns the label's family.
+func (s *sources[S, P]) closeIn(label string, id any) *family[S, P] {
+	id = key(id)
 	s.mu.RLock()
-	f, src := s.named[label(name)], (*source[S])(nil)
-	if i := f.index(id); i >= 0 {
-		src = f.live[i]
+	f, src := s.named[label], (*source[S])(nil)
+	if f != nil {
+		src = f.live[id]
 	}
 	s.mu.RUnlock()
 	if src == nil {
@@ -95,9 +106,9 @@ func (s *sources[S, P]) close(name string, id any) *family[S, P] {
 	final := s.totals(src.from.Stats())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := f.index(id); i >= 0 {
+	if f.live[id] == src {
 		f.base = sum(f.base, highest(src.last, final))
-		f.live = slices.Delete(f.live, i, i+1)
+		delete(f.live, id)
 	}
 	return f
 }
@@ -105,15 +116,21 @@ func (s *sources[S, P]) close(name string, id any) *family[S, P] {
 // retire closes a source under its own name, if it has one, and under every
 // name that it was added with. A name that has no other source goes.
 func (s *sources[S, P]) retire(id any, own ...string) {
+	id = key(id)
+	var labels []string
+	for _, name := range own {
+		label, _ := s.label(name)
+		labels = append(labels, label)
+	}
 	s.mu.RLock()
-	for name, f := range s.named {
-		if f.index(id) >= 0 {
-			own = append(own, name)
+	for label, f := range s.named {
+		if f.live[id] != nil {
+			labels = append(labels, label)
 		}
 	}
 	s.mu.RUnlock()
-	for _, name := range own {
-		f := s.close(name, id)
+	for _, label := range labels {
+		f := s.closeIn(label, id)
 		s.mu.Lock()
 		if f != nil && len(f.live) == 0 && s.named[f.label] == f {
 			delete(s.named, f.label)
@@ -167,13 +184,13 @@ func (s *sources[S, P]) collect() []reading[S, P] {
 	return all
 }
 
-// index returns the place of a source among the living, or -1. Identities that
-// cannot be compared are never the same.
-func (f *family[S, P]) index(id any) int {
-	if f == nil || !reflect.ValueOf(id).Comparable() {
-		return -1
+// key is what a source is known by. Sources that cannot be compared are never the
+// same.
+func key(id any) any {
+	if !reflect.ValueOf(id).Comparable() {
+		return new(byte)
 	}
-	return slices.IndexFunc(f.live, func(src *source[S]) bool { return src.id == id })
+	return id
 }
 
 // sum adds values to into, and returns it; nil stands for zeros.
@@ -198,7 +215,3 @@ func highest(into, values []float64) []float64 {
 	}
 	return into
 }
-
-// label makes a name fit for a label value. It allocates only if it must
-// change the name.
-func label(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
