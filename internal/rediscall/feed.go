@@ -10,10 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const (
-	linger       = 5 * time.Second // how long a feed without a user stays open
-	subscribeFor = time.Second     // how long one try to open it may take
-)
+// Linger is how long a feed without a user stays open.
+const Linger = 5 * time.Second
+
+const subscribeFor = time.Second // how long one try to open a feed may take
 
 // Feed is a subscription of one channel. Open makes it, unless it is there. It
 // ends some time after its last user has left, or with the client.
@@ -58,9 +58,9 @@ func (f *Feed) rest() {
 	switch {
 	case f.users > 0 || f.sub == nil:
 	case f.idle == nil:
-		f.idle = time.AfterFunc(linger, f.closeIdle)
+		f.idle = time.AfterFunc(Linger, f.closeIdle)
 	default:
-		f.idle.Reset(linger)
+		f.idle.Reset(Linger)
 	}
 }
 
@@ -88,6 +88,14 @@ func (f *Feed) Channel() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.channel
+}
+
+// PubSub returns the subscription, nil while the feed is not open. It is for tests
+// that break it.
+func (f *Feed) PubSub() *redis.PubSub {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sub
 }
 
 // Open subscribes channel unless the feed is open, and returns when the server

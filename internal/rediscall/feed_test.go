@@ -84,10 +84,10 @@ func TestAFeedIsClosedSomeTimeAfterItsLastUser(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		f.Done()
-		time.Sleep(linger - time.Millisecond)
+		time.Sleep(Linger - time.Millisecond)
 		f.Use()
 		f.Done()
-		time.Sleep(linger - time.Millisecond)
+		time.Sleep(Linger - time.Millisecond)
 		if closed, _ := f.counts(); f.Channel() == "" || closed != 0 {
 			t.Error("closed before its time")
 		}
@@ -110,7 +110,7 @@ func TestAFeedThatNoOneUsesIsClosed(t *testing.T) {
 		if err := f.Open(t.Context(), "news"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * linger)
+		time.Sleep(2 * Linger)
 		if f.Channel() != "" {
 			t.Error("open without a user")
 		}

@@ -21,16 +21,13 @@ import (
 //
 // A message may get lost, so the ping of each second asks what was granted.
 type inbox struct {
-	caller  *rediscall.Caller
-	prefix  string        // of channels
-	mark    string        // "!" where the server counts the subscribers, else "="
-	opening chan struct{} // one token: the call that has it opens
+	caller *rediscall.Caller
+	prefix string         // of channels
+	mark   string         // "!" where the server counts the subscribers, else "="
+	feed   rediscall.Feed // each in waiting and in held is a user
 
 	mu      sync.Mutex
-	sub     *redis.PubSub
-	channel string
-	soon    bool // a goroutine is about to open it
-	idle    *time.Timer
+	soon    bool               // a goroutine is about to open it
 	waiting map[string]*waiter // by id of the claim
 	held    map[string]watched // by id of the hold
 	rooms   map[string]*room   // by the first key of the group
@@ -74,7 +71,6 @@ type waiter struct {
 }
 
 const (
-	linger    = 5 * time.Second        // how long an inbox without a user stays open
 	pulse     = time.Second            // between two pings
 	refused   = lock.RememberFor       // how late a try may arrive that could queue up
 	apart     = 100 * time.Millisecond // between two of the first in line who ask
@@ -84,9 +80,10 @@ const (
 
 func newInbox(caller *rediscall.Caller, prefix string) *inbox {
 	b := &inbox{
-		caller: caller, prefix: prefix + ":inbox:", mark: "=", opening: make(chan struct{}, 1),
+		caller: caller, prefix: prefix + ":inbox:", mark: "=",
 		waiting: make(map[string]*waiter), held: make(map[string]watched), rooms: make(map[string]*room),
 	}
+	b.feed = rediscall.Feed{Caller: caller, Read: b.read, Missed: func() { b.ask(nil) }, Closed: b.closed}
 	if _, one := caller.Client().(*redis.Client); one {
 		b.mark = "!"
 	}
@@ -95,12 +92,10 @@ func newInbox(caller *rediscall.Caller, prefix string) *inbox {
 
 // address is how scripts name the inbox; empty while it is not open.
 func (b *inbox) address() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.sub == nil {
-		return ""
+	if channel := b.feed.Channel(); channel != "" {
+		return b.mark + channel
 	}
-	return b.mark + b.channel
+	return ""
 }
 
 // way is what acquire.lua is to know about the waiting of c, and the server's
@@ -112,24 +107,26 @@ func (b *inbox) way(c lock.Claim, keys []string) (way string, latest int64) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r := b.rooms[keys[0]]
-	if b.sub == nil || r == nil {
+	r, known, channel := b.rooms[keys[0]], b.waiting[c.ID] != nil, b.feed.Use()
+	if known || channel == "" || r == nil {
+		b.feed.Done()
+	}
+	if channel == "" || r == nil {
 		return "?", 0
 	}
-	if b.waiting[c.ID] == nil {
+	if !known {
 		trial := min(c.TTL, lock.TrialTime)
 		if c.MaxHold > 0 {
 			trial = min(trial, c.MaxHold)
 		}
 		b.waiting[c.ID] = &waiter{room: r, trial: trial, ready: make(chan lock.Grant, 1)}
-		b.use()
 		if r.waiting++; r.waiting == 1 {
 			r.stop = make(chan struct{})
 			go b.ping(r, r.stop)
 		}
 	}
 	since := time.Since(r.clock.received)
-	return b.mark + b.channel, r.clock.server + (since + refused).Milliseconds()
+	return b.mark + channel, r.clock.server + (since + refused).Milliseconds()
 }
 
 // answered takes in the answer to a claim.
@@ -176,24 +173,29 @@ func (r *room) note(p pair) {
 	}
 }
 
-// leave forgets a claim that waits no more, or a hold that was released.
+// leave forgets a claim that waits no more, or a hold that has ended.
 func (b *inbox) leave(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.held, id)
+	b.drop(id)
 	b.forget(id)
-	b.rest()
 }
 
 // unwatch forgets a hold that has ended. A claim of its id may wait.
 func (b *inbox) unwatch(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.held, id)
-	b.rest()
+	b.drop(id)
 }
 
-// forget is leave for a claim. b.mu is held.
+// drop is leave for a hold, forget for a claim. b.mu is held.
+func (b *inbox) drop(id string) {
+	if _, is := b.held[id]; is {
+		delete(b.held, id)
+		b.feed.Done()
+	}
+}
+
 func (b *inbox) forget(id string) {
 	if w := b.waiting[id]; w != nil {
 		delete(b.waiting, id)
@@ -201,7 +203,7 @@ func (b *inbox) forget(id string) {
 		if w.room.waiting--; w.room.waiting == 0 {
 			close(w.room.stop)
 		}
-		b.rest()
+		b.feed.Done()
 	}
 }
 
@@ -210,17 +212,19 @@ func (b *inbox) watch(id string, lost func(), ttl time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now := time.Now(); len(b.held) >= b.crowd {
-		maps.DeleteFunc(b.held, func(_ string, w watched) bool { return w.until.Before(now) })
+		for id, w := range b.held {
+			if w.until.Before(now) {
+				b.drop(id)
+			}
+		}
 		b.crowd = 2*len(b.held) + manyRooms
 	}
+	b.drop(id)
 	b.held[id] = watched{lost, time.Now().Add(ttl)}
-	b.use()
-	if b.sub == nil && !b.soon {
+	if b.feed.Use() == "" && !b.soon {
 		b.soon = true
 		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), linger)
-			defer cancel()
-			_ = b.open(ctx) // else the next renewal tries again
+			_ = b.open(context.Background()) // else the next renewal tries again
 			b.mu.Lock()
 			b.soon = false
 			b.mu.Unlock()
@@ -228,66 +232,23 @@ func (b *inbox) watch(id string, lost func(), ttl time.Duration) {
 	}
 }
 
-// use keeps the inbox open, rest has it closed when it has had no user for a
-// while. b.mu is held.
-func (b *inbox) use() {
-	if b.idle != nil {
-		b.idle.Stop()
-	}
-}
-
-func (b *inbox) rest() {
-	switch {
-	case len(b.waiting)+len(b.held) > 0 || b.sub == nil:
-	case b.idle == nil:
-		b.idle = time.AfterFunc(linger, b.closeIdle)
-	default:
-		b.idle.Reset(linger)
-	}
-}
-
-func (b *inbox) closeIdle() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.waiting)+len(b.held) == 0 && b.sub != nil {
-		_ = b.sub.Close() // which ends receive
-		b.sub = nil
-		clear(b.rooms)
-	}
-}
-
 // open subscribes, if that is not done, and returns when the server has
 // confirmed it, or after a second.
 func (b *inbox) open(ctx context.Context) error {
-	select {
-	case b.opening <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-b.opening }()
-	if b.address() != "" {
-		return nil
-	}
 	// A Cluster has one node for each channel, so the next try may go to another.
-	channel := b.prefix + rand.Text()[:16]
-	ctx, cancel := context.WithTimeout(ctx, pulse)
-	defer cancel()
-	_, err := rediscall.Bounded(ctx, b.caller, func(ctx context.Context) (struct{}, error) {
-		sub := b.caller.Client().Subscribe(ctx, channel)
-		if _, err := sub.ReceiveTimeout(ctx, pulse); err != nil {
-			_ = sub.Close()
-			return struct{}{}, err
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.sub != nil { // another try was quicker
-			_ = sub.Close()
-			return struct{}{}, nil
-		}
-		b.sub, b.channel = sub, channel
-		b.rest() // until it has a user
-		go b.receive(sub)
-		return struct{}{}, nil
-	})
-	return err
+	return b.feed.Open(ctx, b.prefix+rand.Text()[:16])
+}
+
+// closed forgets what belongs to a subscription that has ended, unless there is
+// another one already.
+func (b *inbox) closed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.feed.Channel() != "" {
+		return
+	}
+	for id := range b.waiting {
+		b.forget(id)
+	}
+	clear(b.rooms)
 }

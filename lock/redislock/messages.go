@@ -8,34 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/holdfast-go/holdfast/lock"
 )
-
-// receive takes messages in until the subscription ends. It reconnects by
-// itself; what was sent meanwhile is lost, so all ask.
-func (b *inbox) receive(sub *redis.PubSub) {
-	for m := range sub.ChannelWithSubscriptions() {
-		switch m := m.(type) {
-		case *redis.Message:
-			b.read(m.Payload)
-		case *redis.Subscription:
-			b.ask(nil)
-		}
-	}
-	_ = sub.Close() // the client was closed
-	b.ask(nil)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.sub == sub {
-		b.sub = nil
-		for id := range b.waiting {
-			b.forget(id)
-		}
-		clear(b.rooms)
-	}
-}
 
 // read takes one message in: "id end fence,lag," of a grant, or "id " of a hold
 // that another has ended. Any other is counted and ignored.
@@ -44,8 +18,7 @@ func (b *inbox) read(message string) {
 	b.mu.Lock()
 	lost, w := b.held[id].lost, b.waiting[id]
 	if spaced && rest == "" && lost != nil {
-		delete(b.held, id)
-		b.rest()
+		b.drop(id)
 		b.mu.Unlock()
 		lost()
 		return

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/holdfast-go/holdfast/internal/rediscall"
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -259,7 +260,7 @@ func TestAHoldThatIsReleasedWhileItIsRenewedIsNotWatched(t *testing.T) {
 			}
 		}})
 		r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour, Lost: func() {}})
-		time.Sleep(linger + time.Second) // until the inbox, which has no user, is closed
+		time.Sleep(rediscall.Linger + time.Second) // until the inbox, which has no user, is closed
 		r.inbox.mu.Lock()
 		defer r.inbox.mu.Unlock()
 		if n := len(r.inbox.held); n != 0 || !released {

@@ -133,7 +133,7 @@ func (p path) left() string {
 	}
 	fmt.Fprintf(&s, "%q\n%v\n", p.client.ZRange(ctx, keys[0], 0, -1).Val(), p.client.ZRangeByScoreWithScores(ctx, keys[2], &redis.ZRangeBy{Min: "0", Max: "+inf"}).Val())
 	fmt.Fprintf(&s, "%v\n%q\n", p.client.ZRangeWithScores(ctx, keys[3], 0, -1).Val(), p.client.ZRange(ctx, keys[4], 0, -1).Val())
-	return strings.ReplaceAll(s.String(), p.inbox.channel, "its own channel")
+	return strings.ReplaceAll(s.String(), p.inbox.feed.Channel(), "its own channel")
 }
 
 // A quick path that is never taken is noticed by nothing else.

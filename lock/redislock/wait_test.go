@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/holdfast-go/holdfast/internal/rediscall"
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -111,9 +112,7 @@ func TestADeadProcessIsSkippedAtOnce(t *testing.T) {
 		}
 		cancel() // without giving up
 		<-left
-		gone.inbox.mu.Lock()
-		_ = gone.inbox.sub.Close()
-		gone.inbox.mu.Unlock()
+		_ = gone.inbox.feed.PubSub().Close()
 		done := r.queue(r.Store, r.claim(lock.Key("room"), time.Hour))
 		start := time.Now()
 		r.release(c.Ticket)
@@ -171,7 +170,7 @@ func TestTheInboxIsClosedAfterAWhile(t *testing.T) {
 		if n := len(r.client.PubSubChannels(r.Context(), "*").Val()); n != 1 {
 			t.Errorf("%d channels, want the inbox", n)
 		}
-		time.Sleep(linger + time.Millisecond)
+		time.Sleep(rediscall.Linger + time.Millisecond)
 		if n := len(r.client.PubSubChannels(r.Context(), "*").Val()); n != 0 {
 			t.Errorf("%d channels are still subscribed to", n)
 		}

@@ -78,10 +78,11 @@ func TestAProcessThatIsDeafAsks(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		c, _ := r.take(lock.Key("room"), time.Hour)
 		done := r.queue(r.Store, r.claim(lock.Key("room"), time.Hour))
-		if err := r.inbox.sub.Unsubscribe(r.Context(), r.inbox.channel); err != nil {
+		channel := r.inbox.feed.Channel()
+		if err := r.inbox.feed.PubSub().Unsubscribe(r.Context(), channel); err != nil {
 			r.Fatal(err)
 		}
-		for r.client.PubSubNumSub(r.Context(), r.inbox.channel).Val()[r.inbox.channel] > 0 {
+		for r.client.PubSubNumSub(r.Context(), channel).Val()[channel] > 0 {
 			time.Sleep(5 * time.Millisecond) // until the command has arrived
 		}
 		start := time.Now()
