@@ -26,13 +26,9 @@ const (
 func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (s *Session[T], err error) {
 	o := begin(ctx, OpCreate)
 	defer func() { m.finish(o, err) }()
-	var want createOptions
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&want)
-		}
-	}
-	if err := checkSubject(want.subject); err != nil {
+	want := created(opts)
+	idle, absolute, err := want.lifetime(m.cfg.IdleTimeout, m.cfg.AbsoluteTimeout)
+	if err := errors.Join(checkSubject(want.subject), err); err != nil {
 		return nil, err
 	}
 	id := newID(m.index.subject(want.subject))
@@ -40,6 +36,7 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	if err != nil {
 		return nil, err
 	}
+	w.Idle, w.Total = idle, absolute
 	w.MaxPerOwner, w.WhenFull = m.cfg.MaxPerSubject, m.cfg.WhenFull
 	o.Bytes = len(w.Payload)
 	r, err := m.ask(ctx, OpCreate, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) })
@@ -140,7 +137,7 @@ func (m *Manager[T]) load(ctx context.Context, op Op, id ID) (s *Session[T], err
 	defer func() { m.finish(o, err) }()
 	l := m.loading(id)
 	if op != OpGet {
-		l.Touch = 0
+		l.Touch = false
 	}
 	r, err := m.loaded(o, id, l)
 	if err != nil {
@@ -237,7 +234,7 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 
 func (m *Manager[T]) update(o *operation, id ID, fn func(*T) error) (*Session[T], error) {
 	l := m.loading(id)
-	l.Touch = 0 // the save is the activity
+	l.Touch = false // the save is the activity
 	r, err := m.loaded(o, id, l)
 	if err != nil {
 		return nil, err

@@ -14,8 +14,9 @@ import (
 )
 
 // Config says how a [Manager] works. The zero value of each field but Name is
-// its default. Managers that share a store and a Name share their sessions,
-// and must have the same timeouts and a codec that reads the others' data.
+// its default. Managers that share a store and a Name share their sessions, and
+// must have a codec that reads the others' data. Each session keeps the timeouts of
+// the manager that created it.
 type Config[T any] struct {
 	// Name separates the manager's sessions from others in the same store, and
 	// labels its metrics: 1 to 128 bytes without spaces, control
@@ -28,6 +29,10 @@ type Config[T any] struct {
 	// AbsoluteTimeout ends a session that long after it was created, however
 	// busy it is; default 24 h. Negative = none. One of the two must be set.
 	AbsoluteTimeout time.Duration
+	// BindKeepsAge lets [Manager.Bind] keep the age of a session, so that
+	// AbsoluteTimeout counts from the first request of a visitor. By default it
+	// counts from the login.
+	BindKeepsAge bool
 	// TouchEvery is how old the recorded activity may become before reading
 	// records it anew, so that most reads write nothing: a session ends
 	// between IdleTimeout - TouchEvery and IdleTimeout after its last use.

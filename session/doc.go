@@ -113,7 +113,8 @@
 //     deleted or has expired, and never changes a later session of the same
 //     [Conversation].
 //   - Timeouts follow the clock of the store: skewed clocks of processes do not
-//     matter. No session outlives Config.AbsoluteTimeout.
+//     matter. No session outlives its absolute timeout, which counts from the login,
+//     and managers with other timeouts keep to those that the session was made with.
 //   - One handler at a time: of two functions that run under [Manager.Exclusive]
 //     or [Manager.Converse] for one session, at most one saves. They run in the
 //     order in which their requests reached the store, whatever their processes.

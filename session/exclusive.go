@@ -179,7 +179,7 @@ func (m *Manager[T]) underLease(o *operation, h *handling, s *Session[T], held t
 	id, lease := s.ID, s.lease
 	go func() {
 		defer close(watched)
-		m.keepLease(ctx, end, h, id, lease, held)
+		m.keepLease(ctx, end, h, id, lease, s.idle, held)
 	}()
 	defer func() {
 		end(nil)
@@ -196,10 +196,10 @@ func (m *Manager[T]) underLease(o *operation, h *handling, s *Session[T], held t
 // because the store says so, or because it has not answered for so long that
 // the lease may have passed. Taking and renewing are activity, unthrottled: a
 // session being handled does not go idle, however short its timeout is.
-func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc, h *handling, id ID, lease string, held time.Time) {
+func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc, h *handling, id ID, lease string, idle time.Duration, held time.Time) {
 	l := m.loading(id)
 	l.Lease, l.LeaseFor, l.Held, l.Bare, l.TouchEvery = lease, m.cfg.Lease, true, true, 0
-	every := max(min(m.cfg.Lease, m.cfg.IdleTimeout)/3, time.Millisecond)
+	every := max(min(m.cfg.Lease, idle)/3, time.Millisecond)
 	wait := every
 	for sleep(ctx, wait) == nil {
 		start, lastChance := time.Now(), held.Add(m.cfg.Lease)

@@ -274,9 +274,8 @@ func (m *Manager[T]) written(s *Session[T]) (WriteRequest, *Session[T], error) {
 		payload = m.seal.seal(payload, back.random, h.Space, h.Hash)
 	}
 	return WriteRequest{
-		Record:     Record{Handle: h, Payload: payload},
+		Record:     Record{Handle: h, Payload: payload, Idle: m.cfg.IdleTimeout},
 		Nonce:      nonce(),
-		Idle:       m.cfg.IdleTimeout,
 		Total:      m.cfg.AbsoluteTimeout,
 		TouchEvery: m.cfg.TouchEvery,
 		Keep:       m.cfg.Grace,
@@ -304,7 +303,7 @@ func (s *Session[T]) intact() error {
 // loading prepares a load that touches.
 func (m *Manager[T]) loading(id ID) LoadRequest {
 	return LoadRequest{
-		Handle: m.handle(id, ""), Touch: m.cfg.IdleTimeout, TouchEvery: m.cfg.TouchEvery,
+		Handle: m.handle(id, ""), Touch: true, TouchEvery: m.cfg.TouchEvery,
 		Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	}
 }

@@ -23,7 +23,8 @@ type Session[T any] struct {
 	lease    string    // set while Exclusive or Converse handles it
 	created  time.Time // CreatedAt as it is stored
 	deadline time.Time // the absolute one
-	random   [16]byte  // what Sealed binds it to
+	idle     time.Duration
+	random   [16]byte // what Sealed binds it to
 }
 
 // Expired is a session that a timeout ended, as [Config.OnExpire] receives it.
@@ -44,14 +45,26 @@ type Expired[T any] struct {
 }
 
 func (s *Session[T]) took(rec Record) {
-	s.rev, s.created, s.deadline = rec.Rev, rec.CreatedAt, rec.Deadline
+	s.rev, s.created, s.deadline, s.idle = rec.Rev, rec.CreatedAt, rec.Deadline, rec.Idle
 	s.CreatedAt, s.LastActivity, s.ExpiresAt = rec.CreatedAt, rec.LastActivity, rec.ExpiresAt
 }
 
-// CreateOption is an option of [Manager.Create].
+// CreateOption is an option of [Manager.Create] and [Manager.Bind].
 type CreateOption func(*createOptions)
 
-type createOptions struct{ subject string }
+type createOptions struct {
+	subject        string
+	idle, absolute time.Duration
+}
+
+func created(opts []CreateOption) (o createOptions) {
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	return o
+}
 
 // ForSubject makes the session one of subject's, such as a user's id: found by
 // [Manager.BySubject], ended by [Manager.DeleteSubject], limited by
@@ -59,4 +72,36 @@ type createOptions struct{ subject string }
 // [Sealed] encrypts that; the indexes of stores only have a hash of it.
 func ForSubject(subject string) CreateOption {
 	return func(o *createOptions) { o.subject = subject }
+}
+
+// Lifetime gives one session timeouts of its own, as for "remember me". 0 = the one
+// that it would have without the option: Config's, and at Bind the session's own.
+// Negative = none, but not for both. The timeouts are stored with the session: all
+// managers keep to them, whatever their Config says.
+func Lifetime(idle, absolute time.Duration) CreateOption {
+	return func(o *createOptions) { o.idle, o.absolute = idle, absolute }
+}
+
+// lifetime is what the options make of the timeouts that a session has without
+// them; 0 = none.
+func (o createOptions) lifetime(idle, absolute time.Duration) (time.Duration, time.Duration, error) {
+	own := setting(o.absolute, absolute)
+	if o.idle == 0 && own > 0 {
+		idle = min(idle, own)
+	}
+	idle = setting(o.idle, idle)
+	for _, d := range []time.Duration{idle, own} {
+		if d > maxDuration || (d > 0 && d < time.Millisecond) {
+			return 0, 0, invalid("a timeout of %v, not 1ms to 50 years", d)
+		}
+	}
+	switch {
+	case idle == 0 && own == 0:
+		return 0, 0, invalid("a session without timeouts would never end")
+	case idle == 0:
+		idle = own
+	case own > 0 && idle > own:
+		return 0, 0, invalid("the idle timeout of %v never takes effect: the absolute one is %v", idle, own)
+	}
+	return idle, own, nil
 }

@@ -50,20 +50,22 @@ type Store interface {
 	Create(ctx context.Context, w WriteRequest) (Reply, error)
 
 	// Load returns a live record, moving its idle deadline when l.Touch is
-	// set and the last activity is at least l.TouchEvery ago; neither payload
+	// set and the last activity is at least l.TouchEvery ago, or half of the
+	// record's own idle timeout if that is less; neither payload
 	// nor revision are written. With l.Lease it also takes, renews or frees
 	// the record's lease, or answers Leased and touches nothing.
 	Load(ctx context.Context, l LoadRequest) (Reply, error)
 
 	// Save replaces the payload of a live record whose revision is w.Rev,
-	// and moves its idle deadline. Stale carries the current record. A lease
+	// and moves its idle deadline by its own idle timeout. Stale carries the current record. A lease
 	// that another caller holds is Leased, and so is a w.Lease that is not
 	// held any more. A write that is repeated is Done again, with the revision
 	// that it made; when it is not remembered and may have been made, that is
 	// an error.
 	Save(ctx context.Context, w WriteRequest) (Reply, error)
 
-	// Move creates w and deletes from, keeping its times (Rotate, Bind). Like
+	// Move creates w and deletes from, keeping its times unless w.Restart is set
+	// (Rotate, Bind). Like
 	// Save it wants from to be live, at revision w.Rev and not leased; like
 	// Create it heeds MaxPerOwner, not counting from itself. w.CreatedAt and
 	// w.Deadline repeat from's, or are zero where the caller does not know
@@ -124,13 +126,15 @@ type Record struct {
 	CreatedAt, LastActivity time.Time
 	ExpiresAt               time.Time // the earlier of the idle and the absolute deadline
 	Deadline                time.Time // the absolute one; zero = none
+	Idle                    time.Duration
 }
 
 // WriteRequest asks to store a payload.
 type WriteRequest struct {
 	Record
 	Nonce       uint64        // the same nonce is a retry of this very write; 0 = there are none
-	Idle, Total time.Duration // Idle is always set; Total is used by Create only, 0 = no absolute deadline
+	Total       time.Duration // Create, and Move with Restart: 0 = no absolute deadline. Idle is used by Create and Move, and always set there
+	Restart     bool          // Move: it is created now, and Total counts from now
 	TouchEvery  time.Duration // Create: as in LoadRequest, for a record that exists
 	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record
 	Lease       string        // Create: take it. Save: it must be held; "" = no one may hold one
@@ -145,7 +149,7 @@ type WriteRequest struct {
 // LoadRequest asks for a record.
 type LoadRequest struct {
 	Handle
-	Touch      time.Duration // the idle timeout; 0 = leave the deadline alone (Peek)
+	Touch      bool          // false = leave the idle deadline alone (Peek)
 	TouchEvery time.Duration // 0 = touch every time
 	Lease      string        // take the lease under this name, or renew it when it is held already
 	LeaseFor   time.Duration // 0 = give it back; that never fails for want of it

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"time"
 )
 
 // BySubject yields the live sessions of a subject. Their ids have no token, which
@@ -74,7 +75,7 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 
 // Rotate gives s a new id and saves its data, in one step: the old token is
 // worthless from then on. Do it whenever the rights behind a session change.
-// The session keeps its age and its subject. Errors as for Save, and
+// The session keeps its age, its timeouts and its subject. Errors as for Save, and
 // [ErrInvalid] for a conversation, whose id follows from its [Conversation]. When two rotate at
 // once, one gets [ErrNotFound].
 func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
@@ -83,23 +84,37 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 	if err := s.intact(); err != nil {
 		return err
 	}
-	return m.move(o, s, s.Subject)
+	return m.move(o, s, s.Subject, WriteRequest{Record: Record{Idle: s.idle}})
 }
 
 // Bind makes s a session of subject, as at login: with a new id, like Rotate,
-// so that a planted or stolen old one is worthless. Errors as for
-// Rotate, [ErrFull] by Config.MaxPerSubject, and [ErrInvalid] for an empty
-// subject.
-func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string) (err error) {
+// so that a planted or stolen old one is worthless. Its age begins anew, unless
+// Config.BindKeepsAge is set: a login does not end with the visit that it began in.
+// Its timeouts stay unless opts has a [Lifetime]. Errors as for Rotate, [ErrFull] by
+// Config.MaxPerSubject, and [ErrInvalid] for an empty subject.
+func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, opts ...CreateOption) (err error) {
 	o := begin(ctx, OpBind)
 	defer func() { m.finish(o, err) }()
 	if err := errors.Join(s.intact(), needSubject(subject)); err != nil {
 		return err
 	}
-	return m.move(o, s, subject)
+	own, want := time.Duration(0), created(opts)
+	if !s.deadline.IsZero() {
+		own = s.deadline.Sub(s.created)
+	}
+	idle, absolute, err := want.lifetime(s.idle, own)
+	switch {
+	case err != nil:
+		return err
+	case want.subject != "":
+		return invalid("Bind has the subject already")
+	}
+	w := WriteRequest{Record: Record{Idle: idle}, Total: absolute, Restart: !m.cfg.BindKeepsAge || want.absolute != 0}
+	return m.move(o, s, subject, w)
 }
 
-func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
+// move saves s under another id. times says how long it lasts there.
+func (m *Manager[T]) move(o *operation, s *Session[T], subject string, times WriteRequest) error {
 	switch {
 	case s.ID.look().kind == conversationID:
 		return invalid("a conversation's id follows from its Conversation, and cannot change")
@@ -117,6 +132,7 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 	}
 	w.Rev, w.MaxPerOwner, w.WhenFull = s.rev, m.cfg.MaxPerSubject, m.cfg.WhenFull
 	w.CreatedAt, w.Deadline = s.created, s.deadline
+	w.Idle, w.Total, w.Restart = times.Idle, times.Total, times.Restart
 	o.Bytes = len(w.Payload)
 	from := m.handle(s.ID, s.Subject)
 	r, err := m.ask(o.ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })
@@ -127,7 +143,7 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string) error {
 		return m.refusal(o.ctx, o.Op, r, s.ID, "")
 	}
 	m.evicted(o.ctx, r, subject)
-	m.ended(o.ctx, Rotated, from.Hash, s.Subject, r.Record.LastActivity.Sub(r.Record.CreatedAt))
+	m.ended(o.ctx, Rotated, from.Hash, s.Subject, r.Record.LastActivity.Sub(s.created))
 	s.ID, s.Subject, s.owner = id, subject, subject
 	s.took(r.Record)
 	return nil

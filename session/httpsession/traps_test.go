@@ -104,6 +104,11 @@ func TestRememberedLoginsAndOthersShareAManager(t *testing.T) {
 	if c := header.Get("Set-Cookie"); !strings.Contains(c, "Max-Age=2592000;") {
 		t.Errorf("remembered: %s", c)
 	}
+	for s, err := range r.users.BySubject(t.Context(), "ann") {
+		if err != nil || s.ExpiresAt.Sub(s.CreatedAt) != 30*day {
+			t.Errorf("remembered is a session that ends %v after the login, %v, want 30 days", s.ExpiresAt.Sub(s.CreatedAt), err)
+		}
+	}
 	_, _, header = r.browser().try("/login?as=ann")
 	if c := header.Get("Set-Cookie"); strings.Contains(c, "Max-Age") || strings.Contains(c, "Expires") {
 		t.Errorf("not remembered: %s", c)

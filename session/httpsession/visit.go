@@ -186,8 +186,8 @@ type LoginOption func(*loginOptions)
 type loginOptions struct{ remember time.Duration }
 
 // Remember keeps the login for that long, whether it is used or not, and when
-// the browser is closed. Without it, the login ends with the browser, or by the
-// manager's timeouts.
+// the browser is closed: it has a session.Lifetime of its own. Without it, the login
+// ends with the browser, or by the manager's timeouts.
 func Remember(d time.Duration) LoginOption {
 	return func(o *loginOptions) { o.remember = d }
 }
@@ -212,13 +212,17 @@ func (v *Visit[T]) Login(ctx context.Context, subject string, opts ...LoginOptio
 			opt(&want)
 		}
 	}
+	var life session.CreateOption
+	if want.remember > 0 {
+		life = session.Lifetime(-1, want.remember)
+	}
 	var other *session.Session[T]
 	if s != nil && s.Subject != "" && s.Subject != subject {
 		other, s = s, nil
 	}
 	for s != nil {
 		v.describe(&s.Data)
-		err := v.logins.sessions.Bind(ctx, s, subject)
+		err := v.logins.sessions.Bind(ctx, s, subject, life)
 		if conflict, ok := errors.AsType[*session.ConflictError[T]](err); ok && ctx.Err() == nil {
 			s = conflict.Current
 			continue
@@ -235,7 +239,7 @@ func (v *Visit[T]) Login(ctx context.Context, subject string, opts ...LoginOptio
 	}
 	var data T
 	v.describe(&data)
-	if s, err = v.logins.sessions.Create(ctx, data, session.ForSubject(subject)); err != nil {
+	if s, err = v.logins.sessions.Create(ctx, data, session.ForSubject(subject), life); err != nil {
 		return err
 	}
 	v.is(s, want.remember)

@@ -92,8 +92,8 @@ func (e *entry) take(name string, length time.Duration, now time.Time) {
 }
 
 // active moves the idle deadline, never past the absolute one.
-func (sp *space) active(e *entry, idle time.Duration, now time.Time) {
-	e.LastActivity, e.ExpiresAt = now, now.Add(idle)
+func (sp *space) active(e *entry, now time.Time) {
+	e.LastActivity, e.ExpiresAt = now, now.Add(e.Idle)
 	if !e.Deadline.IsZero() && e.Deadline.Before(e.ExpiresAt) {
 		e.ExpiresAt = e.Deadline
 	}

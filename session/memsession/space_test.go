@@ -12,7 +12,8 @@ import (
 func TestAnOwnerWhoseRecordsAreDeletedIsForgotten(t *testing.T) {
 	s := New()
 	for i := range byte(100) {
-		w := session.WriteRequest{Nonce: 1, Idle: time.Minute}
+		w := session.WriteRequest{Nonce: 1}
+		w.Idle = time.Minute
 		w.Space, w.Hash, w.Owner = "x", session.Hash{i}, session.Hash{i, 1}
 		if _, err := s.Create(t.Context(), w); err != nil {
 			t.Fatal(err)

@@ -66,7 +66,7 @@ func (s *Store) write(sp *space, e *entry, w session.WriteRequest, now time.Time
 	copy(e.writes[1:], e.writes[:])
 	e.writes[0] = write{e.Rev, w.Nonce}
 	e.Payload = bytes.Clone(w.Payload)
-	sp.active(e, w.Idle, now)
+	sp.active(e, now)
 }
 
 // answer copies what e has now.
@@ -119,7 +119,7 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 		return leased(e, now), nil
 	case e != nil:
 		e.take(w.Lease, w.LeaseFor, now)
-		touched := sp.touch(e, w.Idle, w.TouchEvery, now)
+		touched := sp.touch(e, true, w.TouchEvery, now)
 		r := answer(session.Exists, e)
 		r.Touched = touched
 		return r, nil
@@ -128,10 +128,8 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 	if !ok {
 		return session.Reply{Status: session.OverLimit}, nil
 	}
-	e = &entry{Record: session.Record{Handle: w.Handle, CreatedAt: now}}
-	if w.Total > 0 {
-		e.Deadline = now.Add(w.Total)
-	}
+	e = &entry{Record: session.Record{Handle: w.Handle, CreatedAt: now, Idle: w.Idle}}
+	e.begin(w.Total, now)
 	e.take(w.Lease, w.LeaseFor, now)
 	sp.insert(e)
 	s.write(sp, e, w, now)
@@ -140,12 +138,20 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 	return r, nil
 }
 
+// begin counts the age of e from now.
+func (e *entry) begin(total time.Duration, now time.Time) {
+	e.CreatedAt, e.Deadline = now, time.Time{}
+	if total > 0 {
+		e.Deadline = now.Add(total)
+	}
+}
+
 // touch moves the idle deadline unless that was done a short while ago.
-func (sp *space) touch(e *entry, idle, every time.Duration, now time.Time) bool {
-	if idle <= 0 || now.Sub(e.LastActivity) < every {
+func (sp *space) touch(e *entry, wanted bool, every time.Duration, now time.Time) bool {
+	if !wanted || now.Sub(e.LastActivity) < min(every, e.Idle/2) {
 		return false
 	}
-	sp.active(e, idle, now)
+	sp.active(e, now)
 	return true
 }
 
@@ -240,7 +246,10 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 		return session.Reply{Status: session.OverLimit}, nil
 	}
 	sp.remove(old, false)
-	e := &entry{Record: session.Record{Handle: w.Handle, CreatedAt: old.CreatedAt, Deadline: old.Deadline}}
+	e := &entry{Record: session.Record{Handle: w.Handle, CreatedAt: old.CreatedAt, Deadline: old.Deadline, Idle: w.Idle}}
+	if w.Restart {
+		e.begin(w.Total, now)
+	}
 	sp.insert(e)
 	s.write(sp, e, w, now)
 	r := answer(session.Done, e)

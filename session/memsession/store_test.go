@@ -37,8 +37,8 @@ func ExampleNew() {
 
 // write is a record with a new hash.
 func write(n int) session.WriteRequest {
-	w := session.WriteRequest{Nonce: uint64(n), Idle: time.Minute, Keep: time.Hour}
-	w.Space = "x"
+	w := session.WriteRequest{Nonce: uint64(n), Keep: time.Hour}
+	w.Space, w.Idle = "x", time.Minute
 	w.Hash[0], w.Hash[1], w.Hash[2] = byte(n>>16), byte(n>>8), byte(n)
 	return w
 }

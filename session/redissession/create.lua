@@ -37,7 +37,7 @@ if raw ~= '' then
       note()
       return {'done', as(raw, mine), 0, 0, {}}
     end
-    local reply = use(KEYS[2], hash, raw, int(template, IDLE, 6), tonumber(ARGV[4]),
+    local reply = use(KEYS[2], hash, raw, true, tonumber(ARGV[4]),
       at(template, LEASE, 8), int(template, LEASE_END, 6), false, ARGV[11])
     if reply[1] == 'done' then reply[1] = 'exists' end
     reply[5] = {}

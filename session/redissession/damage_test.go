@@ -19,7 +19,7 @@ import (
 func TestAPayloadThatChangedIsToldOnceAsCorrupted(t *testing.T) {
 	calls := map[string]func(*testing.T, *Store, session.Reply) session.Reply{
 		"Load": func(t *testing.T, s *Store, r session.Reply) session.Reply {
-			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute}))
+			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: true, Lease: "anna", LeaseFor: time.Minute}))
 		},
 		"Create": func(t *testing.T, s *Store, r session.Reply) session.Reply {
 			return answered(t)(s.Create(t.Context(), next(r, "other")))
@@ -115,7 +115,7 @@ func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
 		for name, call := range map[string]func() (session.Reply, error){
 			"Load": func() (session.Reply, error) { return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle}) },
 			"Touch": func() (session.Reply, error) {
-				return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute})
+				return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle, Touch: true})
 			},
 			"Lease": func() (session.Reply, error) {
 				return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle, Lease: "anna", LeaseFor: time.Minute, Bare: true})

@@ -122,7 +122,7 @@
 //	Load         1 trip           O(1), reads only; with touch O(log n)
 //	Save         1 trip           O(log n)
 //	Move         1 trip           O(log n), within a partition
-//	             2 trips          between partitions; 3 when WriteRequest.CreatedAt is not set
+//	             2 trips          between partitions; 3 without WriteRequest.CreatedAt and Restart
 //	Delete       1 trip           O(log n) for each; several partitions: 1 pipeline
 //	 of an owner 1 trip           O(the owner's sessions · log n)
 //	List         1 trip + 1 for each 64 of the owner's sessions

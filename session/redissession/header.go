@@ -130,6 +130,7 @@ func (h header) record(space string, hash session.Hash) session.Record {
 		Rev:          h.rev,
 		CreatedAt:    time.UnixMilli(h.created),
 		LastActivity: time.UnixMilli(h.last),
+		Idle:         time.Duration(h.idle) * time.Millisecond,
 		ExpiresAt:    time.UnixMilli(h.ends),
 	}
 	if h.absolute != 0 {

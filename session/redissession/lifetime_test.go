@@ -57,10 +57,10 @@ func TestEveryRecordHasATimeToLiveJustPastItsDeadline(t *testing.T) {
 				}
 				time.Sleep(time.Duration(rand.Int64N(int64(w.Idle))))
 				if step%2 == 0 {
-					r = answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: w.Idle}))
+					r = answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true}))
 				} else {
 					w = next(r, "y")
-					w.Owner, w.Idle, w.Keep = r.Record.Owner, time.Duration(rand.Int64N(int64(time.Hour)))+1, time.Duration(rand.Int64N(int64(time.Hour)))
+					w.Owner, w.Idle, w.Keep = r.Record.Owner, r.Record.Idle, time.Duration(rand.Int64N(int64(time.Hour)))
 					r = answered(t)(s.Save(t.Context(), w))
 				}
 				if r.Status != session.Done {
@@ -150,7 +150,7 @@ func TestATouchWritesNeitherPayloadNorRevision(t *testing.T) {
 		r := done(t)(s.Create(t.Context(), newWrite("payload")))
 		before := client.Get(t.Context(), key(s, r.Record.Handle)).Val()
 		time.Sleep(time.Second)
-		touched := done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute}))
+		touched := done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: true}))
 		after := client.Get(t.Context(), key(s, r.Record.Handle)).Val()
 		if !touched.Touched || before[:36] != after[:36] || before[36:54] == after[36:54] || before[54:] != after[54:] {
 			t.Errorf("a touch turned\n%x into\n%x, want only idle, last activity and the time it lapses to change", before, after)
@@ -188,7 +188,7 @@ func TestATouchHealsIndexesThatWereEvicted(t *testing.T) {
 		slot := s.slotOf(space, w.Hash)
 		client.Del(t.Context(), slot.expiry(), slot.owner(w.Owner))
 		time.Sleep(time.Second)
-		done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: time.Minute}))
+		done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true}))
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v after a touch, want the session again", c)
 		}
@@ -259,7 +259,7 @@ func TestOfTouchAndClaimOneWins(t *testing.T) {
 			var touched session.Reply
 			var claimed session.ClaimReply
 			wg.Go(func() {
-				touched, _ = s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: time.Minute})
+				touched, _ = s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: true})
 			})
 			wg.Go(func() {
 				claimed, _ = s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 10, For: time.Hour, Payload: true})

@@ -67,7 +67,7 @@ end
 -- use is what Load does to a live record: take, renew or free its lease (held:
 -- renew only, else in line, as mayTake in line.lua says), then touch it when that
 -- is due. It returns the reply.
-local function use(key, hash, raw, idle, every, who, lasting, held, inbox)
+local function use(key, hash, raw, touch, every, who, lasting, held, inbox)
   local ends = int(raw, LEASE_END, 6)
   local mine = who ~= NONE8 and ends > now and at(raw, LEASE, 8) == who
   if mine then unrefused() end
@@ -80,8 +80,9 @@ local function use(key, hash, raw, idle, every, who, lasting, held, inbox)
     raw = patch(key, raw, LEASE, at(NONE16, 0, 14))
     serve(hash)
   end
-  local touched = 0
-  if idle > 0 and now - int(raw, LAST, 6) >= every then
+  local idle, touched = int(raw, IDLE, 6), 0
+  if idle > 0 and idle / 2 < every then every = idle / 2 end
+  if touch and now - int(raw, LAST, 6) >= every then
     unrefused()
     raw = patch(key, raw, IDLE, times(int(raw, ABSOLUTE, 6), idle, now))
     redis.call('PEXPIREAT', key, num(expiry(raw)))

@@ -11,7 +11,7 @@ import (
 // Load implements [session.Store] in one round trip.
 func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
 	slot := s.slotOf(l.Space, l.Hash)
-	args := []any{l.Hash[:], millis(l.Touch), millis(l.TouchEvery), flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
+	args := []any{l.Hash[:], flag(l.Touch), millis(l.TouchEvery), flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
 	lease := nameLease(l.Lease)
 	var wait string
 	if l.Lease != "" {

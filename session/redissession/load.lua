@@ -4,7 +4,7 @@
 -- its lease. Neither payload nor revision are written.
 --
 -- KEYS   1 expiry index x, 2 record d
--- ARGV   1 hash, 2 idle ms (0 = do not touch), 3 touch every ms, 4 bare ('1' = header
+-- ARGV   1 hash, 2 touch ('1'), 3 every ms, 4 bare ('1' = header
 --        only), 5 quarantine ms (0 = delete), 6 quarantine bytes at most; for a lease also
 --        7 its name (8 bytes), 8 for how many ms (0 = free it, and leave the line),
 --        9 held ('1' = renew only), 10 inbox ('' = do not wait in line)
@@ -27,4 +27,4 @@ if not valid(raw) then
 end
 if deadline(raw) <= now then return {'lapsed', '', 0, 0} end
 if not known(raw) then return {'newer', '', 0, 0} end
-return use(KEYS[2], ARGV[1], raw, tonumber(ARGV[2]), tonumber(ARGV[3]), who, lasting, ARGV[9] == '1', inbox)
+return use(KEYS[2], ARGV[1], raw, ARGV[2] == '1', tonumber(ARGV[3]), who, lasting, ARGV[9] == '1', inbox)

@@ -109,7 +109,7 @@ func TestEachOperationOfAManagerTakesTheRoundTripsThatAreDocumented(t *testing.T
 
 func TestARotatedOrBoundSessionKeepsItsTimes(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
-		m := newManager(t, client, session.Config[note]{IdleTimeout: 24 * time.Hour})
+		m := newManager(t, client, session.Config[note]{IdleTimeout: 24 * time.Hour, BindKeepsAge: true})
 		s, err := m.Create(t.Context(), note{})
 		if err != nil {
 			t.Fatal(err)

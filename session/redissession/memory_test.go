@@ -22,7 +22,7 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	client := redistest.Real(t, "--maxmemory-policy", "noeviction").Client(t)
 	s, ctx, owner := New(client), t.Context(), newHash(7)
 	live := done(t)(s.Create(ctx, of(newWrite("live"), owner)))
-	lease := session.LoadRequest{Handle: live.Record.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Minute, Bare: true}
+	lease := session.LoadRequest{Handle: live.Record.Handle, Touch: true, Lease: "anna", LeaseFor: time.Minute, Bare: true}
 	lapsing := func(keep string) session.WriteRequest {
 		w := newWrite(keep)
 		w.Idle, w.Total = 20*time.Millisecond, 20*time.Millisecond
@@ -55,7 +55,7 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 		t.Errorf("refused calls left %d keys of %d", after, before)
 	}
 
-	if r := done(t)(s.Load(ctx, session.LoadRequest{Handle: live.Record.Handle, Touch: time.Minute})); !r.Touched {
+	if r := done(t)(s.Load(ctx, session.LoadRequest{Handle: live.Record.Handle, Touch: true})); !r.Touched {
 		t.Error("a touch, which needs no memory, was not written")
 	}
 	done(t)(s.Load(ctx, lease)) // renew

@@ -22,15 +22,15 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	if s.partition(from.Hash) == s.partition(w.Hash) {
 		return s.moveWithin(ctx, from, w)
 	}
-	if !w.CreatedAt.IsZero() {
+	if w.Restart || !w.CreatedAt.IsZero() {
 		return s.moveAcross(ctx, from, w)
 	}
 	r, err := s.Load(ctx, session.LoadRequest{Handle: from, Quarantine: w.Quarantine})
 	switch {
-	case err != nil || r.Status == session.Broken || r.Status == session.Lapsed:
-		return r, err
-	case r.Status == session.Missing:
+	case err == nil && r.Status == session.Missing:
 		return s.movedBefore(ctx, from, w)
+	case err != nil || r.Status != session.Done:
+		return r, err
 	case r.Record.Rev != w.Rev:
 		return session.Reply{Status: session.Stale, Record: r.Record}, nil
 	}
@@ -44,8 +44,10 @@ func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.W
 	if w.Owner != (session.Hash{}) {
 		keys = append(keys, slot.owner(w.Owner))
 	}
-	a, err := s.ask(ctx, moveScript, keys, w.Hash[:], template(w).encode(), string(w.Payload), from.Hash[:],
-		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost)
+	h := template(w)
+	h.absolute = millis(w.Total)
+	a, err := s.ask(ctx, moveScript, keys, w.Hash[:], h.encode(), string(w.Payload), from.Hash[:],
+		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, flag(w.Restart))
 	if err != nil {
 		return session.Reply{}, err
 	}
@@ -57,9 +59,14 @@ func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.W
 
 func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	h := template(w)
-	h.lease, h.created = leaseName{}, w.CreatedAt.UnixMilli()
-	if !w.Deadline.IsZero() {
-		h.absolute = w.Deadline.UnixMilli()
+	h.lease = leaseName{}
+	if w.Restart {
+		h.absolute = millis(w.Total)
+	} else {
+		h.created = w.CreatedAt.UnixMilli()
+		if !w.Deadline.IsZero() {
+			h.absolute = w.Deadline.UnixMilli()
+		}
 	}
 	created, err := s.create(ctx, w, h)
 	if err != nil || created.Status != session.Done {

@@ -7,7 +7,8 @@
 --        4 owner index u of the new one (only with an owner)
 -- ARGV   1 new hash, 2 header template (its revision is the one expected, its lease
 --        the one that must be held), 3 payload, 4 old hash, 5 limit per owner
---        (0 = none), 6 full policy, 7 quarantine ms (0 = delete), 8 quarantine bytes at most
+--        (0 = none), 6 full policy, 7 quarantine ms (0 = delete), 8 quarantine bytes at most,
+--        9 restart ('1' = the template has times of a new record, '0' = keep the old ones)
 -- Reply  {status, header, or a record when exists or stale, 0, retry ms, evicted
 --        hashes}; status is done, exists, missing, broken, lapsed, newer, leased,
 --        stale or over_limit
@@ -33,8 +34,8 @@ if status then return {status, '', 0, retry, {}} end
 local evicted = {}
 if KEYS[4] then evicted = room(KEYS[4], tonumber(ARGV[5]), ARGV[6], ARGV[4]) end
 if not evicted then return {'over_limit', '', 0, 0, {}} end
-template = at(template, 0, CREATED) .. at(old, CREATED, 12) .. at(template, IDLE, 26)
-  .. at(NONE16, 0, 14) .. string.sub(template, OWNER + 1)
+local part = ARGV[9] == '1' and at(template, CREATED, 12) or at(old, CREATED, 12)
+template = at(template, 0, CREATED) .. part .. at(template, IDLE, 26) .. at(NONE16, 0, 14) .. string.sub(template, OWNER + 1)
 local head = stamp(template, int(old, REV, 8))
 put(KEYS[2], ARGV[1], head, ARGV[3])
 if KEYS[4] then trim(KEYS[4]) end

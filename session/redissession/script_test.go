@@ -178,7 +178,7 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 		restoreKeys := []string{slot.expiry(), slot.record(one.Hash), slot.quarantine(), slot.claims(), slot.backlog()}
 		inQuarantine := func() string { return client.ZRange(t.Context(), slot.quarantine(), 0, 0).Val()[0] }
 		claimKeys := []string{slot.expiry(), slot.claims(), slot.backlog()}
-		load := func(every int, bare string) []any { return []any{one.Hash[:], 60000, every, bare, 0, 1} }
+		load := func(every int, bare string) []any { return []any{one.Hash[:], 1, every, bare, 0, 1} }
 		lease := func(who leaseName, forMS int, held string) []any {
 			return append(load(0, "1"), who[:], forMS, held)
 		}

@@ -41,8 +41,8 @@ func newHash(first byte) session.Hash {
 // newWrite is a write of a new record, without an owner, in partition 7.
 func newWrite(payload string) session.WriteRequest {
 	return session.WriteRequest{
-		Record: session.Record{Handle: session.Handle{Space: space, Hash: newHash(7)}, Payload: []byte(payload)},
-		Nonce:  rand.Uint64() | 1, Idle: time.Minute, Total: time.Hour, Keep: time.Hour,
+		Record: session.Record{Handle: session.Handle{Space: space, Hash: newHash(7)}, Payload: []byte(payload), Idle: time.Minute},
+		Nonce:  rand.Uint64() | 1, Total: time.Hour, Keep: time.Hour,
 	}
 }
 

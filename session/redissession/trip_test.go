@@ -116,7 +116,7 @@ func TestRoundTrips(t *testing.T) {
 		{"Create of one that exists", func() { answered(t)(s.Create(t.Context(), next(r, "y"))) }, 1, 0},
 		{"Load", func() { peek(t, s, w.Handle) }, 1, 0},
 		{"Load with touch and lease", func() {
-			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: time.Minute, Lease: "anna", LeaseFor: time.Millisecond}))
+			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true, Lease: "anna", LeaseFor: time.Millisecond}))
 			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Lease: "anna"}))
 		}, 2, 0},
 		{"Save", func() { save("y") }, 1, 0},

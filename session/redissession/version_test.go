@@ -186,7 +186,7 @@ func TestTheNextVersionReadsThisOneAndWritesItsOwn(t *testing.T) {
 			}
 			w := newWrite(payload)
 			created := done(t)(this.Create(t.Context(), w))
-			read := done(t)(later.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: w.Idle}))
+			read := done(t)(later.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true}))
 			if string(read.Record.Payload) != payload || read.Record.Rev != created.Record.Rev || !read.Touched {
 				t.Errorf("the next version reads %+v, want %+v touched", read, created)
 			}

@@ -77,8 +77,8 @@ func (b *bench) owner() session.Hash { return b.handle(session.Hash{}).Hash }
 
 func (b *bench) write(h session.Handle, payload string) session.WriteRequest {
 	return session.WriteRequest{
-		Record: session.Record{Handle: h, Payload: []byte(payload)},
-		Nonce:  rand.Uint64() | 1, Idle: b.idle, Total: b.total, Keep: time.Hour,
+		Record: session.Record{Handle: h, Payload: []byte(payload), Idle: b.idle},
+		Nonce:  rand.Uint64() | 1, Total: b.total, Keep: time.Hour,
 	}
 }
 
@@ -107,7 +107,7 @@ func (b *bench) peek(h session.Handle) session.Reply {
 
 func (b *bench) touch(h session.Handle) session.Reply {
 	b.Helper()
-	return b.load(session.LoadRequest{Handle: h, Touch: b.idle})
+	return b.load(session.LoadRequest{Handle: h, Touch: true})
 }
 
 // save writes payload over the revision of rec.

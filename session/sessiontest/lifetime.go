@@ -16,6 +16,7 @@ func lifetimeCases() []conformanceCase {
 		{"TouchesAreThrottled", touchesAreThrottled},
 		{"TouchKeepsTheRevision", touchKeepsRevision},
 		{"SaveMovesTheIdleDeadline", saveMoves},
+		{"TheRecordsOwnIdleTimeoutCounts", ownIdle},
 		{"NothingOutlivesTheAbsoluteDeadline", absoluteDeadline},
 		{"WithoutTotalThereIsNoAbsoluteDeadline", noAbsoluteDeadline},
 		{"NothingRevivesALapsedRecord", nothingRevives},
@@ -66,7 +67,7 @@ func peekLeaves(b *bench) {
 
 func touchesAreThrottled(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
-	l := session.LoadRequest{Handle: rec.Handle, Touch: b.idle, TouchEvery: 4 * b.suite.unit()}
+	l := session.LoadRequest{Handle: rec.Handle, Touch: true, TouchEvery: 4 * b.suite.unit()}
 	b.pass(2)
 	r := b.load(l)
 	if r.Touched || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
@@ -100,6 +101,31 @@ func saveMoves(b *bench) {
 	}
 	b.pass(6)
 	b.want(b.peek(rec.Handle), session.Done, "a Save did not move the idle deadline")
+}
+
+func ownIdle(b *bench) {
+	w := b.write(b.handle(session.Hash{}), "x")
+	w.Idle = 4 * b.suite.unit()
+	rec := b.create(w).Record
+	if rec.Idle != w.Idle || rec.ExpiresAt.Sub(rec.CreatedAt) != w.Idle {
+		b.Errorf("created %+v, want an idle timeout of %v", rec, w.Idle)
+	}
+	later := b.write(rec.Handle, "y")
+	later.Rev, later.Idle = rec.Rev, b.total
+	r := b.must(b.store.Save(b.ctx(), later))
+	b.want(r, session.Done, "a Save at the current revision has to work")
+	if r.Record.Idle != w.Idle || r.Record.ExpiresAt.Sub(r.Record.LastActivity) != w.Idle {
+		b.Errorf("a Save with another timeout left %+v, want the record's own: managers with different timeouts share it", r.Record)
+	}
+	b.pass(3)
+	r = b.load(session.LoadRequest{Handle: rec.Handle, Touch: true, TouchEvery: time.Hour})
+	if !r.Touched || r.Record.Idle != w.Idle {
+		b.Errorf("a touch after most of the record's own idle timeout answered %+v: a session in use would end", r)
+	}
+	b.pass(3)
+	b.want(b.peek(rec.Handle), session.Done, "it lapsed before its own idle timeout")
+	b.pass(1.5)
+	b.want(b.peek(rec.Handle), session.Lapsed, "it is served although its own idle timeout has passed")
 }
 
 func absoluteDeadline(b *bench) {

@@ -4,6 +4,7 @@ package sessiontest
 
 import (
 	"maps"
+	"time"
 
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -11,6 +12,7 @@ import (
 func moveCases() []conformanceCase {
 	return []conformanceCase{
 		{"MoveGivesARecordAnotherHash", moveRecord},
+		{"AMoveMayRestartTheAge", moveRestarts},
 		{"RepeatedMoveIsTheSameMove", repeatedMove},
 		{"MoveIsCompareAndSwap", moveIsCompareAndSwap},
 		{"MoveToAnOwnerHeedsItsLimit", moveHeedsLimit},
@@ -45,6 +47,30 @@ func moveRecord(b *bench) {
 	}
 	if n := b.count().Active; n != 1 {
 		b.Errorf("%d active after a move, want 1", n)
+	}
+}
+
+func moveRestarts(b *bench) {
+	for _, total := range []time.Duration{0, 20 * b.suite.unit()} {
+		for _, to := range []session.Handle{b.handle(session.Hash{}), b.handle(b.owner())} {
+			from := b.created(b.handle(session.Hash{}), "guest")
+			b.pass(1)
+			w := b.write(to, "user")
+			w.Rev, w.CreatedAt, w.Deadline = from.Rev, from.CreatedAt, from.Deadline
+			w.Restart, w.Total, w.Idle = true, total, 5*b.suite.unit()
+			r := b.must(b.store.Move(b.ctx(), from.Handle, w))
+			b.want(r, session.Done, "a live record at its current revision can be moved")
+			got := b.peek(to).Record
+			if got.CreatedAt.Sub(from.CreatedAt) < b.suite.unit()/2 || !got.CreatedAt.Equal(got.LastActivity) {
+				b.Errorf("restarted it is created at %v, and before at %v: who logs in late is logged out early", got.CreatedAt, from.CreatedAt)
+			}
+			if got.Deadline.IsZero() != (total == 0) || (total > 0 && got.Deadline.Sub(got.CreatedAt) != total) {
+				b.Errorf("restarted its absolute deadline is %v after its creation, want %v", got.Deadline.Sub(got.CreatedAt), total)
+			}
+			if got.Idle != w.Idle || got.ExpiresAt.Sub(got.LastActivity) != w.Idle {
+				b.Errorf("restarted with an idle timeout of %v it has %+v", w.Idle, got)
+			}
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func nothingResurrects(b *bench) {
 		moved.Rev, moved.CreatedAt, moved.Deadline = rec.Rev, rec.CreatedAt, rec.Deadline
 		anna := b.write(rec.Handle, "anna's")
 		anna.Rev, anna.Lease, anna.Free = rec.Rev, "anna", round%2 == 0
-		renewal := session.LoadRequest{Handle: rec.Handle, Touch: b.idle, Lease: "anna", LeaseFor: time.Hour, Held: true, Bare: true}
+		renewal := session.LoadRequest{Handle: rec.Handle, Touch: true, Lease: "anna", LeaseFor: time.Hour, Held: true, Bare: true}
 		var alive bool // the move was quicker: the session lives on, but not here
 		requests := []func(){
 			func() { b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}}) },

@@ -213,7 +213,7 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "AWaiterThatGivesUpLeavesNothing"},
 		{"peeking touches", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Touch = time.Hour; return l }}
+			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Touch = true; return l }}
 		}, "PeekLeavesTheDeadlineAlone"},
 		{"each touch is written", func() *fault {
 			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.TouchEvery = 0; return l }}

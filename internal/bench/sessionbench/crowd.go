@@ -53,8 +53,8 @@ func newCrowd(t testing.TB, n sizes) *crowd {
 // copies makes n sessions that lapse after idling for so long.
 func (c *crowd) copies(client *redis.Client, name string, n int, idle time.Duration) error {
 	w := session.WriteRequest{
-		Record: session.Record{Handle: session.Handle{Space: "template", Hash: session.Hash{0, byte(rand.Uint32()), byte(rand.Uint32())}}, Payload: []byte(data[:100])},
-		Idle:   idle, Total: lifetime, Keep: keep,
+		Record: session.Record{Handle: session.Handle{Space: "template", Hash: session.Hash{0, byte(rand.Uint32()), byte(rand.Uint32())}}, Payload: []byte(data[:100]), Idle: idle},
+		Total:  lifetime, Keep: keep,
 	}
 	r, err := redissession.New(client).Create(ctx, w)
 	if err != nil || r.Status != session.Done {
