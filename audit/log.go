@@ -87,6 +87,9 @@ type flush struct {
 }
 
 func (f *flush) lose(a *lane, id ID, cause error) {
+	if f.known == nil {
+		f.known = make(map[ID]bool)
+	}
 	if f.causes[a.place] = cause; !f.known[id] {
 		f.known[id] = true
 		f.lost = append(f.lost, id)
@@ -100,7 +103,8 @@ func (f *flush) err() error {
 	return &LossError{IDs: f.lost, Cause: errors.Join(f.causes...)}
 }
 
-// New returns a log that writes to sink. It does no I/O and starts no goroutine.
+// New returns a log that writes to sink. It writes nothing yet, and starts no
+// goroutine but that of an [Observer] for its first activity.
 // One error reports all that is wrong with sink and cfg: it wraps [ErrInvalid]
 // and joins a [*ConfigError] for each contradiction in cfg. Close the log with a
 // context that has a deadline of its own.
@@ -152,7 +156,8 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.mu.Unlock()
 		return ErrClosed
 	}
-	f := l.watch()
+	f := l.newFlush()
+	l.watch(f)
 	l.mu.Unlock()
 
 	var err error
@@ -193,8 +198,10 @@ func (l *Log) Close(ctx context.Context) error {
 			return fmt.Errorf("audit: close: another call has not ended: %w", ctx.Err())
 		}
 	}
-	l.end(start)
-	f := l.watch()
+	f := l.newFlush()
+	l.closing = f
+	l.endStream(start)
+	l.watch(f)
 	l.makeRoom() // a Record that waits for room returns ErrClosed
 	l.mu.Unlock()
 
@@ -215,32 +222,20 @@ func (l *Log) Close(ctx context.Context) error {
 	return l.closeErr
 }
 
-// end closes the log for new events. Called with mu held.
-func (l *Log) end(now time.Time) {
-	l.closing = &flush{}
-	if l.stream.number > 0 {
-		l.stream.last = l.boundary(TypeClosed, l.stream.number+1, now)
-		for _, a := range l.lanes {
-			if a.begun {
-				a.start() // writes the end of the stream
-			}
-		}
-	}
+// newFlush returns a flush of everything accepted so far. Called with mu held.
+func (l *Log) newFlush() *flush {
+	n := len(l.lanes)
+	return &flush{seq: l.seq, open: n, causes: make([]error, n), done: make(chan struct{})}
 }
 
 // watch begins a flush, which may end at once. Called with mu held.
-func (l *Log) watch() *flush {
-	f := &flush{seq: l.seq, open: len(l.lanes), known: make(map[ID]bool), causes: make([]error, len(l.lanes)), done: make(chan struct{})}
-	if l.closing != nil {
-		l.closing = f
-	}
+func (l *Log) watch(f *flush) {
 	for _, a := range l.lanes {
 		a.flushes = append(a.flushes, f)
 		a.settled()
 		a.urgent = a.urgent || slices.Contains(a.flushes, f)
 		a.rouse()
 	}
-	return f
 }
 
 // forget ends the lane's part in a flush that is given up. It reports whether

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -272,33 +273,54 @@ func TestMultiOfOneOrOfMultis(t *testing.T) {
 	}
 }
 
-// A sink that falls behind by more than its queue misses events, and says which.
+// A sink that falls behind by more than its queue, or refuses events, misses
+// them and says how many.
 func TestEveryAcceptedEventIsInEverySinkOrMarkedThere(t *testing.T) {
 	for range 100 {
-		a, b := NewMemory(), NewMemory()
-		l := newLog(t, Multi(a, b), Config{Queue: 16, MaxBatch: 4, Linger: -1})
-		var all sync.WaitGroup
-		var accepted atomic.Int64
-		for range 4 {
-			all.Go(func() {
-				for l.Record(context.Background(), Event{Type: "ok"}) == nil {
-					accepted.Add(1)
+		synctest.Test(t, func(t *testing.T) {
+			moody := func(_ int, _ context.Context, _ []Event) error {
+				time.Sleep(rand.N(20 * time.Millisecond))
+				if rand.N(3) == 0 {
+					return errDown
 				}
+				return nil
+			}
+			sinks := []*scripted{newScripted(moody), newScripted(poisonous), newScripted(always(nil))}
+			l := newLog(t, Multi(sinks[0], sinks[1], sinks[2]), Config{
+				Queue: 16, MaxBatch: 4, Linger: -1, WhenFull: FullPolicy(rand.N(3)), Retry: Backoff{Base: time.Millisecond, Max: 10 * time.Millisecond},
 			})
-		}
-		_ = l.Flush(context.Background())
-		mustClose(t, l)
-		all.Wait()
-		for _, m := range []*Memory{a, b} {
-			stored := 0
-			for _, e := range m.Events() {
-				if e.Type == "ok" {
-					stored++
+			var all sync.WaitGroup
+			var seen atomic.Int64 // accepted or refused: a refused event is marked, too
+			for range 4 {
+				all.Go(func() {
+					for range 50 {
+						kind := "ok"
+						if rand.N(20) == 0 {
+							kind = "bad"
+						}
+						_ = l.Record(t.Context(), Event{Type: kind})
+						seen.Add(1)
+						time.Sleep(rand.N(2 * time.Millisecond))
+					}
+				})
+			}
+			_ = l.Flush(t.Context())
+			all.Wait()
+			_ = l.Close(t.Context())
+			for i, sink := range sinks {
+				stored := 0
+				for _, e := range sink.Events() {
+					if e.Type != TypeDropped {
+						stored++
+					}
+				}
+				if n := int(seen.Load()); stored+marked(sink.Events()) != n {
+					t.Fatalf("sink %d: %d events stored and %d marked of %d", i+1, stored, marked(sink.Events()), n)
 				}
 			}
-			if n := int(accepted.Load()); stored+marked(m.Events()) != n {
-				t.Fatalf("%d events stored and %d marked of %d", stored, marked(m.Events()), n)
+			if s := l.Stats(); s.Queued != 0 || s.QueuedBytes != 0 {
+				t.Errorf("stats %+v after Close, want nothing queued", s)
 			}
-		}
+		})
 	}
 }

@@ -89,6 +89,19 @@ func (a *lane) closing() entry {
 	return entry{seq: a.log.seq + 1, at: time.Now(), mark: true, Event: a.log.stream.last}
 }
 
+// endStream makes the stream's last event, when there is a stream.
+func (l *Log) endStream(now time.Time) {
+	if l.stream.number == 0 {
+		return
+	}
+	l.stream.last = l.boundary(TypeClosed, l.stream.number+1, now)
+	for _, a := range l.lanes {
+		if a.begun {
+			a.start() // writes it
+		}
+	}
+}
+
 // again has the first or last event written again, with a later batch.
 func (a *lane) again(kind string) {
 	if kind == TypeOpened {

@@ -9,6 +9,10 @@
 //	trail, err := audit.New(sink, audit.Config{})
 //	…
 //	for e, err := range sink.Query(ctx, gormsink.Criteria{ResourceID: "room/101"}) { … }
+//	…
+//	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+//	defer cancel()
+//	err = trail.Close(ctx)
 //
 // The table, by default lock_audit, has a row per event: id, occurred_at and
 // recorded_at (when it was written), type, outcome, reason, actor_*,
