@@ -3,6 +3,8 @@
 package migration
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,9 +15,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 )
 
 var goBlock = regexp.MustCompile("(?ms)^<!-- (\\S+) -->\n```go\n(.*?)^```$")
@@ -106,4 +111,59 @@ func visit(t *testing.T, browser *http.Client, target, key, value string) string
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(got.Status[:3] + " " + string(body))
+}
+
+func TestTheBreakersOfThePeersAndOfHoldfastDoTheSame(t *testing.T) {
+	var answer error
+	find := func(context.Context, string) (int, error) { return 90, answer }
+	ours, err := withHoldfastBreaker(find)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, guarded := range map[string]finder{"gobreaker": withGobreaker(find), "failsafe-go": withFailsafe(find), "holdfast": ours} {
+		down := errors.New("down")
+		for i, step := range []struct{ answers, want error }{
+			{nil, nil}, {errNoRoom, errNoRoom}, {down, down}, {down, down}, {down, down}, {down, down},
+			{errNoRoom, errNoRoom}, // an answer ends the streak
+			{down, down}, {down, down}, {down, down}, {down, down}, {down, down},
+			{nil, errBusy},
+		} {
+			answer = step.answers
+			if _, err := guarded(t.Context(), "101"); !errors.Is(err, step.want) {
+				t.Errorf("%s, call %d: %v, want %v", name, i+1, err, step.want)
+			}
+		}
+	}
+}
+
+func TestTheLocksOfThePeersAndOfHoldfastDoTheSame(t *testing.T) {
+	server := redistest.Real(t)
+	client := server.Client(t)
+	rueidis, done, err := withRueidislock(server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	ours, end, err := withHoldfastLock(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end(t.Context())
+	for name, guard := range map[string]guard{"redsync": withRedsync(client), "bsm": withBSM(client), "rueidislock": rueidis, "holdfast": ours} {
+		mine := errors.New("mine")
+		err := guard(t.Context(), "room "+name, func(context.Context) error {
+			short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if err := guard(short, "room "+name, func(context.Context) error { return nil }); !errors.Is(err, errTaken) {
+				t.Errorf("%s: taken, and %v", name, err)
+			}
+			return mine
+		})
+		if !errors.Is(err, mine) {
+			t.Errorf("%s: %v, want the function's error", name, err)
+		}
+		if err := guard(t.Context(), "room "+name, func(context.Context) error { return nil }); err != nil {
+			t.Errorf("%s: released, and %v", name, err)
+		}
+	}
 }
