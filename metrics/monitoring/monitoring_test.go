@@ -3,15 +3,16 @@
 package monitoring
 
 import (
-	"bytes"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 )
@@ -39,8 +40,15 @@ func read(t *testing.T, pattern string) map[string]string {
 var (
 	alertLine   = regexp.MustCompile(`(?m)^      - alert: (\w+)$`)
 	runbookLine = regexp.MustCompile(`(?m)^          runbook_url: https://github.com/holdfast-go/holdfast/blob/main/metrics/monitoring/runbooks/(\w+)\.md$`)
-	boardLine   = regexp.MustCompile(`(?m)^          dashboard: (\S+)$`)
+	panelLine   = regexp.MustCompile(`(?m)^          dashboard: '/d/([a-z-]+)\?viewPanel=(\d+)(&.*)?'$`)
 )
+
+// metricName is the first metric of a rule.
+var metricName = regexp.MustCompile(`\b(holdfast|orchestrator|pms|nlp)_\w+`)
+
+func (p boardPanel) shows(metric string) bool {
+	return slices.ContainsFunc(p.Targets, func(q target) bool { return strings.Contains(q.Expr, metric) })
+}
 
 func alerts(t *testing.T) (names []string) {
 	t.Helper()
@@ -53,11 +61,14 @@ func alerts(t *testing.T) (names []string) {
 	return slices.Compact(names)
 }
 
-func TestEachAlertLinksToItsOwnRunbookAndADashboard(t *testing.T) {
-	boards := make(map[string]bool)
+func TestEachAlertLinksToItsOwnRunbookAndAPanelThatShowsItsMetric(t *testing.T) {
+	boards := make(map[string]board)
 	for _, content := range read(t, "dashboards/*.json") {
-		boards[decode(t, content).UID] = true
+		b := decode(t, content)
+		boards[b.UID] = b
 	}
+	// What rules of the example record, by what they record it from.
+	record := strings.NewReplacer("job:orchestrator_errors:ratio", "orchestrator_requests_total ", "job:orchestrator_slow:ratio", "orchestrator_latency_seconds_bucket ")
 	for name, content := range read(t, "alerts/*.yml") {
 		for _, rule := range strings.Split(content, "      - ")[1:] {
 			alert := alertLine.FindStringSubmatch("      - " + rule)
@@ -67,8 +78,14 @@ func TestEachAlertLinksToItsOwnRunbookAndADashboard(t *testing.T) {
 			if book := runbookLine.FindStringSubmatch(rule); book == nil || book[1] != alert[1] {
 				t.Errorf("%s: %s links to the runbook %q", name, alert[1], book)
 			}
-			if board := boardLine.FindStringSubmatch(rule); board == nil || !boards[board[1]] {
-				t.Errorf("%s: %s names the dashboard %q", name, alert[1], board)
+			link := panelLine.FindStringSubmatch(rule)
+			if link == nil {
+				t.Errorf("%s: %s links to no panel", name, alert[1])
+				continue
+			}
+			metric := metricName.FindString(record.Replace(rule))
+			if !slices.ContainsFunc(boards[link[1]].Panels, func(p boardPanel) bool { return strconv.Itoa(p.ID) == link[2] && p.shows(metric) }) {
+				t.Errorf("%s: panel %s of %s does not show %s, which %s is about", name, link[2], link[1], metric, alert[1])
 			}
 		}
 	}
@@ -140,29 +157,95 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 	if err := os.WriteFile(taken, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for why, o := range map[string]Options{"alerts": {}, `namespace "1st"`: {Namespace: "1st"}} {
+	for why, o := range map[string]Options{
+		"alerts":                           {},
+		`Namespace is "1st"`:               {Namespace: "1st"},
+		`By is "1st"`:                      {By: []string{"1st"}},
+		`By is "job"`:                      {By: []string{"job", "job"}},
+		`Selector is "prod"`:               {Selector: "prod"},
+		`Labels is "severity"`:             {Labels: map[string]string{"severity": "x"}},
+		"ScrapeInterval is -1s":            {ScrapeInterval: -time.Second},
+		"ObjectNamespace and ObjectLabels": {ObjectNamespace: "monitoring"},
+	} {
 		if paths, err := Export(dir, o); err == nil || paths != nil || !strings.HasPrefix(err.Error(), "monitoring: ") || !strings.Contains(err.Error(), why) {
 			t.Errorf("%v, %v; want an error that says %s", paths, err, why)
 		}
 	}
 }
 
+// rendered returns a file as options ask for it.
+func rendered(t *testing.T, o Options, name, content string) string {
+	t.Helper()
+	r, err := newRenderer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text := r.render(name, content)
+	return text
+}
+
 func TestTheNamespaceIsThatOfTheProgram(t *testing.T) {
-	o := Options{Namespace: "hotel"}
 	for name, content := range read(t, "*/*") {
-		got := o.render(name, []byte(content))
-		if bytes.Contains(got, []byte("holdfast_")) || bytes.Count(got, []byte("hotel_")) != strings.Count(content, "holdfast_") {
+		got := rendered(t, Options{Namespace: "hotel"}, name, content)
+		if strings.Contains(got, "holdfast_") || strings.Count(got, "hotel_") != strings.Count(content, "holdfast_") {
 			t.Errorf("%s: names of metrics are left", name)
 		}
-		if path.Dir(name) == "alerts" && strings.Contains(content, "holdfast-go") && !bytes.Contains(got, []byte("github.com/holdfast-go/holdfast")) {
-			t.Errorf("%s: the links have gone", name)
+		if path.Dir(name) == "alerts" && !strings.Contains(got, "github.com/holdfast-go/holdfast") {
+			t.Errorf("%s: the links are not the same", name)
 		}
+		none := rendered(t, Options{NoNamespace: true}, name, content)
+		if strings.Contains(none, "holdfast_") || strings.Contains(none, "(_") {
+			t.Errorf("%s: a namespace is left", name)
+		}
+	}
+}
+
+func TestPrefixesOfDifferentNamespacesDiffer(t *testing.T) {
+	names := []string{"", "hotel", "Hotel", "my_hotel", "my:hotel", "_", ":", strings.Repeat("long", 9), strings.Repeat("long", 10)}
+	seen := make(map[string]string)
+	for _, name := range names {
+		p := prefix(name)
+		if other, taken := seen[p]; taken {
+			t.Errorf("%q and %q have the prefix %s", name, other, p)
+		}
+		seen[p] = name
+		if uid := p + "-resilience"; len(uid) > 40 || !regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`).MatchString(uid) {
+			t.Errorf("%q: no uid and no name of an object: %s", name, uid)
+		}
+	}
+}
+
+// The exporter replaces texts. A place that is written otherwise would keep the
+// labels it has.
+func TestOtherLabelsReplaceThoseOfTheServiceEverywhere(t *testing.T) {
+	left := regexp.MustCompile(`(?i)\bcluster\b|\bnamespace\b`)
+	for name, content := range read(t, "*/*") {
+		if path.Dir(name) == "runbooks" {
+			continue
+		}
+		got := rendered(t, Options{By: []string{"service"}}, name, content)
+		if found := left.FindAllString(got, -1); found != nil {
+			t.Errorf("%s: %q are left", name, found)
+		}
+		if rendered(t, Options{}, name, content) != content {
+			t.Errorf("%s: without options it is another file", name)
+		}
+	}
+}
+
+func TestWindowsHoldFourScrapes(t *testing.T) {
+	r, err := newRenderer(Options{ScrapeInterval: 90 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.rules("a[5m] b[6m] c[1h] d[1w:1h]"); got != "a[360s] b[6m] c[1h] d[1w:1h]" {
+		t.Error(got)
 	}
 }
 
 func TestTheOperatorsObjectHoldsTheSameRules(t *testing.T) {
 	for name, content := range read(t, "alerts/*.yml") {
-		got := string(Options{Operator: true}.render(name, []byte(content)))
+		got := rendered(t, Options{Operator: true}, name, content)
 		head, body, ok := strings.Cut(got, "\nspec:\n")
 		if !ok || !strings.HasPrefix(got, "# SPDX") || !strings.Contains(head, "\nkind: PrometheusRule\n") || !strings.HasSuffix(head, "name: holdfast-"+strings.TrimSuffix(path.Base(name), ".yml")) {
 			t.Fatalf("%s: %.300s", name, got)

@@ -3,6 +3,7 @@
 package alerting
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ type entry struct {
 
 func (c catalogue) add(name string, typ metrics.Type, labels map[string][]string, buckets []float64) {
 	with := func(extra map[string][]string) map[string][]string {
-		all := map[string][]string{"job": nil, "instance": nil}
+		all := map[string][]string{"cluster": nil, "namespace": nil, "job": nil, "instance": nil}
 		for _, from := range []map[string][]string{labels, extra} {
 			for k, v := range from {
 				all[k] = v
@@ -41,7 +42,11 @@ func (c catalogue) add(name string, typ metrics.Type, labels map[string][]string
 	}
 	le := []string{"+Inf"}
 	for _, b := range buckets {
-		le = append(le, strconv.FormatFloat(b, 'g', -1, 64))
+		bound := strconv.FormatFloat(b, 'g', -1, 64)
+		le = append(le, bound)
+		if b == math.Trunc(b) { // as Prometheus 3 stores it
+			le = append(le, bound+".0")
+		}
 	}
 	c[name+"_bucket"] = entry{metrics.Counter, with(map[string][]string{"le": le}), name}
 	c[name+"_sum"] = entry{metrics.Counter, with(nil), name}
@@ -92,12 +97,13 @@ func everything(t testing.TB, addr string) catalogue {
 		for _, g := range groups.Groups {
 			for _, r := range g.Rules {
 				if r.Record != "" {
-					c[r.Record] = entry{metrics.Gauge, map[string][]string{"job": nil}, r.Record}
+					c[r.Record] = entry{metrics.Gauge, map[string][]string{"cluster": nil, "namespace": nil, "job": nil}, r.Record}
 				}
 			}
 		}
 	}
-	c["up"] = entry{metrics.Gauge, map[string][]string{"job": nil, "instance": nil}, "up"}
+	c.add("up", metrics.Gauge, nil, nil)
+	c.add("ALERTS", metrics.Gauge, map[string][]string{"alertname": nil, "severity": nil, "alertstate": {"pending", "firing"}}, nil)
 	return c
 }
 

@@ -86,7 +86,7 @@ func (c catalogue) selector(s *parser.VectorSelector, path []parser.Node, compla
 }
 
 // literals are regular expressions that list values.
-var literals = regexp.MustCompile(`^[a-zA-Z0-9_|+.]+$`)
+var literals = regexp.MustCompile(`^([a-zA-Z0-9_|+]|\\\.)+$`)
 
 func alternatives(m *labels.Matcher) []string {
 	if m.Type == labels.MatchEqual || m.Type == labels.MatchNotEqual {
@@ -95,7 +95,7 @@ func alternatives(m *labels.Matcher) []string {
 	if m.Value == ".+" || !literals.MatchString(m.Value) {
 		return nil
 	}
-	return strings.Split(m.Value, "|")
+	return strings.Split(strings.ReplaceAll(m.Value, `\.`, "."), "|")
 }
 
 // have tells whether every selector below has the label.
@@ -142,7 +142,7 @@ func outputLabels(expr parser.Expr) []string {
 		return outputLabels(e.Expr)
 	case *parser.VectorSelector:
 		if strings.Contains(e.Name, ":") { // recorded
-			return []string{"job"}
+			return []string{"cluster", "namespace", "job"}
 		}
 	}
 	return nil

@@ -60,7 +60,7 @@ func TestTheDocumentLeadsToAnAlertThatFires(t *testing.T) {
 	}
 	if os.Getenv("HOLDFAST_LONG") == "" {
 		changes = append(changes, "promtool check config", "sed -i 's/for: 1m$/for: 1s/' monitoring/alerts/*.yml\npromtool check config",
-			"_interval: 5s", "_interval: 1s", "sleep 80", "sleep 5", "sleep 5", "sleep 2")
+			"_interval: 5s", "_interval: 1s", "seq 20", "seq 10", "sleep 5", "sleep 1")
 	}
 	for i := 0; i < len(changes); i += 2 {
 		if !strings.Contains(script, changes[i]) {
@@ -76,7 +76,7 @@ func TestTheDocumentLeadsToAnAlertThatFires(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	for _, want := range []string{
 		`holdfast_circuitbreaker_state{breaker="pms",state="closed"} 1`,
-		"SUCCESS: 8 rules found",
+		"SUCCESS: 10 rules found",
 		`"alertname":"CircuitBreakerOpen","breaker":"pms","job":"shop","severity":"critical"`,
 	} {
 		if err != nil || !strings.Contains(string(out), want) {

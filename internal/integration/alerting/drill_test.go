@@ -71,6 +71,13 @@ func (d *drill) load(every time.Duration, sentences ...string) {
 	}
 }
 
+// firing returns the alerts of the bot and of the desk beside it.
+func (d *drill) firing() map[string]string {
+	all := d.watch.firing(d.t, "bot")
+	maps.Copy(all, d.watch.firing(d.t, "desk"))
+	return all
+}
+
 func (d *drill) rest() {
 	if d.resting != nil {
 		d.resting()
@@ -95,7 +102,7 @@ func (d *drill) until(what string, alerts ...string) {
 	d.t.Helper()
 	from := time.Now()
 	for {
-		maps.Copy(d.fired, d.watch.firing(d.t, "bot"))
+		maps.Copy(d.fired, d.firing())
 		missing := slices.DeleteFunc(slices.Clone(alerts), func(name string) bool { return d.fired[name] != "" })
 		if len(missing) == 0 {
 			d.t.Logf("%5.1fs %s: %v fired within %.1fs", time.Since(d.began).Seconds(), what, alerts, time.Since(from).Seconds())
@@ -112,7 +119,7 @@ func (d *drill) until(what string, alerts ...string) {
 func (d *drill) untilResolved(alerts ...string) {
 	d.t.Helper()
 	for from := time.Now(); ; time.Sleep(200 * time.Millisecond) { // Prometheus lives in real time
-		firing := d.watch.firing(d.t, "bot")
+		firing := d.firing()
 		left := slices.DeleteFunc(slices.Clone(alerts), func(name string) bool { return firing[name] == "" })
 		if len(left) == 0 {
 			d.t.Logf("%5.1fs %d alerts have resolved", time.Since(d.began).Seconds(), len(alerts))
@@ -133,7 +140,8 @@ func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 	}}
 	defer d.client.CloseIdleConnections()
 	defer d.rest()
-	d.watch = startPrometheus(t, map[string]string{"bot": addr})
+	desk, deskAddr := startBot(t)
+	d.watch = startPrometheus(t, map[string]string{"bot": addr, "desk": deskAddr})
 
 	const nights = "from 2030-01-01 to 2030-01-03"
 	d.turn("PUT", "/api/faults", `{"pms":"slow"}`)
@@ -147,11 +155,14 @@ func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 		": book room 104 " + nights, ": cancel", ": hold room 105 " + nights, ": help",
 	}
 	d.load(150*time.Millisecond, usual...)
+	desk.Suspend()
 	d.turn("PUT", "/api/faults", `{"pms":"failing","audit":"down","cleanup":"stopped"}`)
 	d.turn("POST", "/api/sessions/corrupt", "")
-	first := []string{"CircuitBreakerOpen", "CircuitBreakerRejectingCalls", "NLPFallbacksHigh", "ReservationErrorBudgetBurn 1h",
+	first := []string{"CircuitBreakerOpen", "CircuitBreakerCallsFailing", "CircuitBreakerRejectingCalls", "NLPFallbacksHigh",
+		"ReservationErrorBudgetBurn 1h", "ReservationErrorBudgetBurn 6h", "HoldfastServiceVanished",
 		"AuditWriteFailures", "AuditTrailSilent", "SessionCleanupStalled", "SessionCorruption"}
-	d.until("PMS fails, audit down, cleanup stopped, sessions corrupt", first...)
+	d.until("PMS fails, audit down, cleanup stopped, sessions corrupt, a second service away", first...)
+	desk.Resume()
 
 	d.turn("PUT", "/api/faults", `{"pms":"healthy","audit":"up","cleanup":"running","redis":"down"}`)
 	second := []string{"SessionStoreErrors", "OrchestratorHighErrorRate", "SessionCleanupFailures"}
@@ -165,7 +176,7 @@ func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 		resolve = slices.DeleteFunc(resolve, func(name string) bool { return name == "SessionCleanupFailures" })
 	}
 	d.untilResolved(resolve...)
-	if len(resolve) < 12 {
+	if len(resolve) < 17 {
 		t.Errorf("only %d alerts were seen to fire and to resolve", len(resolve))
 	}
 	t.Logf("all that fired: %v", slices.Sorted(maps.Keys(d.fired)))

@@ -22,7 +22,8 @@ import (
 )
 
 // scale is by how much the windows of rules are shortened, so that minutes pass
-// in less than a second. Thresholds stay as they are.
+// in less than a second. Shares stay as they are; what is counted in a window
+// gets less with it.
 const scale = 100
 
 // shortest is the shortest window: some scrapes have to be in it.
@@ -30,7 +31,8 @@ const shortest = 3 * time.Second
 
 func shortened(d time.Duration) time.Duration { return max(d/scale, shortest) }
 
-// short shortens the windows of an expression.
+// short shortens the windows of an expression, and with them the least numbers
+// of what they hold.
 func short(t testing.TB, text string) string {
 	t.Helper()
 	expr, err := parser.ParseExpr(text)
@@ -39,6 +41,12 @@ func short(t testing.TB, text string) string {
 	}
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
 		switch n := n.(type) {
+		case *parser.BinaryExpr:
+			if least, ok := n.RHS.(*parser.NumberLiteral); ok && n.Op == parser.GTE {
+				if window := windowOf(n.LHS); window > 0 {
+					least.Val *= float64(shortened(window)) / float64(window)
+				}
+			}
 		case *parser.MatrixSelector:
 			n.Range = shortened(n.Range)
 		case *parser.SubqueryExpr:
@@ -47,6 +55,19 @@ func short(t testing.TB, text string) string {
 		return nil
 	})
 	return expr.String()
+}
+
+// windowOf returns the window of what is counted, or 0.
+func windowOf(expr parser.Expr) (window time.Duration) {
+	parser.Inspect(expr, func(n parser.Node, path []parser.Node) error {
+		if m, ok := n.(*parser.MatrixSelector); ok {
+			if call, ok := path[len(path)-1].(*parser.Call); ok && call.Func.Name == "increase" {
+				window = m.Range
+			}
+		}
+		return nil
+	})
+	return window
 }
 
 // server is a running Prometheus.

@@ -10,61 +10,7 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
-
-	"github.com/holdfast-go/holdfast/metrics/monitoring"
 )
-
-func TestPromtoolTakesTheRulesAsTheyAreExported(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := monitoring.Export(dir, monitoring.Options{Namespace: "hotel"}); err != nil {
-		t.Fatal(err)
-	}
-	exported, err := filepath.Glob(filepath.Join(dir, "alerts", "*.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := promtool(t, dir, append([]string{"check", "rules", "--lint=all", "--lint-fatal"}, exported...)...); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-func TestTheOperatorsObjectIsTheSameRules(t *testing.T) {
-	plain := files(t, "alerts/*.yml")
-	dir := t.TempDir()
-	if _, err := monitoring.Export(dir, monitoring.Options{Operator: true}); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range plain {
-		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var object struct {
-			APIVersion string `yaml:"apiVersion"`
-			Kind       string
-			Metadata   struct{ Name string }
-			Spec       yaml.Node
-		}
-		if err := yaml.Unmarshal(content, &object); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		spec, err := yaml.Marshal(&object.Spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if object.Kind != "PrometheusRule" || object.Metadata.Name == "" || object.APIVersion != "monitoring.coreos.com/v1" {
-			t.Errorf("%s: %s %s %q", name, object.APIVersion, object.Kind, object.Metadata.Name)
-		}
-		got, orig := parseRules(t, name, spec), parseRules(t, name, want)
-		for i, g := range orig.Groups {
-			for j, r := range g.Rules {
-				if other := got.Groups[i].Rules[j]; other.Expr != r.Expr || other.For != r.For || other.Alert != r.Alert {
-					t.Errorf("%s: %s became %v", name, r.Alert, other)
-				}
-			}
-		}
-	}
-}
 
 // testFiles are the files for promtool, by name.
 func testFiles(t testing.TB) map[string]unitTests {

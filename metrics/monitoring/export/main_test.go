@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,12 +19,29 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 func TestExportWritesTheFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	var out, errs bytes.Buffer
-	if code := run([]string{"-out", dir, "-format", "operator", "-namespace", "hotel"}, &out, &errs); code != 0 || errs.Len() > 0 {
+	args := []string{
+		"-out", dir, "-format", "operator", "-namespace", "hotel", "-by", "region,service", "-selector", `env="prod"`, "-scrape-interval", "2m",
+		"-label", "team=payments", "-runbooks", "https://wiki.example.com/alerts", "-grafana", "https://grafana.example.com", "-example=false",
+		"-object-namespace", "monitoring", "-object-label", "release=kube",
+	}
+	if code := run(args, &out, &errs); code != 0 || errs.Len() > 0 {
 		t.Fatalf("exit %d: %s", code, &errs)
 	}
 	rules, err := os.ReadFile(filepath.Join(dir, "alerts", "lock.yml"))
-	if err != nil || !bytes.Contains(rules, []byte("kind: PrometheusRule")) || !bytes.Contains(rules, []byte("hotel_lock_conflicts_total")) {
-		t.Errorf("%v, %.200s", err, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"kind: PrometheusRule\n", "  name: hotel-lock\n  namespace: monitoring\n  labels:\n    release: \"kube\"\n",
+		`sum by (region, service, manager) (rate(hotel_lock_conflicts_total{env="prod"}[480s]))`, `          team: "payments"`,
+		"runbook_url: https://wiki.example.com/alerts/LockLeaseLost.md\n", "dashboard: 'https://grafana.example.com/d/hotel-locks?viewPanel=",
+	} {
+		if !strings.Contains(string(rules), want) {
+			t.Errorf("%q is not in\n%.2000s", want, rules)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "alerts", "slo.yml")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the example was written: %v", err)
 	}
 	if !strings.Contains(out.String(), "files in "+dir) {
 		t.Errorf("it says %q", &out)
@@ -44,8 +63,10 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		{[]string{"-out", dir, "more"}, 2, `"more"`},
 		{[]string{"-out", dir, "-format", "jsonnet"}, 2, "jsonnet"},
 		{[]string{"-outt", dir}, 2, "-outt"},
+		{[]string{"-label", "team"}, 2, "name=value"},
 		{[]string{"-help"}, 0, "-format"},
 		{[]string{"-out", dir, "-namespace", "a b"}, 1, `"a b"`},
+		{[]string{"-out", dir, "-by", "job,,x"}, 1, "By"},
 		{[]string{"-out", taken}, 1, "taken"},
 	} {
 		var out, errs bytes.Buffer
