@@ -39,8 +39,8 @@ type Config[T any] struct {
 	// has no login. Default: status 401. A site sends browsers to its login page.
 	Unauthorized http.Handler
 
-	// OnError is called with what no caller gets: a damaged session, whose
-	// request goes on without one, and what makes Required answer 503.
+	// OnError is called with what no caller gets: a session that cannot be
+	// read, whose request goes on without one, and what makes Required answer 503.
 	// Default: a line to [slog.Default].
 	OnError func(r *http.Request, err error)
 

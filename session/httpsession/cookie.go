@@ -35,32 +35,46 @@ func (c cookie) on(plain bool) http.Cookie {
 	return t
 }
 
-// read returns the first id that the request has under the cookie's name. What
-// is malformed is none. A Secure cookie counts on a plain connection, too.
-func (c cookie) read(r *http.Request, plain bool) (id session.ID, ok bool) {
+// remembered stands behind the token in a cookie that outlives the browser, so
+// that a new id gets such a cookie, too.
+const remembered = ".r"
+
+// read returns the first id that the request has under the cookie's name, and
+// whether the cookie outlives the browser. What is malformed is none. A Secure
+// cookie counts on a plain connection, too.
+func (c cookie) read(r *http.Request, plain bool) (id session.ID, lasts, ok bool) {
 	for _, name := range []string{c.on(plain).Name, c.template.Name} {
 		for _, got := range r.CookiesNamed(name) {
-			if id, err := session.ParseID(got.Value); err == nil {
-				return id, true
+			token, lasts := strings.CutSuffix(got.Value, remembered)
+			if id, err := session.ParseID(token); err == nil {
+				return id, lasts, true
 			}
 		}
 	}
-	return session.ID{}, false
+	return session.ID{}, false, false
 }
 
 // set puts the cookie into the header, in place of an earlier one of this
-// response. An age of 0 lasts as long as the browser; a negative one removes it.
+// response. An age of 0 lasts as long as the browser.
 func (c cookie) set(h http.Header, plain bool, token string, age time.Duration) {
 	t := c.on(plain)
 	t.Value = token
-	switch {
-	case age > 0:
+	if age > 0 {
+		t.Value += remembered
 		t.MaxAge = int(age / time.Second)
-	case age < 0:
-		t.MaxAge = -1
 	}
 	c.unset(h, plain)
 	h.Add("Set-Cookie", t.String())
+}
+
+// remove has the browser remove the cookie, if it has it.
+func (c cookie) remove(h http.Header, r *http.Request, plain bool) {
+	c.unset(h, plain)
+	if _, _, ok := c.read(r, plain); ok {
+		t := c.on(plain)
+		t.MaxAge = -1
+		h.Add("Set-Cookie", t.String())
+	}
 }
 
 // unset takes back what set put into the header.

@@ -41,9 +41,8 @@
 //     a late response to an older request neither replaces nor brings back one.
 //   - A login has an id that no one knew before it. The old id is worthless.
 //   - A malformed, foreign or forged cookie is no session, and no error. A
-//     damaged session goes to Config.OnError, and is none. One that this instance
-//     cannot decode is an error of the methods, and keeps its cookie, since another
-//     version of the program can read it.
+//     session that cannot be read goes to Config.OnError; its cookie stays, since
+//     another version of the program may be able to read it.
 //   - Responses that depend on a session have Vary and Cache-Control: private,
 //     those of [Logins.Required] no-store.
 //

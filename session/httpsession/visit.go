@@ -42,15 +42,14 @@ func (v *Visit[T]) load(ctx context.Context) (*session.Session[T], error) {
 	v.varies()
 	for _, id := range v.ids() {
 		s, err := v.logins.sessions.Get(ctx, id)
-		if err != nil && !errors.Is(err, session.ErrNotFound) { // also for a session that only this instance cannot decode
+		if _, corrupt := errors.AsType[*session.CorruptError](err); corrupt {
+			v.logins.cfg.OnError(v.r, err)
+		} else if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return nil, fmt.Errorf("httpsession: reading the session: %w", err)
 		}
 		if err == nil {
 			v.s = s
 			break
-		}
-		if _, damaged := errors.AsType[*session.CorruptError](err); damaged {
-			v.logins.cfg.OnError(v.r, err)
 		}
 	}
 	v.known = true
@@ -87,7 +86,7 @@ func (v *Visit[T]) ids() (ids []session.ID) {
 	}
 	plain := isPlain(v.r)
 	for _, c := range []cookie{v.logins.login, v.logins.visitor} {
-		if id, ok := c.read(v.r, plain); ok {
+		if id, _, ok := c.read(v.r, plain); ok {
 			ids = append(ids, id)
 		}
 	}
@@ -175,9 +174,7 @@ func (v *Visit[T]) is(s *session.Session[T], age time.Duration) {
 		return
 	}
 	v.logins.login.set(h, plain, s.ID.Token(), age)
-	if _, ok := v.logins.visitor.read(v.r, plain); ok {
-		v.logins.visitor.set(h, plain, "", -1)
-	}
+	v.logins.visitor.remove(h, v.r, plain)
 }
 
 // LoginOption is an option of [Visit.Login].
@@ -186,8 +183,8 @@ type LoginOption func(*loginOptions)
 type loginOptions struct{ remember time.Duration }
 
 // Remember keeps the login for that long, whether it is used or not, and when
-// the browser is closed: it has a session.Lifetime of its own. Without it, the login
-// ends with the browser, or by the manager's timeouts.
+// the browser is closed; the cookie ends with the session. Without it, the cookie
+// ends with the browser, and the session by the manager's timeouts.
 func Remember(d time.Duration) LoginOption {
 	return func(o *loginOptions) { o.remember = d }
 }
@@ -264,10 +261,15 @@ func (v *Visit[T]) Rotate(ctx context.Context) error {
 			s = conflict.Current
 			continue
 		}
-		if err == nil {
-			v.is(s, 0)
+		if err != nil {
+			return err
 		}
-		return err
+		age := time.Duration(0)
+		if _, lasts, _ := v.logins.login.read(v.r, isPlain(v.r)); lasts {
+			age = s.ExpiresAt.Sub(s.LastActivity) // by the store's clock
+		}
+		v.is(s, age)
+		return nil
 	}
 }
 
@@ -296,10 +298,7 @@ func (v *Visit[T]) gone() {
 	}
 	h, plain := v.w.Header(), isPlain(v.r)
 	for _, c := range []cookie{v.logins.login, v.logins.visitor} {
-		c.unset(h, plain)
-		if _, ok := c.read(v.r, plain); ok {
-			c.set(h, plain, "", -1)
-		}
+		c.remove(h, v.r, plain)
 	}
 }
 
