@@ -28,12 +28,9 @@ func do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	if fn == nil {
 		return v, Ignored, errNilFunc
 	}
-	p, err := b.admit()
+	p, err := b.admit(hasDeadline(ctx))
 	if err != nil {
 		return v, Ignored, err
-	}
-	if b.config.Load().SlowCall > 0 || hasDeadline(ctx) {
-		p.start = b.elapsed()
 	}
 	returned := false
 	defer func() {

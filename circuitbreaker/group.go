@@ -194,8 +194,8 @@ func (g *Group) add(key string, now time.Duration) (b *Breaker, gone []*member) 
 }
 
 // dropIdle drops every idle member. If there is none, it sets when to look again:
-// at the first instant at which one may be idle, but not sooner than after a
-// microsecond for each member, so that the looks take a small part of the time.
+// at the first instant at which one may be idle, but not so soon that the looks
+// take more than a small part of the time.
 func (g *Group) dropIdle(now time.Duration) (gone []*member) {
 	long := g.config.IdleAfter
 	next := now + long
@@ -213,7 +213,7 @@ func (g *Group) dropIdle(now time.Duration) (gone []*member) {
 		}
 	}
 	if gone == nil {
-		g.fullFor.Store(int64(max(next, now+time.Duration(g.size)*time.Microsecond)))
+		g.fullFor.Store(int64(max(next, now+time.Millisecond+time.Duration(g.size)*time.Microsecond)))
 	}
 	return gone
 }
