@@ -115,14 +115,11 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.ConsecutiveFailures == 0 && cfg.FailureRate == 0 && cfg.SlowRate == 0 && cfg.TripWhen == nil {
 		cfg.ConsecutiveFailures, cfg.FailureRate = defaultInARow, defaultFailureRate
 	}
-	cfg.ConsecutiveFailures = max(cfg.ConsecutiveFailures, 0)
-	cfg.SlowCall = max(cfg.SlowCall, 0)
 	p := configerr.Collect(problem)
 	p.Want(isName(cfg.Name), "Name", cfg.Name, "valid UTF-8 without NUL, not empty")
 	p.Want(cfg.FailureRate <= 1, "FailureRate", cfg.FailureRate, "a share, above 0 and at most 1")
 	p.Want(cfg.SlowRate <= 1, "SlowRate", cfg.SlowRate, "a share, above 0 and at most 1")
 	p.Want(cfg.SlowRate <= 0 || cfg.SlowCall > 0, "SlowCall", cfg.SlowCall, "more than 0, because SlowRate is set")
-	cfg.FailureRate, cfg.SlowRate = max(cfg.FailureRate, 0), max(cfg.SlowRate, 0)
 	cfg.Window.withDefaults(p)
 	most := math.MaxInt
 	if cfg.Window.Calls > 0 {

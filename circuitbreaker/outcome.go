@@ -35,8 +35,11 @@ func (e *judgedError) Unwrap() error { return e.error }
 // another breaker: then the dependency was not called. Of joined errors, all
 // must be.
 func isNeutral(err error) bool {
+	if err == ErrOpen {
+		return true
+	}
 	switch e := err.(type) {
-	case *ignoredError, *OpenError:
+	case *ignoredError:
 		return true
 	case *judgedError:
 		return errors.Is(e, ErrOpen)

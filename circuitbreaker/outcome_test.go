@@ -39,6 +39,7 @@ func TestWhichErrorsAreFailures(t *testing.T) {
 		"a failure joined with a mark":     {fmt.Errorf("%w, then %w", errDown, Ignore(errDown)), Failure},
 		"marks joined":                     {errors.Join(Ignore(errDown), nil, fmt.Errorf("%w", Ignore(errDown))), Ignored},
 		"a rejection by another breaker":   {fmt.Errorf("rooms: %w", open), Ignored},
+		"a rejection without details":      {fmt.Errorf("rooms: %w", ErrOpen), Ignored},
 		"a rejection joined with a mark":   {errors.Join(open, Ignore(errDown)), Ignored},
 		"a rejection beside a failure":     {errors.Join(open, errDown), Failure},
 		"a cancellation in the dependency": {context.Canceled, Failure},
@@ -174,6 +175,7 @@ func TestAbsurdDeadlinesDoNotOpenAHealthyDependency(t *testing.T) {
 			t.Run(name+"/"+form, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b := mustNew(t, Config{Name: "pms", SlowCall: tc.slowCall})
+					time.Sleep(time.Minute)
 					for range 5 {
 						ctx, cancel := context.WithTimeout(context.Background(), tc.deadline)
 						if form == "Do" {

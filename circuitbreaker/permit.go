@@ -151,8 +151,8 @@ func (b *Breaker) settleProbe(ctx context.Context, p Permit, o Outcome, slow boo
 	}
 	ended := false
 	defer func() {
-		if !ended { // the error's RetryAfter panicked: the next probe decides
-			probes.taken.Add(-1)
+		if !ended { // the error's RetryAfter panicked
+			probes.reopen()
 		}
 	}()
 	b.transition(ctx, p.era, c)

@@ -74,8 +74,7 @@ func (b *Breaker) probe(e *era) *probe {
 // not certain. It does nothing for one that is settled already; late means that
 // the probe had been counted as failed.
 //
-// The slot is free again only if the stay goes on: no call that saw the stay is
-// let through after its verdict.
+// After the verdict no slot is free: no call that saw the stay is let through.
 func (p *probes) settle(one *probe, o Outcome, slow bool) (next State, first, late bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,12 +90,24 @@ func (p *probes) settle(one *probe, o Outcome, slow bool) (next State, first, la
 	if o != Ignored || slow {
 		p.judged.add(o, slow, 1)
 	}
+	return p.end(), true, false
+}
+
+// end frees the slot of a probe that was judged, or takes all after the verdict,
+// which it returns. p.mu is held.
+func (p *probes) end() (next State) {
 	next = p.verdict()
 	if next == HalfOpen {
 		p.taken.Add(-1)
+	} else {
+		p.taken.Add(p.concurrent)
 	}
-	return next, true, false
+	return next
 }
+
+// reopen takes a verdict back that could not be carried out: the next probe
+// decides.
+func (p *probes) reopen() { p.taken.Add(-p.concurrent - 1) }
 
 // verdict returns the state that the probes judged so far lead to, whatever the
 // others will bring: Closed, Open, or HalfOpen while both are possible.
@@ -128,10 +139,9 @@ func (p *probes) expire(now time.Duration) (next State, due time.Duration) {
 		case ends <= now:
 			delete(p.running, one)
 			p.judged.add(Failure, p.slowRate > 0, 1)
-			if next = p.verdict(); next != HalfOpen {
+			if next = p.end(); next != HalfOpen {
 				return next, 0
 			}
-			p.taken.Add(-1)
 		}
 	}
 	return next, due

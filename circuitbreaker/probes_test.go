@@ -295,16 +295,22 @@ func TestNeverMoreProbesThanAllowedInParallel(t *testing.T) {
 	b.Reset()
 }
 
-// A caller looks at a half-open stay whose only slot is taken; that probe fails,
-// and the breaker opens.
+// A caller looks at a half-open stay; then a probe fails, and the breaker opens.
 func TestASlotOfAnEndedStayAdmitsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := mustNew(t, steady())
-		bring(b, HalfOpen)
-		e := b.era.Load()
-		mustAllow(t, b).Failure()
-		if b.probe(e) != nil {
-			t.Error("let through a probe of a stay that has ended")
+		cfg := steady()
+		cfg.Probes.Concurrent = 3
+		b := mustNew(t, cfg)
+		for _, end := range []func(Permit){Permit.Failure, Permit.Success, func(Permit) { time.Sleep(30 * time.Second); synctest.Wait() }} {
+			b.Probe()
+			e := b.era.Load()
+			hung := mustAllow(t, b)
+			end(mustAllow(t, b))
+			if b.State() == HalfOpen || b.probe(e) != nil {
+				t.Errorf("let through a probe of a stay that has ended: %v", b.State())
+			}
+			hung.Ignore()
+			b.Reset()
 		}
 	})
 }

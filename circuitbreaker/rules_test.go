@@ -3,13 +3,15 @@
 package circuitbreaker
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // outcomes plays a string: s success, f failure, i ignored, S and F the same
-// but slow (one second), - a second without a call.
+// but slow (one second), C a caller that gave up after a second, - a second
+// without a call.
 func outcomes(b *Breaker, play string) {
 	for _, c := range play {
 		if c == '-' {
@@ -21,7 +23,7 @@ func outcomes(b *Breaker, play string) {
 			return
 		}
 		switch c {
-		case 'S', 'F':
+		case 'S', 'F', 'C':
 			time.Sleep(time.Second)
 		}
 		switch c {
@@ -29,6 +31,10 @@ func outcomes(b *Breaker, play string) {
 			p.Success()
 		case 'i':
 			p.Ignore()
+		case 'C':
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			p.Done(ctx, errDown)
 		default:
 			p.Failure()
 		}
@@ -72,6 +78,12 @@ func TestRules(t *testing.T) {
 		{"slow calls", slow(0.5, 4), "ssSS", TooManySlow},
 		{"slow calls below the rate", slow(0.5, 4), "sssS", NoReason},
 		{"a slow failure is slow too", slow(0.5, 4), "ssFF", TooManySlow},
+		{"callers that gave up on slow calls", slow(0.5, 4), "ssCC", TooManySlow},
+		{"callers that gave up reach MinCalls", slow(1, 4), "CCCC", TooManySlow},
+		{"but not that of the failure rate", Config{FailureRate: 0.5, SlowCall: time.Second, MinCalls: 4}, "CCff", NoReason},
+		{"callers that gave up do not end a streak", Config{ConsecutiveFailures: 3, SlowCall: time.Second}, "ffCf", TooManyInARow},
+		{"nor are they failures", Config{ConsecutiveFailures: 3, SlowCall: time.Second}, "ffCC", NoReason},
+		{"callers that gave up among the last", Config{SlowRate: 1, SlowCall: time.Second, Window: Window{Calls: 3}}, "ssCCC", TooManySlow},
 		{"failures alone are not slow", slow(0.5, 4), "ffff", NoReason},
 		{"a window of one bucket", window(10*time.Second, 1), "ff-f", TooManyFailures},
 		{"a window of one bucket forgets", window(2*time.Second, 1), "ff--f", NoReason},

@@ -34,6 +34,8 @@ func TestHowManyProbesDecide(t *testing.T) {
 		{"nor if that is off", Config{FailureRate: 0.5, Probes: Probes{Of: -1}}, "sf", Open},
 		{"slow ones by their own rate", Config{FailureRate: 0.1, SlowRate: 0.5, SlowCall: time.Second}, "SSSSssssss", Closed},
 		{"too many slow ones", Config{FailureRate: 0.1, SlowRate: 0.5, SlowCall: time.Second}, "sSSSSS", Open},
+		{"callers that gave up on slow ones", Config{FailureRate: 0.9, SlowRate: 0.9, SlowCall: time.Second, Probes: Probes{Of: 3}}, "Cs", Closed},
+		{"too many that gave up", Config{FailureRate: 0.1, SlowRate: 0.5, SlowCall: time.Second}, "CCCCC", Open},
 		{"slow ones where slowness is no rule", Config{FailureRate: 0.5, SlowCall: time.Second}, "SSSSSS", Closed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
