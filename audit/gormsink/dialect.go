@@ -3,6 +3,7 @@
 package gormsink
 
 import (
+	"database/sql"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -21,20 +22,18 @@ type dialect struct {
 	inTable    bool   // indexes are made with the table
 	position   string // SQL that is more than 0 when details contain a text
 	nativeTime bool   // columns of time have a type of time, not of integers
-	onConflict string // makes an INSERT ignore ids that are stored already
+	onConflict string // makes an INSERT ignore ids that are stored already; "": see Sink.store
 	forUpdate  string // locks the rows of a SELECT until the transaction ends
 	lock       string // takes the migration lock until the transaction ends; one parameter
 
-	codeName  string            // of the codes of its errors
-	permanent []string          // beginnings of the codes by which it refuses a value; an operator can add a missing table or right
-	hints     map[string]string // what to look at, by code
+	isolation sql.IsolationLevel // of a transaction that writes
+	duplicate string             // the code of a conflict
+	codeName  string             // of the codes of its errors
+	permanent []string           // beginnings of the codes by which it refuses a value; an operator can add a missing table or right
+	hints     map[string]string  // what to look at, by code
 }
 
 const ignoreID = " ON CONFLICT (id) DO NOTHING"
-
-// MySQL cannot say which conflict to ignore. One on another index than the id's
-// has to fail, and no number is as large as that one (error 1690).
-const ignoreIDInMySQL = " ON DUPLICATE KEY UPDATE id = IF(id = VALUES(id), id, EXP(1000000 + LENGTH(id)))"
 
 var (
 	postgres = dialect{
@@ -69,8 +68,8 @@ var (
 			code: "varchar(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", exact: fmt.Sprintf("varbinary(%d)", audit.MaxText),
 			prose: "text CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", object: "text CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		},
-		maxRows: 64, inTable: true, position: "instr(details, ?)", onConflict: ignoreIDInMySQL, forUpdate: " FOR UPDATE",
-		codeName: "MySQL error",
+		maxRows: 64, inTable: true, position: "instr(details, ?)", forUpdate: " FOR UPDATE",
+		isolation: sql.LevelReadCommitted, duplicate: "1062", codeName: "MySQL error",
 		permanent: []string{
 			"1048", "1062", "1153", "1264", "1292", "1366", "1406", "1451", "1452", "1690", "3140", "3819", "4025", // NULL, duplicate, packet, range, value, text, length, foreign keys, JSON, checks
 		},

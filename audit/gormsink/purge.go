@@ -4,6 +4,7 @@ package gormsink
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -66,7 +67,7 @@ func (s *Sink) change(ctx context.Context, run func(tx *gorm.DB) error) error {
 			}
 		}
 		return run(tx)
-	})
+	}, &sql.TxOptions{Isolation: s.dialect.isolation})
 }
 
 // purged is what was deleted of one stream.

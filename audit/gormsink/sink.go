@@ -4,6 +4,7 @@ package gormsink
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -123,7 +124,7 @@ func (s *Sink) Write(ctx context.Context, batch []audit.Event) error {
 	if s.dialect.rows(len(batch)) == len(batch) {
 		err = insert(db)
 	} else {
-		err = db.Transaction(insert)
+		err = db.Transaction(insert, &sql.TxOptions{Isolation: s.dialect.isolation})
 	}
 	if err != nil {
 		return s.dialect.explain("insert", err)
@@ -135,11 +136,48 @@ func (s *Sink) insert(db *gorm.DB, batch []audit.Event) error {
 	now := time.Now()
 	for len(batch) > 0 {
 		n := s.dialect.rows(len(batch))
-		statement, args := s.dialect.insert(string(s.table), batch[:n], now)
-		if err := db.Exec(statement, args...).Error; err != nil {
+		if err := s.store(db, batch[:n], now); err != nil {
 			return err
 		}
 		batch = batch[n:]
 	}
 	return nil
+}
+
+// store runs one INSERT. MySQL cannot say that only a conflict on the id is to be
+// ignored, so the rows with ids that are stored already are left out after one.
+// This needs no right to change rows, and sees what others have committed in
+// between, unless a transaction of the caller's is older than that.
+func (s *Sink) store(db *gorm.DB, rows []audit.Event, now time.Time) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	statement, args := s.dialect.insert(string(s.table), rows, now)
+	err := db.Exec(statement, args...).Error
+	if err == nil || s.dialect.duplicate == "" || s.dialect.code(err) != s.dialect.duplicate {
+		return err
+	}
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID.String()
+	}
+	var stored []string
+	if err := db.Raw(source+"SELECT id FROM "+string(s.table)+" WHERE id IN ?", ids).Scan(&stored).Error; err != nil {
+		return err
+	}
+	known := make(map[string]bool)
+	for _, id := range stored {
+		known[id] = true
+	}
+	var rest []audit.Event
+	for i, id := range ids {
+		if !known[id] {
+			known[id] = true
+			rest = append(rest, rows[i])
+		}
+	}
+	if len(rest) == len(rows) {
+		return err // of another index
+	}
+	return s.store(db, rest, now)
 }

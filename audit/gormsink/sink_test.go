@@ -202,7 +202,7 @@ func TestErrorsTellRefusedFromUnavailableAndQuoteNothing(t *testing.T) {
 		{"postgres", stateError("42P01"), false, "SQLSTATE 42P01 (no such table; has Migrate run?)"},
 		{"postgres", codeError(19), false, "a gormsink.codeError"},
 		{"postgres", &pqError{"42501"}, false, "SQLSTATE 42501 (the role lacks a right; docs/audit.md lists the grants)"},
-		{"mysql", fmt.Errorf("wrapped: %w", &mysqlError{1062}), true, "MySQL error 1062"},
+		{"mysql", fmt.Errorf("wrapped: %w", &mysqlError{1366}), true, "MySQL error 1366"},
 		{"mysql", &mysqlError{1146}, false, "MySQL error 1146 (no such table; has Migrate run?)"},
 		{"sqlite", mattnError{19, 2067}, true, "SQLite result code 19"},
 		{"sqlite", codeError(19), true, "SQLite result code 19"},
@@ -332,4 +332,46 @@ func TestADryRunIsRefused(t *testing.T) {
 	if err := New(db).Write(t.Context(), events(t, 1)); !errors.Is(err, audit.ErrInvalid) {
 		t.Errorf("%v, want ErrInvalid: nothing would be stored", err)
 	}
+}
+
+func TestMySQLWritesWhatIsNotStoredYetAfterAConflict(t *testing.T) {
+	s, mock := mocked(t, "mysql")
+	all := events(t, 4)
+	stored := func(ids ...audit.ID) *sqlmock.Rows {
+		rows := sqlmock.NewRows([]string{"id"})
+		for _, id := range ids {
+			rows.AddRow(id.String())
+		}
+		return rows
+	}
+	mock.ExpectExec("INSERT").WillReturnError(&mysqlError{1062})
+	mock.ExpectQuery("SELECT id FROM lock_audit WHERE id IN").WillReturnRows(stored(all[1].ID))
+	mock.ExpectExec("INSERT").WithArgs(toDriver(append(anything(all[0]), anything(all[2])...))...).WillReturnResult(done)
+	if err := s.Write(t.Context(), []audit.Event{all[0], all[1], all[2], all[0]}); err != nil {
+		t.Error(err)
+	}
+	mock.ExpectExec("INSERT").WillReturnError(&mysqlError{1062})
+	mock.ExpectQuery("SELECT id").WillReturnRows(stored(all[1].ID))
+	if err := s.Write(t.Context(), all[1:2]); err != nil {
+		t.Errorf("all are stored: %v", err)
+	}
+	mock.ExpectExec("INSERT").WillReturnError(&mysqlError{1062})
+	mock.ExpectQuery("SELECT id").WillReturnRows(stored())
+	if err := s.Write(t.Context(), all[3:]); !errors.Is(err, audit.ErrPermanent) {
+		t.Errorf("a conflict on another index: %v, want ErrPermanent", err)
+	}
+	mock.ExpectExec("INSERT").WillReturnError(&mysqlError{1062})
+	mock.ExpectQuery("SELECT id").WillReturnError(errCut)
+	if err := s.Write(t.Context(), all[3:]); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, errCut) {
+		t.Errorf("%v, want the error of the look-up", err)
+	}
+}
+
+// anything is a row of which the id alone is known.
+func anything(e audit.Event) []any {
+	list := []any{e.ID.String()}
+	for range len(columns) - 1 {
+		list = append(list, sqlmock.AnyArg())
+	}
+	return list
 }

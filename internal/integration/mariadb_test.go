@@ -5,14 +5,13 @@
 package integration
 
 import (
+	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
@@ -84,16 +83,15 @@ func (s *mariadbServer) open(t testing.TB, name, charset string) *gorm.DB {
 
 func openMySQL(t testing.TB, dsn string) *gorm.DB {
 	t.Helper()
-	db, err := gorm.Open(mysql.Open(dsn), &gorm.Config{Logger: logger.Discard})
-	for end := time.Now().Add(20 * time.Second); err != nil && strings.Contains(err.Error(), "bad connection"); time.Sleep(20 * time.Millisecond) { // another process starts
-		if time.Now().After(end) {
-			break
-		}
-		db, err = gorm.Open(mysql.Open(dsn), &gorm.Config{Logger: logger.Discard})
-	}
+	pool, err := sql.Open("mysql", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeDB(t, db)
+	t.Cleanup(func() { _ = pool.Close() })
+	waitFor(t, "MariaDB", func() bool { return pool.PingContext(t.Context()) == nil })
+	db, err := gorm.Open(mysql.New(mysql.Config{Conn: pool}), &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return db
 }
