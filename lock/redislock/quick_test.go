@@ -150,7 +150,14 @@ func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
 	waiting := r.claim(lasting.Resource, time.Hour) // so that the room of the group is known
 	waiting.Queue = true
 	r.ask(waiting)
-	for name, res := range map[string]lock.Resource{"key": lock.Key("room"), "span": lock.Span("room", 1, 3)} {
+	for name, kind := range map[string]struct {
+		res  lock.Resource
+		want map[string]int
+	}{
+		"key":  {lock.Key("room"), map[string]int{"acquire": 4, "release": 7, "queue": 11, "hand over": 17, "release before it is confirmed": 8}},
+		"span": {lock.Span("room", 1, 3), map[string]int{"acquire": 6, "release": 8}},
+		"two":  {lock.All(lock.Key("room"), lock.Key("hall")), map[string]int{"acquire": 21, "release": 19}}, // never on a quick path
+	} {
 		least := make(map[string]int)
 		for range 8 { // one in 32 releases goes the long way, to clean up
 			measure := func(what string, do func()) {
@@ -160,24 +167,20 @@ func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
 				}
 			}
 			var c lock.Claim
-			measure("acquire", func() { c, _ = r.take(res, time.Hour) })
+			measure("acquire", func() { c, _ = r.take(kind.res, time.Hour) })
 			measure("release", func() { r.release(c.Ticket) })
-			if name == "span" {
+			if name != "key" {
 				continue
 			}
-			c, _ = r.take(res, time.Hour)
-			next := r.claim(res, time.Hour)
+			c, _ = r.take(kind.res, time.Hour)
+			next := r.claim(kind.res, time.Hour)
 			next.Queue = true
 			measure("queue", func() { r.ask(next) })
 			measure("hand over", func() { r.release(c.Ticket) })
 			measure("release before it is confirmed", func() { r.release(next.Ticket) })
 		}
-		want := map[string]int{"acquire": 4, "release": 7, "queue": 11, "hand over": 17, "release before it is confirmed": 8}
-		if name == "span" {
-			want = map[string]int{"acquire": 6, "release": 8}
-		}
-		if !maps.Equal(least, want) {
-			t.Errorf("commands of a turn of a %s: %v, want %v", name, least, want)
+		if !maps.Equal(least, kind.want) {
+			t.Errorf("commands of a turn of a %s: %v, want %v", name, least, kind.want)
 		}
 	}
 }
