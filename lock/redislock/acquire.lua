@@ -68,6 +68,7 @@ if ends and ends > 0 then
 end
 
 local place = queued(w.id)
+w.behind = place and place.behind
 local retry, named = obstacles(w.parts, limit)
 if retry or way ~= '' and ahead(w, place and place.seq) then
   if place and redis.call('HEXISTS', L, '?' .. w.id) == 0 then place = nil end -- its inbox was dropped meanwhile

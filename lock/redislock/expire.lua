@@ -5,11 +5,12 @@
 --
 -- KEYS  as in head.lua
 
--- queued reads where a claim stands in the queue; nil when it has no place.
+-- queued reads where a claim stands in the queue, and behind what a script is to
+-- look for others in its way; nil when it has no place.
 local function queued(id)
-  local place = redis.call('HGET', L, '?' .. id)
+  local known = redis.call('HMGET', L, '?' .. id, '^' .. id)
+  local place, w, p, from = known[1], { id = id, members = {}, behind = known[2] }
   if not place then return nil end
-  local w, p, from = { id = id, members = {} }
   w.seq, p = number(place, 1)
   if p then w.inbox, p = field(place, p) end
   from = p

@@ -84,9 +84,9 @@ end
 -- much of the queue, ahead reports so, too, and w.passed is how far it came: what
 -- comes before that is never in the way of w again.
 local function ahead(w, seq)
-  local known, k, found, last = redis.call('HGET', L, '^' .. w.id), 1
-  if known then
-    k, last = string.match(known, '^(%d+),(.*)')
+  local k, found, last = 1
+  if w.behind then
+    k, last = string.match(w.behind, '^(%d+),(.*)')
     k = tonumber(k)
   end
   while w.parts[k] do
