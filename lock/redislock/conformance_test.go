@@ -15,7 +15,6 @@ import (
 )
 
 func TestConformanceInVirtualTime(t *testing.T) {
-	t.Parallel()
 	locktest.Run(t, func(t testing.TB) lock.Store {
 		client, _ := redistest.Virtual(t)
 		return redislock.New(client)

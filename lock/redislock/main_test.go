@@ -34,7 +34,6 @@ func newRig(t *testing.T, client *redis.Client) *rig {
 
 // everywhere runs a test on miniredis in virtual time and on a real server.
 func everywhere(t *testing.T, test func(r *rig)) {
-	t.Parallel()
 	t.Run("virtual", func(t *testing.T) { virtual(t, test) })
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()
