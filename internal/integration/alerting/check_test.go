@@ -45,6 +45,10 @@ func (c catalogue) check(text string) (wrong []string) {
 			if n.Op == parser.LOR {
 				complain("%s: of what has no name, or drops a side", n)
 			}
+			left, right := outputLabels(n.LHS), outputLabels(n.RHS)
+			if m := n.VectorMatching; m != nil && len(m.MatchingLabels) == 0 && left != nil && right != nil && !sameLabels(left, right) {
+				complain("%s: %q never match %q", n, left, right)
+			}
 		}
 		return nil
 	})
@@ -65,6 +69,9 @@ func (c catalogue) selector(s *parser.VectorSelector, path []parser.Node, compla
 		if !has {
 			complain("%s has no label %s", s.Name, m.Name)
 		}
+		if (m.Type == labels.MatchRegexp || m.Type == labels.MatchNotRegexp) && word.MatchString(m.Value) {
+			complain("%s=~%q is no pattern", m.Name, m.Value)
+		}
 		for _, v := range alternatives(m) {
 			if values != nil && !slices.Contains(values, v) {
 				complain("%s is never %q in %s", m.Name, v, s.Name)
@@ -83,6 +90,12 @@ func (c catalogue) selector(s *parser.VectorSelector, path []parser.Node, compla
 	case e.typ == metrics.Gauge && inRate != "" && inRate != "deriv":
 		complain("%s of the gauge %s", inRate, s.Name)
 	}
+}
+
+var word = regexp.MustCompile(`^[a-zA-Z0-9_]*$`)
+
+func sameLabels(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // literals are regular expressions that list values.

@@ -16,6 +16,14 @@ import (
 	"time"
 )
 
+// usual is what guests say on a day without faults.
+var usual = []string{
+	": free rooms " + nights, ": free rooms " + nights, ": free rooms " + nights, ": free rooms " + nights,
+	": book room 104 " + nights, ": cancel", ": hold room 105 " + nights, ": help",
+}
+
+const nights = "from 2030-01-01 to 2030-01-03"
+
 // drill is a bot under a load, watched by a Prometheus.
 type drill struct {
 	t       *testing.T
@@ -26,6 +34,15 @@ type drill struct {
 	fired   map[string]string // what has fired so far, with its summary
 	resting context.CancelFunc
 	guests  sync.WaitGroup
+}
+
+func newDrill(t *testing.T, addr string) *drill {
+	d := &drill{t: t, bot: addr, fired: make(map[string]string), began: time.Now(), client: &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	t.Cleanup(d.client.CloseIdleConnections)
+	return d
 }
 
 // turn turns switches of the bot.
@@ -134,26 +151,16 @@ func (d *drill) untilResolved(alerts ...string) {
 func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 	t.Parallel()
 	_, addr := startBot(t, "SESSION_CLEANUP_INTERVAL=1")
-	d := &drill{t: t, bot: addr, fired: make(map[string]string), began: time.Now(), client: &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-	defer d.client.CloseIdleConnections()
-	defer d.rest()
+	d := newDrill(t, addr)
 	desk, deskAddr := startBot(t)
 	d.watch = startPrometheus(t, map[string]string{"bot": addr, "desk": deskAddr})
 
-	const nights = "from 2030-01-01 to 2030-01-03"
 	d.turn("PUT", "/api/faults", `{"pms":"slow"}`)
 	d.load(80*time.Millisecond, "ana: hold room 101 "+nights, "ben: hold room 101 "+nights, "cleo: hold room 101 "+nights,
 		"ana: extend", "ben: extend", "cleo: extend", ": free rooms "+nights, ": free rooms "+nights)
 	rush := []string{"LockConflictsHigh", "LockConflictsCritical", "LockExtensionsExceeded", "HighPmsLatencyP95"}
 	d.until("a rush, and a slow PMS", rush...)
 
-	usual := []string{
-		": free rooms " + nights, ": free rooms " + nights, ": free rooms " + nights, ": free rooms " + nights,
-		": book room 104 " + nights, ": cancel", ": hold room 105 " + nights, ": help",
-	}
 	d.load(150*time.Millisecond, usual...)
 	desk.Suspend()
 	d.turn("PUT", "/api/faults", `{"pms":"failing","audit":"down","cleanup":"stopped"}`)
@@ -191,5 +198,24 @@ func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 				t.Errorf("%s is empty: %s", p.where, expr)
 			}
 		}
+	}
+}
+
+// All windows are a hundredth of what they are, and so is the hour.
+func TestAnHourWithoutFaultsFiresNothing(t *testing.T) {
+	t.Parallel()
+	_, addr := startBot(t)
+	d := newDrill(t, addr)
+	defer d.rest()
+	d.watch = startPrometheus(t, map[string]string{"bot": addr})
+	d.load(150*time.Millisecond, usual...)
+	for time.Since(d.began) < time.Hour/scale {
+		if fired := d.firing(); len(fired) > 0 {
+			t.Fatalf("after %v: %v", time.Since(d.began), fired)
+		}
+		time.Sleep(200 * time.Millisecond) // Prometheus lives in real time
+	}
+	if d.watch.samples(t, `sum(rate(holdfast_lock_operations_total[3s])) > 1`, d.began) == 0 {
+		t.Error("the guests have done nothing")
 	}
 }

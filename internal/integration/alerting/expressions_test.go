@@ -121,6 +121,8 @@ func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 		`sum without (job) (rate(holdfast_lock_conflicts_total[5m]))`:                        "not to be seen",
 		`histogram_quantile(0.9, sum(rate(holdfast_lock_wait_duration_seconds_bucket[5m])))`: "no buckets",
 		`sum(holdfast_lock_held) or sum(holdfast_lock_waiting)`:                              "drops a side",
+		`sum by (job) (holdfast_lock_held) > sum by (job, manager) (holdfast_lock_waiting)`:  "never match",
+		`sum(rate(holdfast_lock_operations_total{result=~"error"}[5m]))`:                     "no pattern",
 		`sum(holdfast_lock_held`:                                                             "parse error",
 	} {
 		if wrong := strings.Join(c.check(text), "; "); !strings.Contains(wrong, says) {
