@@ -54,8 +54,8 @@ func TestTheNextVersionWorksOnRecordsOfThisOne(t *testing.T) {
 		h.Reason += r.field()
 	}}
 	everywhere(t, func(r *rig) {
-		old, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), time.Second)
-		fresh, _ := r.take(lock.Key("c"), time.Second)
+		old, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), 3*time.Second)
+		fresh, _ := r.take(lock.Key("c"), 3*time.Second)
 		r.rewrite(fresh.ID, func(record string) string { return "2" + record[1:] + "6:window" })
 		read := func(script *redis.Script, args ...any) (holds []string) {
 			answer, err := script.Run(r.Context(), r.client, r.keys("rooms", "hotel"), args...).Slice()

@@ -86,6 +86,7 @@ var cep21Cases = []peerCase{
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 		defer cancel()
 		start := time.Now()
+		// every trial runs in a bubble of testing/synctest
 		err := t.inARow(1, 1).Do(ctx, func(context.Context) error { time.Sleep(25 * time.Millisecond); return nil })
 		if t.error(err, nil); time.Since(start) != 25*time.Millisecond {
 			t.Errorf("it lasted %v", time.Since(start))
