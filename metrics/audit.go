@@ -43,10 +43,7 @@ func (m *Metrics) ObserveAudit(ctx context.Context, a audit.Activity) {
 		m.logs.close(a.Source.Name(), a.Source)
 		return
 	}
-	s := m.logs.find(a.Source.Name())
-	if s == nil { // OpCreated was sent to another observer
-		s = m.logs.add(a.Source.Name(), a.Source)
-	}
+	s := m.logs.of(a.Source)
 	if s == nil { // its name is left out
 		return
 	}

@@ -40,10 +40,7 @@ func (m *Metrics) ObserveLock(ctx context.Context, e lock.Event) {
 		m.locks.close(e.Source.Name(), e.Source)
 		return
 	}
-	s := m.locks.find(e.Source.Name())
-	if s == nil { // OpCreated was sent to another observer
-		s = m.locks.add(e.Source.Name(), e.Source)
-	}
+	s := m.locks.of(e.Source)
 	if s == nil { // its name is left out
 		return
 	}

@@ -44,10 +44,7 @@ func (m *Metrics) ObserveSession(ctx context.Context, e session.Event) {
 		m.sessions.add(e.Source.Name(), e.Source)
 		return
 	}
-	s := m.sessions.find(e.Source.Name())
-	if s == nil { // OpCreated was sent to another observer
-		s = m.sessions.add(e.Source.Name(), e.Source)
-	}
+	s := m.sessions.of(e.Source)
 	if s == nil { // its name is left out
 		return
 	}

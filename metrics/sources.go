@@ -62,6 +62,18 @@ func (s *sources[S, P]) find(name string) *P {
 	return nil
 }
 
+// of is find for a source, which becomes known if OpCreated was sent to another
+// observer.
+func (s *sources[S, P]) of(src interface {
+	reader[S]
+	Name() string
+}) *P {
+	if p := s.find(src.Name()); p != nil {
+		return p
+	}
+	return s.add(src.Name(), src)
+}
+
 // add makes a source known; once is enough. It returns nil for a name that is
 // left out.
 func (s *sources[S, P]) add(name string, src reader[S]) *P { return s.addAs(name, src, src) }
