@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -103,6 +105,58 @@ func TestAnObserverThatIsBehindGetsLostEventsTogether(t *testing.T) {
 	})
 }
 
+// What is reported together is of one sink and one reason.
+func TestLostEventsAreReportedUnderTheirOwnSinkAndReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		lost := map[string]int{}
+		l := newLog(t, Multi(NewMemory(), NewMemory()), Config{Linger: -1, Observer: observerFunc(func(_ context.Context, a Activity) {
+			<-release
+			if a.Op == OpRecord {
+				lost[fmt.Sprint(a.Source.Name(), " ", a.Drop)] += a.Events
+			}
+		})})
+		const n = 100
+		for i := range n {
+			_ = l.Record(t.Context(), Event{})
+			_ = l.Record(t.Context(), Event{Type: strings.Repeat("t", MaxType+1)})
+			if i%10 == 0 {
+				synctest.Wait() // the marks are written
+			}
+		}
+		close(release)
+		mustClose(t, l)
+		synctest.Wait()
+		want := map[string]int{"audit/1 invalid": n, "audit/1 too_large": n, "audit/2 invalid": n, "audit/2 too_large": n}
+		if !maps.Equal(lost, want) {
+			t.Errorf("reported as lost %v, want %v", lost, want)
+		}
+	})
+}
+
+func TestAnObserverThatEndsItsGoroutineGetsWhatFollows(t *testing.T) {
+	calls := 0
+	l := newLog(t, NewMemory(), Config{Observer: observerFunc(func(context.Context, Activity) {
+		if calls++; calls < 3 {
+			runtime.Goexit()
+		}
+	})})
+	mustRecord(t, l, 1)
+	mustClose(t, l)
+	if calls != 3 {
+		t.Errorf("%d calls, want 3: created, write, closed", calls)
+	}
+}
+
+func TestObserversCalledDirectlyAreAllCalled(t *testing.T) {
+	calls := 0
+	one := observerFunc(func(context.Context, Activity) { calls++ })
+	Observers(one, nil, Observers(one, one)).ObserveAudit(t.Context(), Activity{})
+	if calls != 3 {
+		t.Errorf("%d calls, want 3", calls)
+	}
+}
+
 func TestAnObserverMayFlushAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l *Log
@@ -188,7 +242,7 @@ func TestNamesOfEnumsAreStable(t *testing.T) {
 			t.Errorf("%v, want %q", got, want)
 		}
 	}
-	if Unknown.String() != "unknown" || len(DropReasons()) != 6 {
+	if Unknown.String() != "unknown" || (OpClosed+1).String() != "unknown" || len(DropReasons()) != 6 {
 		t.Error("unknown outcome or the list of reasons")
 	}
 }
