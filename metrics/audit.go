@@ -17,6 +17,7 @@ type logSeries struct {
 	writes     [len(writeResults)]atomic.Uint64
 	took       prometheus.Observer
 	afterClose atomic.Uint64 // drops of logs that are let go of
+	gaps       atomic.Int64
 }
 
 // writeResults are the results of a try to write, in the order of
@@ -58,6 +59,18 @@ func (m *Metrics) ObserveAudit(ctx context.Context, a audit.Activity) {
 	m.observe(ctx, s.took, a.Took.Seconds())
 	if m.original != nil && result == wroteLate {
 		m.original.timeouts.Add(1)
+	}
+}
+
+// AuditGaps sets holdfast_audit_gaps of a log that the metrics observe: the length
+// of what the Gaps of a gormsink.Sink returns. Call it every few minutes. An
+// unknown log is ignored.
+func (m *Metrics) AuditGaps(log string, gaps int) {
+	if !m.made() {
+		return
+	}
+	if s := m.logs.find(log); s != nil {
+		s.gaps.Store(int64(gaps))
 	}
 }
 
@@ -114,6 +127,7 @@ func (o output) log(r reading[audit.Stats, logSeries]) {
 		o.put(auditQueuedBytes, bytes, r.label)
 		o.put(auditOldest, oldest.Seconds(), r.label)
 		o.put(auditLastSuccess, unix(latest, r.since), r.label)
+		o.put(auditGaps, float64(r.pushed.gaps.Load()), r.label)
 	}
 	o.put(auditRecorded, r.totals[totalRecorded], r.label)
 	o.put(auditWritten, r.totals[totalWritten], r.label)

@@ -144,6 +144,8 @@
 //	    Age of the oldest event that is not yet in the sink; 0 for none.
 //	gauge holdfast_audit_last_success_timestamp_seconds{log}
 //	    When the sink last accepted a batch; before the first one, when the log was made.
+//	gauge holdfast_audit_gaps{log}
+//	    Gaps in the stored trail, as last reported to Metrics.AuditGaps; 0 before.
 //	counter holdfast_observer_panics_total{component=circuitbreaker|lock|session|audit, name}
 //	    Panics of observers that were contained, by component and the name of its breaker, manager or log.
 //	gauge holdfast_build_info{version, go_version}

@@ -152,6 +152,9 @@ func TestAuditActivitiesAreCounted(t *testing.T) {
 		a.Source = src
 		m.ObserveAudit(background, a)
 	}
+	m.AuditGaps("trail", 2)
+	m.AuditGaps("unknown", 3)
+	(*Metrics)(nil).AuditGaps("trail", 4)
 	expect(t, reg, map[string]float64{
 		`holdfast_audit_writes_total{log="trail",result="success"}`:        1,
 		`holdfast_audit_writes_total{log="trail",result="error"}`:          1,
@@ -168,6 +171,7 @@ func TestAuditActivitiesAreCounted(t *testing.T) {
 		`holdfast_audit_dropped_total{log="trail",reason="retries_spent"}`: 0,
 		`holdfast_audit_oldest_pending_seconds{log="trail"}`:               9,
 		`holdfast_audit_last_success_timestamp_seconds{log="trail"}`:       10,
+		`holdfast_audit_gaps{log="trail"}`:                                 2,
 	})
 }
 

@@ -65,6 +65,7 @@ const (
 	auditQueuedBytes
 	auditOldest
 	auditLastSuccess
+	auditGaps
 
 	sqlConnections
 	sqlLimit
@@ -207,6 +208,8 @@ var catalog = [numSeries]Series{
 		"Age of the oldest event that is not yet in the sink; 0 for none.", log),
 	auditLastSuccess: gauge("audit_last_success_timestamp_seconds",
 		"When the sink last accepted a batch; before the first one, when the log was made.", log),
+	auditGaps: gauge("audit_gaps",
+		"Gaps in the stored trail, as last reported to Metrics.AuditGaps; 0 before.", log),
 
 	sqlConnections: gauge("sql_connections",
 		"Open connections of the pool.", db, closed("state", "in_use", "idle")).needs(needsDB),

@@ -76,6 +76,7 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.closing("audit trail", b.trail.Close)
+	b.watchGaps(watch)
 	b.rooms, err = lock.New(redislock.New(rdb), lock.Config{
 		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.trail, Observer: lock.Observers(watch, b.watch, b.witness()),
 	})
@@ -115,6 +116,32 @@ func (b *bot) wire(ctx context.Context) error {
 	}
 	b.closing("sessions", b.chats.Stop)
 	return nil
+}
+
+// watchGaps reports every minute what the stored trail lacks.
+func (b *bot) watchGaps(watch *metrics.Metrics) {
+	ctx, stop := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(time.Minute)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if gaps, err := b.sink.Gaps(ctx); err == nil { // an outage is the trail's to report
+				watch.AuditGaps(b.trail.Name(), len(gaps))
+			}
+		}
+	}()
+	b.closing("look for gaps", func(context.Context) error {
+		stop()
+		<-over
+		return nil
+	})
 }
 
 // openWithin bounds open: a Redis or database that accepts a connection and
