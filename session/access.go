@@ -15,6 +15,7 @@ const (
 	freeUpdates = 3   // tries of one Update before it waits for its turn
 	inlineOpen  = 512 // bytes that Open sends along before it knows that they are needed
 	maxText     = 1024
+	maxMoves    = 100 // of one session within Config.RotateGrace
 )
 
 // Create makes a session with a fresh id, whose [ID.Token] is for the client.
@@ -151,7 +152,12 @@ func (m *Manager[T]) loaded(o *operation, id ID, l LoadRequest) (Reply, error) {
 	if id.IsZero() {
 		return Reply{}, invalid("the zero ID names no session")
 	}
-	r, err := m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+	r, err := m.follow(&l.Handle, func() (Reply, error) {
+		return m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+	})
+	if err == nil && r.Status == Frozen && (o.Op == OpGet || o.Op == OpPeek || o.Op == OpTouch) {
+		r, err = m.thaw(o, r)
+	}
 	if err != nil {
 		return Reply{}, err
 	}
@@ -179,7 +185,7 @@ func (m *Manager[T]) Touch(ctx context.Context, id ID) (expires time.Time, err e
 // expired. One round trip. Errors: [*ConflictError] with the current session,
 // [ErrNotFound], [ErrExpired], [ErrBusy] while another caller handles it
 // exclusively, [ErrLeaseLost] when this caller did and has lost the lease,
-// [ErrTooLarge], [*CorruptError], [ErrInvalid], [ErrUnavailable].
+// [ErrTooLarge], [ErrReadOnly], [*CorruptError], [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Save(ctx context.Context, s *Session[T]) (err error) {
 	o := begin(ctx, OpSave)
 	defer func() { m.finish(o, err) }()
@@ -197,7 +203,9 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 	}
 	w.Rev, w.Lease, w.Free = s.rev, s.lease, free
 	o.Bytes = len(w.Payload)
-	r, err := m.ask(ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Save(ctx, w) })
+	r, err := m.follow(&w.Handle, func() (Reply, error) { // where it has moved, this revision is stale
+		return m.ask(ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Save(ctx, w) })
+	})
 	if err != nil {
 		return err
 	}
@@ -290,7 +298,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Delete ends a session; one that is not there is no error. It does not read
+// Delete ends a session, also by an id from before a Rotate while that is served; one
+// that is not there is no error. It does not read
 // the record, so it works on unreadable ones, too. One round trip. Errors:
 // [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
@@ -326,7 +335,7 @@ func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest, subject string
 		return 0, unanswered(ctx, "delete", err)
 	}
 	for _, rec := range gone {
-		m.ended(ctx, Deleted, rec.Hash, cmp.Or(subject, subjectIn(rec.Payload)), 0)
+		m.ended(ctx, Deleted, rec.Hash, cmp.Or(subject, m.subjectIn(rec)), 0)
 	}
 	return n, nil
 }

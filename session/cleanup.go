@@ -110,7 +110,7 @@ func (m *Manager[T]) endOne(ctx context.Context, r *Report, d Due, reason EndRea
 	if !d.CreatedAt.IsZero() {
 		age = d.ExpiresAt.Sub(d.CreatedAt)
 	}
-	m.ended(ctx, reason, d.Hash, subjectIn(d.Payload), age)
+	m.ended(ctx, reason, d.Hash, m.subjectIn(d.Record), age)
 }
 
 // countAll reads the numbers. Without them the report keeps the last known

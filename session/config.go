@@ -33,6 +33,9 @@ type Config[T any] struct {
 	// AbsoluteTimeout counts from the first request of a visitor. By default it
 	// counts from the login.
 	BindKeepsAge bool
+	// RotateGrace is how long the old id is served after [Manager.Rotate] and
+	// [Manager.Bind]; default 10 s. Negative = not at all.
+	RotateGrace time.Duration
 	// TouchEvery is how old the recorded activity may become before reading
 	// records it anew, so that most reads write nothing: a session ends
 	// between IdleTimeout - TouchEvery and IdleTimeout after its last use.
@@ -119,6 +122,7 @@ const (
 	defaultMaxBytes = 64 << 10
 	defaultTimeout  = 250 * time.Millisecond
 	defaultLease    = 10 * time.Second
+	defaultRotate   = 10 * time.Second
 	maxDuration     = 50 * 365 * 24 * time.Hour // sums and multiples of it stay in range
 	maxName         = 128
 	maxVersion      = 1<<16 - 1
@@ -146,6 +150,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	r.MaxSessions = max(0, c.MaxSessions)
 	r.MaxBytes = setting(c.MaxBytes, defaultMaxBytes)
 	r.Timeout = setting(c.Timeout, defaultTimeout)
+	r.RotateGrace = setting(c.RotateGrace, defaultRotate)
 	configerr.Default(&r.Lease, defaultLease)
 	if c.Codec == nil {
 		r.Codec = JSON{}
@@ -163,7 +168,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		value time.Duration
 	}{
 		{"IdleTimeout", c.IdleTimeout}, {"AbsoluteTimeout", c.AbsoluteTimeout},
-		{"CleanupInterval", c.CleanupInterval}, {"Grace", c.Grace}, {"Timeout", c.Timeout}, {"Lease", c.Lease},
+		{"CleanupInterval", c.CleanupInterval}, {"Grace", c.Grace}, {"Timeout", c.Timeout}, {"RotateGrace", c.RotateGrace}, {"Lease", c.Lease},
 	} {
 		p.Want(d.value <= 0 || d.value >= time.Millisecond, d.field, d.value, "at least 1ms: stores count in milliseconds")
 		p.Want(d.value <= maxDuration, d.field, d.value, "at most 50 years; a negative value turns off what can be off")

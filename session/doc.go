@@ -88,7 +88,8 @@
 //	Sweep                       1 for each batch, 1 more   1 to 2 for  a partition's share of a batch
 //	                            with OnExpire, and Count   each partition with work
 //
-// Removing a record whose payload is damaged costs one trip more in Redis.
+// An id from before a Rotate or Bind costs one call more, while it is served. Removing
+// a record whose payload is damaged costs one trip more in Redis.
 //
 // # What a reader of the store sees
 //
@@ -112,6 +113,9 @@
 //   - No resurrection: a late Save or touch never brings back a session that was
 //     deleted or has expired, and never changes a later session of the same
 //     [Conversation].
+//   - A rotation logs out no request that is under way: for Config.RotateGrace the old
+//     id leads to the session. After a login it shows, read only, the data from before
+//     and no subject. Both end with the session.
 //   - Timeouts follow the clock of the store: skewed clocks of processes do not
 //     matter. No session outlives its absolute timeout, which counts from the login,
 //     and managers with other timeouts keep to those that the session was made with.

@@ -54,9 +54,3 @@ func openEnvelope(b []byte) (e envelope, ok bool) {
 	e.Data = b
 	return e, true
 }
-
-// subjectIn returns whose session a payload is of, if it can be read.
-func subjectIn(payload []byte) string {
-	e, _ := openEnvelope(payload)
-	return e.Subject
-}

@@ -27,6 +27,9 @@ var (
 	// ErrLeaseLost: exclusive handling took longer than its lease could be
 	// renewed for. Another caller may be handling it; nothing was saved.
 	ErrLeaseLost = errors.New("session: lease lost")
+	// ErrReadOnly: the id is from before a login, and only shows the data from then.
+	// See [Manager.Bind].
+	ErrReadOnly = errors.New("session: read only")
 	// ErrTooLarge: the encoded data is over Config.MaxBytes.
 	ErrTooLarge = errors.New("session: too large")
 	// ErrFull: the subject has Config.MaxPerSubject sessions.
@@ -120,7 +123,7 @@ func resultOf(inFunction bool, err error) Result {
 		return Busy
 	case errors.Is(err, ErrUnavailable):
 		return Unavailable
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrReadOnly):
 		return Conflicted
 	case errors.Is(err, ErrTooLarge):
 		return TooLarge

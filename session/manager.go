@@ -151,6 +151,40 @@ func (m *Manager[T]) ask(ctx context.Context, op Op, h Handle, call func(context
 	return r, nil
 }
 
+// follow repeats a call at the place to which a session has moved, as long as its
+// old place says so.
+func (m *Manager[T]) follow(h *Handle, call func() (Reply, error)) (Reply, error) {
+	for range maxMoves {
+		r, err := call()
+		if err != nil || r.Status != Moved {
+			return r, err
+		}
+		h.Hash = r.Record.Next
+	}
+	return Reply{Status: Missing}, nil
+}
+
+// thaw decides whether a frozen record may be shown: while its session lives, where
+// it is now.
+func (m *Manager[T]) thaw(o *operation, r Reply) (Reply, error) {
+	next := r
+	for range maxMoves {
+		l := LoadRequest{Handle: Handle{Space: m.cfg.Name, Hash: next.Record.Next}, Bare: true}
+		var err error
+		next, err = m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+		switch {
+		case err != nil:
+			return Reply{}, err
+		case next.Status == Done:
+			r.Status = Done
+			return r, nil
+		case next.Status != Moved && next.Status != Frozen:
+			return Reply{Status: Missing}, nil
+		}
+	}
+	return Reply{Status: Missing}, nil
+}
+
 // unanswered is the error of a call of the store that failed. A store that
 // cannot work at all, such as one without a client, says [ErrInvalid]. When the
 // caller gave up, the store may well be available.
@@ -189,6 +223,8 @@ func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease s
 		return fmt.Errorf("%w: MaxPerSubject is %d", ErrFull, m.cfg.MaxPerSubject)
 	case Broken:
 		return &CorruptError{Reason: r.Reason}
+	case Frozen:
+		return fmt.Errorf("%w: %v", ErrReadOnly, op)
 	case Newer:
 		return m.undecodable(ctx)
 	}
@@ -197,9 +233,15 @@ func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease s
 
 // read decodes a record.
 func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], error) {
+	if rec.Hash != m.index.id(id) {
+		id = listed(rec.Hash) // it has moved, and only its owner knows the new token
+	}
 	s, ok := m.opened(id, rec)
 	if !ok {
 		return nil, m.undecodable(ctx)
+	}
+	if rec.Next != (Hash{}) {
+		s.Subject, s.owner = "", "" // frozen: who planted the old id learns no more than before
 	}
 	s.took(rec)
 	return s, nil
@@ -239,6 +281,16 @@ func (m *Manager[T]) decoded(id ID, payload []byte) (s *Session[T], ok bool) {
 	}
 	data, ok := decode(read)
 	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Conversation: e.Conversation, owner: e.Subject}, ok
+}
+
+// subjectIn returns whose session a record is, if it can be read.
+func (m *Manager[T]) subjectIn(rec Record) string {
+	payload := rec.Payload
+	if m.seal != nil {
+		payload, _, _ = m.seal.open(payload, m.cfg.Name, rec.Hash)
+	}
+	e, _ := openEnvelope(payload)
+	return e.Subject
 }
 
 // handle is what the store knows an id and a subject by.

@@ -70,6 +70,14 @@ type Store interface {
 	// Create it heeds MaxPerOwner, not counting from itself. w.CreatedAt and
 	// w.Deadline repeat from's, or are zero where the caller does not know
 	// them: a store that keeps both records in one place does not need them.
+	//
+	// With w.Grace, from's hash goes on answering for so long, but no longer than
+	// from would have lived: Moved, with Record.Next, or with w.Freeze Frozen, with what
+	// it was and no owner to each Load that takes no lease, and without to all other
+	// calls. It is in no index and no count. Without w.Freeze both hashes begin with
+	// the same byte. Delete of a hash that is Moved deletes the record that it leads
+	// to, and Delete of an owner spares that for an exception; one that is Frozen
+	// counts as none.
 	Move(ctx context.Context, from Handle, w WriteRequest) (Reply, error)
 
 	// Delete removes records without reading their payload and returns how
@@ -127,6 +135,7 @@ type Record struct {
 	ExpiresAt               time.Time // the earlier of the idle and the absolute deadline
 	Deadline                time.Time // the absolute one; zero = none
 	Idle                    time.Duration
+	Next                    Hash // Moved and Frozen: where the record is now
 }
 
 // WriteRequest asks to store a payload.
@@ -134,6 +143,8 @@ type WriteRequest struct {
 	Record
 	Nonce       uint64        // the same nonce is a retry of this very write; 0 = there are none
 	Total       time.Duration // Create, and Move with Restart: 0 = no absolute deadline. Idle is used by Create and Move, and always set there
+	Grace       time.Duration // Move
+	Freeze      bool          // Move
 	Restart     bool          // Move: it is created now, and Total counts from now
 	TouchEvery  time.Duration // Create: as in LoadRequest, for a record that exists
 	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record
@@ -171,12 +182,14 @@ const (
 	Leased           // another caller has the lease
 	OverLimit        // the owner has too many
 	Broken           // the bytes were damaged, and are gone; Reply.Reason says what was wrong
+	Moved            // it has another hash now: Record.Next
+	Frozen           // it has moved, and shows what it was: read only
 	Newer            // a live record of a later version of the store, which is left alone
 )
 
 // String returns the status in lower case, such as "stale".
 func (s Status) String() string {
-	return name(s, "done", "missing", "lapsed", "exists", "stale", "leased", "over_limit", "broken", "newer")
+	return name(s, "done", "missing", "lapsed", "exists", "stale", "leased", "over_limit", "broken", "moved", "frozen", "newer")
 }
 
 // Reply is a store's answer with its details. On Done and Exists, Record has

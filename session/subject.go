@@ -73,11 +73,14 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 	return n, nil
 }
 
-// Rotate gives s a new id and saves its data, in one step: the old token is
-// worthless from then on. Do it whenever the rights behind a session change.
-// The session keeps its age, its timeouts and its subject. Errors as for Save, and
-// [ErrInvalid] for a conversation, whose id follows from its [Conversation]. When two rotate at
-// once, one gets [ErrNotFound].
+// Rotate gives s a new id and saves its data, in one step. Do it whenever the rights
+// behind a session change. For Config.RotateGrace the old id leads to the same session,
+// so that requests that are under way with the old token are not logged out; their
+// sessions have an id without a token, so leave the client's cookie alone. Then, or
+// when the session ends, the old token is worthless. The session keeps its age, its
+// timeouts and its subject. Errors as for Save, and [ErrInvalid] for a conversation,
+// whose id follows from its [Conversation]. When two rotate at once, one gets a
+// [*ConflictError].
 func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 	o := begin(ctx, OpRotate)
 	defer func() { m.finish(o, err) }()
@@ -87,8 +90,10 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 	return m.move(o, s, s.Subject, WriteRequest{Record: Record{Idle: s.idle}})
 }
 
-// Bind makes s a session of subject, as at login: with a new id, like Rotate,
-// so that a planted or stolen old one is worthless. Its age begins anew, unless
+// Bind makes s a session of subject, as at login: with a new id, like Rotate, but the
+// old one never leads to the login. For Config.RotateGrace it shows, read only, the data
+// from before and no subject, as long as the login lives: whoever planted or stole it
+// gains nothing. Its age begins anew, unless
 // Config.BindKeepsAge is set: a login does not end with the visit that it began in.
 // Its timeouts stay unless opts has a [Lifetime]. Errors as for Rotate, [ErrFull] by
 // Config.MaxPerSubject, and [ErrInvalid] for an empty subject.
@@ -109,7 +114,7 @@ func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, op
 	case want.subject != "":
 		return invalid("Bind has the subject already")
 	}
-	w := WriteRequest{Record: Record{Idle: idle}, Total: absolute, Restart: !m.cfg.BindKeepsAge || want.absolute != 0}
+	w := WriteRequest{Record: Record{Idle: idle}, Total: absolute, Restart: !m.cfg.BindKeepsAge || want.absolute != 0, Freeze: true}
 	return m.move(o, s, subject, w)
 }
 
@@ -132,10 +137,13 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string, times Wri
 	}
 	w.Rev, w.MaxPerOwner, w.WhenFull = s.rev, m.cfg.MaxPerSubject, m.cfg.WhenFull
 	w.CreatedAt, w.Deadline = s.created, s.deadline
-	w.Idle, w.Total, w.Restart = times.Idle, times.Total, times.Restart
+	w.Idle, w.Total, w.Restart, w.Freeze = times.Idle, times.Total, times.Restart, times.Freeze
+	w.Grace = m.cfg.RotateGrace
 	o.Bytes = len(w.Payload)
 	from := m.handle(s.ID, s.Subject)
-	r, err := m.ask(o.ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })
+	r, err := m.follow(&from, func() (Reply, error) { // where it has moved, this revision is stale
+		return m.ask(o.ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })
+	})
 	if err != nil {
 		return err
 	}

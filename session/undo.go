@@ -78,6 +78,6 @@ func (m *Manager[T]) giveBack(ctx context.Context, h Handle, lease string) (err 
 	}()
 	limited, cancel := m.detached(ctx)
 	defer cancel()
-	_, err = m.store.Load(limited, LoadRequest{Handle: h, Lease: lease, Bare: true})
+	_, err = m.follow(&h, func() (Reply, error) { return m.store.Load(limited, LoadRequest{Handle: h, Lease: lease, Bare: true}) })
 	return err
 }

@@ -39,7 +39,8 @@
 //     conflict. What needs a cookie when the response has begun is [ErrSent].
 //   - Cookies are set by a new session, a login, a new id and a logout only. So
 //     a late response to an older request neither replaces nor brings back one.
-//   - A login has an id that no one knew before it. The old id is worthless.
+//   - A login has an id that no one knew before it. The old id never leads to it: for
+//     a few seconds it shows the visitor's data, read only, to requests under way.
 //   - A malformed, foreign or forged cookie is no session, and no error. A
 //     session that cannot be read goes to Config.OnError; its cookie stays, since
 //     another version of the program may be able to read it.

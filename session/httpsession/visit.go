@@ -224,7 +224,7 @@ func (v *Visit[T]) Login(ctx context.Context, subject string, opts ...LoginOptio
 			s = conflict.Current
 			continue
 		}
-		if errors.Is(err, session.ErrNotFound) { // ended, or moved by another login of this browser
+		if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrReadOnly) { // ended, or moved by another login of this browser
 			s = nil
 			break
 		}

@@ -22,8 +22,11 @@ type space struct {
 	byOwner map[session.Hash]map[session.Hash]*entry
 	expiry  queue // not claimed yet; due when they lapse
 	claims  queue // claimed; due when the claim runs out or the retry is due
-	lines   map[session.Hash]*line
-	later   []func() // to be called when the store is unlocked
+
+	former map[session.Hash]former // what hashes answer after a Move
+	moved  []session.Hash          // those of former, in the order of the moves
+	lines  map[session.Hash]*line
+	later  []func() // to be called when the store is unlocked
 
 	quarantine []aside
 	kept       int // bytes in the quarantine
@@ -146,11 +149,51 @@ func (sp *space) remove(e *entry, quarantine bool) {
 	}
 }
 
+// former is what a hash answers for a while after its record has moved.
+type former struct {
+	record session.Record
+	frozen bool
+}
+
+func (f former) lives(now time.Time) bool { return now.Before(f.record.ExpiresAt) }
+
+// formerly lets the hash of e answer after w has moved it.
+func (sp *space) formerly(e *entry, w session.WriteRequest, now time.Time) {
+	for len(sp.moved) > 0 && !sp.former[sp.moved[0]].lives(now) {
+		delete(sp.former, sp.moved[0])
+		sp.moved = sp.moved[1:]
+	}
+	if w.Grace <= 0 {
+		return
+	}
+	f := former{e.Record, w.Freeze}
+	f.record.Owner, f.record.Next = session.Hash{}, w.Hash
+	if ends := now.Add(w.Grace); ends.Before(f.record.ExpiresAt) {
+		f.record.ExpiresAt = ends
+	}
+	f.record.Deadline = f.record.ExpiresAt
+	sp.former[e.Hash] = f
+	sp.moved = append(sp.moved, e.Hash)
+}
+
+// latest returns the hash that h has moved to, or h.
+func (sp *space) latest(h session.Hash, now time.Time) session.Hash {
+	for f := sp.former[h]; f.lives(now) && !f.frozen; f = sp.former[h] {
+		h = f.record.Next
+	}
+	return h
+}
+
 // find returns the live entry of a hash, or the answer that says why there is
 // none.
 func (sp *space) find(h session.Hash, quarantine bool, now time.Time) (*entry, session.Reply) {
 	e := sp.byHash[h]
+	f := sp.former[h]
 	switch {
+	case e == nil && f.lives(now) && f.frozen:
+		return nil, session.Reply{Status: session.Frozen}
+	case e == nil && f.lives(now):
+		return nil, session.Reply{Status: session.Moved, Record: session.Record{Handle: f.record.Handle, Next: f.record.Next}}
 	case e == nil:
 		return nil, session.Reply{Status: session.Missing}
 	case e.damaged && !e.claimed():

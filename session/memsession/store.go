@@ -36,7 +36,7 @@ func (s *Store) lock(ctx context.Context, name string) (*space, time.Time, error
 	s.mu.Lock()
 	sp := s.spaces[name]
 	if sp == nil {
-		sp = &space{store: s, byHash: map[session.Hash]*entry{}, byOwner: map[session.Hash]map[session.Hash]*entry{}, lines: map[session.Hash]*line{}}
+		sp = &space{store: s, byHash: map[session.Hash]*entry{}, byOwner: map[session.Hash]map[session.Hash]*entry{}, lines: map[session.Hash]*line{}, former: map[session.Hash]former{}}
 		s.spaces[name] = sp
 	}
 	return sp, time.Now(), nil
@@ -113,7 +113,7 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 		return r, nil
 	}
 	switch {
-	case why.Status == session.Broken:
+	case why.Status == session.Broken || why.Status == session.Moved || why.Status == session.Frozen:
 		return why, nil
 	case !sp.mayTake(w.Hash, w.Lease, w.Turn, now):
 		return leased(e, now), nil
@@ -165,6 +165,13 @@ func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply,
 	e, why := sp.find(l.Hash, l.Quarantine, now)
 	if l.Lease != "" && l.LeaseFor <= 0 {
 		sp.leave(l.Hash, l.Lease, now)
+	}
+	if why.Status == session.Frozen && l.Lease == "" {
+		why.Record = sp.former[l.Hash].record
+		why.Record.Payload = nil
+		if !l.Bare {
+			why.Record.Payload = bytes.Clone(sp.former[l.Hash].record.Payload)
+		}
 	}
 	if e == nil {
 		return why, nil
@@ -246,6 +253,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 		return session.Reply{Status: session.OverLimit}, nil
 	}
 	sp.remove(old, false)
+	sp.formerly(old, w, now)
 	e := &entry{Record: session.Record{Handle: w.Handle, CreatedAt: old.CreatedAt, Deadline: old.Deadline, Idle: w.Idle}}
 	if w.Restart {
 		e.begin(w.Total, now)
@@ -259,16 +267,23 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 
 // Delete implements [session.Store].
 func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
-	sp, _, err := s.lock(ctx, d.Space)
+	sp, now, err := s.lock(ctx, d.Space)
 	if err != nil {
 		return 0, err
 	}
 	defer s.unlock(sp)
-	hashes := d.Handles
+	var hashes []session.Hash
+	for _, h := range d.Handles {
+		hashes = append(hashes, sp.latest(h, now))
+		if d.Owner == (session.Hash{}) {
+			delete(sp.former, h)
+		}
+	}
 	if d.Owner != (session.Hash{}) {
+		except := hashes
 		hashes = nil
 		for h := range sp.byOwner[d.Owner] {
-			if !slices.Contains(d.Handles, h) {
+			if !slices.Contains(except, h) {
 				hashes = append(hashes, h)
 			}
 		}

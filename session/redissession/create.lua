@@ -9,7 +9,8 @@
 --        8 quarantine bytes at most, 9 how often it was sent, 10 note kept for ms, 11 inbox
 --        ('' = do not wait in line for the lease)
 -- Reply  {status, header or record, touched, retry ms, evicted hashes}; status is
---        done, exists, leased, over_limit, broken, newer or missing
+--        done, exists, leased, over_limit, broken, newer, frozen or
+--        missing
 -- Cost   O(log n) and the payload; O(owner's records) at the limit. A lapsed
 --        record in the way is set aside for claim.lua. A retry finds its own nonce.
 --        It leaves a note for what was sent before it and may come after it, when
@@ -32,6 +33,7 @@ if raw ~= '' then
   end
   if deadline(raw) > now then
     if not known(raw) then return {'newer', '', 0, 0, {}} end
+    if int(raw, KIND, 1) ~= 0 then return {'frozen', '', 0, 0, {}} end
     local mine = wrote(raw, template)
     if mine then
       note()

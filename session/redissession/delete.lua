@@ -11,12 +11,18 @@
 
 local deleted, whole = {}, ARGV[4] == '1'
 for i = 2, #KEYS do
-  local hash, head = ARGV[i + 3], whole and read(KEYS[i]) or header(KEYS[i])
+  local hash = latest(ARGV[i + 3])
+  local key = base .. 'd' .. hash
+  local head = whole and read(key) or header(key)
+  local frozen = valid(head) and int(head, KIND, 1) ~= 0
   if head ~= '' and (ARGV[1] == NONE8 or (valid(head) and at(head, REV, 8) == ARGV[1])) then
     unindex(hash, head)
-    discard(KEYS[i], hash, tonumber(ARGV[2]), tonumber(ARGV[3]))
-    deleted[#deleted + 1] = hash
-    deleted[#deleted + 1] = head
+    discard(key, hash, frozen and 0 or tonumber(ARGV[2]), tonumber(ARGV[3]))
+    if not frozen or ARGV[1] ~= NONE8 then
+      deleted[#deleted + 1] = hash
+      deleted[#deleted + 1] = head
+    end
   end
+  if hash ~= ARGV[i + 3] then redis.call('DEL', KEYS[i]) end
 end
 return whole and deleted or #deleted / 2

@@ -9,7 +9,7 @@
 -- Cost   O(owner's records). Their keys are derived from the index: same slot.
 
 local except = {}
-for i = 4, #ARGV do except[ARGV[i]] = true end
+for i = 4, #ARGV do except[latest(ARGV[i])] = true end
 
 local deleted = {}
 for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do

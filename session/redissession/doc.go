@@ -85,7 +85,8 @@
 //	offset length field
 //	     0      3 magic "hfs"
 //	     3      1 version, 1
-//	     4      2 reserved, 0
+//	     4      1 0, or of what a move leaves in its place: 1 moved, 2 frozen
+//	     5      1 reserved, 0
 //	     6      2 how often it was handed out by Claim
 //	     8      8 revision: µs since 1970 at first, then rising; below 2^53
 //	    16      8 nonce of the write that made it, 0 = none
@@ -98,7 +99,7 @@
 //	    58      4 CRC-32C of the payload
 //	    62      8 lease: first bytes of SHA-256 of its name, 0 = free
 //	    70      6 end of the lease
-//	    76     16 hash of the owner, 0 = none
+//	    76     16 hash of the owner, 0 = none; moved and frozen: of the record now
 //	    92     64 revision and nonce of the 4 writes before, newest first
 //	   156      - payload
 //

@@ -11,7 +11,7 @@
 
 if not ARGV[7] and ARGV[4] == '0' then
   local raw = redis.pcall('GET', KEYS[2])
-  if type(raw) == 'string' and #raw >= 156 and string.sub(raw, 1, 4) == 'hfs' .. string.char(1) then
+  if type(raw) == 'string' and #raw >= 156 and string.sub(raw, 1, 5) == 'hfs' .. string.char(1, 0) then
     local a, b, c, d, e, f, g, h, i, j, k, l = string.byte(raw, 43, 54) -- last activity, and when it lapses
     local m, n, o, p, q, r = string.byte(raw, 37, 42) -- idle timeout
     local idle = ((((m * 256 + n) * 256 + o) * 256 + p) * 256 + q) * 256 + r

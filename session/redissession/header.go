@@ -31,6 +31,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // As the template of an insertion, created is 0, absolute and leaseEnd are
 // durations, and the server completes it; a moved record brings both times.
 type header struct {
+	kind                                byte // 0 = a record, moved or frozen
 	attempts                            uint16
 	rev, nonce                          uint64
 	created, absolute, idle, last, ends int64
@@ -56,7 +57,7 @@ func nameLease(name string) leaseName {
 func (h header) encode() []byte {
 	b := make([]byte, 0, headerSize)
 	b = append(b, magic[:]...)
-	b = append(b, version, 0, 0)
+	b = append(b, version, h.kind, 0)
 	b = binary.BigEndian.AppendUint16(b, h.attempts)
 	b = binary.BigEndian.AppendUint64(b, h.rev)
 	b = binary.BigEndian.AppendUint64(b, h.nonce)
@@ -87,6 +88,7 @@ func decode(raw string) (h header, payload string, ok bool) {
 	}
 	b := []byte(raw[:headerSize])
 	h = header{
+		kind:     b[4],
 		attempts: binary.BigEndian.Uint16(b[6:]),
 		rev:      binary.BigEndian.Uint64(b[8:]),
 		nonce:    binary.BigEndian.Uint64(b[16:]),
@@ -132,6 +134,9 @@ func (h header) record(space string, hash session.Hash) session.Record {
 		LastActivity: time.UnixMilli(h.last),
 		Idle:         time.Duration(h.idle) * time.Millisecond,
 		ExpiresAt:    time.UnixMilli(h.ends),
+	}
+	if h.kind != 0 {
+		r.Owner, r.Next = session.Hash{}, h.owner
 	}
 	if h.absolute != 0 {
 		r.Deadline = time.UnixMilli(h.absolute)

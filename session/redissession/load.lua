@@ -9,7 +9,7 @@
 --        7 its name (8 bytes), 8 for how many ms (0 = free it, and leave the line),
 --        9 held ('1' = renew only), 10 inbox ('' = do not wait in line)
 -- Reply  {status, record, touched, retry ms}; status is done, missing, lapsed,
---        leased, broken or newer. A record alone stands for {done, record, 0, 0}
+--        leased, broken, newer, moved or frozen. A record alone stands for {done, record, 0, 0}
 -- Cost   O(1) and the payload; a touch adds O(log n). A load that changes nothing
 --        replicates nothing. Taking a lease again under its name renews it.
 
@@ -27,4 +27,7 @@ if not valid(raw) then
 end
 if deadline(raw) <= now then return {'lapsed', '', 0, 0} end
 if not known(raw) then return {'newer', '', 0, 0} end
+local kind = int(raw, KIND, 1)
+if kind == MOVED then return {'moved', raw, 0, 0} end
+if kind == FROZEN then return {'frozen', who == NONE8 and raw or '', 0, 0} end
 return use(KEYS[2], ARGV[1], raw, ARGV[2] == '1', tonumber(ARGV[3]), who, lasting, ARGV[9] == '1', inbox)

@@ -27,7 +27,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	}
 	r, err := s.Load(ctx, session.LoadRequest{Handle: from, Quarantine: w.Quarantine})
 	switch {
-	case err == nil && r.Status == session.Missing:
+	case err == nil && (r.Status == session.Missing || r.Status == session.Frozen):
 		return s.movedBefore(ctx, from, w)
 	case err != nil || r.Status != session.Done:
 		return r, err
@@ -47,11 +47,12 @@ func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.W
 	h := template(w)
 	h.absolute = millis(w.Total)
 	a, err := s.ask(ctx, moveScript, keys, w.Hash[:], h.encode(), string(w.Payload), from.Hash[:],
-		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, flag(w.Restart))
+		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, flag(w.Restart),
+		millis(w.Grace), flag(w.Freeze))
 	if err != nil {
 		return session.Reply{}, err
 	}
-	if a.status == session.Stale {
+	if a.status == session.Stale || a.status == session.Moved {
 		return s.reply(ctx, a, from, true, w.Quarantine)
 	}
 	return s.written(ctx, a, w)
@@ -85,7 +86,8 @@ func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.W
 func (s *Store) retire(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
 	slot := s.slotOf(from.Space, from.Hash)
 	a, err := s.ask(ctx, retireScript, []string{slot.expiry(), slot.record(from.Hash), slot.moveNote(from.Hash)},
-		from.Hash[:], template(w).encode(), noted.Milliseconds(), s.aside(w.Quarantine), s.quarantineMost)
+		from.Hash[:], template(w).encode(), noted.Milliseconds(), s.aside(w.Quarantine), s.quarantineMost,
+		w.Hash[:], millis(w.Grace), flag(w.Freeze))
 	if err != nil {
 		return session.Reply{}, err
 	}

@@ -8,10 +8,11 @@
 -- ARGV   1 new hash, 2 header template (its revision is the one expected, its lease
 --        the one that must be held), 3 payload, 4 old hash, 5 limit per owner
 --        (0 = none), 6 full policy, 7 quarantine ms (0 = delete), 8 quarantine bytes at most,
---        9 restart ('1' = the template has times of a new record, '0' = keep the old ones)
+--        9 restart ('1' = the template has times of a new record, '0' = keep the old ones),
+--        10 the old place answers for ms (0 = not), 11 freeze ('1' = with what it was)
 -- Reply  {status, header, or a record when exists or stale, 0, retry ms, evicted
---        hashes}; status is done, exists, missing, broken, lapsed, newer, leased,
---        stale or over_limit
+--        hashes}; status is done, exists, missing, broken, lapsed, newer, moved,
+--        frozen, leased, stale or over_limit
 -- Cost   O(log n) and the payload; O(owner's records) at the limit. A retry finds
 --        its own nonce in the new record.
 
@@ -29,7 +30,7 @@ if not valid(old) then
 end
 local status, retry = check(old, template)
 if status == 'stale' then return {status, read(KEYS[3]), 0, 0, {}} end
-if status then return {status, '', 0, retry, {}} end
+if status then return {status, status == 'moved' and old or '', 0, retry, {}} end
 
 local evicted = {}
 if KEYS[4] then evicted = room(KEYS[4], tonumber(ARGV[5]), ARGV[6], ARGV[4]) end
@@ -40,5 +41,5 @@ local head = stamp(template, int(old, REV, 8))
 put(KEYS[2], ARGV[1], head, ARGV[3])
 if KEYS[4] then trim(KEYS[4]) end
 unindex(ARGV[4], old)
-redis.call('DEL', KEYS[3])
+leaveIn(KEYS[3], old, ARGV[1], tonumber(ARGV[10]), ARGV[11] == '1')
 return {'done', head, 0, 0, evicted}

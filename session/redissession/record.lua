@@ -10,7 +10,8 @@
 local SIZES = {[1] = 156}  -- bytes before the payload, of each version that is read
 local HEADER = 156         -- the same of the newest, which is the one written
 local LEAST = 156          -- the header of version 1, with which every later one begins
-local REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, ENDS = 8, 16, 24, 30, 36, 42, 48
+local KIND, REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, ENDS = 4, 8, 16, 24, 30, 36, 42, 48
+local MOVED, FROZEN = 1, 2 -- kinds of what a record leaves in its place; 0 = a record
 local ATTEMPTS, KEEP, CRC, LEASE, LEASE_END, OWNER, EARLIER = 6, 54, 58, 62, 70, 76, 92
 local WRITES = {REV, 92, 108, 124, 140} -- revision and nonce of the last ones, the newest first
 local NONE8, NONE16 = string.rep(string.char(0), 8), string.rep(string.char(0), 16)
@@ -85,7 +86,7 @@ end
 
 local function owned(head)
   local owner = at(head, OWNER, 16)
-  if owner ~= NONE16 then return base .. 'u' .. owner end
+  if owner ~= NONE16 and int(head, KIND, 1) == 0 then return base .. 'u' .. owner end
 end
 
 -- index enters a live record where it is found: every write and touch does so,
@@ -176,6 +177,34 @@ local function aside(key, hash, head, due)
   return id
 end
 
+-- leaveIn is the end of a record that has moved: nothing stays in its place, or for
+-- so many ms where it is now, which stands where the owner did, and if frozen also what
+-- it was. That is in no index, and expires by itself.
+local function leaveIn(key, head, next, grace, freeze)
+  if grace == 0 then return redis.call('DEL', key) end
+  local ends = math.min(deadline(head), now + grace)
+  local crc = freeze and int(head, CRC, 4) or 0
+  local part = at(head, 0, KIND) .. bytes(freeze and FROZEN or MOVED, 1) .. at(head, KIND + 1, ABSOLUTE - KIND - 1)
+    .. bytes(ends, 6) .. times(ends, 0, int(head, LAST, 6)) .. bytes(0, 4) .. bytes(crc, 4)
+    .. at(NONE16, 0, 14) .. at(next, 0, 16) .. at(head, EARLIER, HEADER - EARLIER)
+  if freeze then
+    redis.call('SETRANGE', key, 0, part)
+    redis.call('PEXPIREAT', key, num(ends))
+  else
+    redis.call('SET', key, part, 'PXAT', num(ends))
+  end
+end
+
+-- latest is the hash that a record in this partition has moved to, or its own.
+local function latest(hash)
+  for _ = 1, 100 do
+    local head = header(base .. 'd' .. hash)
+    if not valid(head) or int(head, KIND, 1) ~= MOVED or deadline(head) <= now then break end
+    hash = at(head, OWNER, 16)
+  end
+  return hash
+end
+
 -- wrote returns the revision that a write with this template has made, if it
 -- is one of those that the record remembers.
 local function wrote(head, template)
@@ -200,10 +229,12 @@ end
 local function as(head, made) return at(head, 0, REV) .. made .. at(head, NONCE, HEADER - NONCE) end
 
 -- check says what keeps a write with this template from changing the record:
--- nothing, or 'lapsed', 'newer', 'leased' (for how long) or 'stale'.
+-- nothing, or 'lapsed', 'newer', 'moved', 'frozen', 'leased' (for how long) or 'stale'.
 local function check(head, template)
   if deadline(head) <= now then return 'lapsed', 0 end
   if not known(head) then return 'newer', 0 end
+  local kind = int(head, KIND, 1)
+  if kind ~= 0 then return kind == MOVED and 'moved' or 'frozen', 0 end
   local who, ends = at(template, LEASE, 8), int(head, LEASE_END, 6)
   local mine = ends > now and at(head, LEASE, 8) == who
   if not mine and (ends > now or who ~= NONE8) then return 'leased', math.max(ends - now, 0) end

@@ -7,7 +7,7 @@
 --        one that must be held), 3 payload, 4 free ('1' = give the lease back to the line),
 --        5 quarantine ms (0 = delete), 6 quarantine bytes at most, 7 how often it was sent
 -- Reply  {status, header, or the current record when stale, 0, retry ms}; status is
---        done, missing, broken, lapsed, newer, leased, stale or
+--        done, missing, broken, lapsed, newer, moved, frozen, leased, stale or
 --        unknown
 -- Cost   O(log n) and the payload. A retry finds its own nonce and changes nothing.
 --        One that finds neither that nor whose write came after its revision is
@@ -24,11 +24,11 @@ end
 local mine = wrote(old, template)
 if mine then return {'done', as(old, mine), 0, 0} end
 local status, retry = check(old, template)
-if (status == 'stale' or status == 'leased') and ARGV[7] ~= '1' and not follows(old, template) then
+if (status == 'stale' or status == 'leased' or status == 'moved') and ARGV[7] ~= '1' and not follows(old, template) then
   return {'unknown', '', 0, 0}
 end
 if status == 'stale' then return {status, read(KEYS[2]), 0, 0} end
-if status then return {status, '', 0, retry} end
+if status then return {status, status == 'moved' and at(old, 0, HEADER) or '', 0, retry} end
 
 local lease = ARGV[4] == '1' and at(NONE16, 0, 14) or at(old, LEASE, 14)
 local last = math.max(now, int(old, LAST, 6))

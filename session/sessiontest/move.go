@@ -13,6 +13,9 @@ func moveCases() []conformanceCase {
 	return []conformanceCase{
 		{"MoveGivesARecordAnotherHash", moveRecord},
 		{"AMoveMayRestartTheAge", moveRestarts},
+		{"AfterAMoveWithGraceTheOldHashNamesTheNewOne", moveLeads},
+		{"AfterAFreezeTheOldHashShowsWhatItWas", moveFreezes},
+		{"DeletingByAnOldHashDeletesTheRecord", deleteByOldHash},
 		{"RepeatedMoveIsTheSameMove", repeatedMove},
 		{"MoveIsCompareAndSwap", moveIsCompareAndSwap},
 		{"MoveToAnOwnerHeedsItsLimit", moveHeedsLimit},
@@ -72,6 +75,101 @@ func moveRestarts(b *bench) {
 			}
 		}
 	}
+}
+
+// moved moves a new record with a grace of 4 units.
+func (b *bench) moved(owner session.Hash, freeze bool) (from, to session.Record) {
+	b.Helper()
+	from = b.created(b.handle(owner), "before")
+	h := b.handle(owner)
+	h.Hash[0] = from.Hash[0]
+	w := b.write(h, "after")
+	w.Rev, w.CreatedAt, w.Deadline, w.Grace, w.Freeze = from.Rev, from.CreatedAt, from.Deadline, 4*b.suite.unit(), freeze
+	r := b.must(b.store.Move(b.ctx(), from.Handle, w))
+	b.want(r, session.Done, "a live record at its current revision can be moved")
+	b.want(b.must(b.store.Move(b.ctx(), from.Handle, w)), session.Done, "a Move that is repeated is the same Move, whatever it has left behind")
+	return from, r.Record
+}
+
+func moveLeads(b *bench) {
+	mine := b.owner()
+	from, to := b.moved(mine, false)
+	again := b.write(b.handle(mine), "again")
+	again.Rev = from.Rev
+	for what, r := range map[string]session.Reply{
+		"Load": b.touch(from.Handle), "Load for a lease": b.take(from.Handle, "anna", 3),
+		"Save": b.save(from, "late"), "Move": b.must(b.store.Move(b.ctx(), from.Handle, again)),
+	} {
+		if r.Status != session.Moved || r.Record.Next != to.Hash || len(r.Record.Payload) != 0 {
+			b.Errorf("%s of the old hash answered %v with %+v, want moved and the new hash: requests under way are logged out", what, r.Status, r.Record)
+		}
+	}
+	if c, got := b.count(), b.list(mine); c.Active != 1 || len(got) != 1 {
+		b.Errorf("counted %+v and listed %v, want one", c, got)
+	}
+	b.pass(4.5)
+	b.want(b.touch(from.Handle), session.Missing, "an old id works for ever")
+	b.wantPayload(b.peek(to.Handle), "after", "the record has to outlive its grace")
+	b.pass(11)
+	if due := b.claim(session.ClaimRequest{For: time.Minute}).Due; len(due) != 1 || due[0].Hash != to.Hash {
+		b.Errorf("due are %+v, want the record once, by its new hash", due)
+	}
+}
+
+func moveFreezes(b *bench) {
+	for _, owner := range []session.Hash{{}, b.owner()} {
+		from := b.created(b.handle(owner), "before")
+		to := b.handle(b.owner())
+		w := b.write(to, "after")
+		w.Rev, w.CreatedAt, w.Deadline, w.Grace, w.Freeze = from.Rev, from.CreatedAt, from.Deadline, 4*b.suite.unit(), true
+		for range 2 {
+			b.want(b.must(b.store.Move(b.ctx(), from.Handle, w)), session.Done, "a Move, and the same once more, is done")
+		}
+		r := b.touch(from.Handle)
+		b.want(r, session.Frozen, "the old hash shows what it was for a while")
+		b.wantPayload(r, "before", "the old id shows what was saved at the login")
+		if r.Record.Next != to.Hash || r.Record.Owner != (session.Hash{}) || r.Touched || r.Record.ExpiresAt.After(from.ExpiresAt) {
+			b.Errorf("frozen it is %+v, want the new hash, no owner and no longer life", r.Record)
+		}
+		bare := b.load(session.LoadRequest{Handle: from.Handle, Bare: true})
+		b.want(bare, session.Frozen, "a bare Load differs in the payload only")
+		b.wantPayload(bare, "", "a bare Load has no payload")
+		b.want(b.save(from, "late"), session.Frozen, "who planted an id changes the session after the login")
+		b.want(b.take(from.Handle, "anna", 3), session.Frozen, "a frozen record cannot be handled")
+		again := b.write(b.handle(session.Hash{}), "again")
+		again.Rev = from.Rev
+		b.want(b.must(b.store.Move(b.ctx(), from.Handle, again)), session.Frozen, "a frozen record cannot be moved")
+		if got := b.list(owner); owner != (session.Hash{}) && len(got) != 0 {
+			b.Errorf("its former owner lists %v", got)
+		}
+		if c := b.count(); c.Active != 1 {
+			b.Errorf("counted %+v, want the moved one only", c)
+		}
+		if n := b.remove(session.RemoveRequest{Handles: []session.Hash{from.Hash}}); n != 0 {
+			b.Errorf("deleting the frozen record says %d, want 0: the session lives on", n)
+		}
+		b.want(b.peek(from.Handle), session.Missing, "a frozen record can be deleted")
+		b.wantPayload(b.peek(to), "after", "deleting a frozen record deleted the session")
+		b.remove(session.RemoveRequest{Handles: []session.Hash{to.Hash}})
+	}
+	from, _ := b.moved(session.Hash{}, true)
+	b.pass(4.5)
+	b.want(b.peek(from.Handle), session.Missing, "an old id works for ever")
+}
+
+func deleteByOldHash(b *bench) {
+	mine := b.owner()
+	from, to := b.moved(mine, false)
+	b.created(b.handle(mine), "other")
+	if n := b.remove(session.RemoveRequest{Owner: mine, Handles: []session.Hash{from.Hash}}); n != 1 {
+		b.Errorf("deleting all but the old hash says %d, want the other one", n)
+	}
+	b.wantPayload(b.peek(to.Handle), "after", "logging out elsewhere by an old id ended the session itself")
+	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{from.Hash}}); n != 1 {
+		b.Errorf("deleting by the old hash says %d, want 1", n)
+	}
+	b.want(b.peek(to.Handle), session.Missing, "a logout by an old id logs nobody out")
+	b.want(b.peek(from.Handle), session.Missing, "the old id outlives its session")
 }
 
 func repeatedMove(b *bench) {
