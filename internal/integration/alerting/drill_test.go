@@ -150,9 +150,9 @@ func (d *drill) untilResolved(alerts ...string) {
 
 func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 	t.Parallel()
-	_, addr := startBot(t, "SESSION_CLEANUP_INTERVAL=1")
+	_, addr := startBot(t, []string{"SESSION_CLEANUP_INTERVAL=1"})
 	d := newDrill(t, addr)
-	desk, deskAddr := startBot(t)
+	desk, deskAddr := startBot(t, nil)
 	d.watch = startPrometheus(t, map[string]string{"bot": addr, "desk": deskAddr})
 
 	d.turn("PUT", "/api/faults", `{"pms":"slow"}`)
@@ -204,7 +204,7 @@ func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 // All windows are a hundredth of what they are, and so is the hour.
 func TestAnHourWithoutFaultsFiresNothing(t *testing.T) {
 	t.Parallel()
-	_, addr := startBot(t)
+	_, addr := startBot(t, nil)
 	d := newDrill(t, addr)
 	defer d.rest()
 	d.watch = startPrometheus(t, map[string]string{"bot": addr})

@@ -75,7 +75,7 @@ func panels(t testing.TB) (all []panel) {
 }
 
 func TestEveryExpressionAsksForWhatThereIs(t *testing.T) {
-	_, addr := startBot(t)
+	_, addr := startBot(t, nil)
 	c := everything(t, addr)
 	used := make(map[string]bool)
 	n := 0

@@ -38,11 +38,11 @@ func buildBot(t testing.TB) string {
 }
 
 // startBot starts a bot with its own parts, and returns its address.
-func startBot(t testing.TB, env ...string) (*testproc.Child, string) {
+func startBot(t testing.TB, env []string, args ...string) (*testproc.Child, string) {
 	t.Helper()
 	bot := buildBot(t)
 	addr := testproc.Addr(testproc.FreePort(t))
-	cmd := exec.Command(bot, "-addr", addr)
+	cmd := exec.Command(bot, append(args, "-addr", addr)...)
 	cmd.Env = append(cmd.Environ(), env...)
 	child := testproc.Start(t, cmd)
 	testproc.Listening(t, addr)

@@ -182,7 +182,7 @@ func mutateSelector(s *parser.VectorSelector, c catalogue, hit func(string, ...a
 
 func TestFaultsInRulesAreCaught(t *testing.T) {
 	t.Parallel()
-	_, addr := startBot(t)
+	_, addr := startBot(t, nil)
 	c := everything(t, addr)
 	all := mutants(t, c)
 	share := 8 // one of so many, in the short form

@@ -5,11 +5,14 @@ package alerting
 import (
 	"context"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/internal/test/testproc"
 )
 
@@ -17,7 +20,12 @@ import (
 func TestTheCommandsOfTheRunbooksWorkAsTheyStand(t *testing.T) {
 	t.Parallel()
 	testproc.Find(t, "curl", "curl")
-	_, addr := startBot(t)
+	tools := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(tools, "holdfastctl"), root+"/examples/holdfastctl").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	server := redistest.Real(t)
+	_, addr := startBot(t, nil, "-redis", server.Addr)
 	for name, content := range files(t, "runbooks/*.md") {
 		for _, m := range block.FindAllStringSubmatch(string(content), -1) {
 			if m[1] != "sh" {
@@ -26,6 +34,7 @@ func TestTheCommandsOfTheRunbooksWorkAsTheyStand(t *testing.T) {
 			healBot(t, addr)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(m[2], "localhost:8080", addr))
+			cmd.Env = append(cmd.Environ(), "PATH="+tools+":"+os.Getenv("PATH"), "BREAKERS_URL=http://"+addr+"/breakers/", "REDIS_URL=redis://"+server.Addr)
 			out, err := cmd.CombinedOutput()
 			cancel()
 			if err != nil {
