@@ -176,10 +176,10 @@ func (m *Manager[T]) handleExclusively(o *operation, s *Session[T], held time.Ti
 func (m *Manager[T]) underLease(o *operation, h *handling, s *Session[T], held time.Time, fn func(context.Context, *Session[T]) error) error {
 	ctx, end := context.WithCancelCause(context.WithValue(o.ctx, handlingKey{}, h))
 	watched := make(chan struct{})
-	id, lease := s.ID, s.lease
+	id, lease, idle := s.ID, s.lease, s.idle
 	go func() {
 		defer close(watched)
-		m.keepLease(ctx, end, h, id, lease, s.idle, held)
+		m.keepLease(ctx, end, h, id, lease, idle, held)
 	}()
 	defer func() {
 		end(nil)
