@@ -27,11 +27,12 @@ type user struct {
 	Cart []string
 }
 
-// store counts the calls of a store, and fails them while down is set.
+// store counts the calls of a store. It fails them while down is set, and loses
+// the answers of those that change something while lose is.
 type store struct {
 	session.Store
-	calls atomic.Int64
-	down  atomic.Bool
+	calls      atomic.Int64
+	down, lose atomic.Bool
 }
 
 var errDown = errors.New("no connection")
@@ -48,7 +49,7 @@ func (s *store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 	if err := s.called(); err != nil {
 		return session.Reply{}, err
 	}
-	return s.Store.Create(ctx, w)
+	return lossy(s, func() (session.Reply, error) { return s.Store.Create(ctx, w) })
 }
 
 func (s *store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
@@ -62,14 +63,30 @@ func (s *store) Save(ctx context.Context, w session.WriteRequest) (session.Reply
 	if err := s.called(); err != nil {
 		return session.Reply{}, err
 	}
-	return s.Store.Save(ctx, w)
+	return lossy(s, func() (session.Reply, error) { return s.Store.Save(ctx, w) })
 }
 
 func (s *store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
 	if err := s.called(); err != nil {
 		return 0, err
 	}
-	return s.Store.Delete(ctx, d)
+	return lossy(s, func() (int, error) { return s.Store.Delete(ctx, d) })
+}
+
+func (s *store) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+	if err := s.called(); err != nil {
+		return session.Reply{}, err
+	}
+	return lossy(s, func() (session.Reply, error) { return s.Store.Move(ctx, from, w) })
+}
+
+// lossy makes a call, whose answer may get lost.
+func lossy[T any](s *store, call func() (T, error)) (answer T, err error) {
+	if answer, err = call(); s.lose.Load() {
+		var none T
+		return none, errDown
+	}
+	return answer, err
 }
 
 // rig is a site with logins, and its server.
