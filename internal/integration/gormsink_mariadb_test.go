@@ -6,6 +6,8 @@ package integration
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -36,4 +38,32 @@ func TestGormsinkOnMariaDBKeepsItsPromises(t *testing.T) {
 	server := startMariaDB(t)
 	var n atomic.Int64
 	promises(t, func(t testing.TB) *gorm.DB { return server.open(t, fmt.Sprintf("case_%d", n.Add(1)), "utf8mb4") })
+}
+
+func TestTrailIsCompleteAfterMariaDBDiedAndCameBack(t *testing.T) {
+	t.Parallel()
+	server := startMariaDB(t)
+	completeAfterDeath(t, migrated(t, server.open(t, "trail", "utf8mb4")), func() { server.Kill() }, func() { server.restart(t) })
+}
+
+// Several processes write, and one event reaches two of them.
+func TestWritersToMariaDBAtTheSameTimeStoreEachEventOnce(t *testing.T) {
+	t.Parallel()
+	db := startMariaDB(t).open(t, "trail", "utf8mb4")
+	s := migrated(t, db)
+	all := batch(t, 2000)
+	var writers sync.WaitGroup
+	for i := range 4 {
+		writers.Go(func() {
+			for part := range slices.Chunk(all[i*250:i*250+1250], 100) {
+				if err := gormsink.New(db).Write(t.Context(), part); err != nil {
+					t.Errorf("writer %d: %v", i, err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if got := query(t, s, gormsink.Criteria{}); !slices.Equal(got, all) {
+		t.Errorf("%d events are stored, want each of %d once", len(got), len(all))
+	}
 }

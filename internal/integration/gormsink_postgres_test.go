@@ -90,7 +90,11 @@ func TestAuditDatabaseGoneIsUnavailableWithinTheDeadline(t *testing.T) {
 
 func TestTrailIsCompleteAfterTheDatabaseDiedAndCameBack(t *testing.T) {
 	server := startPostgres(t)
-	sink := migrated(t, server.open(t))
+	completeAfterDeath(t, migrated(t, server.open(t)), server.Kill, func() { server.Restart(t) })
+}
+
+// completeAfterDeath records events while the server is killed and started again.
+func completeAfterDeath(t *testing.T, sink *gormsink.Sink, kill, restart func()) {
 	log, err := audit.New(sink, audit.Config{Linger: -1, Retry: audit.Backoff{Base: 10 * time.Millisecond, Max: 100 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
@@ -98,10 +102,10 @@ func TestTrailIsCompleteAfterTheDatabaseDiedAndCameBack(t *testing.T) {
 	const total = 3000
 	for i := range total {
 		if i == total/3 {
-			server.Kill() // the queue takes what comes meanwhile
+			kill() // the queue takes what comes meanwhile
 		}
 		if i == 2*total/3 {
-			server.Restart(t)
+			restart()
 		}
 		if err := log.Record(t.Context(), audit.Event{Type: "test"}); err != nil {
 			t.Fatal(err)
