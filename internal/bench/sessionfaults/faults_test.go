@@ -40,7 +40,7 @@ var faults = []fault{
 	{"a request that ends after the deadline", afterTheDeadline},
 	{"an unreadable record", unreadable},
 	{"the line breaks during a change of the id", brokenRotation},
-	{"somebody reads Redis", dump},
+	{"an attacker reads Redis", dump},
 	{"200 sessions are counted", counting},
 }
 
