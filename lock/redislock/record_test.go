@@ -4,6 +4,7 @@ package redislock
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -80,6 +81,24 @@ func FuzzMembersSortLikeTheirParts(f *testing.F) {
 			t.Errorf("members of %s and %s compare as %d, want %d", a, b, got, want)
 		}
 	})
+}
+
+func TestAMemberOfAnUnknownKindOrOfTooManyUnitsIsMalformed(t *testing.T) {
+	good := member('1', lock.Span("room", 1, 2)) + "id"
+	at := strings.IndexByte(good, 0) + 1
+	for what, m := range map[string]string{
+		"without a NUL": strings.ReplaceAll(good, "\x00", "x"),
+		"cut short":     good[:at+extent-1],
+		"of kind 10":    good[:at] + string('0'+rune(10)) + good[at+1:],
+		"of 2^31 units": good[:at+extent-4] + "\x80\x00\x00\x00" + "id",
+	} {
+		if _, _, err := splitMember(m); !errors.Is(err, errMalformed) {
+			t.Errorf("a member %s: %v, want errMalformed", what, err)
+		}
+	}
+	if r, id, err := splitMember(good); err != nil || id != "id" || r.String() != "room [1, 2)" {
+		t.Errorf("%s of %s, %v", r, id, err)
+	}
 }
 
 func TestKeysOfAGroupShareAHashTagOfItsOwn(t *testing.T) {
