@@ -26,6 +26,6 @@ func Example() {
 	// 0 audit.dropped failure front-desk
 	// 4 audit.closed success front-desk
 	// erased from 1 event
-	// the other process: true
+	// the other process failed: true
 	// missing in front-desk from number 3 on
 }
