@@ -19,7 +19,8 @@ import (
 
 // Manager creates, finds and ends sessions with data of type T. It is safe for
 // concurrent use. It has no background work unless [Manager.Run] or
-// [Manager.Start] is called, and needs no closing.
+// [Manager.Start] is called, and needs no closing. Only leases of calls that
+// failed are given back in the background, for as long as Config.Lease at most.
 type Manager[T any] struct {
 	store  Store
 	cfg    Config[T] // with its defaults, and what Sealed wraps as its Codec

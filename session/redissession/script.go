@@ -30,8 +30,8 @@ func script(names ...string) *redis.Script {
 }
 
 var (
-	createScript      = script("room", "create")
-	loadScript        = redis.NewScript(source("glance", "record", "line", "load"))
+	createScript      = script("lease", "room", "create")
+	loadScript        = redis.NewScript(source("glance", "record", "line", "lease", "load"))
 	saveScript        = script("save")
 	moveScript        = script("room", "move")
 	retireScript      = script("retire")
