@@ -13,7 +13,7 @@ import (
 type line struct {
 	places []place
 	until  time.Time   // the first has the turn until then; zero = it is not its turn
-	timer  *time.Timer // set for the end of the turn or of the lease
+	timer  *time.Timer // set for the end of the turn, the lease or the record
 }
 
 type place struct {
@@ -70,7 +70,7 @@ func (sp *space) free(h session.Hash, now time.Time) bool {
 }
 
 // serve gives the turn to the first of a line when the lease is free, and looks
-// again when the turn or the lease ends.
+// again when the turn, the lease or the record ends.
 func (sp *space) serve(h session.Hash, now time.Time) {
 	l := sp.lines[h]
 	if l == nil {
@@ -86,6 +86,9 @@ func (sp *space) serve(h session.Hash, now time.Time) {
 		return
 	case !sp.free(h, now):
 		next = sp.byHash[h].leaseEnd
+		if lapses := sp.byHash[h].ExpiresAt; lapses.Before(next) {
+			next = lapses
+		}
 	default:
 		if l.until.IsZero() {
 			l.until = now.Add(session.TurnTime)

@@ -19,6 +19,7 @@ func lineCases() []conformanceCase {
 		{"ATurnThatIsNotTakenIsTheNextOnes", lineTurnNotTaken},
 		{"ALeaseThatRanOutGoesToTheLine", lineAfterLapse},
 		{"ADeletedRecordsLineIsServed", lineAfterDelete},
+		{"AnExpiredRecordsLineGoesOn", lineAfterExpiry},
 		{"LinesOfRecordsAreApart", linesApart},
 	}
 }
@@ -186,6 +187,31 @@ func lineAfterDelete(b *bench) {
 	line[0].free()
 	line[1].called("the lease is free")
 	b.wantPayload(line[1].ask(), "ben's", "who comes next sees what was begun")
+}
+
+func lineAfterExpiry(b *bench) {
+	rec := b.created(b.handle(session.Hash{}), "x")
+	b.want(b.take(rec.Handle, "anna", 60), session.Done, "a free lease has to be given")
+	var line []*claimant
+	for _, name := range []string{"ben", "carl", "dora"} {
+		c := b.claimant(rec.Handle, name)
+		c.wants(session.Leased, "the lease is held")
+		line = append(line, c)
+	}
+	b.pass(10.5) // longer than the record lives, and less than the lease
+	for i, c := range line {
+		c.called("the record has lapsed, and its lease with it, or the one before has left")
+		w := b.write(rec.Handle, c.name)
+		w.Lease, w.LeaseFor, w.Turn = c.name, 60*b.suite.unit(), c.turn
+		w.Idle, w.Total = time.Hour, time.Hour
+		if r := b.create(w); r.Status != session.Done && r.Status != session.Exists {
+			b.Fatalf("%s: answered %v, want the lease in its turn", c.name, r.Status)
+		}
+		for _, later := range line[i+1:] {
+			later.wants(session.Leased, "it was let in before its turn")
+		}
+		c.free()
+	}
 }
 
 func linesApart(b *bench) {
