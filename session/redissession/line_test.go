@@ -179,6 +179,18 @@ func TestATurnComesWithoutDelay(t *testing.T) {
 	})
 }
 
+func TestTheLineOfADeletedRecordIsServedWithoutDelay(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		anna := heldBy(t, client)
+		ben := anna.waits(t, client, "ben")
+		time.Sleep(10*pulse + pulse/2)
+		if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{anna.l.Hash}}); err != nil {
+			t.Fatal(err)
+		}
+		ben.calledWithin(t, time.Millisecond)
+	})
+}
+
 // Subscribing may be forbidden, or the message lost.
 func TestAProcessThatIsDeafAsksEachSecond(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
