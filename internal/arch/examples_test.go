@@ -41,8 +41,9 @@ func TestEveryPackageForUsersHasAnExampleThatRuns(t *testing.T) {
 }
 
 // whole are the programs that are more than one use of one package: all five of
-// them, a site with accounts, and a tool.
-var whole = []string{"examples/contract/main.go", "examples/login/main.go", "examples/holdfastctl/main.go"}
+// them, a trail from its first event to a loss that is found, a site with accounts,
+// and a tool.
+var whole = []string{"examples/contract/main.go", "examples/audit/main.go", "examples/login/main.go", "examples/holdfastctl/main.go"}
 
 func TestSmallProgramsFitOnAScreen(t *testing.T) {
 	found := 0
