@@ -27,8 +27,9 @@ type era struct {
 	probes *probes      // HalfOpen
 }
 
-// record counts a failure or a slow call, and returns what the rules look at.
-func (e *era) record(now time.Duration, o Outcome, slow bool) (c Counts) {
+// record counts a failure or a slow call, and checks the rules of a closed era.
+func (e *era) record(ctx context.Context, now time.Duration, o Outcome, slow bool, err error) {
+	var c Counts
 	if e.window != nil {
 		c = e.window.record(now, o, slow)
 	}
@@ -38,7 +39,12 @@ func (e *era) record(now time.Duration, o Outcome, slow bool) (c Counts) {
 	case Failure:
 		c.Consecutive = int(e.streak.Add(1))
 	}
-	return c
+	if e.state != Closed {
+		return
+	}
+	if reason := e.breaker.config.Load().broken(c); reason != NoReason {
+		e.breaker.transition(ctx, e, change{to: Open, reason: reason, cause: err})
+	}
 }
 
 // change is what a transition is about.

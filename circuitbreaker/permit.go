@@ -121,13 +121,7 @@ func (p Permit) settle(ctx context.Context, o Outcome, err error) Outcome {
 			e.window.success(now)
 		}
 	case o != Ignored || slow:
-		counts := e.record(now, o, slow)
-		if e.state != Closed {
-			break
-		}
-		if reason := cfg.broken(counts); reason != NoReason {
-			b.transition(ctx, e, change{to: Open, reason: reason, cause: err})
-		}
+		e.record(ctx, now, o, slow, err)
 	}
 	return o
 }
