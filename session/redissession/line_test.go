@@ -135,12 +135,15 @@ func TestMessagesOfManyProcessesAreHandledInOrderWithThreeScriptsEach(t *testing
 		}
 		calls := &counter{}
 		client.AddHook(calls)
-		begin := make(chan struct{})
+		handled, begin := make(chan struct{}), make(chan struct{})
 		var order []int
 		var wg sync.WaitGroup
 		for i := range messages {
 			wg.Go(func() {
 				err := managers[i%processes].Converse(t.Context(), talk, note{}, func(context.Context, *session.Session[note]) error {
+					if i == 0 {
+						close(handled)
+					}
 					<-begin
 					order = append(order, i)
 					return nil
@@ -150,10 +153,7 @@ func TestMessagesOfManyProcessesAreHandledInOrderWithThreeScriptsEach(t *testing
 				}
 			})
 			if i == 0 {
-				for calls.scripts.Load() == 0 {
-					time.Sleep(time.Millisecond)
-				}
-				time.Sleep(20 * time.Millisecond) // until it has arrived
+				<-handled
 			}
 			places(t, client, int64(i))
 		}
