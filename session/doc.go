@@ -9,9 +9,7 @@
 //	if err != nil {
 //		log.Fatal(err)
 //	}
-//	if err := carts.Start(); err != nil { // removes expired sessions in the background
-//		log.Fatal(err)
-//	}
+//	carts.Start() // removes expired sessions in the background
 //	defer carts.Stop(ctx)
 //
 //	s, err := carts.Create(ctx, Cart{}, session.ForSubject("ann"))
@@ -65,7 +63,7 @@
 // events.
 //
 // Without [Manager.Start] or [Manager.Run] in some process, OnExpire is never
-// called, and expired sessions may stay in the indexes of the store for ever.
+// called, and expired sessions stay in the store until Config.Grace has passed.
 //
 // # Round trips
 //

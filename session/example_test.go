@@ -34,9 +34,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := carts.Start(); err != nil { // removes expired sessions in the background
-		log.Fatal(err)
-	}
+	carts.Start() // removes expired sessions in the background
 	defer carts.Stop(ctx)
 
 	s, err := carts.Create(ctx, Cart{}, session.ForSubject("ann"))
@@ -265,10 +263,11 @@ func ExampleManager_Run() {
 
 func ExampleManager_Start() {
 	ctx, m := context.Background(), carts(session.Config[Cart]{CleanupInterval: time.Minute})
-	fmt.Println(m.Start(), m.Stats().Running)
+	m.Start()
+	fmt.Println(m.Stats().Running)
 	fmt.Println(m.Stop(ctx), m.Stats().Running)
 	// Output:
-	// <nil> true
+	// true
 	// <nil> false
 }
 

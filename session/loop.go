@@ -77,16 +77,16 @@ func (m *Manager[T]) Run(ctx context.Context) error {
 
 // Start runs the cleanup in the background until Stop. It does nothing when it
 // is running already; while it is being stopped, Start waits for that and
-// starts it again. The error is always nil for now.
-func (m *Manager[T]) Start() error {
+// starts it again.
+func (m *Manager[T]) Start() {
 	for {
 		r, fresh := m.loop.begin(context.Background())
 		if fresh {
 			go m.clean(r)
-			return nil
+			return
 		}
 		if r.ctx.Err() == nil {
-			return nil
+			return
 		}
 		<-r.done
 	}

@@ -46,7 +46,8 @@ type Store interface {
 	// another caller has it. OverLimit means that the owner has MaxPerOwner live
 	// records already. A nonce that the record found remembers is a retry:
 	// Done, with the revision that it made. Missing says the same of a record
-	// that has ended since.
+	// that has ended since. A few records that no Claim came for within their
+	// Keep are removed, so that a store in which nothing claims does not grow.
 	Create(ctx context.Context, w WriteRequest) (Reply, error)
 
 	// Load returns a live record, moving its idle deadline when l.Touch is

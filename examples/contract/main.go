@@ -57,6 +57,8 @@ func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb re
 	if err != nil {
 		return "", err
 	}
+	chats.Start() // removes expired sessions in the background
+	defer chats.Stop(ctx)
 
 	lease, err := rooms.TryAcquire(ctx, lock.Nights("room/101", checkIn, checkOut), lock.Holder(guest))
 	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {

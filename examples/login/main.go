@@ -136,9 +136,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := users.Start(); err != nil { // removes expired sessions in the background
-		log.Fatal(err)
-	}
+	users.Start() // removes expired sessions in the background
 	log.Printf("http://%s", *addr)
 	log.Fatal(http.ListenAndServe(*addr, site))
 }

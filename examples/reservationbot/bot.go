@@ -111,9 +111,7 @@ func (b *bot) wire(ctx context.Context) error {
 		Places: make(chan struct{}, connections),
 	}
 	b.switches.PMS, b.switches.Chats = b.pms, b.chats
-	if err := b.chats.Start(); err != nil { // from here on the desk follows up what expires
-		return err
-	}
+	b.chats.Start() // from here on the desk follows up what expires
 	b.closing("sessions", b.chats.Stop)
 	return nil
 }

@@ -21,6 +21,8 @@ func main() {
 	// redissession.New(client) instead of memsession.New() shares them.
 	chats, err := session.New(memsession.New(), session.Config[chat]{Name: "chats", IdleTimeout: 50 * time.Millisecond})
 	check(err)
+	chats.Start() // removes expired sessions in the background
+	defer chats.Stop(ctx)
 
 	key := session.Conversation{Channel: "web", Peer: "ana"}
 	mine, created, err := chats.Open(ctx, key, chat{})
@@ -46,7 +48,7 @@ func main() {
 	time.Sleep(100 * time.Millisecond) // longer than IdleTimeout
 	_, err = chats.Get(ctx, mine.ID)
 	fmt.Println("expired:", errors.Is(err, session.ErrNotFound))
-	report, err := chats.Sweep(ctx) // Start or Run does this every CleanupInterval
+	report, err := chats.Sweep(ctx) // as Start does every CleanupInterval
 	check(err)
 	fmt.Println("active:", report.Active)
 }

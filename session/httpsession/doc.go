@@ -12,9 +12,7 @@
 //	if err != nil {
 //		log.Fatal(err)
 //	}
-//	if err := users.Start(); err != nil { // removes expired sessions in the background
-//		log.Fatal(err)
-//	}
+//	users.Start() // removes expired sessions in the background
 //	logins, err := httpsession.New(users, httpsession.Config[User]{})
 //	if err != nil {
 //		log.Fatal(err)

@@ -27,9 +27,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := users.Start(); err != nil { // removes expired sessions in the background
-		log.Fatal(err)
-	}
+	users.Start() // removes expired sessions in the background
 	defer users.Stop(context.Background())
 	logins, err := httpsession.New(users, httpsession.Config[User]{})
 	if err != nil {

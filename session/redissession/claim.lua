@@ -29,9 +29,9 @@ end
 local function hand(id, raw)
   local key, attempt = base .. 'e' .. id, int(raw, ATTEMPTS, 2) + 1
   raw = patch(key, raw, ATTEMPTS, bytes(attempt, 2))
-  redis.call('ZADD', KEYS[2], num(now + lasting), id)
-  redis.call('ZADD', KEYS[3], num(deadline(raw)), id)
-  outlive(key, now + lasting + int(raw, KEEP, 4) * 1000)
+  local till = now + lasting + int(raw, KEEP, 4) * 1000
+  await(id, raw, now + lasting, till)
+  outlive(key, till)
   tell(reason(raw), at(id, 0, 16), attempt, raw)
 end
 

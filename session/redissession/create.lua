@@ -59,6 +59,6 @@ if not evicted then return {'over_limit', '', 0, 0, {}} end
 if raw ~= '' then aside(KEYS[2], hash, raw, deadline(raw)) end
 local head = stamp(template, last)
 put(KEYS[2], hash, head, ARGV[3])
-if KEYS[4] then trim(KEYS[4]) end
+trim(KEYS[4], template)
 note()
 return {'done', head, 0, 0, evicted}

@@ -9,9 +9,7 @@
 //	if err != nil {
 //		log.Fatal(err)
 //	}
-//	if err := carts.Start(); err != nil { // removes expired sessions in the background
-//		log.Fatal(err)
-//	}
+//	carts.Start() // removes expired sessions in the background
 //	defer carts.Stop(ctx)
 //
 // It needs Redis 6.2 or later, or a compatible server, and works with a single
@@ -71,9 +69,10 @@
 // Cluster checks that; a proxy that maps keys to servers itself has to map them
 // by hash tags.
 //
-// Every key has a time to live, or members that the cleanup removes: d and e
-// live until Deadline + Keep, u as long as its longest-living member, q as long
-// as [WithQuarantine] sets. These times are a safety net. What decides is the
+// Every key has a time to live: d and e live until Deadline + Keep, x, u, c and b
+// as long as their longest-living member, q as long as [WithQuarantine] sets. Where
+// no cleanup runs, each new record takes a few out of x that no Claim came for
+// in time. These times are a safety net. What decides is the
 // deadline in the header, which each script that reads it compares with the
 // TIME of the server: an expired session is expired, whether or not Redis has
 // removed it.

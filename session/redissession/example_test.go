@@ -41,9 +41,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := carts.Start(); err != nil { // removes expired sessions in the background
-		log.Fatal(err)
-	}
+	carts.Start() // removes expired sessions in the background
 	defer carts.Stop(ctx)
 
 	s, err := carts.Create(ctx, Cart{Items: []string{"breakfast"}})

@@ -5,6 +5,7 @@ package redissession
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -91,6 +92,43 @@ func TestARecordIsOneStringOfHeaderAndPayload(t *testing.T) {
 		raw := client.Get(t.Context(), key(s, w.Handle)).Val()
 		if h, payload, ok := decode(raw); !ok || payload != string(w.Payload) || h.lease != (leaseName{}) || h.leaseEnd != 0 || h.attempts != 0 {
 			t.Errorf("a new record is %+v and %d bytes, want neither lease nor attempts, and 1024 bytes", h, len(payload))
+		}
+	})
+}
+
+// Where nothing cleans up, Redis forgets everything by itself.
+func TestEveryKeyHasATimeToLive(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		s, owner := New(client), newHash(7)
+		short := func() session.WriteRequest {
+			w := of(newWrite("x"), owner)
+			w.Idle, w.Keep = 10*time.Millisecond, time.Second
+			done(t)(s.Create(t.Context(), w))
+			return w
+		}
+		for range 3 {
+			short()
+		}
+		reopened := short()
+		time.Sleep(20 * time.Millisecond) // a real server's clock
+		done(t)(s.Create(t.Context(), reopened))
+		damaged := of(newWrite("x"), owner)
+		done(t)(s.Create(t.Context(), damaged))
+		damagePayload(t, s, damaged.Handle)
+		due := claim(t, s, session.ClaimRequest{Payload: true, Quarantine: true, Max: 2}).Due
+		for i, retry := range []time.Duration{time.Minute, 0} {
+			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: due[i].Handle, Rev: due[i].Rev, Retry: retry, Quarantine: true}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		keys := client.Keys(t.Context(), "*").Val()
+		if len(keys) < 6 {
+			t.Fatalf("only the keys %q", keys)
+		}
+		for _, k := range keys {
+			if ttl := client.PTTL(t.Context(), k).Val(); ttl <= 0 {
+				t.Errorf("%q lives for %v", k, ttl)
+			}
 		}
 	})
 }

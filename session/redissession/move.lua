@@ -39,7 +39,7 @@ local part = ARGV[9] == '1' and at(template, CREATED, 12) or at(old, CREATED, 12
 template = at(template, 0, CREATED) .. part .. at(template, IDLE, 26) .. at(NONE16, 0, 14) .. string.sub(template, OWNER + 1)
 local head = stamp(template, int(old, REV, 8))
 put(KEYS[2], ARGV[1], head, ARGV[3])
-if KEYS[4] then trim(KEYS[4]) end
+trim(KEYS[4], template)
 unindex(ARGV[4], old)
 leaveIn(KEYS[3], old, ARGV[1], tonumber(ARGV[10]), ARGV[11] == '1')
 return {'done', head, 0, 0, evicted}

@@ -90,14 +90,24 @@ local function owned(head)
 end
 
 -- index enters a live record where it is found: every write and touch does so,
--- which heals what an eviction took. The owner's index outlives its members.
+-- which heals what an eviction took. Each index outlives its members.
 local function index(hash, head)
   local ends, u = num(deadline(head)), owned(head)
   redis.call('ZADD', KEYS[1], ends, hash)
+  outlive(KEYS[1], expiry(head))
   if u then
     redis.call('ZADD', u, ends, hash)
     outlive(u, expiry(head))
   end
+end
+
+-- await enters a record that was set aside, and lives until a time at least, in
+-- the claims from when it is due, and in the backlog.
+local function await(id, head, due, till)
+  redis.call('ZADD', base .. 'c', num(due), id)
+  redis.call('ZADD', base .. 'b', num(deadline(head)), id)
+  outlive(base .. 'c', till)
+  outlive(base .. 'b', till)
 end
 
 -- pass notes the revision of a record that goes when the clock has not passed
@@ -172,8 +182,7 @@ local function aside(key, hash, head, due)
   local id = hash .. at(head, REV, 8)
   redis.call('RENAME', key, base .. 'e' .. id)
   unindex(hash, head)
-  redis.call('ZADD', base .. 'c', num(due), id)
-  redis.call('ZADD', base .. 'b', num(deadline(head)), id)
+  await(id, head, due, expiry(head))
   return id
 end
 

@@ -26,8 +26,8 @@ if alive then
 else
   local id = hash .. at(raw, REV, 8)
   redis.call('RENAME', key, base .. 'e' .. id)
-  redis.call('PEXPIREAT', base .. 'e' .. id, num(now + int(raw, KEEP, 4) * 1000))
-  redis.call('ZADD', KEYS[4], num(now), id)
-  redis.call('ZADD', KEYS[5], num(deadline(raw)), id)
+  local till = now + int(raw, KEEP, 4) * 1000
+  redis.call('PEXPIREAT', base .. 'e' .. id, num(till))
+  await(id, raw, now, till)
 end
 return 'done'

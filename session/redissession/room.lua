@@ -20,10 +20,17 @@ local function stamp(template, last)
     .. at(template, KEEP, 8) .. lease .. bytes(ends, 6) .. string.sub(template, LEASE_END + 7)
 end
 
--- trim takes what has lapsed out of an owner's index. It comes after the insert:
+-- trim takes what has lapsed out of an owner's index, and the oldest few of what
+-- no cleanup came for in time out of the expiry index. It comes after the insert:
 -- a script whose first write is this one would not be refused when memory is
 -- full.
-local function trim(u) redis.call('ZREMRANGEBYSCORE', u, '-inf', num(now)) end
+local function trim(u, template)
+  if u then redis.call('ZREMRANGEBYSCORE', u, '-inf', num(now)) end
+  local forgotten = now - int(template, KEEP, 4) * 1000 - 1000 -- Redis has had time to forget it, too
+  for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(forgotten), 'LIMIT', '0', '4')) do
+    if redis.call('EXISTS', base .. 'd' .. hash) == 0 then redis.call('ZREM', KEYS[1], hash) end
+  end
+end
 
 -- room makes room among the records of an owner and returns who had to go, or
 -- nothing when there is none to be had. except is not counted. Cost: O(log n),

@@ -19,7 +19,8 @@ for i = 2, #ARGV, 3 do
     settled = settled + 1
     if retry > 0 then
       redis.call('ZADD', KEYS[2], num(now + retry), id)
-      if valid(head) then outlive(key, now + retry + int(head, KEEP, 4) * 1000) end
+      local till = now + retry + (valid(head) and int(head, KEEP, 4) * 1000 or 0)
+      for _, k in ipairs({key, KEYS[2], KEYS[3]}) do outlive(k, till) end
     else
       discard(key, at(id, 0, 16), tonumber(ARGV[i + 2]), tonumber(ARGV[1]))
     end

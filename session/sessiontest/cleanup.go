@@ -20,6 +20,7 @@ func cleanupCases() []conformanceCase {
 		{"SettledWithQuarantineIsKeptAside", settleQuarantine},
 		{"ManyCleanersShareTheWork", manyCleaners},
 		{"CountTellsActiveAndBacklog", countTells},
+		{"ANewRecordRemovesWhatNoClaimCameForInTime", createForgets},
 	}
 }
 
@@ -209,5 +210,21 @@ func countTells(b *bench) {
 	b.claim(session.ClaimRequest{For: time.Minute, Payload: true, Max: 1})
 	if got := b.count().Backlog; got != 3 {
 		b.Errorf("the backlog is %d while one of 3 is claimed, want 3 until it is settled", got)
+	}
+}
+
+func createForgets(b *bench) {
+	create := func(payload string, idle float64) {
+		w := b.write(b.handle(session.Hash{}), payload)
+		w.Hash[0], w.Keep = 7, b.suite.unit() // a store that is split does this within a partition
+		w.Idle = time.Duration(idle * float64(b.suite.unit()))
+		b.want(b.create(w), session.Done, "creating a record under a fresh hash has to work")
+	}
+	create("old", 1)
+	create("live", 30)
+	b.pass(16) // stores may round Keep up, and forget a second later
+	create("new", 10)
+	if c := b.count(); c.Active != 2 || c.Backlog != 0 {
+		b.Errorf("counted %+v, want 2 active and no backlog: without a cleanup, memory would grow for ever", c)
 	}
 }

@@ -63,8 +63,12 @@ func read(t *testing.T, path string) string {
 
 func TestTheShopsOfSCSAndOfHoldfastDoTheSame(t *testing.T) {
 	for name, make := range map[string]func(*redis.Client) (http.Handler, error){
-		"scs":      func(c *redis.Client) (http.Handler, error) { return withSCS(c), nil },
-		"holdfast": func(c *redis.Client) (http.Handler, error) { h, _, err := withHoldfast(c); return h, err },
+		"scs": func(c *redis.Client) (http.Handler, error) { return withSCS(c), nil },
+		"holdfast": func(c *redis.Client) (http.Handler, error) {
+			h, users, err := withHoldfast(c)
+			t.Cleanup(func() { users.Stop(context.Background()) })
+			return h, err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})

@@ -67,6 +67,7 @@ func withHoldfast(client *redis.Client) (http.Handler, *session.Manager[user], e
 	if err != nil {
 		return nil, nil, err
 	}
+	users.Start() // removes expired sessions until users.Stop
 	logins, err := httpsession.New(users, httpsession.Config[user]{})
 	if err != nil {
 		return nil, nil, err

@@ -26,9 +26,7 @@ func abandoning(t *testing.T) fixture {
 		t.Fatal(err)
 	}
 	f.Chats = chats
-	if err := chats.Start(); err != nil {
-		t.Fatal(err)
-	}
+	chats.Start()
 	t.Cleanup(func() { _ = chats.Stop(context.Background()) })
 	return f
 }

@@ -103,7 +103,7 @@ func (b *Board) setCleanup(ctx context.Context, p Position) error {
 	running := b.Chats.Stats().Running
 	switch {
 	case p == Running && !running:
-		return b.Chats.Start()
+		b.Chats.Start()
 	case p == Stopped && running:
 		return b.Chats.Stop(ctx)
 	}
