@@ -4,6 +4,7 @@ package session_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
@@ -182,6 +183,27 @@ func ExampleManager_Bind() {
 	old, _ := m.Get(ctx, before) // a request that is under way still sees the visitor
 	fmt.Println(err, s.Subject, s.Data.Items, s.ID != before, old.Subject == "")
 	// Output: <nil> ann 1 true true
+}
+
+func ExampleLifetime() {
+	ctx, m := context.Background(), carts(session.Config[Cart]{})
+	s, _ := m.Create(ctx, Cart{Items: 1})
+
+	remember := session.Lifetime(30*24*time.Hour, 90*24*time.Hour) // the box was ticked
+	err := m.Bind(ctx, s, "ann", remember)
+	fmt.Println(err, s.ExpiresAt.Sub(s.CreatedAt))
+	// Output: <nil> 720h0m0s
+}
+
+func ExampleSealed() {
+	ctx, key, old := context.Background(), make([]byte, 32), make([]byte, 32)
+	rand.Read(key) // keep it where the program's other secrets are
+	rand.Read(old)
+
+	m := carts(session.Config[Cart]{Codec: session.Sealed(session.JSON{}, key, old)})
+	s, err := m.Create(ctx, Cart{Items: 1}, session.ForSubject("ann"))
+	fmt.Println(s.Subject, err)
+	// Output: ann <nil>
 }
 
 func ExampleManager_Rotate() {

@@ -286,6 +286,23 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		{"retries are forgotten", func() *fault {
 			return &fault{settle: func(s session.SettleRequest) session.SettleRequest { s.Retry = 0; return s }}
 		}, "SettledWithRetryComesBackLater"},
+		{"old hashes answer for ever", func() *fault {
+			return &fault{save: func(w session.WriteRequest) session.WriteRequest {
+				if w.Grace > 0 {
+					w.Grace = time.Hour
+				}
+				return w
+			}}
+		}, "AfterAMoveWithGraceTheOldHashNamesTheNewOne"},
+		{"a login is reached by the id from before", func() *fault {
+			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Freeze = false; return w }}
+		}, "AfterAFreezeTheOldHashShowsWhatItWas"},
+		{"a login keeps the visitor's age", func() *fault {
+			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Restart = false; return w }}
+		}, "AMoveMayRestartTheAge"},
+		{"nothing is kept to be restored", func() *fault {
+			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Quarantine = false; return d }}
+		}, "ARestoredRecordIsAsItWas"},
 		{"the quarantine is a bin", func() *fault {
 			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Quarantine = false; return l }}
 		}, "ABrokenRecordIsQuarantinedOnRequest"},
