@@ -61,6 +61,9 @@
 //     [TypeDropped], or [Log.Close] names it in a [*LossError].
 //   - Events of one log reach the sink in the order in which they were
 //     accepted, except those that a [*BatchError] names.
+//   - Events have consecutive numbers ([Event.Seq]) in the stream of their log, from
+//     [TypeOpened] to [TypeClosed], except those that come with an id of their own.
+//     An event with a number that is not stored leaves a mark with the number.
 //   - When [Log.Flush] returns nil, everything accepted before is in the sink.
 //   - The sinks of a [Multi] are isolated: each has its own queue and drops, and
 //     the guarantees above hold for each of them.
@@ -75,13 +78,15 @@
 // # What is not guaranteed
 //
 //   - Accepted is not stored: the queue is memory. A killed process loses the
-//     events that it had not flushed, at most [Config.Queue] for each sink. Where
-//     that is too much, Flush or use [Direct].
+//     events that it had not flushed, at most [Config.Queue] for each sink; its
+//     stream then has no [TypeClosed], which the Gaps of package gormsink reports.
+//     Where that is too much, Flush or use [Direct].
 //   - Between processes, the order of events is that of their clocks.
 //   - Events that Close reports as in doubt may have been stored.
 //   - An event refused after Close is counted, and Record returns [ErrClosed],
 //     but no mark in the trail shows it.
-//   - Later changes of the trail are not detected.
+//   - Later changes of events are not detected. Deleted ones are, by their number,
+//     if they have one.
 //
 // # Shutting down
 //

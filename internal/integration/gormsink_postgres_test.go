@@ -32,14 +32,15 @@ func TestGormsinkOnPostgresIsASink(t *testing.T) {
 
 func TestGormsinkOnPostgresKeepsItsPromises(t *testing.T) {
 	server := startPostgres(t)
-	promises(t, func(t testing.TB) *gorm.DB {
+	open := func(t testing.TB) *gorm.DB {
 		db := server.open(t)
 		if err := db.Exec("DROP TABLE IF EXISTS lock_audit, lock_audit_schema").Error; err != nil { // of the case before
 			t.Fatal(err)
 		}
 		return db
-	})
-	t.Run("details of any origin are queried", func(t *testing.T) { detailsOfAnyOrigin(t, server.open(t)) })
+	}
+	promises(t, open)
+	t.Run("details of any origin are queried", func(t *testing.T) { detailsOfAnyOrigin(t, open(t)) })
 }
 
 // detailsOfAnyOrigin reads a field of the details in SQL. One row with a lone
