@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,32 +259,31 @@ func TestUpdatesBesideCallsLoseNoCallAndNoChange(t *testing.T) {
 	cfg := steady()
 	cfg.Observer = seen
 	b := mustNew(t, cfg)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := range long(2000, 50) {
+	const callers = 4
+	calls := long(500, 20)
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range calls {
+				call(b, errDown)
+				if b.State() == Open {
+					b.Reset()
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for i := range calls {
 			cfg.FailureRate, cfg.ConsecutiveFailures = float64(i%2), 1+i%3
 			if err := b.Update(cfg); err != nil {
 				t.Error(err)
 			}
 			runtime.Gosched()
 		}
-	}()
-	calls := uint64(0)
-	for running := true; running; {
-		select {
-		case <-done:
-			running = false
-		default:
-		}
-		calls++
-		call(b, errDown)
-		if b.State() == Open {
-			b.Reset()
-		}
-	}
-	if s := b.Stats(); s.Total.Failure+s.Rejected != calls {
-		t.Errorf("%d calls, counted %+v", calls, s)
+	})
+	wg.Wait()
+	if s := b.Stats(); s.Total.Failure+s.Rejected != uint64(callers*calls) {
+		t.Errorf("%d calls, counted %+v", callers*calls, s)
 	}
 	checkChain(t, seen.all())
 }
