@@ -67,6 +67,7 @@ var mistakes = []struct {
 	{"none", changing(func(*audit.Event) {}), nil},
 	{"keeps whole seconds", changing(func(e *audit.Event) { e.Time = e.Time.Truncate(time.Second) }),
 		[]string{"stores every field as it was", "stores texts of all kinds", "stores the largest event", "stores times far off"}},
+	{"loses the number", changing(func(e *audit.Event) { e.Seq = 0 }), []string{"stores every field as it was"}},
 	{"sorts the keys of details", changing(func(e *audit.Event) {
 		var fields map[string]any
 		if json.Unmarshal([]byte(e.Details.String()), &fields) == nil {
