@@ -81,7 +81,9 @@
 //	Rotate                      1                          1           both ids, and the data
 //	Bind                        1                          2, or 1     the old id with its data, and the new one with its limit:
 //	                                                                   if the second trip is lost, the old one stays
-//	BySubject                   1                          1 + 1 / 64  64 sessions
+//	BySubject, Export           1                          1 + 1 / 64  64 sessions
+//	All                         1                          2 / 64      64 sessions
+//	DeleteAll                   1 + 1 / 64                 3 / 64      64 sessions, or a partition's share of them
 //	Count                       1                          1 pipeline  a partition
 //	Sweep                       1 for each batch, 1 more   1 to 2 for  a partition's share of a batch
 //	                            with OnExpire, and Count   each partition with work

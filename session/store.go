@@ -86,7 +86,8 @@ type Store interface {
 	// aside, are not its concern.
 	Delete(ctx context.Context, d RemoveRequest) (int, error)
 
-	// List yields the live records of an owner. Broken ones are left out.
+	// List yields the live records of an owner, or of the whole space if that is
+	// zero, reading a part of them at a time. One may come twice. Broken ones are left out.
 	List(ctx context.Context, space string, owner Hash) iter.Seq2[Record, error]
 
 	// Claim ends the claims that c.Settle names, and then takes up to c.Max

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Holdfastctl is a tool for operators: it lists and ends what a service holds in
-// Redis, reads its audit trail, and trips and resets its breakers. Run it without
+// Holdfastctl is a tool for operators: it lists and ends the holds and sessions of
+// a service in Redis, reads its audit trail, and trips and resets its breakers. Run it without
 // arguments for the list of commands.
 package main
 
@@ -36,6 +36,8 @@ type command struct {
 var commands = []command{
 	{"holds", "[NAME]", "list the live holds of a lock space, or those of one name", holds},
 	{"release", "ID...", "force-release holds; needs -reason", release},
+	{"sessions", "", "list the live sessions, without their data", sessions},
+	{"end", "ID...", "end sessions", end},
 	{"export", "", "write the audit trail as JSON lines", export},
 	{"breakers", "", "list the breakers of a service", breakers},
 	{"trip", "BREAKER", "open a breaker, for its open time or -for", trip},
@@ -52,6 +54,8 @@ type tool struct {
 	json, yes             bool
 	redis, audit, url     string
 	space, holder, reason string
+	sessions              string
+	partitions            int
 	byName                bool
 	duration, from, to    string
 }
@@ -76,6 +80,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	flags.StringVar(&t.audit, "audit", getenv("AUDIT_DSN"), "`DSN` of the audit trail: postgres://... or sqlite:FILE")
 	flags.StringVar(&t.url, "breakers", cmp.Or(getenv("BREAKERS_URL"), "http://127.0.0.1:8080/breakers"), "`URL` of the service's breakerhttp.Handler")
 	flags.StringVar(&t.space, "space", "rooms", "`name` in lock.Config.Name")
+	flags.StringVar(&t.sessions, "sessions", "users", "`name` in session.Config.Name")
+	flags.IntVar(&t.partitions, "partitions", 16, "redissession.WithPartitions")
 	flags.BoolVar(&t.byName, "group-by-name", false, "lock.Config.GroupBy returns the name itself")
 	flags.StringVar(&t.holder, "holder", whoami(), "who does it, for the audit trail")
 	flags.StringVar(&t.reason, "reason", "", "why, for the audit trail and the breaker's callers")

@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -20,6 +22,8 @@ import (
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/lock/redislock"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/redissession"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -134,9 +138,49 @@ func TestBreakersAreListedTrippedAndReset(t *testing.T) {
 	}
 }
 
+func TestSessionsAreListedAndEnded(t *testing.T) {
+	s := newService(t)
+	options, _ := redis.ParseURL(s.redis)
+	client := redis.NewClient(options)
+	defer client.Close()
+	users, err := session.New(redissession.New(client), session.Config[string]{Name: "users"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := users.Create(t.Context(), "private", session.ForSubject("ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := users.Hash(login.ID)
+	id := hex.EncodeToString(hash[:])
+	out, _ := s.ctl(0, "", "sessions")
+	if !strings.Contains(out, id) || strings.Contains(out, "private") || strings.Contains(out, "ann") {
+		t.Errorf("%s", out)
+	}
+	var row sessionRow
+	out, _ = s.ctl(0, "", "sessions", "-json")
+	if err := json.Unmarshal([]byte(out), &row); err != nil || row.ID != id || row.Owner == "" || row.Bytes == 0 || !row.Expires.After(row.Created) {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, _ := s.ctl(0, "", "sessions", "-json", "-sessions", "others"); out != "" {
+		t.Errorf("of another name: %s", out)
+	}
+	s.ctl(1, "n\n", "end", id)
+	if _, err := users.Peek(t.Context(), login.ID); err != nil {
+		t.Fatalf("ended without a yes: %v", err)
+	}
+	if out, errs := s.ctl(0, "y\n", "end", id); !strings.Contains(out, "ended "+id) || !strings.Contains(errs, "of users?") {
+		t.Errorf("%s%s", out, errs)
+	}
+	if _, err := users.Peek(t.Context(), login.ID); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("it is still there: %v", err)
+	}
+	s.ctl(1, "", "end", id, "-yes")
+}
+
 func TestAWrongCommandShowsWhatThereIs(t *testing.T) {
 	s := newService(t)
-	for _, args := range [][]string{{}, {"hold"}, {"holds", "a", "b"}, {"-nonsense"}, {"trip"}, {"export", "-from", "soon"}, {"holds", "-redis", "nonsense"}} {
+	for _, args := range [][]string{{}, {"hold"}, {"holds", "a", "b"}, {"-nonsense"}, {"trip"}, {"sessions", "a"}, {"end"}, {"end", "ann"}, {"export", "-from", "soon"}, {"holds", "-redis", "nonsense"}} {
 		if _, errs := s.ctl(2, "", args...); errs == "" {
 			t.Errorf("%v: nothing is said", args)
 		}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -305,29 +306,41 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error
 	return len(gone), nil
 }
 
-// List implements [session.Store]. It yields what there was at its start,
-// with the store unlocked.
+// List implements [session.Store]. It looks again at each of those that there
+// were at its start, and yields with the store unlocked.
 func (s *Store) List(ctx context.Context, name string, owner session.Hash) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
-		sp, now, err := s.lock(ctx, name)
+		sp, _, err := s.lock(ctx, name)
 		if err != nil {
 			yield(session.Record{}, err)
 			return
 		}
-		var live []session.Record
-		for _, e := range sp.byOwner[owner] {
-			if !e.damaged && !e.claimed() && !e.lapsed(now) {
-				live = append(live, answer(session.Done, e).Record)
-			}
+		of := sp.byHash
+		if owner != (session.Hash{}) {
+			of = sp.byOwner[owner]
 		}
+		all := slices.SortedFunc(maps.Values(of), func(a, b *entry) int { return a.CreatedAt.Compare(b.CreatedAt) })
 		s.mu.Unlock()
-		slices.SortFunc(live, func(a, b session.Record) int { return a.CreatedAt.Compare(b.CreatedAt) })
-		for _, rec := range live {
-			if !yield(rec, nil) {
+		for _, e := range all {
+			rec, live, err := s.look(ctx, name, e)
+			if (live || err != nil) && !yield(rec, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// look copies e if it is still a live record.
+func (s *Store) look(ctx context.Context, name string, e *entry) (rec session.Record, live bool, err error) {
+	sp, now, err := s.lock(ctx, name)
+	if err != nil {
+		return rec, false, err
+	}
+	defer s.unlock(sp)
+	if sp.byHash[e.Hash] != e || e.damaged || e.claimed() || e.lapsed(now) {
+		return rec, false, nil
+	}
+	return answer(session.Done, e).Record, true, nil
 }
 
 // Damage spoils the record at h as a fault of the memory would, so that tests

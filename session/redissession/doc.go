@@ -14,7 +14,7 @@
 //
 // It needs Redis 6.2 or later, or a compatible server, and works with a single
 // server, with Sentinel and with a Cluster. It uses no keyspace notifications,
-// CONFIG, SCAN, KEYS or modules.
+// CONFIG, SCAN, KEYS or modules; a List of all sessions uses ZSCAN on the indexes.
 //
 // # Waiting for a lease
 //
@@ -126,6 +126,7 @@
 //	Delete       1 trip           O(log n) for each; several partitions: 1 pipeline
 //	 of an owner 1 trip           O(the owner's sessions · log n)
 //	List         1 trip + 1 for each 64 of the owner's sessions
+//	 of all      1 or more trips for each partition + 2 for each 64 sessions
 //	Claim        1 pipeline + 1 trip for each partition visited: O(Max · log n)
 //	 settling    1 trip           O(log n) for each; several partitions: 1 pipeline
 //	Count        1 pipeline       O(log n) for each partition

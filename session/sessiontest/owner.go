@@ -4,6 +4,7 @@ package sessiontest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"github.com/holdfast-go/holdfast/session"
@@ -12,6 +13,7 @@ import (
 func ownerCases() []conformanceCase {
 	return []conformanceCase{
 		{"ListYieldsTheOwnersLiveRecords", listOwner},
+		{"ListOfNoOwnerYieldsAllLiveRecords", listAll},
 		{"DeleteOfAnOwnerSparesTheExceptions", deleteOwner},
 		{"AFullOwnerIsRefused", fullRefused},
 		{"TheOldestMakesRoom", func(b *bench) { makesRoom(b, session.EvictOldest) }},
@@ -129,5 +131,22 @@ func lapsedTakeNoRoom(b *bench) {
 	b.want(b.create(b.limited(mine, "3", session.Reject)), session.Done, "sessions that ended by themselves lock their owner out until somebody cleans up")
 	if c := b.count(); c.Active != 1 || c.Backlog != 2 {
 		b.Errorf("counted %+v, want one active and two that wait for Claim", c)
+	}
+}
+
+func listAll(b *bench) {
+	lapsing := b.created(b.handle(b.owner()), "old")
+	b.pass(6)
+	want := map[session.Hash]string{}
+	for i := range 200 {
+		h := b.handle(session.Hash{byte(i)})
+		if i%2 == 0 {
+			h.Owner = session.Hash{}
+		}
+		want[b.created(h, fmt.Sprint(i)).Hash] = fmt.Sprint(i)
+	}
+	b.pass(5)
+	if got := b.list(session.Hash{}); !maps.Equal(got, want) {
+		b.Errorf("listed %d records, %v of them lapsed, want the %d live ones", len(got), got[lapsing.Hash] != "", len(want))
 	}
 }
