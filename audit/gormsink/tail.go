@@ -59,20 +59,39 @@ type tail struct {
 	yield  func(audit.Event, error) bool
 }
 
+// head is a stream with its highest number.
+type head struct {
+	Stream string
+	Head   *uint64
+}
+
+// heads returns the next streams of the table, each by look-ups in the index.
+// Databases bound how deep a statement may recurse; MariaDB ends it at 1000
+// without an error.
+func (t tail) heads(after string) (page []head, err error) {
+	table := string(t.sink.table)
+	err = t.db.Raw("WITH RECURSIVE streams AS ("+
+		"SELECT (SELECT t.stream FROM "+table+" t WHERE t.stream > ? ORDER BY t.stream LIMIT 1) AS stream, 1 AS place UNION ALL "+
+		"SELECT (SELECT t.stream FROM "+table+" t WHERE t.stream > streams.stream ORDER BY t.stream LIMIT 1), place + 1 FROM streams "+
+		"WHERE streams.stream IS NOT NULL AND place < ?) "+
+		"SELECT stream, (SELECT MAX(t.seq) FROM "+table+" t WHERE t.stream = streams.stream) AS head FROM streams WHERE stream IS NOT NULL ORDER BY stream",
+		after, pageRows).Scan(&page).Error
+	return page, err
+}
+
 // streams yields the events with numbers. It returns false when the caller has
 // enough.
 func (t tail) streams() (more bool, err error) {
-	var heads []struct {
-		Stream string
-		Head   *uint64
-	}
-	table := string(t.sink.table)
-	err = t.db.Raw("WITH RECURSIVE streams AS (" +
-		"SELECT (SELECT stream FROM " + table + " WHERE stream IS NOT NULL ORDER BY stream LIMIT 1) AS stream UNION ALL " +
-		"SELECT (SELECT t.stream FROM " + table + " t WHERE t.stream > streams.stream ORDER BY t.stream LIMIT 1) FROM streams WHERE streams.stream IS NOT NULL) " +
-		"SELECT stream, (SELECT MAX(t.seq) FROM " + table + " t WHERE t.stream = streams.stream) AS head FROM streams WHERE stream IS NOT NULL").Scan(&heads).Error
-	if err != nil {
-		return false, err
+	var heads []head
+	for after := (audit.ID{}).String(); ; after = heads[len(heads)-1].Stream {
+		page, err := t.heads(after)
+		if err != nil {
+			return false, err
+		}
+		heads = append(heads, page...)
+		if len(page) < pageRows {
+			break
+		}
 	}
 	read := make(map[audit.ID]uint64)
 	for _, h := range heads {

@@ -166,9 +166,12 @@ func tail(t *testing.T, db *gorm.DB) {
 	if got := tailed(t, s, &c); len(got) > 0 {
 		t.Errorf("an empty trail has %v", got)
 	}
-	all := batch(t, 2500)
+	all := batch(t, 3700)
 	number(all[:1200], audit.NewID(), 1)
 	number(all[1200:1800], audit.NewID(), 1)
+	for i := 2500; i < len(all); i++ { // more streams than a statement may recurse
+		number(all[i:i+1], audit.NewID(), 1)
+	}
 	seen := map[string]int{}
 	look := func() {
 		for _, reason := range tailed(t, s, &c) {
