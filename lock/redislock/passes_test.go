@@ -4,6 +4,7 @@ package redislock
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -100,4 +101,34 @@ func TestWaitersAreServedHoweverFewOfThemAScriptGoesOver(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A release looks at the waiters that it serves, and at one more.
+func TestWaitersForAKeyBehindTheNextCostNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Real(t).Client(t))
+	if err := r.inbox.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	load(r.client, releaseAll)
+	counts := make(map[int]int)
+	for _, crowd := range []int{3, 40} {
+		both := lock.All(lock.Key(strconv.Itoa(crowd)), lock.Key("hall"))
+		held, _ := r.take(both, time.Hour)
+		queue := func(res lock.Resource) {
+			c := r.claim(res, time.Hour)
+			for c.Queue = true; r.ask(c).Place == 0; {
+			}
+		}
+		queue(both)
+		for range crowd {
+			queue(lock.Key(strconv.Itoa(crowd)))
+		}
+		counts[crowd], _ = r.spent(func() { r.release(held.Ticket) })
+		next := r.list(both)
+		r.release(lock.Ticket{Space: "rooms", Group: "hotel", ID: next[0].ID, Force: true})
+	}
+	if counts[40] > counts[3] {
+		t.Errorf("commands of a release, by how many wait: %v, want no more", counts)
+	}
 }
