@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -163,5 +165,36 @@ func TestTheBotBooksOnWhileItsAuditDatabaseIsGone(t *testing.T) {
 	waitFor(t, "an answer of the database", count)
 	if stored != tally.AuditEvents {
 		t.Errorf("%d events are stored, want the %d that count as written", stored, tally.AuditEvents)
+	}
+}
+
+func TestABotThatIsKilledLeavesAGapThatItsSuccessorShows(t *testing.T) {
+	t.Parallel()
+	server, bot := startPostgres(t), buildBot(t)
+	sink := migrated(t, server.open(t))
+	storm := func(guests string) *exec.Cmd {
+		return exec.Command(bot, "-redis", redistest.Real(t).Addr, "-audit", server.URL(server.Addr(), "postgres"), "-storm", guests, "-rooms", "20")
+	}
+	killed := storm("1000")
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the first events", func() bool {
+		for range sink.Query(t.Context(), gormsink.Criteria{ActorType: "holder"}) {
+			return true
+		}
+		return false
+	})
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait()
+	wantGaps(t, sink) // it might still be running
+	if out, err := storm("20").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	gaps, err := sink.Gaps(t.Context())
+	if err != nil || len(gaps) != 1 || gaps[0].To != 0 || !strings.HasSuffix(gaps[0].Instance, "/"+filepath.Base(bot)) {
+		t.Errorf("gaps %+v, %v; want the stream of the bot that was killed", gaps, err)
 	}
 }
