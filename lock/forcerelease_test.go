@@ -4,6 +4,8 @@ package lock_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -39,4 +41,14 @@ func TestForceReleaseRefusesNonsense(t *testing.T) {
 	}
 	d.store.down.Store(true)
 	wantErr(t, d.ForceRelease(t.Context(), good), lock.ErrUnavailable)
+}
+
+func TestAnIDHasUpTo64LettersAndDigits(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	for id, valid := range map[string]bool{strings.Repeat("a", 64): true, "AZaz09": true, strings.Repeat("a", 65): false, "a-b": false, "": false} {
+		err := d.ForceRelease(t.Context(), lock.Hold{ID: id, Resource: lock.Key("room")})
+		if got := !errors.Is(err, lock.ErrInvalid); got != valid {
+			t.Errorf("%q: %v, want valid %t", id, err, valid)
+		}
+	}
 }

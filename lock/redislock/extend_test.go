@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/lock"
 )
 
@@ -164,4 +165,18 @@ func TestReleaseRemovesWhateverIsLeft(t *testing.T) {
 			r.Errorf("keys %q left, want the fence and a short memory", left)
 		}
 	})
+}
+
+func TestRenewalsOfAGroupGoInOneScript(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Real(t).Client(t))
+	load(r.client, extendAll)
+	var rs []lock.Renewal
+	for _, name := range []string{"a", "b", "c"} {
+		c, _ := r.take(lock.Key(name), time.Hour)
+		rs = append(rs, lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})
+	}
+	if scripts, _ := r.spent(func() { r.extend(rs...) }, "time"); scripts != 1 {
+		t.Errorf("three renewals take %d scripts, want 1", scripts)
+	}
 }
