@@ -11,15 +11,14 @@ import (
 )
 
 const (
-	maxClaims   = 100 // calls of Claim in one cycle; what is left is for the next, which comes soon
 	claimFor    = 5 * callbackFor
 	storeFactor = 10 // cleanup waits so many times Config.Timeout for the store
 )
 
 // Sweep runs one cleanup cycle now: it takes what has expired, oldest first,
 // calls OnExpire for it, removes what cannot be read, and counts what is
-// alive. It takes up to 100 batches; the Report says whether that was all. One
-// session that cannot be handled does not keep it from the others. Any number
+// alive. It goes on while there is more, for Config.CleanupInterval at most; the
+// Report says whether that was all. One session that cannot be handled does not keep it from the others. Any number
 // of processes may sweep at once: each expired session goes to one of them.
 //
 // The Report and an [OpCleanup] event are complete also when an error is
@@ -67,9 +66,9 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 		Payload: m.cfg.OnExpire != nil, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	}
 	if c.Payload {
-		c.Max = min(c.Max, callbackBatch)
+		c.Max = min(c.Max, callbackRounds*m.cfg.CleanupWorkers)
 	}
-	for range maxClaims {
+	for began := time.Now(); time.Since(began) < m.cfg.CleanupInterval; {
 		if err := m.unstuck(); err != nil {
 			return false, err
 		}

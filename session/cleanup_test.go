@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,23 +142,55 @@ func TestTheReportIsTheCallersOwn(t *testing.T) {
 	}
 }
 
-func TestSweepLeavesABacklogToTheNextOne(t *testing.T) {
+func TestACycleGoesOnWhileThereIsMoreForAnIntervalAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, memsession.New(), config{CleanupBatch: 5})
+		store := newStage()
+		m := newManager(t, store, config{CleanupBatch: 5, CleanupInterval: time.Minute})
 		for range 1200 {
 			create(t, m, 1)
 		}
 		time.Sleep(11 * time.Minute)
-		var left []int64
-		for range 3 {
-			r := sweep(t, m)
-			if r.Complete != (r.Backlog == 0) {
-				t.Errorf("complete %v with a backlog of %d", r.Complete, r.Backlog)
+		store.on(func(_ context.Context, call string) error {
+			if call == "Claim" {
+				time.Sleep(100 * time.Millisecond)
 			}
-			left = append(left, r.Backlog)
+			return nil
+		})
+		if r := sweep(t, m); !r.Complete || r.Backlog != 0 || r.Ended[session.Idle] != 1200 {
+			t.Errorf("reported %+v, want all 1200 in 240 batches", r)
 		}
-		if !slices.Equal(left, []int64{700, 200, 0}) {
-			t.Errorf("backlogs %v, want 100 batches of 5 less each time", left)
+		for range 1200 {
+			create(t, m, 1)
+		}
+		time.Sleep(11 * time.Minute)
+		store.on(func(_ context.Context, call string) error {
+			if call == "Claim" {
+				time.Sleep(time.Second)
+			}
+			return nil
+		})
+		if r := sweep(t, m); r.Complete || r.Backlog != 900 {
+			t.Errorf("reported %+v, want 60 batches of 5 in a minute, and the rest left", r)
+		}
+	})
+}
+
+func TestABurstOfExpiriesIsReportedInOneCycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told atomic.Int64
+		m := newManager(t, memsession.New(), config{CleanupBatch: 5, OnExpire: func(context.Context, session.Expired[cart]) error {
+			told.Add(1)
+			return nil
+		}})
+		for range 4000 {
+			create(t, m, 1)
+		}
+		time.Sleep(31 * time.Minute)
+		m.Start()
+		synctest.Wait()
+		_ = m.Stop(t.Context())
+		if n := told.Load(); n != 4000 {
+			t.Errorf("%d of 4000 expiries were reported; the rest would pass Grace while others come", n)
 		}
 	})
 }

@@ -49,20 +49,26 @@ type Config[T any] struct {
 	// Negative = none.
 	CleanupJitter float64
 	// CleanupBatch is how many sessions one call of the store takes at most;
-	// default 200, largest 10 000. With OnExpire no more than 32 are taken.
+	// default 200, largest 1000. With OnExpire no more than four for each of
+	// CleanupWorkers are taken.
 	CleanupBatch int
+	// CleanupWorkers is how many calls of OnExpire run at once; default 8, largest
+	// 64. It bounds the rate: 8 calls of 100 ms each are 80 sessions a second, and
+	// of all processes together the sum.
+	CleanupWorkers int
 	// OnExpire is called for each session that a timeout ended, with its data;
-	// see [Expired] for what is guaranteed. Up to 8 calls run at once. It has
-	// 30 s, and must return when ctx ends: a call that has not 5 s later is
-	// left behind as failed, and while 8 of them are left, cleanup cycles call
-	// no more and fail. After an error or a panic the session is handed out
+	// see [Expired] for what is guaranteed. Up to CleanupWorkers calls run at
+	// once. It has 30 s, and must return when ctx ends: a call that has not 5 s
+	// later is left behind as failed, and while CleanupWorkers of them are left,
+	// cleanup cycles call no more and fail. After an error or a panic the session is handed out
 	// again in a later cycle; after the fifth attempt that fails it is dropped,
 	// or quarantined if OnCorrupt says so, and counted in Report.Dead.
 	OnExpire func(ctx context.Context, e Expired[T]) error
 	// Grace is how long the record of an expired session waits for a cleanup;
 	// at least CleanupInterval, default 1 h,
 	// or 3 times CleanupInterval if that is longer. When it is over, the
-	// session is lost to OnExpire.
+	// session is lost to OnExpire. So a burst of expiries is reported in full if
+	// the workers handle it within Grace - CleanupInterval.
 	Grace time.Duration
 
 	// OnCorrupt says what happens to records that cannot be read.
@@ -117,7 +123,9 @@ const (
 	defaultInterval = 10 * time.Minute
 	defaultJitter   = 0.1
 	defaultBatch    = 200
-	maxBatch        = 10_000
+	maxBatch        = 1000
+	defaultWorkers  = 8
+	maxWorkers      = 64
 	defaultGrace    = time.Hour
 	defaultMaxBytes = 64 << 10
 	defaultTimeout  = 250 * time.Millisecond
@@ -145,6 +153,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	configerr.Default(&r.CleanupInterval, defaultInterval)
 	r.CleanupJitter = setting(c.CleanupJitter, defaultJitter)
 	configerr.Default(&r.CleanupBatch, defaultBatch)
+	configerr.Default(&r.CleanupWorkers, defaultWorkers)
 	configerr.Default(&r.Grace, max(defaultGrace, 3*r.CleanupInterval))
 	r.MaxPerSubject = max(0, c.MaxPerSubject)
 	r.MaxSessions = max(0, c.MaxSessions)
@@ -178,7 +187,8 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	p.Want(c.TouchEvery <= 0 || c.TouchEvery < r.IdleTimeout, "TouchEvery", c.TouchEvery, "less than the idle timeout ("+r.IdleTimeout.String()+"), or sessions in use would end")
 	p.Want(c.CleanupInterval >= 0, "CleanupInterval", c.CleanupInterval, "a positive time: the cleanup runs only when it is started")
 	p.Want(c.CleanupJitter <= 1, "CleanupJitter", c.CleanupJitter, "a share of the interval, at most 1")
-	p.Want(c.CleanupBatch >= 0 && c.CleanupBatch <= maxBatch, "CleanupBatch", c.CleanupBatch, "1 to 10000: larger batches hold up the store")
+	p.Want(c.CleanupBatch >= 0 && c.CleanupBatch <= maxBatch, "CleanupBatch", c.CleanupBatch, "1 to 1000: larger batches hold up the store")
+	p.Want(c.CleanupWorkers >= 0 && c.CleanupWorkers <= maxWorkers, "CleanupWorkers", c.CleanupWorkers, "1 to 64")
 	p.Want(c.Grace >= 0 && (c.Grace < time.Millisecond || c.Grace >= r.CleanupInterval), "Grace", c.Grace, "at least CleanupInterval ("+r.CleanupInterval.String()+"), or expired sessions are lost before the cleanup comes")
 	p.Want(c.Lease == 0 || c.Lease >= time.Second, "Lease", c.Lease, "at least 1s: it is renewed every third of it")
 	p.Want(c.OnCorrupt <= QuarantineCorrupt, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")

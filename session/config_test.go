@@ -38,6 +38,8 @@ func TestNewRefusesContradictions(t *testing.T) {
 		{"a jitter over the interval", config{Name: "x", CleanupJitter: 1.5}, "CleanupJitter"},
 		{"a jitter that is no number", config{Name: "x", CleanupJitter: math.NaN()}, "CleanupJitter"},
 		{"a negative batch", config{Name: "x", CleanupBatch: -1}, "CleanupBatch"},
+		{"negative workers", config{Name: "x", CleanupWorkers: -1}, "CleanupWorkers"},
+		{"too many workers", config{Name: "x", CleanupWorkers: 65}, "CleanupWorkers"},
 		{"a batch that holds up the store", config{Name: "x", CleanupBatch: 100_000}, "CleanupBatch"},
 		{"grace shorter than the interval", config{Name: "x", Grace: time.Minute, OnExpire: onExpire}, "Grace"},
 		{"a grace of a millisecond", config{Name: "x", Grace: time.Millisecond, OnExpire: onExpire}, "Grace"},

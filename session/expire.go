@@ -12,17 +12,16 @@ import (
 	"time"
 )
 
-// A claim outlasts the calls of its batch: 32 sessions by 8 workers are 4
-// rounds of at most 30 s and the patience each, and claimFor is 5 times 30 s.
+// A claim outlasts the calls of its batch: 4 rounds of all workers of at most 30 s
+// and the patience each, and claimFor is 5 times 30 s.
 // So no other process is given a session while OnExpire handles it, as long as
 // OnExpire returns when its context ends.
 const (
-	callbackWorkers = 8
-	callbackBatch   = 4 * callbackWorkers
-	callbackFor     = 30 * time.Second
-	patience        = 5 * time.Second // with a call whose context has ended
-	maxAttempts     = 5
-	retryAfter      = time.Second // doubled with each attempt, up to CleanupInterval
+	callbackRounds = 4
+	callbackFor    = 30 * time.Second
+	patience       = 5 * time.Second // with a call whose context has ended
+	maxAttempts    = 5
+	retryAfter     = time.Second // doubled with each attempt, up to CleanupInterval
 )
 
 // verdict is what came of one expired session.
@@ -43,7 +42,7 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 	}
 	verdicts := make([]verdict, len(due))
 	var wg sync.WaitGroup
-	workers := make(chan struct{}, callbackWorkers)
+	workers := make(chan struct{}, m.cfg.CleanupWorkers)
 	for i, d := range due {
 		workers <- struct{}{}
 		wg.Go(func() {
@@ -175,7 +174,7 @@ func (m *Manager[T]) onExpire(ctx context.Context, e Expired[T]) bool {
 // unstuck refuses to call OnExpire while as many calls as may run at once have
 // been left behind: each further one would be one more goroutine.
 func (m *Manager[T]) unstuck() error {
-	if n := m.stuck.Load(); m.cfg.OnExpire != nil && n >= callbackWorkers {
+	if n := m.stuck.Load(); m.cfg.OnExpire != nil && n >= int64(m.cfg.CleanupWorkers) {
 		return fmt.Errorf("session: cleanup: %d calls of OnExpire have not returned, though their contexts have ended", n)
 	}
 	return nil

@@ -10,10 +10,8 @@ import (
 	"time"
 )
 
-const (
-	firstBackoff = time.Second // after a failed cycle, doubled up to CleanupInterval
-	catchUp      = 10          // a cycle that leaves a backlog is followed by the next in a tenth of the interval
-)
+// firstBackoff comes after a failed cycle. It is doubled up to CleanupInterval.
+const firstBackoff = time.Second
 
 // loop makes sure that there is one run at most.
 type loop struct {
@@ -61,8 +59,8 @@ func (l *loop) running() bool { return l.now() != nil }
 // Run cleans up until ctx ends or Stop is called, and returns nil then: a
 // cycle at once, then one every CleanupInterval give or take the jitter. After
 // an error it tries again in 1 s, and in twice the time after each further
-// one, up to CleanupInterval. A panic of the store counts as an error. While a
-// backlog is left, the next cycle comes in a tenth of the interval.
+// one, up to CleanupInterval. A panic of the store counts as an error. While
+// there is more to do, the next cycle comes at once.
 //
 // Every replica may run it; they share the work. It is [ErrInvalid] to run it
 // twice in one manager at a time.
@@ -122,7 +120,7 @@ func (m *Manager[T]) clean(r *run) {
 			wait = min(backoff, wait)
 			backoff = min(2*backoff, m.cfg.CleanupInterval)
 		case !report.Complete:
-			wait, backoff = wait/catchUp, firstBackoff
+			wait, backoff = 0, firstBackoff
 		default:
 			backoff = firstBackoff
 		}

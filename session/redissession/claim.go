@@ -17,10 +17,14 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
+// claimBatch bounds what one script claims, so that it takes a few milliseconds at
+// most: others wait meanwhile.
+const claimBatch = 32
+
 // Claim implements [session.Store]: one pipeline that reads the head of each
 // partition's indexes, then one script call for each partition that is visited,
-// until the batch is full; a cycle that finds n records calls scripts
-// n/c.Max + partitions times at most, an idle one once. Settling is one round trip
+// until the batch is full, each for 32 records at most; a cycle that finds n
+// records calls scripts n/min(c.Max, 32) + partitions times at most, an idle one once. Settling is one round trip
 // before, for records of one partition, or one pipeline for several.
 //
 // Within a partition the oldest come first. The partition with the oldest
@@ -38,7 +42,7 @@ func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 	}
 	var got session.ClaimReply
 	for _, partition := range order {
-		left := c.Max - len(got.Due)
+		left := min(c.Max-len(got.Due), claimBatch)
 		if left <= 0 {
 			got.More = true
 			break

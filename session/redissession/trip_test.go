@@ -163,7 +163,7 @@ func TestRoundTrips(t *testing.T) {
 
 func TestACleanupCycleCallsScriptsByTheBatch(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
-		const records, batch = 1000, 50
+		const records, batch = 1000, 30
 		for i := range records {
 			w := newWrite(fmt.Sprint(i))
 			w.Hash[0] = byte(i)
