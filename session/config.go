@@ -73,10 +73,12 @@ type Config[T any] struct {
 
 	// OnCorrupt says what happens to records that cannot be read.
 	OnCorrupt CorruptPolicy
-	// MaxPerSubject limits the live sessions of one subject; default and
-	// negative = unlimited.
+	// MaxPerSubject limits the live sessions of one subject; default 100.
+	// Negative = unlimited: then what reads or ends the sessions of a subject may
+	// hold up the store.
 	MaxPerSubject int
-	// WhenFull says what happens to one more than MaxPerSubject.
+	// WhenFull says what happens to one more than MaxPerSubject; EvictIdlest when
+	// neither is set.
 	WhenFull FullPolicy
 	// MaxSessions is how many sessions are expected at most. It is reported
 	// for gauges and alerts, and refuses nothing. Default and negative = none.
@@ -126,6 +128,7 @@ const (
 	maxBatch        = 1000
 	defaultWorkers  = 8
 	maxWorkers      = 64
+	defaultSessions = 100
 	defaultGrace    = time.Hour
 	defaultMaxBytes = 64 << 10
 	defaultTimeout  = 250 * time.Millisecond
@@ -155,7 +158,10 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	configerr.Default(&r.CleanupBatch, defaultBatch)
 	configerr.Default(&r.CleanupWorkers, defaultWorkers)
 	configerr.Default(&r.Grace, max(defaultGrace, 3*r.CleanupInterval))
-	r.MaxPerSubject = max(0, c.MaxPerSubject)
+	r.MaxPerSubject = setting(c.MaxPerSubject, defaultSessions)
+	if c.MaxPerSubject == 0 && c.WhenFull == Reject {
+		r.WhenFull = EvictIdlest
+	}
 	r.MaxSessions = max(0, c.MaxSessions)
 	r.MaxBytes = setting(c.MaxBytes, defaultMaxBytes)
 	r.Timeout = setting(c.Timeout, defaultTimeout)
@@ -193,7 +199,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	p.Want(c.Lease == 0 || c.Lease >= time.Second, "Lease", c.Lease, "at least 1s: it is renewed every third of it")
 	p.Want(c.OnCorrupt <= QuarantineCorrupt, "OnCorrupt", uint8(c.OnCorrupt), "one of the policies")
 	p.Want(c.WhenFull <= EvictIdlest, "WhenFull", uint8(c.WhenFull), "one of the policies")
-	p.Want(c.WhenFull == Reject || c.WhenFull > EvictIdlest || c.MaxPerSubject > 0, "WhenFull", c.WhenFull, "MaxPerSubject set, too: without a limit nothing is ever full")
+	p.Want(c.WhenFull == Reject || c.WhenFull > EvictIdlest || c.MaxPerSubject >= 0, "WhenFull", c.WhenFull, "a MaxPerSubject that is not negative: without a limit nothing is ever full")
 	p.Want(c.IndexKey == nil || len(c.IndexKey) >= 16, "IndexKey", len(c.IndexKey), "16 bytes or more")
 	p.Want(c.Version >= 0 && c.Version <= maxVersion, "Version", c.Version, "0 to 65535")
 	p.Want(c.Upgrade == nil || c.Version > 0, "Version", c.Version, "a version that is later than those that Upgrade reads")

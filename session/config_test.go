@@ -46,7 +46,7 @@ func TestNewRefusesContradictions(t *testing.T) {
 		{"no grace", config{Name: "x", Grace: -1}, "Grace"},
 		{"an unknown policy for corrupt records", config{Name: "x", OnCorrupt: 9}, "OnCorrupt"},
 		{"an unknown policy for full subjects", config{Name: "x", WhenFull: 9, MaxPerSubject: 1}, "WhenFull"},
-		{"eviction without a limit", config{Name: "x", WhenFull: session.EvictOldest}, "WhenFull"},
+		{"eviction without a limit", config{Name: "x", MaxPerSubject: -1, WhenFull: session.EvictOldest}, "WhenFull"},
 		{"an idle timeout of centuries", config{Name: "x", IdleTimeout: math.MaxInt64, AbsoluteTimeout: -1}, "IdleTimeout"},
 		{"an absolute timeout of centuries", config{Name: "x", AbsoluteTimeout: math.MaxInt64}, "AbsoluteTimeout"},
 		{"an interval that would overflow with its jitter", config{Name: "x", CleanupInterval: math.MaxInt64}, "CleanupInterval"},
@@ -140,8 +140,8 @@ func TestZeroConfigIsTheDocumentedOne(t *testing.T) {
 	if w.Idle != 30*time.Minute || w.Total != 24*time.Hour || w.TouchEvery != 30*time.Second || w.Keep != time.Hour {
 		t.Errorf("idle %v, absolute %v, touch every %v, grace %v; want 30m, 24h, 30s, 1h", w.Idle, w.Total, w.TouchEvery, w.Keep)
 	}
-	if w.MaxPerOwner != 0 || w.Quarantine {
-		t.Errorf("wrote %+v, want no limit and no quarantine", w)
+	if w.MaxPerOwner != 100 || w.WhenFull != session.EvictIdlest || w.Quarantine {
+		t.Errorf("wrote %+v, want a limit of 100, of which the idlest goes, and no quarantine", w)
 	}
 	if got := m.Stats().Interval; got != 10*time.Minute {
 		t.Errorf("the interval is %v, want 10m", got)
@@ -181,6 +181,28 @@ func TestDefaultsFollowWhatIsSet(t *testing.T) {
 		w := store.writes[0]
 		if w.Idle != c.idle || w.Total != c.total || w.Keep != c.keep || w.TouchEvery != c.every {
 			t.Errorf("%s: idle %v, absolute %v, grace %v, touch every %v; want %v, %v, %v, %v", c.what, w.Idle, w.Total, w.Keep, w.TouchEvery, c.idle, c.total, c.keep, c.every)
+		}
+	}
+}
+
+func TestASubjectHasAHundredSessionsUnlessConfigSaysOtherwise(t *testing.T) {
+	for _, c := range []struct {
+		cfg  config
+		err  error
+		left int64
+	}{
+		{config{}, nil, 100},
+		{config{WhenFull: session.EvictOldest}, nil, 100},
+		{config{MaxPerSubject: 100}, session.ErrFull, 100},
+		{config{MaxPerSubject: -1}, nil, 101},
+	} {
+		m := newManager(t, memsession.New(), c.cfg)
+		var err error
+		for range 101 {
+			_, err = m.Create(t.Context(), cart{}, session.ForSubject("ann"))
+		}
+		if left, _ := m.Count(t.Context()); left != c.left || !errors.Is(err, c.err) {
+			t.Errorf("MaxPerSubject %d, %v: %d sessions and %v, want %d and %v", c.cfg.MaxPerSubject, c.cfg.WhenFull, left, err, c.left, c.err)
 		}
 	}
 }
