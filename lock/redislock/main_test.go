@@ -35,8 +35,8 @@ func newRig(t *testing.T, client *redis.Client) *rig {
 // everywhere runs a test on miniredis in virtual time and on a real server.
 func everywhere(t *testing.T, test func(r *rig)) {
 	t.Run("virtual", func(t *testing.T) { virtual(t, test) })
+	t.Parallel() // from here on: what waits in real time waits together
 	t.Run("real", func(t *testing.T) {
-		t.Parallel()
 		test(newRig(t, redistest.Real(t).Client(t)))
 	})
 }
