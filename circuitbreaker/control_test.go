@@ -35,7 +35,7 @@ func TestATripMayBeGivenATime(t *testing.T) {
 		if open.RetryAfter() != 1 {
 			t.Errorf("%v left", open.RetryAfter())
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		wantState(t, b, HalfOpen)
 		if got := len(seen.transitions()); got != 2 {
@@ -135,7 +135,7 @@ func TestAnEarlierDeadlineIsKeptBesideALaterTimer(t *testing.T) {
 		time.Sleep(48*time.Hour - 1)
 		synctest.Wait()
 		wantState(t, b, Open)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		wantState(t, b, HalfOpen)
 	})

@@ -67,13 +67,14 @@ func TestARetiredSourceLeavesTheScrapeWithItsName(t *testing.T) {
 	for kind, meet := range meetOne {
 		t.Run(kind, func(t *testing.T) {
 			m, reg := newMetrics(t)
-			source, end := meet(m)
+			source, _ := meet(m)
 			_, _ = meet(m) // another one of the name
 			if m.Retire(source); mentions(scrape(t, reg), "gone") == nil {
 				t.Error("the name went with one of its two sources")
 			}
 			m, reg = newMetrics(t)
 			for _, ended := range []bool{false, true} {
+				var end func()
 				source, end = meet(m)
 				if ended && end != nil {
 					end()

@@ -64,9 +64,9 @@ func Handler(breakers iter.Seq[*circuitbreaker.Breaker]) http.Handler {
 			return
 		}
 		if r.Method == http.MethodPost {
-			change, err := changeOf(r)
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
+			change, wrong := changeOf(r)
+			if wrong != "" {
+				http.Error(w, wrong, http.StatusBadRequest)
 				return
 			}
 			for _, b := range found { // more than one when they share the name
@@ -87,14 +87,14 @@ func Handler(breakers iter.Seq[*circuitbreaker.Breaker]) http.Handler {
 	}))
 }
 
-// changeOf reads what a POST wants.
-func changeOf(r *http.Request) (func(*circuitbreaker.Breaker), error) {
+// changeOf reads what a POST wants, or says what is wrong with it.
+func changeOf(r *http.Request) (change func(*circuitbreaker.Breaker), wrong string) {
 	if r.FormValue("breaker") == "" {
-		return nil, errors.New("Name the breaker: ?breaker=NAME.")
+		return nil, "Name the breaker: ?breaker=NAME."
 	}
 	switch path.Base(r.URL.Path) {
 	case "reset":
-		return (*circuitbreaker.Breaker).Reset, nil
+		return (*circuitbreaker.Breaker).Reset, ""
 	case "trip":
 		cause := errors.New("tripped by hand")
 		if reason := r.FormValue("reason"); reason != "" {
@@ -104,12 +104,12 @@ func changeOf(r *http.Request) (func(*circuitbreaker.Breaker), error) {
 		if text := r.FormValue("for"); text != "" {
 			var err error
 			if openFor, err = time.ParseDuration(text); err != nil || openFor <= 0 {
-				return nil, fmt.Errorf("for=%s is no time such as 10m.", text)
+				return nil, fmt.Sprintf("for=%s is no time such as 10m.", text)
 			}
 		}
-		return func(b *circuitbreaker.Breaker) { b.TripFor(openFor, cause) }, nil
+		return func(b *circuitbreaker.Breaker) { b.TripFor(openFor, cause) }, ""
 	}
-	return nil, errors.New("POST to …/trip or …/reset.")
+	return nil, "POST to …/trip or …/reset."
 }
 
 func statusOf(b *circuitbreaker.Breaker) Status {

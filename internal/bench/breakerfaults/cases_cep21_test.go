@@ -15,15 +15,15 @@ import (
 
 var errBad = errors.New("the fallback failed")
 
-// withFallback makes calls that end with err, and returns what the caller gets
-// from the last one, and how often the fallback ran.
-func (t *trial) withFallback(b *circuitbreaker.Breaker, calls int, err, fallback error) (got error, ran int) {
+// withFallback makes calls that end with err, and returns how often the fallback
+// ran, and what the caller gets from the last one.
+func (t *trial) withFallback(b *circuitbreaker.Breaker, calls int, err, fallback error) (ran int, got error) {
 	for range calls {
 		_, got = circuitbreaker.DoOr(t.Context(), b,
 			func(context.Context) (int, error) { return 0, err },
 			func(context.Context, error) (int, error) { ran++; return 0, fallback })
 	}
-	return got, ran
+	return ran, got
 }
 
 // hang makes calls that last until their context ends, which end decides.
@@ -48,7 +48,7 @@ func withinASecond(ctx context.Context) (context.Context, context.CancelFunc) {
 var cep21Cases = []peerCase{
 	{"what always works never opens it, and needs no fallback", "", func(t *trial) {
 		b := t.breaker(circuitbreaker.Config{})
-		err, ran := t.withFallback(b, 100, nil, errBad)
+		ran, err := t.withFallback(b, 100, nil, errBad)
 		if t.error(err, nil); ran != 0 {
 			t.Errorf("the fallback ran %d times", ran)
 		}
@@ -69,7 +69,7 @@ var cep21Cases = []peerCase{
 	}},
 	{"bad requests do not run the fallback", "", func(t *trial) {
 		b := t.inARow(1, 1)
-		err, ran := t.withFallback(b, 100, circuitbreaker.Ignore(errOther), nil)
+		ran, err := t.withFallback(b, 100, circuitbreaker.Ignore(errOther), nil)
 		if t.error(err, errOther); ran != 0 {
 			t.Errorf("the fallback ran %d times", ran)
 		}
@@ -111,14 +111,14 @@ var cep21Cases = []peerCase{
 	}},
 	{"a fallback answers for every failure, and by default none opens it", "five in a row do by default, and then the fallback answers for the rejections", func(t *trial) {
 		b := t.breaker(circuitbreaker.Config{})
-		err, ran := t.withFallback(b, 100, errDown, nil)
+		ran, err := t.withFallback(b, 100, errDown, nil)
 		if t.error(err, nil); ran != 100 {
 			t.Errorf("the fallback ran %d times", ran)
 		}
 		t.total(b, 0, 5, 0)
 	}},
 	{"the error of a fallback is the caller's", "", func(t *trial) {
-		err, _ := t.withFallback(t.inARow(1, 1), 1, errDown, errBad)
+		_, err := t.withFallback(t.inARow(1, 1), 1, errDown, errBad)
 		t.error(err, errBad)
 	}},
 	{"the context of a fallback has not ended when that of the function has", "", func(t *trial) {
