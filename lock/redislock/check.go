@@ -2,16 +2,7 @@
 
 package redislock
 
-import (
-	"context"
-	"fmt"
-	"strings"
-	"sync"
-
-	"github.com/redis/go-redis/v9"
-
-	"github.com/holdfast-go/holdfast/internal/rediscall"
-)
+import "context"
 
 // Check asks the server, or each master of a Cluster, for settings that lose
 // locks, and returns a sentence about each, or an error when a server did not
@@ -19,79 +10,5 @@ import (
 // takes three round trips a server, changes nothing, and is meant for the start
 // of a program and for health pages; docs/redis.md has the advice in full.
 func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
-	var mu sync.Mutex
-	one := func(ctx context.Context, client redis.Cmdable) error {
-		found, err := inspect(ctx, client)
-		if redis.HasErrorPrefix(client.Publish(ctx, s.inbox.prefix+"check", "").Err(), "NOPERM") {
-			found = append(found, "PUBLISH is not allowed: those who wait have to ask once a second; allow it on "+s.inbox.prefix+"*")
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, w := range found {
-			warnings = append(warnings, "redislock: "+w)
-		}
-		return err
-	}
-	err = s.masters(ctx, one)
-	mu.Lock()
-	defer mu.Unlock()
-	if err != nil {
-		return warnings, fmt.Errorf("redislock: check: %w", err)
-	}
-	return warnings, nil
-}
-
-// masters calls f for the server, or for each master of a Cluster, several at
-// once.
-func (s *Store) masters(ctx context.Context, f func(context.Context, redis.Cmdable) error) error {
-	_, err := rediscall.Bounded(ctx, s.caller, func(ctx context.Context) (struct{}, error) {
-		if cluster, ok := s.caller.Client().(*redis.ClusterClient); ok {
-			return struct{}{}, cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return f(ctx, node) })
-		}
-		return struct{}{}, f(ctx, s.caller.Client())
-	})
-	return err
-}
-
-func inspect(ctx context.Context, client redis.Cmdable) (warnings []string, err error) {
-	text, err := client.Info(ctx).Result()
-	if err != nil {
-		return nil, err
-	}
-	info := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
-			info[name] = value
-		}
-	}
-	// Managed servers often forbid CONFIG; what it says is then not known.
-	for _, name := range []string{"appendfsync", "min-replicas-to-write"} {
-		for k, v := range client.ConfigGet(ctx, name).Val() {
-			info[k] = v
-		}
-	}
-	return judge(info), ctx.Err()
-}
-
-// judge returns what is wrong with a server.
-func judge(info map[string]string) (warnings []string) {
-	warn := func(wrong bool, format string, args ...any) {
-		if wrong {
-			warnings = append(warnings, fmt.Sprintf(format, args...))
-		}
-	}
-	var major, minor int
-	if n, _ := fmt.Sscanf(info["redis_version"], "%d.%d", &major, &minor); n == 2 {
-		warn(major < 6 || major == 6 && minor < 2, "Redis %s: this package is tested from 6.2 on", info["redis_version"])
-	}
-	policy, limit := info["maxmemory_policy"], info["maxmemory"]
-	warn(limit != "" && limit != "0" && policy != "" && policy != "noeviction",
-		"maxmemory-policy is %s: under memory pressure the server evicts holds; set noeviction", policy)
-	warn(info["role"] == "slave", "the server is a replica: it refuses every change")
-	warn(info["aof_enabled"] == "0", "appendonly is no: a restart forgets holds that are still alive")
-	warn(info["aof_enabled"] == "1" && info["appendfsync"] == "no", "appendfsync is no: a crash forgets the last holds")
-	replicas := info["connected_slaves"]
-	warn(replicas != "" && replicas != "0" && info["min-replicas-to-write"] == "0",
-		"min-replicas-to-write is 0: a master cut off from its replicas goes on granting what its successor grants, too")
-	return warnings
+	return s.caller.Check(ctx, "redislock", "holds", s.inbox.prefix)
 }

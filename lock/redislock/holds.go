@@ -77,7 +77,7 @@ func (s *Store) groups(ctx context.Context, space string) ([]string, error) {
 	begin := s.space(space)
 	var mu sync.Mutex
 	found := make(map[string]bool)
-	err := s.masters(ctx, func(ctx context.Context, master redis.Cmdable) error {
+	err := s.caller.Masters(ctx, func(ctx context.Context, master redis.Cmdable) error {
 		keys := master.Scan(ctx, 0, literal.Replace(begin)+"*"+end, pageSize).Iterator()
 		for keys.Next(ctx) {
 			group := strings.TrimSuffix(strings.TrimPrefix(keys.Val(), begin), end)

@@ -28,6 +28,7 @@ func TestWithoutAClientEveryCallIsInvalid(t *testing.T) {
 				return err
 			},
 			"Delete an owner's": func() error { _, err := s.Delete(ctx, session.RemoveRequest{Owner: w.Hash}); return err },
+			"Check":             func() error { _, err := s.Check(ctx); return err },
 			"Claim":             func() error { _, err := s.Claim(ctx, session.ClaimRequest{Max: 1}); return err },
 			"Settle":            func() error { return s.settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}}) },
 			"Count":             func() error { _, err := s.Count(ctx, space); return err },
