@@ -307,10 +307,10 @@ func TestAnInboxIsClosedWhenNoneWaits(t *testing.T) {
 // Each waiter asks, and gets the error of that.
 func TestWhoWaitsForAServerThatIsGoneLearnsOfIt(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
+		line := &deadLine{}
+		client.AddHook(line) // before a goroutine uses the client
 		anna := heldBy(t, client)
 		ben := anna.waits(t, client, "ben")
-		line := &deadLine{}
-		client.AddHook(line)
 		line.dead.Store(true)
 		ben.calledWithin(t, present+2*pulse)
 		line.dead.Store(false)
