@@ -19,18 +19,22 @@ import (
 // operations, and a reading of the clock for each of these: a rule looks at a
 // window, slow calls are counted, ctx has a deadline.
 func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
-	v, _, err := do(ctx, b, fn)
+	var none T
+	if fn == nil {
+		return none, errNilFunc
+	}
+	p, err := b.admit()
+	if err != nil {
+		return none, err
+	}
+	v, _, err := run(ctx, p, fn)
 	return v, err
 }
 
-// do is Do, with the outcome of a call that was made.
-func do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (v T, o Outcome, err error) {
-	if fn == nil {
-		return v, Ignored, errNilFunc
-	}
-	p, err := b.admit(hasDeadline(ctx))
-	if err != nil {
-		return v, Ignored, err
+// run makes a call that was let through, and returns its outcome, too.
+func run[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (v T, o Outcome, err error) {
+	if b := p.era.breaker; hasDeadline(ctx) || b.config.Load().SlowCall > 0 {
+		p.start = b.elapsed()
 	}
 	returned := false
 	defer func() {
@@ -63,14 +67,19 @@ func hasDeadline(ctx context.Context) (ok bool) {
 // a nil fn, fallback or breaker the error is [ErrInvalid] and the fallback does
 // not run.
 func DoOr[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error), fallback func(context.Context, error) (T, error)) (T, error) {
-	if fallback == nil {
-		var v T
+	var v T
+	if fn == nil || fallback == nil {
 		return v, errNilFunc
 	}
-	v, o, err := do(ctx, b, fn)
-	switch {
-	case err == nil, err == errNilFunc, err == errNotMade:
-	case o == Failure, errors.Is(err, ErrOpen), endingOf(ctx) == overdue:
+	p, err := b.admit()
+	if err == errNotMade {
+		return v, err
+	}
+	o := Ignored
+	if err == nil {
+		v, o, err = run(ctx, p, fn)
+	}
+	if err != nil && (o == Failure || errors.Is(err, ErrOpen) || endingOf(ctx) == overdue) {
 		return fallback(ctx, err)
 	}
 	return v, err
@@ -81,6 +90,10 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error 
 	if fn == nil {
 		return errNilFunc
 	}
-	_, err := Do(ctx, b, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	p, err := b.admit()
+	if err != nil {
+		return err
+	}
+	_, _, err = run(ctx, p, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return err
 }

@@ -32,11 +32,16 @@ func (p Permit) timed() bool { return p.start >= 0 }
 // code that cannot be a function. The error is an [*OpenError], or [ErrInvalid]
 // for a nil breaker. Allow reads the clock once and allocates nothing, except for
 // a probe.
-func (b *Breaker) Allow() (Permit, error) { return b.admit(true) }
+func (b *Breaker) Allow() (Permit, error) {
+	p, err := b.admit()
+	if err == nil {
+		p.start = b.elapsed()
+	}
+	return p, err
+}
 
-// admit lets a call through or rejects it. The call is timed if asked for, or if
-// slow calls are counted.
-func (b *Breaker) admit(timed bool) (Permit, error) {
+// admit lets a call through, untimed, or rejects it.
+func (b *Breaker) admit() (Permit, error) {
 	if b == nil {
 		return Permit{}, errNotMade
 	}
@@ -60,11 +65,7 @@ func (b *Breaker) admit(timed bool) (Permit, error) {
 	if b.grouped {
 		b.admitted.add()
 	}
-	p := Permit{era: e, start: untimed, probe: one}
-	if timed || b.config.Load().SlowCall > 0 {
-		p.start = b.elapsed()
-	}
-	return p, nil
+	return Permit{era: e, start: untimed, probe: one}, nil
 }
 
 // Done settles the call with its error. ctx is the context that the call was
