@@ -38,7 +38,7 @@ func howLong() time.Duration {
 	if long() {
 		return 45 * time.Second
 	}
-	return 2 * time.Second
+	return 3 * time.Second
 }
 
 // house is a server with holders around it, each behind a proxy of its own.
