@@ -48,8 +48,6 @@ func Suite(testing.TB) bench.Suite {
 			{Slow: "holdfast, event of a lock", Fast: floor, AtMost: 4},
 			{Slow: "holdfast, event of a session", Fast: floor, AtMost: 4},
 			{Slow: "holdfast, event of an audit log", Fast: floor, AtMost: 4},
-			{Slow: traced, Fast: floor},
-			{Slow: lookup, Fast: "holdfast, event of a lock"},
 			{Slow: seen, Fast: bare, AtMost: 1.1},
 		},
 	}
