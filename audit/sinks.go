@@ -144,7 +144,7 @@ func (m multi) Write(ctx context.Context, batch []Event) error {
 // true. The others count as stored. An event of [TypeFiltered] stands in the
 // place of those of a batch that have a number. keep gets that one as well, and
 // the log's own events ([TypeOpened], [TypeDropped], [TypeClosed]); without
-// them, gaps of the trail cannot be told from what was left out. An event at
+// them, gaps of the trail look like what was left out. An event at
 // which keep panics is refused for good, so it is counted as [Poisoned].
 //
 // With a nil s or keep, [New] and every write return [ErrInvalid].

@@ -92,8 +92,8 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 
 // Bind makes s a session of subject, as at login: with a new id, like Rotate, but the
 // old one never leads to the login. For Config.RotateGrace it shows, read only, the data
-// from before and no subject, as long as the login lives: whoever planted or stole it
-// gains nothing. Its age begins anew, unless
+// from before and no subject, as long as the login lives: one that was planted or
+// stolen is of no use. Its age begins anew, unless
 // Config.BindKeepsAge is set: a login does not end with the visit that it began in.
 // Its timeouts stay unless opts has a [Lifetime]. Errors as for Rotate, [ErrFull] by
 // Config.MaxPerSubject, and [ErrInvalid] for an empty subject.

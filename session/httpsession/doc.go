@@ -36,7 +36,7 @@
 //     response, and is never lost to another request: [Visit.Update] is repeated on
 //     conflict. What needs a cookie when the response has begun is [ErrSent].
 //   - Cookies are set by a new session, a login, a new id and a logout only. So
-//     a late response to an older request neither replaces nor brings back one.
+//     a late response to another older request neither replaces nor brings back one.
 //   - A login has an id that no one knew before it. The old id never leads to it: for
 //     a few seconds it shows the visitor's data, read only, to requests under way.
 //   - A malformed, foreign or forged cookie is no session, and no error. A
@@ -56,6 +56,7 @@
 // # Not guaranteed
 //
 //   - Order of requests that one browser sends at once: each sees the session as
-//     it is when it reads it.
+//     it is when it reads it. A [Visit.Rotate] whose response arrives after that of
+//     a later login leaves the browser with the id from before that login.
 //   - The address of a [Device] behind a proxy, unless Config.RemoteAddr knows it.
 package httpsession

@@ -35,7 +35,7 @@ var etcdCases = []peerCase{
 		h.wait(h.two, room, time.Second)
 	}},
 	{"a lock goes with the session of its holder", "each has a TTL of its own, and there are no sessions", func(h *hotel) {
-		h.take(h.one, room).Detach() // nobody renews it
+		h.take(h.one, room).Detach() // it is not renewed
 		h.take(h.one, lock.Key("other"), lock.TTL(time.Hour))
 		h.wait(h.two, room, minuteTTL)
 		h.taken(h.two, lock.Key("other"))

@@ -146,7 +146,7 @@ func (h *hotel) wait(m *lock.Manager, r lock.Resource, after time.Duration, opts
 
 // line has waiters queue up one after the other, each with its own process in
 // turn, and returns the order in which they were granted. Each works for a
-// while and then ends as told.
+// while and then ends its lease by end.
 func (h *hotel) line(n int, work time.Duration, end func(*lock.Lease), opts ...lock.Option) (order func() []int) {
 	var (
 		mu      sync.Mutex
