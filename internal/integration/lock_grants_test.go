@@ -232,7 +232,13 @@ func beWaiter(task string) error {
 		b.Last = now()
 	}
 	text, err := json.Marshal(b)
-	return errors.Join(err, l.Release(ctx), os.WriteFile(result, text, 0o600), m.Close(ctx))
+	err = errors.Join(err, os.WriteFile(result, text, 0o600))
+	// A machine that is late for two seconds does not confirm the grant in time. The
+	// lease is lost then, as it must be, and its belief is what the test judges.
+	if released := l.Release(ctx); !errors.Is(released, lock.ErrNotHeld) {
+		err = errors.Join(err, released)
+	}
+	return errors.Join(err, m.Close(ctx))
 }
 
 // A process that goes on but has forgotten its claim neither confirms a grant
