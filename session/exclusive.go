@@ -154,7 +154,7 @@ func (m *Manager[T]) handleExclusively(o *operation, s *Session[T], held time.Ti
 	defer func() {
 		s.lease = ""
 		h.over.Store(true)
-		if !saved && !h.deleted.Load() && m.giveBack(o.ctx, m.handle(id, ""), lease) != nil {
+		if !saved && !h.deleted.Load() && m.giveBack(context.WithoutCancel(o.ctx), m.handle(id, ""), lease) != nil {
 			m.undo(id, lease)
 		}
 	}()

@@ -287,6 +287,30 @@ func TestGivingBackEndsWithTheLease(t *testing.T) {
 	})
 }
 
+func TestStopEndsGivingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStage()
+		m := newManager(t, store, config{})
+		s := create(t, m, 1)
+		store.on(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+		_ = m.Exclusive(t.Context(), s.ID, idle)
+		synctest.Wait() // a call that gives back hangs
+		start := time.Now()
+		if err := m.Stop(t.Context()); err != nil || time.Since(start) != 0 {
+			t.Errorf("Stop took %v: %v", time.Since(start), err)
+		}
+		store.trips()
+		time.Sleep(time.Minute)
+		if n := len(store.trips()); n != 0 {
+			t.Errorf("%d calls after Stop", n)
+		}
+		store.on(nil)
+		if err := m.Exclusive(t.Context(), s.ID, idle); err != nil {
+			t.Errorf("after Stop: %v", err)
+		}
+	})
+}
+
 func TestAKilledHandlersPlaceIsFreeAfterItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memsession.New()

@@ -90,16 +90,21 @@ func (m *Manager[T]) Start() {
 	}
 }
 
-// Stop ends the cleanup, be it by Start or by Run, and waits until the cycle
-// at work has ended or ctx has; then it returns ctx's error, and the cleanup
-// ends as soon as it can. It does nothing when none is running. Do not call it
-// from OnExpire.
+// Stop ends the cleanup, be it by Start or by Run, and the giving back of leases
+// whose outcome is unknown, and waits until both have ended or ctx has; then it
+// returns ctx's error, and they end as soon as they can. It does nothing when
+// neither is running. Do not call it from OnExpire.
 func (m *Manager[T]) Stop(ctx context.Context) error {
 	r := m.loop.now()
+	if r != nil {
+		r.cancel()
+	}
+	if err := m.leftovers.end(ctx); err != nil {
+		return fmt.Errorf("session: stop: leases are still given back: %w", err)
+	}
 	if r == nil {
 		return nil
 	}
-	r.cancel()
 	select {
 	case <-r.done:
 		return nil

@@ -20,7 +20,8 @@ import (
 // Manager creates, finds and ends sessions with data of type T. It is safe for
 // concurrent use. It has no background work unless [Manager.Run] or
 // [Manager.Start] is called, and needs no closing. Only leases of calls that
-// failed are given back in the background, for as long as Config.Lease at most.
+// failed are given back in the background, for as long as Config.Lease at most,
+// or until [Manager.Stop].
 type Manager[T any] struct {
 	store  Store
 	cfg    Config[T] // with its defaults, and what Sealed wraps as its Codec
@@ -131,11 +132,15 @@ func (m *Manager[T]) bounded(ctx context.Context) (context.Context, context.Canc
 // detached is for what has to be done although ctx has ended. It is bounded
 // even when Timeout is off.
 func (m *Manager[T]) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := m.cfg.Timeout
-	if limit == 0 {
-		limit = defaultTimeout
+	return context.WithTimeout(context.WithoutCancel(ctx), m.limit())
+}
+
+// limit bounds a call of the store that must end, even when Timeout is off.
+func (m *Manager[T]) limit() time.Duration {
+	if m.cfg.Timeout == 0 {
+		return defaultTimeout
 	}
-	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+	return m.cfg.Timeout
 }
 
 // ask makes one call of the store that is about one record.

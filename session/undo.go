@@ -17,12 +17,13 @@ const (
 
 // leftovers are leases and places that calls may have left in the store: their
 // answer did not arrive, or they gave up waiting. One goroutine gives them back
-// while there are any. It tries each for as long as a lease lasts, after which
-// nothing is left of it.
+// while there are any, until Stop. It tries each for as long as a lease lasts,
+// after which nothing is left of it.
 type leftovers struct {
-	mu      sync.Mutex
-	list    []leftover
-	running bool
+	mu   sync.Mutex
+	list []leftover
+	stop context.CancelFunc // nil while no goroutine runs
+	done chan struct{}      // closed when it has ended
 }
 
 type leftover struct {
@@ -37,25 +38,45 @@ func (m *Manager[T]) undo(id ID, lease string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = append(l.list, leftover{m.handle(id, ""), lease, time.Now().Add(m.cfg.Lease)})
-	if !l.running {
-		l.running = true
-		go m.giveBackAll()
+	if l.stop == nil {
+		ctx, stop := context.WithCancel(context.Background())
+		l.stop, l.done = stop, make(chan struct{})
+		go m.giveBackAll(ctx, l.done)
 	}
 }
 
-func (m *Manager[T]) giveBackAll() {
+// end stops giving back and waits until it has ended, or ctx has.
+func (l *leftovers) end(ctx context.Context) error {
+	l.mu.Lock()
+	stop, done := l.stop, l.done
+	l.mu.Unlock()
+	if stop == nil {
+		return nil
+	}
+	stop()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *Manager[T]) giveBackAll(ctx context.Context, done chan<- struct{}) {
+	defer close(done)
 	l := &m.leftovers
 	for pause := firstUndo; ; {
 		l.mu.Lock()
-		if len(l.list) == 0 {
-			l.list, l.running = nil, false
+		if len(l.list) == 0 || ctx.Err() != nil {
+			l.stop() // which only frees ctx
+			l.list, l.stop = nil, nil
 			l.mu.Unlock()
 			return
 		}
 		next := l.list[0]
 		l.list = l.list[1:]
 		l.mu.Unlock()
-		switch err := m.giveBack(context.Background(), next.Handle, next.lease); {
+		switch err := m.giveBack(ctx, next.Handle, next.lease); {
 		case err == nil:
 			pause = firstUndo
 		case errors.Is(err, ErrInvalid) || errors.Is(err, ErrClosed) || time.Now().After(next.until):
@@ -63,7 +84,7 @@ func (m *Manager[T]) giveBackAll() {
 			l.mu.Lock()
 			l.list = append(l.list, next)
 			l.mu.Unlock()
-			_ = sleep(context.Background(), pause)
+			_ = sleep(ctx, pause)
 			pause = min(2*pause, longUndo)
 		}
 	}
@@ -76,7 +97,7 @@ func (m *Manager[T]) giveBack(ctx context.Context, h Handle, lease string) (err 
 			err = fmt.Errorf("session: the store panicked: %v", p)
 		}
 	}()
-	limited, cancel := m.detached(ctx)
+	limited, cancel := context.WithTimeout(ctx, m.limit())
 	defer cancel()
 	_, err = m.follow(&h, func() (Reply, error) { return m.store.Load(limited, LoadRequest{Handle: h, Lease: lease, Bare: true}) })
 	return err
