@@ -3,13 +3,24 @@
 // Package audit keeps a trail of who did what to what, when, and how it ended.
 // Recording is fast, and no accepted event is lost without a report.
 //
-//	trail, err := audit.New(gormsink.New(db), audit.Config{})
-//	…
-//	err = trail.Record(ctx, audit.Event{Type: "room.key.issued", Outcome: audit.Success, …})
-//	…
+//	trail, err := audit.New(audit.NewJSONLines("audit.jsonl"), audit.Config{}) // or gormsink.New(db)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	err = trail.Record(ctx, audit.Event{
+//		Type: "room.key.issued", Outcome: audit.Success,
+//		Actor: audit.Entity{Type: "guest", ID: "ana"}, Resource: audit.Entity{Type: "room", ID: "101"},
+//	})
+//	if err != nil {
+//		log.Print(err) // refused: invalid, or the queue is full
+//	}
+//
+//	// When the service stops, after everything that records:
 //	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 //	defer cancel()
-//	err = trail.Close(ctx) // writes what is queued; a *LossError names the rest
+//	if err := trail.Close(ctx); err != nil { // writes what is queued
+//		log.Print(err) // a *audit.LossError names what was not stored
+//	}
 //
 // # From Record to the sink
 //

@@ -6,14 +6,62 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
 )
 
 func Example() {
+	dir, err := os.MkdirTemp("", "audit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	defer chdir(dir)()
+	ctx := context.Background()
+
+	trail, err := audit.New(audit.NewJSONLines("audit.jsonl"), audit.Config{}) // or gormsink.New(db)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = trail.Record(ctx, audit.Event{
+		Type: "room.key.issued", Outcome: audit.Success,
+		Actor: audit.Entity{Type: "guest", ID: "ana"}, Resource: audit.Entity{Type: "room", ID: "101"},
+	})
+	if err != nil {
+		log.Print(err) // refused: invalid, or the queue is full
+	}
+
+	// When the service stops, after everything that records:
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := trail.Close(ctx); err != nil { // writes what is queued
+		log.Print(err) // a *audit.LossError names what was not stored
+	}
+
+	lines, err := os.ReadFile("audit.jsonl")
+	fmt.Println(strings.Count(string(lines), `"room.key.issued"`), err)
+	// Output: 1 <nil>
+}
+
+// chdir enters a folder, and returns what leaves it.
+func chdir(dir string) (leave func()) {
+	before, err := os.Getwd()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.Chdir(dir); err != nil {
+		log.Fatal(err)
+	}
+	return func() { _ = os.Chdir(before) }
+}
+
+// A log in memory is for tests.
+func ExampleNewMemory() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	stored := audit.NewMemory()

@@ -4,12 +4,14 @@
 // through again when the dependency has recovered.
 //
 //	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms"})
-//	...
-//	room, err := circuitbreaker.Do(ctx, pms, func(ctx context.Context) (Room, error) {
-//		return client.Find(ctx, stay)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	room, err := circuitbreaker.Do(ctx, pms, func(ctx context.Context) (string, error) {
+//		return client.FindRoom(ctx, "garden view")
 //	})
 //	if errors.Is(err, circuitbreaker.ErrOpen) {
-//		return fromCache(stay) // the PMS was not called
+//		room, err = cached("garden view") // the PMS was not called
 //	}
 //
 // # States

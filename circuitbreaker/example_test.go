@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"time"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
@@ -14,6 +15,31 @@ import (
 
 // findRoom stands for a client of a system that is down.
 func findRoom(context.Context) (string, error) { return "", errors.New("connection refused") }
+
+func Example() {
+	var client pmsClient
+	cached := func(string) (string, error) { return "room 101, as of yesterday", nil }
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	room, err := circuitbreaker.Do(ctx, pms, func(ctx context.Context) (string, error) {
+		return client.FindRoom(ctx, "garden view")
+	})
+	if errors.Is(err, circuitbreaker.ErrOpen) {
+		room, err = cached("garden view") // the PMS was not called
+	}
+	fmt.Println(room, err)
+	// Output: room 101 <nil>
+}
+
+// pmsClient is a client of a system that is well.
+type pmsClient struct{}
+
+func (pmsClient) FindRoom(context.Context, string) (string, error) { return "room 101", nil }
 
 func ExampleNew() {
 	_, err := circuitbreaker.New(circuitbreaker.Config{FailureRate: 50, SlowRate: 0.5})

@@ -4,6 +4,20 @@
 // across processes: room 101 from the 12th to the 15th, a range of numbers, a
 // span of time. A refused caller learns who holds what, and for how long.
 //
+//	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms"}) // or redislock.New(client)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer rooms.Close(ctx) // releases what is held
+//
+//	stay := lock.Nights("room/101", arrival, departure)
+//	err = rooms.TryDo(ctx, stay, func(ctx context.Context, _ *lock.Lease) error {
+//		return book(ctx, stay) // ctx ends when the lease is lost
+//	}, lock.Holder("ana"))
+//	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
+//		fmt.Println(conflict) // another holder has an overlapping stay
+//	}
+//
 // # What a lease does not guarantee
 //
 // A lease is a belief with a deadline. No lock service can keep a holder from

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
@@ -17,6 +18,35 @@ import (
 func december(day int) time.Time { return time.Date(2026, 12, day, 0, 0, 0, 0, time.UTC) }
 
 func Example() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	arrival, departure := december(12), december(15)
+	book := func(_ context.Context, stay lock.Resource) error {
+		fmt.Println("booked", stay)
+		return nil
+	}
+
+	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms"}) // or redislock.New(client)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rooms.Close(ctx) // releases what is held
+
+	stay := lock.Nights("room/101", arrival, departure)
+	err = rooms.TryDo(ctx, stay, func(ctx context.Context, _ *lock.Lease) error {
+		return book(ctx, stay) // ctx ends when the lease is lost
+	}, lock.Holder("ana"))
+	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
+		fmt.Println(conflict) // another holder has an overlapping stay
+	}
+	fmt.Println(err)
+	// Output:
+	// booked room/101 [2026-12-12, 2026-12-15)
+	// <nil>
+}
+
+// Two guests want the same room. The day of departure is free for an arrival.
+func ExampleManager_TryAcquire() {
 	ctx := context.Background()
 	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms"})
 	if err != nil {

@@ -4,9 +4,14 @@
 // and audit logs to Prometheus.
 //
 //	m, err := metrics.New(prometheus.DefaultRegisterer)
-//	...
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: m})
-//	rooms, err := lock.New(store, lock.Config{Name: "rooms", Observer: m})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	http.Handle("GET /metrics", promhttp.Handler()) // shows pms, and all else that m observes
 //
 // One [*Metrics] observes any number of them and is one
 // [prometheus.Collector]:

@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/push"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
@@ -22,6 +24,21 @@ import (
 	"github.com/holdfast-go/holdfast/lock/memlock"
 	"github.com/holdfast-go/holdfast/metrics"
 )
+
+func Example() {
+	m, err := metrics.New(prometheus.DefaultRegisterer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: m})
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.Handle("GET /metrics", promhttp.Handler()) // shows pms, and all else that m observes
+
+	fmt.Println(pms.State())
+	// Output: closed
+}
 
 func ExampleNew() {
 	registry := prometheus.NewRegistry()

@@ -5,14 +5,18 @@
 // [audit.ErrInvalid].
 //
 //	sink := gormsink.New(db)
-//	if err := sink.Migrate(ctx); err != nil { … }
+//	if err := sink.Migrate(ctx); err != nil {
+//		return err
+//	}
 //	trail, err := audit.New(sink, audit.Config{})
-//	…
-//	for e, err := range sink.Query(ctx, gormsink.Criteria{ResourceID: "room/101"}) { … }
-//	…
-//	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-//	defer cancel()
-//	err = trail.Close(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	defer func() {
+//		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+//		defer cancel()
+//		err = errors.Join(err, trail.Close(ctx)) // a *audit.LossError names what was not stored
+//	}()
 //
 // The table, by default lock_audit, has a row per event: id, occurred_at and
 // recorded_at (when it was written), type, outcome, reason, actor_*,

@@ -4,7 +4,9 @@
 // breakers.
 //
 //	hosts, err := circuitbreaker.NewGroup(circuitbreaker.GroupConfig{Breaker: circuitbreaker.Config{Name: "hosts"}})
-//	...
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	client := &http.Client{Transport: breakerhttp.NewTransport(nil, breakerhttp.ByHost(hosts))}
 //
 // # Outcomes

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -29,6 +30,20 @@ func show(resp *http.Response, err error) {
 	}
 	defer resp.Body.Close()
 	fmt.Println(resp.Status)
+}
+
+func Example() {
+	hosts, err := circuitbreaker.NewGroup(circuitbreaker.GroupConfig{Breaker: circuitbreaker.Config{Name: "hosts"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := &http.Client{Transport: breakerhttp.NewTransport(nil, breakerhttp.ByHost(hosts))}
+
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	show(client.Get(server.URL))
+	client.CloseIdleConnections()
+	// Output: 404 Not Found
 }
 
 func ExampleNewTransport() {

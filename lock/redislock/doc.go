@@ -2,7 +2,13 @@
 
 // Package redislock keeps the holds of package lock in Redis.
 //
+//	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+//	defer client.Close()
 //	rooms, err := lock.New(redislock.New(client), lock.Config{Name: "rooms"})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer rooms.Close(ctx) // releases what is held
 //
 // # Guarantees
 //

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"strings"
 	"time"
 
@@ -26,6 +27,27 @@ func server() (client *redis.Client, stop func()) {
 	}
 	client = redis.NewClient(&redis.Options{Addr: m.Addr(), ContextTimeoutEnabled: true})
 	return client, func() { _ = client.Close(); m.Close() }
+}
+
+func Example() {
+	server, err := miniredis.Run() // stands for your Redis
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	ctx, addrs := context.Background(), []string{server.Addr()}
+
+	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+	defer client.Close()
+	rooms, err := lock.New(redislock.New(client), lock.Config{Name: "rooms"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rooms.Close(ctx) // releases what is held
+
+	lease, err := rooms.TryAcquire(ctx, lock.Key("room/101"), lock.Holder("ana"))
+	fmt.Println(lease.Resource(), err)
+	// Output: room/101 <nil>
 }
 
 func ExampleNew() {

@@ -13,6 +13,7 @@
 //		log.Fatal(err)
 //	}
 //	users.Start() // removes expired sessions in the background
+//	defer users.Stop(ctx)
 //	logins, err := httpsession.New(users, httpsession.Config[User]{})
 //	if err != nil {
 //		log.Fatal(err)
