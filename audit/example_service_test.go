@@ -3,7 +3,6 @@
 package audit_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
@@ -77,21 +75,4 @@ func Example_service() {
 	// Output:
 	// <nil>
 	// 1 1 <nil>
-}
-
-// The code in docs/audit.md compiles.
-func TestTheDocumentShowsTheExample(t *testing.T) {
-	document, err := os.ReadFile(filepath.FromSlash("../docs/audit.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := os.ReadFile("example_service_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := bytes.Cut(source, []byte("// stop ends"))
-	code, _, _ := bytes.Cut(rest, []byte("\n}\n"))
-	if !bytes.Contains(document, append(append([]byte("// stop ends"), code...), "\n}\n"...)) {
-		t.Error("docs/audit.md does not have the function stop as it is in this file")
-	}
 }

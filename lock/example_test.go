@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
@@ -70,6 +73,22 @@ func ExampleManager_TryAcquire() {
 	// room/101 [2026-12-12, 2026-12-15) <nil>
 	// taken by ada room/101 [2026-12-12, 2026-12-15)
 	// room/101 [2026-12-15, 2026-12-16) <nil> true
+}
+
+// A handler answers a conflict with the time after which it may be over.
+func ExampleConflictError() {
+	answer := func(w http.ResponseWriter, err error) {
+		if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
+			w.Header().Set("Retry-After", strconv.Itoa(int(conflict.RetryAfter().Seconds())+1))
+			http.Error(w, "These nights are being booked.", http.StatusConflict)
+			return
+		}
+		http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
+	}
+	w := httptest.NewRecorder()
+	answer(w, &lock.ConflictError{})
+	fmt.Println(w.Code, w.Header().Get("Retry-After"))
+	// Output: 409 1
 }
 
 func ExampleNew() {

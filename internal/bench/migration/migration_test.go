@@ -10,9 +10,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -22,44 +19,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 )
-
-var goBlock = regexp.MustCompile("(?ms)^<!-- (\\S+) -->\n```go\n(.*?)^```$")
-
-func TestThePagesShowTheCodeOfThePrograms(t *testing.T) {
-	pages, err := filepath.Glob("../../../docs/migration/*.md")
-	if err != nil || len(pages) == 0 {
-		t.Fatal(err, pages)
-	}
-	for _, page := range pages {
-		text := read(t, page)
-		blocks := goBlock.FindAllStringSubmatch(text, -1)
-		if n := strings.Count(text, "```go\n"); n == 0 || n != len(blocks) {
-			t.Errorf("%s: %d blocks of Go code, %d of them name their file in a comment above", page, n, len(blocks))
-		}
-		for _, b := range blocks {
-			if !strings.Contains(dedent(read(t, filepath.Join("../../..", b[1]))), dedent(b[2])) {
-				t.Errorf("%s: the code is not that of %s:\n%s", page, b[1], b[2])
-			}
-		}
-	}
-}
-
-func dedent(code string) string {
-	var lines []string
-	for line := range strings.Lines(code) {
-		lines = append(lines, strings.TrimSpace(line))
-	}
-	return strings.Join(lines, "\n")
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 func TestTheShopsOfSCSAndOfHoldfastDoTheSame(t *testing.T) {
 	for name, make := range map[string]func(*redis.Client) (http.Handler, error){
