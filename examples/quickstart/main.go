@@ -1,40 +1,53 @@
 // SPDX-License-Identifier: MIT
 
-// Quickstart is the program of the README.
+// Quickstart has one use of each package, in a file each: the code of the README.
+// Redis and the database are inside the program.
 package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 	"time"
 
-	"github.com/holdfast-go/holdfast/lock"
-	"github.com/holdfast-go/holdfast/lock/memlock"
+	"github.com/alicebob/miniredis/v2"
+	"github.com/glebarez/sqlite"
+	"github.com/redis/go-redis/v9"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 )
 
 func main() {
-	ctx := context.Background()
-	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms"}) // or redislock.New(client)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	server, err := miniredis.Run() // stands for your Redis
+	check(err)
+	defer server.Close()
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), ContextTimeoutEnabled: true})
+	defer client.Close()
+	dir, err := os.MkdirTemp("", "quickstart")
+	check(err)
+	defer os.RemoveAll(dir)
+	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "trail.db")), &gorm.Config{Logger: logger.Discard})
+	check(err)
+	pool, err := db.DB()
+	check(err)
+	defer pool.Close()
+
+	for _, use := range []func() error{
+		func() error { return callHotel(ctx) },
+		func() error { return bookRoom(ctx, client) },
+		func() error { return chat(ctx, client, "a room for two, please") },
+		func() error { return record(ctx, db) },
+		observe,
+	} {
+		check(use())
+	}
+}
+
+func check(err error) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	night := func(day int) time.Time { return time.Date(2026, 12, day, 0, 0, 0, 0, time.UTC) }
-
-	ana, err := rooms.TryAcquire(ctx, lock.Nights("room/101", night(12), night(15)), lock.Holder("ana"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer ana.Release(ctx)
-
-	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", night(14), night(16)), lock.Holder("ben"))
-	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
-		if first, ok := conflict.First(); ok {
-			fmt.Printf("%s is taken by %s\n", first.Hold.Resource, first.Hold.Holder)
-		}
-	}
-
-	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", night(15), night(16)), lock.Holder("ben"))
-	fmt.Println("from the departure day on:", err)
 }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/redislock"
+)
+
+func bookRoom(ctx context.Context, client *redis.Client) error {
+	rooms, err := lock.New(redislock.New(client), lock.Config{Name: "rooms"})
+	if err != nil {
+		return err
+	}
+	defer rooms.Close(ctx) // releases what is held
+
+	ana, err := rooms.TryAcquire(ctx, lock.Nights("room/101", december(12), december(15)), lock.Holder("ana"))
+	if err != nil {
+		return err
+	}
+	defer ana.Release(ctx)
+
+	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", december(14), december(16)), lock.Holder("ben"))
+	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
+		if first, ok := conflict.First(); ok {
+			fmt.Println(first.Hold.Resource, "is held by", first.Hold.Holder)
+		}
+	}
+	return nil
+}
+
+func december(day int) time.Time { return time.Date(2026, time.December, day, 0, 0, 0, 0, time.UTC) }
