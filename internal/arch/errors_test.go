@@ -4,7 +4,6 @@ package arch
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"path"
 	"strings"
@@ -42,11 +41,7 @@ func TestTheListOfErrorsIsComplete(t *testing.T) {
 // exportedErrors lists variables ErrX and types XError.
 func exportedErrors(t *testing.T, file string, source []byte) (names []string) {
 	t.Helper()
-	tree, err := parser.ParseFile(token.NewFileSet(), file, source, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, decl := range tree.Decls {
+	for _, decl := range parse(t, file, source).Decls {
 		gen, ok := decl.(*ast.GenDecl)
 		if !ok {
 			continue

@@ -22,6 +22,27 @@ func public(c lock.Claim) string {
 	return version + strings.TrimPrefix(head("", digit(parts[0]), parts), version+":") + body + tail(c)
 }
 
+// firstRecord is a record as version 1 writes it: whatever is released later has
+// to read these bytes.
+const firstRecord = "12,8:room/101" + "1\x10\x00\x00\x00\x00\x00\x0a\x10\x00\x00\x00\x00\x00\x14\x00\x00\x00\x01" + // version, parts, the first one
+	"3:spa" + "0\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" +
+	"1700000000000123,,,3,,5:nonce10:?!holdfast" + // body: fence and grant, end, times and nonce of extensions, inbox
+	"3:ana4:late1,7:channel3:web"
+
+func TestTheFormatOfVersionOneIsFixed(t *testing.T) {
+	c := lock.Claim{
+		Resource: lock.All(lock.Span("room/101", 10, 20), lock.Key("spa")),
+		Holder:   "ana", Reason: "late", Details: map[string]string{"channel": "web"},
+	}
+	if got := public(c); got != firstRecord {
+		t.Errorf("wrote %q, want %q", got, firstRecord)
+	}
+	h, err := decode(firstRecord)
+	if err != nil || h.Resource.String() != c.Resource.String() || h.Holder != "ana" || h.Reason != "late" || !maps.Equal(h.Details, c.Details) || h.Fence != 1700000000000123 || h.Extensions != 3 {
+		t.Errorf("read %+v, %v", h, err)
+	}
+}
+
 func FuzzARecordKeepsTheClaim(f *testing.F) {
 	f.Add("room/101", "ana", "late", "channel", "web", int64(10), int64(20), 1, uint8(1))
 	f.Add("r:1,2", "", "\x00", "", "", int64(lock.MinBound), int64(lock.MaxBound), 1<<31-1, uint8(3))
