@@ -88,7 +88,7 @@ func TestDurationsAreRoundedUp(t *testing.T) {
 }
 
 // inLua reads a header as the scripts do.
-var inLua = redis.NewScript(source("record") + `
+var inLua = redis.NewScript(source("clock", "touch", "record") + `
 if not valid(ARGV[1]) then return {'invalid'} end
 local raw, again = ARGV[1], {}
 for i, from in ipairs({CREATED, ABSOLUTE, IDLE, LAST, ENDS, LEASE_END}) do again[i] = bytes(int(raw, from, 6), 6) end
@@ -167,7 +167,7 @@ func TestARealServerReadsHeadersLikeGo(t *testing.T) {
 
 func TestGoAndLuaKnowTheSameVersions(t *testing.T) {
 	client, _ := redistest.Virtual(t)
-	script := redis.NewScript(source("record") + `
+	script := redis.NewScript(source("clock", "touch", "record") + `
 local known = {num(HEADER)}
 for v = 0, 255 do if SIZES[v] then known[#known + 1] = num(v) .. '=' .. num(SIZES[v]) end end
 return known`)

@@ -40,7 +40,7 @@ end
 -- use is what Load does to a live record: take, renew or free its lease (held:
 -- renew only, else as mayTake says), then touch it when that is due. It returns
 -- the reply.
-local function use(key, hash, raw, touch, every, who, lasting, held, inbox)
+local function use(key, hash, raw, touching, every, who, lasting, held, inbox)
   local ends = int(raw, LEASE_END, 6)
   local mine = who ~= NONE8 and ends > now and at(raw, LEASE, 8) == who
   if mine then unrefused() end
@@ -53,15 +53,7 @@ local function use(key, hash, raw, touch, every, who, lasting, held, inbox)
     raw = patch(key, raw, LEASE, at(NONE16, 0, 14))
     serve(hash)
   end
-  local idle, touched = int(raw, IDLE, 6), 0
-  if idle > 0 and idle / 2 < every then every = idle / 2 end
-  if touch and now - int(raw, LAST, 6) >= every then
-    unrefused()
-    raw = patch(key, raw, IDLE, times(int(raw, ABSOLUTE, 6), idle, now))
-    redis.call('PEXPIREAT', key, num(expiry(raw)))
-    index(hash, raw)
-    touched = 1
-  end
-  return {'done', raw, touched, 0}
+  if not touching or not due(raw, every) then return {'done', raw, 0, 0} end
+  return {'done', touch(key, hash, raw), 1, 0}
 end
 

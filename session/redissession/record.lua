@@ -1,44 +1,32 @@
 -- SPDX-License-Identifier: MIT
 --
--- Prelude of every script: the server's clock, the record's header (doc.go has
--- the table) and the indexes of one partition.
---
--- KEYS[1] is always the expiry index "…:{p}:x". Keys that only the data name
--- are made by appending to its base: they keep its hash tag, so they are in
--- its slot, whatever is appended.
+-- Comes after touch.lua in every script: the rest of the record's header (doc.go
+-- has the table), and how records end.
 
 local SIZES = {[1] = 156}  -- bytes before the payload, of each version that is read
-local HEADER = 156         -- the same of the newest, which is the one written
 local LEAST = 156          -- the header of version 1, with which every later one begins
-local KIND, REV, NONCE, CREATED, ABSOLUTE, IDLE, LAST, ENDS = 4, 8, 16, 24, 30, 36, 42, 48
 local MOVED, FROZEN = 1, 2 -- kinds of what a record leaves in its place; 0 = a record
-local ATTEMPTS, KEEP, CRC, LEASE, LEASE_END, OWNER, EARLIER = 6, 54, 58, 62, 70, 76, 92
+local ATTEMPTS, REV, NONCE, CREATED, CRC, LEASE, LEASE_END, EARLIER = 6, 8, 16, 24, 58, 62, 70, 92
 local WRITES = {REV, 92, 108, 124, 140} -- revision and nonce of the last ones, the newest first
-local NONE8, NONE16 = string.rep(string.char(0), 8), string.rep(string.char(0), 16)
+local NONE8 = string.rep(char(0), 8)
 
-local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local base = string.sub(KEYS[1], 1, -2)
 local serve -- a function of line.lua
-
--- num writes a number for Redis: in full, never 1.7e+15.
-local function num(n) return string.format('%.0f', n) end
 
 -- at, int and bytes read and write fields at offsets counted from 0.
 local function at(s, from, len) return string.sub(s, from + 1, from + len) end
 
 local function int(s, from, len)
   local n = 0
-  for i = from + 1, from + len do n = n * 256 + string.byte(s, i) end
+  for i = from + 1, from + len do n = n * 256 + byte(s, i) end
   return n
 end
 
 local function bytes(n, len)
   local b = {}
   for i = len, 1, -1 do
-    b[i] = string.char(n % 256)
-    n = math.floor(n / 256)
+    b[i] = char(n % 256)
+    n = floor(n / 256)
   end
   return table.concat(b)
 end
@@ -59,47 +47,11 @@ local function header(key) return range(key, HEADER - 1) end
 -- have the fields of version 1 in their places. known reports whether the record
 -- is of a version that is read; a later one is left alone.
 local function valid(raw)
-  local version = string.byte(raw, 4)
+  local version = byte(raw, 4)
   return string.sub(raw, 1, 3) == 'hfs' and version and version > 0 and #raw >= (SIZES[version] or LEAST)
 end
 
-local function known(raw) return SIZES[string.byte(raw, 4)] end
-
--- times writes the idle timeout, the last activity and when the record lapses, in
--- ms: the only place that knows that rule. A record without both deadlines has
--- lapsed: nothing lives for ever.
-local function times(absolute, idle, last)
-  local ends = last + idle
-  if idle == 0 or (absolute ~= 0 and absolute < ends) then ends = absolute end
-  return bytes(idle, 6) .. bytes(last, 6) .. bytes(ends, 6)
-end
-
-local function deadline(head) return int(head, ENDS, 6) end
-
--- expiry is when Redis itself may forget the record: the safety net.
-local function expiry(head) return deadline(head) + int(head, KEEP, 4) * 1000 end
-
--- outlive makes a key live until a time at least.
-local function outlive(key, till)
-  if redis.call('PTTL', key) < till - now then redis.call('PEXPIREAT', key, num(till)) end
-end
-
-local function owned(head)
-  local owner = at(head, OWNER, 16)
-  if owner ~= NONE16 and int(head, KIND, 1) == 0 then return base .. 'u' .. owner end
-end
-
--- index enters a live record where it is found: every write and touch does so,
--- which heals what an eviction took. Each index outlives its members.
-local function index(hash, head)
-  local ends, u = num(deadline(head)), owned(head)
-  redis.call('ZADD', KEYS[1], ends, hash)
-  outlive(KEYS[1], expiry(head))
-  if u then
-    redis.call('ZADD', u, ends, hash)
-    outlive(u, expiry(head))
-  end
-end
+local function known(raw) return SIZES[byte(raw, 4)] end
 
 -- await enters a record that was set aside, and lives until a time at least, in
 -- the claims from when it is due, and in the backlog.

@@ -26,12 +26,12 @@ func source(names ...string) string {
 
 // script is a script with the preludes before it.
 func script(names ...string) *redis.Script {
-	return redis.NewScript(source(append([]string{"record", "line"}, names...)...))
+	return redis.NewScript(source(append([]string{"clock", "touch", "record", "line"}, names...)...))
 }
 
 var (
 	createScript      = script("lease", "room", "create")
-	loadScript        = redis.NewScript(source("glance", "record", "line", "lease", "load"))
+	loadScript        = redis.NewScript(source("clock", "glance", "touch", "seen", "record", "line", "lease", "load"))
 	saveScript        = script("save")
 	moveScript        = script("room", "move")
 	retireScript      = script("retire")

@@ -1,0 +1,71 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Comes after clock.lua in every script: the indexes of one partition, and what
+-- recording activity needs.
+--
+-- KEYS[1] is always the expiry index "…:{p}:x". Keys that only the data name
+-- are made by appending to its base: they keep its hash tag, so they are in
+-- its slot, whatever is appended.
+
+local char = string.char
+local KIND, ABSOLUTE, KEEP, OWNER = 4, 30, 54, 76
+local NONE16 = string.rep(char(0), 16)
+local base = string.sub(KEYS[1], 1, -2)
+
+-- num writes a number for Redis: in full, never 1.7e+15.
+local function num(n) return string.format('%.0f', n) end
+
+-- six writes what ms reads.
+local function six(n)
+  local high, low = floor(n / 16777216), n % 16777216
+  return char(floor(high / 65536), floor(high / 256) % 256, high % 256, floor(low / 65536), floor(low / 256) % 256, low % 256)
+end
+
+-- times writes the idle timeout, the last activity and when the record lapses, in
+-- ms: the only place that knows that rule. A record without both deadlines has
+-- lapsed: nothing lives for ever.
+local function times(absolute, idle, last)
+  local ends = last + idle
+  if idle == 0 or (absolute ~= 0 and absolute < ends) then ends = absolute end
+  return six(idle) .. six(last) .. six(ends)
+end
+
+-- expiry is when Redis itself may forget the record: the safety net.
+local function expiry(head)
+  local a, b, c, d = byte(head, KEEP + 1, KEEP + 4)
+  return deadline(head) + (((a * 256 + b) * 256 + c) * 256 + d) * 1000
+end
+
+-- outlive makes a key live until a time at least.
+local function outlive(key, till)
+  if redis.call('PTTL', key) < till - now then redis.call('PEXPIREAT', key, num(till)) end
+end
+
+local function owned(head)
+  local owner = string.sub(head, OWNER + 1, OWNER + 16)
+  if owner ~= NONE16 and byte(head, KIND + 1) == 0 then return base .. 'u' .. owner end
+end
+
+-- index enters a live record where it is found: every write and touch does so,
+-- which heals what an eviction took. Each index outlives its members.
+local function index(hash, head)
+  local ends, till, u = num(deadline(head)), expiry(head), owned(head)
+  redis.call('ZADD', KEYS[1], ends, hash)
+  outlive(KEYS[1], till)
+  if u then
+    redis.call('ZADD', u, ends, hash)
+    outlive(u, till)
+  end
+end
+
+-- touch records activity in place and returns the record. Its first write needs
+-- no memory, so the others are not refused when that is full.
+local function touch(key, hash, raw)
+  local part = times(ms(raw, ABSOLUTE), ms(raw, IDLE), now)
+  raw = string.sub(raw, 1, IDLE) .. part .. string.sub(raw, IDLE + 19)
+  redis.call('PEXPIREAT', key, num(expiry(raw)))
+  redis.call('SETRANGE', key, num(IDLE), part)
+  index(hash, raw)
+  return raw
+end
+
