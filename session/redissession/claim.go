@@ -17,15 +17,20 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// claimBatch bounds what one script claims, so that it takes a few milliseconds at
-// most: others wait meanwhile.
-const claimBatch = 32
+// What one script claims is bounded, since others wait meanwhile: removing takes
+// about 8 µs a record, and handing out 25 µs and 60 µs more for each 64 KiB.
+const (
+	removeBatch = 200
+	handBatch   = 64
+	handBytes   = 1 << 20
+)
 
 // Claim implements [session.Store]: one pipeline that reads the head of each
 // partition's indexes, then one script call for each partition that is visited,
-// until the batch is full, each for 32 records at most; a cycle that finds n
-// records calls scripts n/min(c.Max, 32) + partitions times at most, an idle one once. Settling is one round trip
-// before, for records of one partition, or one pipeline for several.
+// until the batch is full, each for 200 records at most. With c.Payload it is 64, or 1 MiB.
+// A cycle that finds n records calls scripts n/min(c.Max, 200) + partitions times at
+// most, an idle one once. Settling is one round trip before, for records of one
+// partition, or one pipeline for several.
 //
 // Within a partition the oldest come first. The partition with the oldest
 // record goes first, so the oldest of all is always in the next batch.
@@ -41,13 +46,17 @@ func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 		return session.ClaimReply{}, failed(err)
 	}
 	var got session.ClaimReply
+	batch := removeBatch
+	if c.Payload {
+		batch = handBatch
+	}
 	for _, partition := range order {
-		left := min(c.Max-len(got.Due), claimBatch)
+		left := min(c.Max-len(got.Due), batch)
 		if left <= 0 {
 			got.More = true
 			break
 		}
-		seen, err := s.claimIn(ctx, partition, left, c, &got)
+		seen, more, err := s.claimIn(ctx, partition, left, c, &got)
 		if err != nil {
 			// What is claimed already must not be lost to the caller: the
 			// error comes back with the next call if it lasts.
@@ -60,7 +69,7 @@ func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 		if seen == 0 { // the oldest head is not due: nor are the others
 			break
 		}
-		got.More = got.More || seen >= left
+		got.More = got.More || more || seen >= left
 	}
 	slices.SortStableFunc(got.Due, func(a, b session.Due) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 	return got, nil
@@ -127,26 +136,27 @@ func headScore(head *redis.ZSliceCmd) float64 {
 }
 
 // claimIn claims in one partition and returns how many entries of its indexes
-// were looked at.
-func (s *Store) claimIn(ctx context.Context, partition, most int, c session.ClaimRequest, got *session.ClaimReply) (int, error) {
+// were looked at, and whether it stopped for the size of what it handed out.
+func (s *Store) claimIn(ctx context.Context, partition, most int, c session.ClaimRequest, got *session.ClaimReply) (looked int, more bool, err error) {
 	slot := s.slot(c.Space, partition)
 	reply, err := s.caller.Run(ctx, claimScript, []string{slot.expiry(), slot.claims(), slot.backlog()},
-		most, millis(c.For), flag(c.Payload), s.aside(c.Quarantine), s.quarantineMost)
+		most, millis(c.For), flag(c.Payload), s.aside(c.Quarantine), s.quarantineMost, handBytes)
 	if err != nil {
-		return 0, failed(err)
+		return 0, false, failed(err)
 	}
 	list, _ := reply.([]any)
-	if len(list) < 2 {
-		return 0, fmt.Errorf("a script answered %T of length %d", reply, len(list))
+	if len(list) < 3 {
+		return 0, false, fmt.Errorf("a script answered %T of length %d", reply, len(list))
 	}
 	seen, _ := list[0].(int64)
 	rescored, _ := list[1].(int64)
+	more = list[2] == int64(1)
 	got.Rescored += int(rescored)
 	var corrupted []session.SettleRequest
-	for _, x := range list[2:] {
+	for _, x := range list[3:] {
 		d, ok := dueOf(c, x)
 		if !ok {
-			return 0, errors.New("a script answered a claim that cannot be read")
+			return 0, false, errors.New("a script answered a claim that cannot be read")
 		}
 		if d.Reason == session.Corrupted {
 			corrupted = append(corrupted, session.SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: c.Quarantine})
@@ -154,9 +164,9 @@ func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Clai
 		got.Due = append(got.Due, d)
 	}
 	if len(corrupted) > 0 {
-		return int(seen), s.settle(ctx, c.Space, corrupted)
+		return int(seen), more, s.settle(ctx, c.Space, corrupted)
 	}
-	return int(seen), nil
+	return int(seen), more, nil
 }
 
 // reasons has the words that claim.lua uses for a reason.

@@ -188,3 +188,25 @@ func TestProcessesThatDisagreeAboutPartitionsAreTold(t *testing.T) {
 		})
 	}
 }
+
+// One script hands out a few megabytes at most, however large the records are.
+func TestLargeRecordsAreHandedOutBySize(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
+		const records, size = 40, 100 << 10
+		for range records {
+			done(t)(s.Create(t.Context(), newWrite(strings.Repeat("x", size))))
+		}
+		time.Sleep(2 * time.Minute)
+		due := 0
+		for more := true; more; {
+			got := claim(t, s, session.ClaimRequest{Payload: true})
+			if bytes := len(got.Due) * size; bytes > handBytes+size {
+				t.Errorf("%d bytes were handed out at once, want %d and one record more at most", bytes, handBytes)
+			}
+			due, more = due+len(got.Due), got.More
+		}
+		if due != records {
+			t.Errorf("%d of %d were handed out", due, records)
+		}
+	})
+}

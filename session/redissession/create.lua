@@ -56,7 +56,10 @@ if raw ~= '' then redis.call('SETRANGE', KEYS[2], 0, '') end
 local evicted = {}
 if KEYS[4] then evicted = room(KEYS[4], tonumber(ARGV[5]), ARGV[6], hash) end
 if not evicted then return {'over_limit', '', 0, 0, {}} end
-if raw ~= '' then aside(KEYS[2], hash, raw, deadline(raw)) end
+if raw ~= '' then
+  await(aside(KEYS[2], hash, raw), raw, deadline(raw))
+  keep(expiry(raw))
+end
 local head = stamp(template, last)
 put(KEYS[2], hash, head, ARGV[3])
 trim(KEYS[4], template)

@@ -127,7 +127,8 @@
 //	 of an owner 1 trip           O(the owner's sessions · log n)
 //	List         1 trip + 1 for each 64 of the owner's sessions
 //	 of all      1 or more trips for each partition + 2 for each 64 sessions
-//	Claim        1 pipeline + 1 trip for each partition visited: O(Max · log n)
+//	Claim        1 pipeline + 1 trip for each partition visited, and for each 200 records
+//	             of it (or 64, or 1 MiB, with their payload): O(Max · log n)
 //	 settling    1 trip           O(log n) for each; several partitions: 1 pipeline
 //	Count        1 pipeline       O(log n) for each partition
 //	Quarantined  1 trip for each partition + 1 for each 64 records
@@ -156,6 +157,8 @@
 //     as it was. Until the copy lapses there is a session under an id that no
 //     caller has received.
 //   - A call returns when its context ends, whatever the timeouts of the client.
+//   - A cleanup holds up others for a few milliseconds at most: a script that claims
+//     200 records, or 64 with 1 MiB of payloads, takes about 2 ms.
 //
 // # Not guaranteed
 //

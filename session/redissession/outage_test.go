@@ -38,7 +38,7 @@ func everyCall(ctx context.Context, s *Store) map[string]error {
 	_, errs["listSome"] = s.listSome(ctx, s.slotOf(space, w.Hash), space, w.Hash, []string{"one"})
 	_, errs["Count"] = s.Count(ctx, space)
 	_, errs["Claim"] = s.Claim(ctx, session.ClaimRequest{Space: space, Max: 1})
-	_, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.ClaimRequest{Space: space}, &session.ClaimReply{})
+	_, _, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.ClaimRequest{Space: space}, &session.ClaimReply{})
 	errs["Settle"] = s.settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}})
 	return errs
 }
@@ -133,8 +133,8 @@ func TestStrangeRepliesAreErrors(t *testing.T) {
 	deletes := []string{"Delete", "corrupted", "Settle"} // any reply but a number means none
 	for _, reply := range []any{
 		nil, int64(1), "OK", []any{}, []any{"done"}, []any{"who", "", int64(0), int64(0)}, []any{"done", "rubbish", int64(0), int64(0)},
-		[]any{int64(1), int64(0), "x"}, []any{int64(1), int64(0), []any{"idle", "h", int64(1), "rubbish"}},
-		[]any{int64(1), int64(0), []any{"who", "h", int64(1), ""}},
+		[]any{int64(1), int64(0), int64(0), "x"}, []any{int64(1), int64(0), int64(0), []any{"idle", "h", int64(1), "rubbish"}},
+		[]any{int64(1), int64(0), int64(0), []any{"who", "h", int64(1), ""}},
 	} {
 		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0"})
 		client.AddHook(&strange{trips: trips{t: t}, reply: reply})

@@ -53,11 +53,14 @@ end
 
 local function known(raw) return SIZES[byte(raw, 4)] end
 
--- await enters a record that was set aside, and lives until a time at least, in
--- the claims from when it is due, and in the backlog.
-local function await(id, head, due, till)
+-- await enters a record that was set aside in the claims, from when it is due, and
+-- in the backlog. Both have to outlive it, as keep sees to.
+local function await(id, head, due)
   redis.call('ZADD', base .. 'c', num(due), id)
   redis.call('ZADD', base .. 'b', num(deadline(head)), id)
+end
+
+local function keep(till)
   outlive(base .. 'c', till)
   outlive(base .. 'b', till)
 end
@@ -128,13 +131,12 @@ local function discard(key, hash, keep, most)
   end
 end
 
--- aside takes a lapsed record out of its place, to be claimed from a time on,
--- and returns what it is called there: its hash and revision.
-local function aside(key, hash, head, due)
+-- aside takes a lapsed record out of its place, and returns what it is called
+-- there: its hash and revision.
+local function aside(key, hash, head)
   local id = hash .. at(head, REV, 8)
   redis.call('RENAME', key, base .. 'e' .. id)
   unindex(hash, head)
-  await(id, head, due, expiry(head))
   return id
 end
 

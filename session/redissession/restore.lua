@@ -28,6 +28,7 @@ else
   redis.call('RENAME', key, base .. 'e' .. id)
   local till = now + int(raw, KEEP, 4) * 1000
   redis.call('PEXPIREAT', base .. 'e' .. id, num(till))
-  await(id, raw, now, till)
+  await(id, raw, now)
+  keep(till)
 end
 return 'done'

@@ -232,7 +232,7 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			{"save", saveScript, recordKeys(one), func() []any { return []any{one.Hash[:], head(one, rev(one)), "longer", "0", 0, 1, 1} }, `["done" record+0 0 0]`},
 			{"list", listScript, []string{slot.expiry(), slot.record(one.Hash), slot.record(newHash(7))}, func() []any { return nil }, `[record+6 ""]`},
 			{"count", countScript, []string{slot.expiry(), slot.backlog(), slot.quarantine()}, func() []any { return []any{1000} }, `[2 0 0 0]`},
-			{"claim nothing", claimScript, claimKeys, func() []any { return []any{10, 1000, "1", 0, 1} }, `[0 0]`},
+			{"claim nothing", claimScript, claimKeys, func() []any { return []any{10, 1000, "1", 0, 1, 1} }, `[0 0 0]`},
 			{"settle nothing", settleScript, claimKeys, func() []any { return []any{1, string(make([]byte, 24)), 0, 0} }, `0`},
 			{"retire nothing", retireScript, []string{slot.expiry(), slot.record(newHash(7)), slot.moveNote(newHash(7))}, func() []any {
 				return []any{string(make([]byte, 16)), head(one, nil), 1000, 0, 1}
