@@ -58,6 +58,14 @@ type Config struct {
 	Start    State    // the first state; default Closed
 	Shadow   bool     // decide and report as always, but reject nothing
 	Observer Observer // nil for none; see [Observers] for several
+
+	// Trace begins a span for each call by [Do], [DoOr] and [Breaker.Do]: with the
+	// op "circuitbreaker.call" and the breaker's name. The call goes on with the
+	// context that it returns, and the function is called with what the call
+	// returned, or the rejection. A panic is contained and counted in
+	// [Stats.ObserverPanics]. Nil, which costs nothing, for none; metrics/otel has
+	// one.
+	Trace func(ctx context.Context, op, name string) (context.Context, func(error))
 }
 
 // Window is what the rates are computed over: the calls of a time, or a number

@@ -65,9 +65,9 @@ func (b *Breaker) force(c change, keep ...State) {
 	}
 }
 
-// Update replaces the configuration of a breaker in use, except for its Name and
-// Observer: a Name other than the breaker's is a contradiction, an Observer is
-// not looked at. Start has no effect. A contradiction changes nothing; all of
+// Update replaces the configuration of a breaker in use, except for its Name,
+// Observer and Trace: a Name other than the breaker's is a contradiction, the others
+// are not looked at. Start has no effect. A contradiction changes nothing; all of
 // them are in one error of [*ConfigError] values.
 //
 // The state, the streak and the totals stay. Counts stay while Window does, and
@@ -78,19 +78,19 @@ func (b *Breaker) Update(cfg Config) error {
 	if b == nil || b.era.Load() == nil {
 		return errNotMade
 	}
-	cfg, err := cfg.updated(b.name, b.config.Load().Observer)
+	cfg, err := cfg.updated(b.name, b.config.Load())
 	if err == nil {
 		b.update(&cfg)
 	}
 	return err
 }
 
-// updated returns cfg with its defaults for something that has that name and
-// observer.
-func (cfg Config) updated(name string, o Observer) (Config, error) {
+// updated returns cfg with its defaults, for something that has that name and
+// configuration.
+func (cfg Config) updated(name string, old *Config) (Config, error) {
 	p := configerr.Collect(problem)
 	p.Want(cfg.Name == "" || cfg.Name == name, "Name", cfg.Name, fmt.Sprintf("%q: a name cannot change", name))
-	cfg.Name, cfg.Observer = name, o
+	cfg.Name, cfg.Observer, cfg.Trace = name, old.Observer, old.Trace
 	cfg, err := cfg.withDefaults()
 	p.Add(err)
 	return cfg, p.Err()

@@ -5,6 +5,8 @@ package circuitbreaker
 import (
 	"context"
 	"errors"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
 // Do calls fn if the breaker lets it through, and returns what fn returns, without
@@ -23,7 +25,7 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	if fn == nil {
 		return none, errNilFunc
 	}
-	p, err := b.admit()
+	p, err := b.admit(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -31,8 +33,25 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	return v, err
 }
 
+const opCall = "circuitbreaker.call"
+
 // run makes a call that was let through, and returns its outcome, too.
-func run[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (v T, o Outcome, err error) {
+func run[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (T, Outcome, error) {
+	if trace := p.era.breaker.config.Load().Trace; trace != nil {
+		return traced(ctx, p, fn, trace)
+	}
+	return execute(ctx, p, fn)
+}
+
+func traced[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error), trace observe.Trace) (v T, o Outcome, err error) {
+	b := p.era.breaker
+	ctx, end := observe.Span(ctx, &b.observerPanics, trace, opCall, b.name)
+	err = errNoReturn
+	defer func() { end(err) }()
+	return execute(ctx, p, fn)
+}
+
+func execute[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (v T, o Outcome, err error) {
 	if b := p.era.breaker; hasDeadline(ctx) || b.config.Load().SlowCall > 0 {
 		p.start = b.elapsed()
 	}
@@ -71,7 +90,7 @@ func DoOr[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, e
 	if fn == nil || fallback == nil {
 		return v, errNilFunc
 	}
-	p, err := b.admit()
+	p, err := b.admit(ctx)
 	if err == errNotMade {
 		return v, err
 	}
@@ -90,7 +109,7 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error 
 	if fn == nil {
 		return errNilFunc
 	}
-	p, err := b.admit()
+	p, err := b.admit(ctx)
 	if err != nil {
 		return err
 	}

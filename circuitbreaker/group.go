@@ -144,7 +144,7 @@ func (g *Group) Update(cfg Config) error {
 	if !g.isMade() {
 		return errNoGroup
 	}
-	cfg, err := cfg.updated(g.config.Breaker.Name, g.config.Breaker.Observer)
+	cfg, err := cfg.updated(g.config.Breaker.Name, &g.config.Breaker)
 	if err != nil {
 		return err
 	}

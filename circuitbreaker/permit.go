@@ -5,10 +5,15 @@ package circuitbreaker
 import (
 	"context"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
 // noContext is for changes that no call caused.
 var noContext = context.Background()
+
+// untraced is for a call whose context is not known.
+var untraced context.Context
 
 // Permit allows one call; [Breaker.Allow] returns it. Settle it exactly once,
 // with Done, Success, Failure or Ignore, on any goroutine. Settling a probe
@@ -33,15 +38,16 @@ func (p Permit) timed() bool { return p.start >= 0 }
 // for a nil breaker. Allow reads the clock once and allocates nothing, except for
 // a probe.
 func (b *Breaker) Allow() (Permit, error) {
-	p, err := b.admit()
+	p, err := b.admit(untraced)
 	if err == nil {
 		p.start = b.elapsed()
 	}
 	return p, err
 }
 
-// admit lets a call through, untimed, or rejects it.
-func (b *Breaker) admit() (Permit, error) {
+// admit lets a call through, untimed, or rejects it. Without a ctx, the rejection
+// is not traced.
+func (b *Breaker) admit(ctx context.Context) (Permit, error) {
 	if b == nil {
 		return Permit{}, errNotMade
 	}
@@ -55,7 +61,10 @@ func (b *Breaker) admit() (Permit, error) {
 			one = b.probe(e)
 		}
 		if one == nil {
-			if !b.config.Load().Shadow {
+			if cfg := b.config.Load(); !cfg.Shadow {
+				if cfg.Trace != nil && ctx != nil {
+					b.traceRejection(ctx, e.rejection)
+				}
 				b.rejected.add()
 				return Permit{}, e.rejection
 			}
@@ -66,6 +75,11 @@ func (b *Breaker) admit() (Permit, error) {
 		b.admitted.add()
 	}
 	return Permit{era: e, start: untimed, probe: one}, nil
+}
+
+func (b *Breaker) traceRejection(ctx context.Context, err error) {
+	_, end := observe.Span(ctx, &b.observerPanics, b.config.Load().Trace, opCall, b.name)
+	end(err)
 }
 
 // Done settles the call with its error. ctx is the context that the call was
