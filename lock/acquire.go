@@ -52,9 +52,12 @@ func (m *Manager) Acquire(ctx context.Context, r Resource, opts ...Option) (*Lea
 	return m.acquire(ctx, r, true, opts)
 }
 
-func (m *Manager) acquire(ctx context.Context, r Resource, patient bool, opts []Option) (*Lease, error) {
+func (m *Manager) acquire(ctx context.Context, r Resource, patient bool, opts []Option) (l *Lease, err error) {
+	ctx, end := m.span(ctx, OpAcquire)
+	err = errAborted
+	defer func() { end(err) }()
 	a := attempt{m: m, patient: patient, start: time.Now(), event: Event{Op: OpAcquire, Resource: r}}
-	l, err := a.run(ctx, r, opts)
+	l, err = a.run(ctx, r, opts)
 	if err != nil {
 		a.event.Took, a.event.Result, a.event.Err = time.Since(a.start)-a.recording, result(err), err
 		m.observe(ctx, a.event)
@@ -63,6 +66,10 @@ func (m *Manager) acquire(ctx context.Context, r Resource, patient bool, opts []
 	l.outbox.Drain()
 	return l, nil
 }
+
+// errAborted is the outcome of an operation in which a function of the Config
+// panicked or ended its goroutine.
+var errAborted = errors.New("lock: a function of the Config did not return")
 
 // attempt is one call of Acquire or TryAcquire.
 type attempt struct {
@@ -145,7 +152,7 @@ func (a *attempt) ask(ctx context.Context) (g Grant, sent time.Time, err error) 
 
 func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, error) {
 	l := a.m.newLease(a.claim.Ticket, a.secret, h, sent, a.wish)
-	l.waited, a.event.Waited = a.waited, a.waited
+	l.origin, l.waited, a.event.Waited = ctx, a.waited, a.waited
 	a.event.Took = time.Since(a.start)
 
 	// No longer than half of what is left: a recorder that hangs must not

@@ -3,6 +3,7 @@
 package lock
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -63,6 +64,14 @@ type Config struct {
 	// Observer receives an event for each operation; nil = none. Several
 	// are joined by [Observers].
 	Observer Observer
+
+	// Trace begins a span for each acquire, extend, resume, release and
+	// force_release: with "lock." before that name of its [Op], and Name. The
+	// operation goes on with the context that it returns, also to the recorder and
+	// the observer, and then calls the function with its error. A panic is
+	// contained and counted in [Stats.ObserverPanics]. nil = none, at no cost;
+	// metrics/otel has one.
+	Trace func(ctx context.Context, op, name string) (context.Context, func(error))
 }
 
 const (

@@ -24,6 +24,7 @@ import (
 // stays as it was.
 func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 	start := time.Now()
+	ctx, end := l.m.span(ctx, OpExtend)
 	if ttl == 0 {
 		ttl = l.ttl
 	}
@@ -37,6 +38,7 @@ func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 		_ = l.record(ctx, "lock.max_reached", audit.Denied, "max_reached", slog.Duration("ttl", ttl))
 	}
 	l.report(ctx, e)
+	end(err)
 	return err
 }
 

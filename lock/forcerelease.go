@@ -17,8 +17,11 @@ import (
 // why, in the audit trail. The former holder's lease ends when the store next
 // answers it; until then only the fence refuses its writes. [ErrNotHeld]: the
 // hold had ended.
-func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) error {
+func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) (err error) {
 	start := time.Now()
+	ctx, end := m.span(ctx, OpForceRelease)
+	err = errAborted
+	defer func() { end(err) }()
 	w, err := m.wish(opts)
 	if err == nil {
 		err = m.forceRelease(ctx, h)

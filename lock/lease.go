@@ -27,6 +27,7 @@ type Lease struct {
 	ttl      time.Duration
 	renew    bool
 	waited   time.Duration
+	origin   context.Context // of the call that took it; its values are for reports of the end
 	since    time.Time       // when the grant was known here
 	ctx      context.Context // ends with the lease, its cause says why
 	cancel   context.CancelCauseFunc
@@ -231,7 +232,7 @@ func (l *Lease) endLost(cause error, why string) {
 	if cause == ErrMaxReached {
 		e.Result = MaxReached
 	}
-	l.outbox.Put(context.Background(), e)
+	l.outbox.Put(l.reporting(), e)
 	l.m.spawn(func() {
 		l.m.forget(l)
 		l.outbox.Drain()
@@ -254,8 +255,12 @@ func (l *Lease) recordLost(cause error, why string) {
 	if cause == ErrMaxReached {
 		kind, outcome, why = "lock.max_reached", audit.Denied, "max_hold"
 	}
-	_ = l.record(context.Background(), kind, outcome, why)
+	_ = l.record(l.reporting(), kind, outcome, why)
 }
+
+// reporting is the context of reports that no call of the holder makes: it has
+// the values of the call that took the lease, such as its trace.
+func (l *Lease) reporting() context.Context { return context.WithoutCancel(l.origin) }
 
 func (l *Lease) notHeld(what string, cause error) error {
 	return fmt.Errorf("lock: %s %s: %w: %w", what, l.resource, ErrNotHeld, cause)

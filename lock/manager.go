@@ -170,6 +170,14 @@ func (m *Manager) forget(l *Lease) {
 	m.mu.Unlock()
 }
 
+// span begins a span of Config.Trace.
+func (m *Manager) span(ctx context.Context, op Op) (context.Context, func(error)) {
+	if m.cfg.Trace == nil {
+		return observe.Span(ctx, nil, nil, "", "")
+	}
+	return observe.Span(ctx, &m.panics, m.cfg.Trace, "lock."+op.String(), m.cfg.Name)
+}
+
 // observe calls the observer. It must be called without any lock held.
 func (m *Manager) observe(ctx context.Context, e Event) {
 	if m.cfg.Observer == nil {

@@ -25,11 +25,14 @@ func (l *Lease) Release(ctx context.Context) error {
 	start := time.Now()
 	e := l.event(OpRelease)
 	send, err := l.letGo()
+	if !send && err == nil {
+		return nil
+	}
+	ctx, end := l.m.span(ctx, OpRelease)
+	defer func() { end(err) }()
 	if send {
 		l.m.forget(l)
 		err = l.sendRelease(ctx)
-	} else if err == nil {
-		return nil
 	}
 	e.Took, e.Result, e.Err = time.Since(start), result(err), err
 	if err == nil {

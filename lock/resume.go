@@ -17,7 +17,9 @@ import (
 // of another space, or not one at all.
 func (m *Manager) Resume(ctx context.Context, ref Ref, opts ...Option) (*Lease, error) {
 	start := time.Now()
+	ctx, end := m.span(ctx, OpResume)
 	l, err := m.resume(ctx, ref, opts, start)
+	defer func() { end(err) }()
 	if err != nil {
 		m.observe(ctx, Event{Op: OpResume, ID: ref.id, Took: time.Since(start), Result: result(err), Err: err})
 		return nil, err
@@ -55,6 +57,7 @@ func (m *Manager) resume(ctx context.Context, ref Ref, opts []Option, start time
 	}
 	t.Token = digest(secret)
 	l := m.newLease(t, secret, g.Hold, sent, w)
+	l.origin = ctx
 	e := l.event(OpResume)
 	e.Took = time.Since(start)
 	l.outbox.Put(ctx, e)
