@@ -33,8 +33,6 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 	return v, err
 }
 
-const opCall = "circuitbreaker.call"
-
 // run makes a call that was let through, and returns its outcome, too.
 func run[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (T, Outcome, error) {
 	if trace := p.era.breaker.config.Load().Trace; trace != nil {
@@ -45,7 +43,7 @@ func run[T any](ctx context.Context, p Permit, fn func(context.Context) (T, erro
 
 func traced[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error), trace observe.Trace) (v T, o Outcome, err error) {
 	b := p.era.breaker
-	ctx, end := observe.Span(ctx, &b.observerPanics, trace, opCall, b.name)
+	ctx, end := observe.Span(ctx, &b.observerPanics, trace, "circuitbreaker", "call", b.name)
 	err = errNoReturn
 	defer func() { end(err) }()
 	return execute(ctx, p, fn)

@@ -78,7 +78,7 @@ func (b *Breaker) admit(ctx context.Context) (Permit, error) {
 }
 
 func (b *Breaker) traceRejection(ctx context.Context, err error) {
-	_, end := observe.Span(ctx, &b.observerPanics, b.config.Load().Trace, opCall, b.name)
+	_, end := observe.Span(ctx, &b.observerPanics, b.config.Load().Trace, "circuitbreaker", "call", b.name)
 	end(err)
 }
 

@@ -172,10 +172,7 @@ func (m *Manager) forget(l *Lease) {
 
 // span begins a span of Config.Trace.
 func (m *Manager) span(ctx context.Context, op Op) (context.Context, func(error)) {
-	if m.cfg.Trace == nil {
-		return observe.Span(ctx, nil, nil, "", "")
-	}
-	return observe.Span(ctx, &m.panics, m.cfg.Trace, "lock."+op.String(), m.cfg.Name)
+	return observe.Span(ctx, &m.panics, m.cfg.Trace, "lock", op.String(), m.cfg.Name)
 }
 
 // observe calls the observer. It must be called without any lock held.

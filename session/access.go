@@ -25,7 +25,7 @@ const (
 // for again. After [ErrUnavailable] there may be a session whose token no one
 // has; it ends when idle.
 func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (s *Session[T], err error) {
-	o := begin(ctx, OpCreate)
+	o, ctx := m.begin(ctx, OpCreate)
 	defer func() { m.finish(o, err) }()
 	want := created(opts)
 	idle, absolute, err := want.lifetime(m.cfg.IdleTimeout, m.cfg.AbsoluteTimeout)
@@ -58,7 +58,7 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 // [ErrUnavailable], and a [*CorruptError] for a session that this instance
 // cannot decode.
 func (m *Manager[T]) Open(ctx context.Context, c Conversation, initial T) (s *Session[T], created bool, err error) {
-	o := begin(ctx, OpOpen)
+	o, _ := m.begin(ctx, OpOpen)
 	defer func() { m.finish(o, err) }()
 	return m.open(o, c, &initial, "", nil)
 }
@@ -134,7 +134,7 @@ func (m *Manager[T]) Peek(ctx context.Context, id ID) (*Session[T], error) {
 }
 
 func (m *Manager[T]) load(ctx context.Context, op Op, id ID) (s *Session[T], err error) {
-	o := begin(ctx, op)
+	o, ctx := m.begin(ctx, op)
 	defer func() { m.finish(o, err) }()
 	l := m.loading(id)
 	if op != OpGet {
@@ -172,7 +172,7 @@ func (m *Manager[T]) loaded(o *operation, id ID, l LoadRequest) (Reply, error) {
 // the session will expire. The data is neither read nor written. One round
 // trip. Errors as for Get.
 func (m *Manager[T]) Touch(ctx context.Context, id ID) (expires time.Time, err error) {
-	o := begin(ctx, OpTouch)
+	o, _ := m.begin(ctx, OpTouch)
 	defer func() { m.finish(o, err) }()
 	l := m.loading(id)
 	l.Bare = true
@@ -187,7 +187,7 @@ func (m *Manager[T]) Touch(ctx context.Context, id ID) (expires time.Time, err e
 // exclusively, [ErrLeaseLost] when this caller did and has lost the lease,
 // [ErrTooLarge], [ErrReadOnly], [*CorruptError], [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Save(ctx context.Context, s *Session[T]) (err error) {
-	o := begin(ctx, OpSave)
+	o, ctx := m.begin(ctx, OpSave)
 	defer func() { m.finish(o, err) }()
 	return m.save(ctx, o, s, false)
 }
@@ -225,7 +225,7 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 // Errors as for Get and Save, [ErrBusy] when ctx ends before its turn, and
 // [ErrInvalid] in the context of a function that handles the session.
 func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *Session[T], err error) {
-	o := begin(ctx, OpUpdate)
+	o, ctx := m.begin(ctx, OpUpdate)
 	err = errAborted
 	defer func() { m.finish(o, err) }()
 	if fn == nil {
@@ -303,7 +303,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // the record, so it works on unreadable ones, too. One round trip. Errors:
 // [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
-	o := begin(ctx, OpDelete)
+	o, ctx := m.begin(ctx, OpDelete)
 	defer func() { m.finish(o, err) }()
 	if id.IsZero() {
 		return invalid("the zero ID names no session")

@@ -34,7 +34,7 @@ func (m *Manager[T]) All(ctx context.Context) iter.Seq2[*Session[T], error] {
 // ctx bounds it as a whole. After an error, those that are counted have ended. In
 // Redis three round trips for 64 sessions. Errors: [ErrUnavailable].
 func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
-	o := begin(ctx, OpDelete)
+	o, ctx := m.begin(ctx, OpDelete)
 	defer func() { m.finish(o, err) }()
 	var some []Hash
 	end := func() error {

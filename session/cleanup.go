@@ -24,7 +24,7 @@ const (
 // The Report and an [OpCleanup] event are complete also when an error is
 // returned: then they say what was done until then. Errors: [ErrUnavailable].
 func (m *Manager[T]) Sweep(ctx context.Context) (r Report, err error) {
-	o := begin(ctx, OpCleanup)
+	o, ctx := m.begin(ctx, OpCleanup)
 	r = Report{Ended: map[EndReason]int{}, Active: m.lastActive()}
 	err = errAborted
 	defer func() {

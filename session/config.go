@@ -117,6 +117,14 @@ type Config[T any] struct {
 	// Observer receives an event for every operation; nil = none. Several
 	// are joined by [Observers].
 	Observer Observer
+
+	// Trace begins a span for each operation that the observer gets an event for,
+	// a cleanup cycle too: with "session." before the name of its [Op], and Name.
+	// The operation goes on with the context that it returns, also to the functions
+	// of the caller, and then calls the function with its error. A panic is
+	// contained and counted in [Stats.ObserverPanics]. nil = none, at no cost;
+	// metrics/otel has one.
+	Trace func(ctx context.Context, op, name string) (context.Context, func(error))
 }
 
 const (

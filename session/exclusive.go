@@ -63,12 +63,13 @@ func (m *Manager[T]) Converse(ctx context.Context, c Conversation, initial T, fn
 }
 
 func (m *Manager[T]) refuseExclusive(ctx context.Context, err error) error {
-	m.finish(begin(ctx, OpExclusive), err)
+	o, _ := m.begin(ctx, OpExclusive)
+	m.finish(o, err)
 	return err
 }
 
 func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error, take taker[T]) (err error) {
-	o := begin(ctx, OpExclusive)
+	o, _ := m.begin(ctx, OpExclusive)
 	err = errAborted
 	defer func() { m.finish(o, err) }()
 	if fn == nil {

@@ -92,12 +92,16 @@ func (m *Manager[T]) Hash(id ID) Hash { return m.index.id(id) }
 type operation struct {
 	Event
 	ctx        context.Context
+	end        func(error) // of its span
 	start      time.Time
 	inFunction bool // the caller's function is at work, or has failed
 }
 
-func begin(ctx context.Context, op Op) *operation {
-	return &operation{Event: Event{Op: op}, ctx: ctx, start: time.Now()}
+// begin returns an operation and the context that it goes on with.
+func (m *Manager[T]) begin(ctx context.Context, op Op) (*operation, context.Context) {
+	o := &operation{Event: Event{Op: op}, start: time.Now()}
+	o.ctx, o.end = observe.Span(ctx, &m.panics, m.cfg.Trace, "session", op.String(), m.cfg.Name)
+	return o, o.ctx
 }
 
 // errAborted stands for the outcome of an operation whose user code panicked
@@ -115,10 +119,11 @@ func (o *operation) call(fn func() error) error {
 	return err
 }
 
-// finish emits the operation's event.
+// finish emits the operation's event and ends its span.
 func (m *Manager[T]) finish(o *operation, err error) {
 	o.Took, o.Result, o.Err = time.Since(o.start), resultOf(o.inFunction, err), err
 	m.emit(o.ctx, o.Event)
+	o.end(err)
 }
 
 // bounded limits a call of the store when the caller did not.

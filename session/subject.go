@@ -53,7 +53,7 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]Record, err
 // current one's id. One round trip. Errors: [ErrInvalid] for an empty subject,
 // [ErrUnavailable].
 func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except ...ID) (n int, err error) {
-	o := begin(ctx, OpDelete)
+	o, ctx := m.begin(ctx, OpDelete)
 	defer func() { m.finish(o, err) }()
 	if err := needSubject(subject); err != nil {
 		return 0, err
@@ -82,7 +82,7 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 // whose id follows from its [Conversation]. When two rotate at once, one gets a
 // [*ConflictError].
 func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
-	o := begin(ctx, OpRotate)
+	o, _ := m.begin(ctx, OpRotate)
 	defer func() { m.finish(o, err) }()
 	if err := s.intact(); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 // Its timeouts stay unless opts has a [Lifetime]. Errors as for Rotate, [ErrFull] by
 // Config.MaxPerSubject, and [ErrInvalid] for an empty subject.
 func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, opts ...CreateOption) (err error) {
-	o := begin(ctx, OpBind)
+	o, _ := m.begin(ctx, OpBind)
 	defer func() { m.finish(o, err) }()
 	if err := errors.Join(s.intact(), needSubject(subject)); err != nil {
 		return err

@@ -12,16 +12,16 @@ import (
 // is called with its error when it ends.
 type Trace = func(ctx context.Context, op, name string) (context.Context, func(error))
 
-// Span begins an operation. It returns ctx itself, and a function that does
+// Span begins an operation of a core. It returns ctx itself, and a function that does
 // nothing, when trace is nil, panics or returns nil. Panics are counted, too, for
 // the function that ends the operation.
-func Span(ctx context.Context, panics *atomic.Uint64, trace Trace, op, name string) (context.Context, func(error)) {
+func Span(ctx context.Context, panics *atomic.Uint64, trace Trace, core, op, name string) (context.Context, func(error)) {
 	if trace == nil {
 		return ctx, untraced
 	}
 	inner, end := ctx, untraced
 	Contain(panics, func() {
-		if c, f := trace(ctx, op, name); c != nil && f != nil {
+		if c, f := trace(ctx, core+"."+op, name); c != nil && f != nil {
 			inner, end = c, f
 		}
 	})

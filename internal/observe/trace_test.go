@@ -19,7 +19,7 @@ func TestASpanHasItsContextAndEndsWithTheError(t *testing.T) {
 	ctx, end := observe.Span(t.Context(), &panics, func(ctx context.Context, op, name string) (context.Context, func(error)) {
 		got = append(got, op, name)
 		return context.WithValue(ctx, key{}, "inner"), func(err error) { got = append(got, err) }
-	}, "lock.acquire", "rooms")
+	}, "lock", "acquire", "rooms")
 	late := errors.New("late")
 	end(late)
 	if len(got) != 3 || got[0] != "lock.acquire" || got[1] != "rooms" || got[2] != late || ctx.Value(key{}) != "inner" || panics.Load() != 0 {
@@ -41,7 +41,7 @@ func TestATraceThatMisbehavesChangesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var panics atomic.Uint64
-			ctx, end := observe.Span(t.Context(), &panics, c.trace, "op", "name")
+			ctx, end := observe.Span(t.Context(), &panics, c.trace, "core", "op", "name")
 			end(nil)
 			if ctx != t.Context() || panics.Load() != c.panics {
 				t.Errorf("context %v, %d panics", ctx, panics.Load())
@@ -53,7 +53,7 @@ func TestATraceThatMisbehavesChangesNothing(t *testing.T) {
 func TestNoTraceAllocatesNothing(t *testing.T) {
 	var panics atomic.Uint64
 	ctx := t.Context()
-	if n := testing.AllocsPerRun(100, func() { _, end := observe.Span(ctx, &panics, nil, "op", "name"); end(nil) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { _, end := observe.Span(ctx, &panics, nil, "core", "op", "name"); end(nil) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
