@@ -62,6 +62,14 @@ type Config struct {
 	DeadLetter Sink
 	// Observer gets an [Activity] for what the log does. May be nil.
 	Observer Observer
+	// Trace begins a span for each try to write a batch, each [Log.Flush] and the
+	// [Log.Close], with the op "audit.write", "audit.flush" or "audit.close" and the
+	// name of the log; over a [Multi] a write has that of its sink. The operation
+	// goes on with the context that it returns, and then calls the function with
+	// its error. Record is no span: it only queues. A panic is contained and
+	// counted in [Stats.ObserverPanics]. Nil, which costs nothing, for none;
+	// metrics/otel has one.
+	Trace func(ctx context.Context, op, name string) (context.Context, func(error))
 	// Logger gets a line when writes fail or events are dropped: the first at
 	// once, then at most one a minute with the numbers since, and one when the
 	// sink stores again. Nil stands for [slog.Default] at the time of the line.

@@ -149,8 +149,10 @@ func (l *Log) addLane(name string, sink Sink) {
 // a pause of the writer early. When such an event is lost, the error is a
 // [*LossError]. When ctx ends first, the error wraps ctx's error,
 // [ErrUnavailable] and the sink's last error; the events stay queued.
-func (l *Log) Flush(ctx context.Context) error {
+func (l *Log) Flush(ctx context.Context) (err error) {
 	start := time.Now()
+	ctx, end := l.span(ctx, "flush")
+	defer func() { end(err) }()
 	l.mu.Lock()
 	if l.closing != nil {
 		l.mu.Unlock()
@@ -160,7 +162,6 @@ func (l *Log) Flush(ctx context.Context) error {
 	l.watch(f)
 	l.mu.Unlock()
 
-	var err error
 	select {
 	case <-f.done:
 		err = f.err()
@@ -186,8 +187,10 @@ func (l *Log) Flush(ctx context.Context) error {
 // returns the same error.
 //
 // Give ctx a deadline: without one, Close waits for as long as the sink fails.
-func (l *Log) Close(ctx context.Context) error {
+func (l *Log) Close(ctx context.Context) (err error) {
 	start := time.Now()
+	ctx, end := l.span(ctx, "close")
+	defer func() { end(err) }()
 	l.mu.Lock()
 	if l.closing != nil {
 		l.mu.Unlock()

@@ -137,7 +137,7 @@ func (a *lane) unmark(err error) {
 // bury writes an event that the sink refuses to the dead letters.
 func (a *lane) bury(e entry) {
 	if a.log.cfg.DeadLetter != nil {
-		_ = a.call(a.log.cfg.DeadLetter, []Event{e.Event}) // the event counts as poisoned in any case
+		_ = a.call(a.log.ctx, a.log.cfg.DeadLetter, []Event{e.Event}) // the event counts as poisoned in any case
 	}
 }
 

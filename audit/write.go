@@ -9,6 +9,8 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
 // run is the writer. It ends when there is nothing left to write.
@@ -143,7 +145,9 @@ func (a *lane) try(part []entry, attempt int) error {
 	}
 	a.log.mu.Unlock()
 
-	err := a.call(a.sink, a.events)
+	ctx, end := observe.Span(a.log.ctx, &a.log.panics, a.log.cfg.Trace, "audit", "write", a.name)
+	err := a.call(ctx, a.sink, a.events)
+	end(err)
 
 	a.log.mu.Lock()
 	a.writing = time.Time{}
@@ -152,7 +156,7 @@ func (a *lane) try(part []entry, attempt int) error {
 	}
 	a.log.mu.Unlock()
 	if err != nil || !part[0].own() {
-		a.report(a.log.ctx, Activity{
+		a.report(ctx, Activity{
 			Op: OpWrite, Events: len(part), Bytes: bytes, Attempt: attempt,
 			Took: time.Since(start), Lag: start.Sub(part[0].at), Err: err,
 		})
@@ -160,11 +164,15 @@ func (a *lane) try(part []entry, attempt int) error {
 	return err
 }
 
+// span begins a span of Config.Trace.
+func (l *Log) span(ctx context.Context, op string) (context.Context, func(error)) {
+	return observe.Span(ctx, &l.panics, l.cfg.Trace, "audit", op, l.cfg.Name)
+}
+
 // call runs the sink on a goroutine of its own: a panic or exit there does not
 // end the writer, and when Close gives up on a sink that ignores its context,
 // only that goroutine is left.
-func (a *lane) call(sink Sink, events []Event) error {
-	ctx := a.log.ctx
+func (a *lane) call(ctx context.Context, sink Sink, events []Event) error {
 	var late <-chan time.Time
 	if limit := a.log.cfg.WriteTimeout; limit > 0 {
 		var cancel context.CancelFunc
