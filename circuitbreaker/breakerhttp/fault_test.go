@@ -22,7 +22,7 @@ var errDisk = errors.New("the disk failed")
 // sentByHTTP2 are wrong requests that HTTP/2 sends and the server answers.
 var sentByHTTP2 = []string{"a length and no body", "shorter than announced", "bad method"}
 
-// The texts of net/http's errors are what tells a wrong request from a wrong
+// The texts of net/http's errors distinguish a wrong request from a wrong
 // server, so each is made by a real transport.
 func TestAWrongRequestIsIgnored(t *testing.T) {
 	stream := func(r io.Reader) func(*http.Request) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // A conversation is found by its channel and peer, changed by two programs at
-// once without losing either change, and ends when nobody uses it.
+// once without losing either change, and ends when no one uses it.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 	theirs.Data.Messages = append(theirs.Data.Messages, "hi")
 	fmt.Println("the second save is refused:", errors.Is(chats.Save(ctx, theirs), session.ErrConflict))
 
-	// Update loads, changes and saves until nobody else got in between.
+	// Update loads, changes and saves until no other caller saved in between.
 	now, err := chats.Update(ctx, mine.ID, func(c *chat) error {
 		c.Messages = append(c.Messages, "hi")
 		return nil

@@ -52,7 +52,7 @@ func TestTheRootRequiresTheFiveAndNoOther(t *testing.T) {
 	}
 }
 
-// Whoever reads which versions move must read the truth.
+// The README lists which versions move, as go.mod requires them.
 func TestTheREADMEGivesTheVersionsThatAreRequired(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
 	if err != nil {
@@ -117,7 +117,7 @@ func TestAServiceWithOlderPinsSeesWhichOnesMove(t *testing.T) {
 		pins[r.Path], want[r.Path] = older(r.Path), r.Version
 	}
 	dir := program(t, "circuitbreaker", pins)
-	t.Logf("what the service is told:\n%s", goOutside(t, dir, "get", module+"@v0.0.0"))
+	t.Logf("what go get reports:\n%s", goOutside(t, dir, "get", module+"@v0.0.0"))
 	got := make(map[string]string)
 	for _, r := range required(t, dir) {
 		got[r.Path] = r.Version

@@ -44,7 +44,7 @@ var heavy = map[string][]string{
 var testers = []string{"lock/locktest", "session/sessiontest", "audit/audittest", "metrics/metricstest",
 	"internal/test/faultproxy", "internal/test/leakcheck", "internal/test/postgrestest", "internal/test/redistest", "internal/test/testproc"}
 
-// pkg is what go list tells of a package.
+// pkg is what go list says about a package.
 type pkg struct {
 	ImportPath                         string
 	Standard                           bool
@@ -131,7 +131,7 @@ func TestCoresImportTheStandardLibraryOnly(t *testing.T) {
 	}
 }
 
-// What a package's tests import is in the go.sum of whoever imports the
+// What a package's tests import is in the go.sum of every module that imports the
 // package.
 func TestTestsOfCoresImportTheStandardLibraryOnly(t *testing.T) {
 	g := packages(t)

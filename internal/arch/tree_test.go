@@ -225,7 +225,7 @@ func commentLines(f source) map[int]bool {
 	return lines
 }
 
-// calls tells whether there is a call of one of the names below n.
+// calls reports whether there is a call of one of the names below n.
 func calls(n ast.Node, names ...string) (found bool) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok && slices.Contains(names, callee(call)) {

@@ -110,7 +110,7 @@ func versions(paths []string) string {
 	return list.String()
 }
 
-// cpu is the processor's name where the system tells it.
+// cpu is the processor's name where the system reports it.
 func cpu() string {
 	data, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(data)) {

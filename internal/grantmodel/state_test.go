@@ -10,7 +10,7 @@ const (
 	slots     = 6   // messages on their way at most
 	none      = -1  // no claimant
 	never     = 100 // a time that does not come
-	floor     = -12 // times in the past are not told apart below it
+	floor     = -12 // times in the past are equal below it
 )
 
 // setup is what a run explores: who there is, what may go wrong, and which

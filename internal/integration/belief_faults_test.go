@@ -171,7 +171,7 @@ func TestNoTwoBelieveInOneNightAtOnce(t *testing.T) {
 			h.outage()
 			h.server.Resume()
 		}},
-		"nobody reaches the server": {nil, func(h *house) {
+		"no process reaches the server": {nil, func(h *house) {
 			for _, p := range h.proxies {
 				p.Hold(faultproxy.Both)
 			}
@@ -280,7 +280,7 @@ func TestWhatTheServerForgetsTheFencesStillGuard(t *testing.T) {
 	}
 }
 
-// The sentinel takes its time, in which nobody is granted anything. What comes
+// The sentinel takes its time, in which nothing is granted. What comes
 // after is as after any other promotion.
 func TestHoldersLiveThroughAFailoverOfASentinel(t *testing.T) {
 	t.Parallel()
@@ -311,7 +311,7 @@ func TestHoldersLiveThroughAFailoverOfASentinel(t *testing.T) {
 	}
 }
 
-// promoteLaggard has everybody move to a replica that has not got the last
+// promoteLaggard has all processes move to a replica that has not got the last
 // writes of its master.
 func promoteLaggard(h *house) {
 	link := faultproxy.Start(h, h.server.Addr)

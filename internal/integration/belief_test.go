@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// now is the clock that all processes of the host share, and that nobody sets.
+// now is the clock that all processes of the host share, and that no process sets.
 func now() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
@@ -27,7 +27,7 @@ func now() time.Duration {
 // belief is one lease as its holder saw it. The holder surely believed in it
 // from Granted to Last: an ended lease never comes back, so one that says at
 // some time after Last began that it is held was held all the while. Neither
-// end can come out too long, whoever was stopped wherever.
+// end can come out too long, whichever process was stopped, and where.
 type belief struct {
 	Holder   string
 	Stay     stay

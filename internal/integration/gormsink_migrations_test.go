@@ -29,7 +29,7 @@ func migrations(folder string) string {
 	return filepath.Join("..", "..", "audit", "gormsink", "migrations", folder)
 }
 
-// A database is the same, and works, whoever has read the files.
+// A database is the same, and works, whatever has read the files.
 func TestTheMigrationsAreTheSameByMigrateGooseAndAtlas(t *testing.T) {
 	server, maria := startPostgres(t), startMariaDB(t)
 	var n atomic.Int64

@@ -105,7 +105,7 @@ func (h *holder) hold(ctx context.Context, s stay) {
 	for h.look(&b, l) { // until the end, if it was not released
 	}
 	b.Cause = l.Err().Error()
-	// Somebody who does not look: whether his lease has ended or not, his
+	// A process that does not look: whether its lease has ended or not, its
 	// write comes now.
 	h.write(write{s, b.Fence})
 	h.seen = append(h.seen, b)
@@ -144,7 +144,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// holdersTask tells a process of holders what to do.
+// holdersTask says what a process of holders has to do.
 type holdersTask struct {
 	Name, Redis, Hotel, Result string
 	Holders                    int

@@ -258,7 +258,7 @@ func (c *client) leave(group string, d detached) {
 	c.refs[group] = append(c.refs[group], d)
 }
 
-// pick returns a lease that somebody left. It stays there half of the time, so
+// pick returns a lease that a client left. It stays there half of the time, so
 // that several may take it up at once.
 func (c *client) pick(group string) (d detached, found bool) {
 	c.mu.Lock()
@@ -275,7 +275,7 @@ func (c *client) pick(group string) (d detached, found bool) {
 	return d, true
 }
 
-// takeUp goes on with a lease that somebody left.
+// takeUp goes on with a lease that a client left.
 func (c *client) takeUp(group string) {
 	d, found := c.pick(group)
 	if !found {

@@ -25,7 +25,7 @@ type request struct {
 }
 
 // claim is what one acquire wants. Its number is its holder's name, so that
-// everybody who meets the hold can say whose it is.
+// every caller that meets the hold can say whose it is.
 type claim struct {
 	number   int
 	resource lock.Resource

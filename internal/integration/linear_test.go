@@ -247,7 +247,7 @@ func TestAStoreThatIsNotLinearizableIsFoundOut(t *testing.T) {
 					return
 				}
 			}
-			t.Error("nobody noticed")
+			t.Error("not noticed")
 		})
 	}
 }

@@ -28,7 +28,7 @@ func TestASessionManagerWorksOnAClusterOfThreeNodes(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.Cluster(t, 3)
 	client := redistest.ClusterClient(t, nodes)
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	done := make(chan string, 200)
 	m, err := session.New(redissession.New(client), session.Config[int]{
 		Name: "chats", IdleTimeout: 5 * time.Second, Timeout: 30 * time.Second,
@@ -67,9 +67,9 @@ func TestASessionManagerWorksOnAClusterOfThreeNodes(t *testing.T) {
 	}
 	close(done)
 	for id := range done {
-		told[id] = true
+		reported[id] = true
 	}
-	if len(told) != 90 {
-		t.Errorf("told of %d different expiries, want 90", len(told))
+	if len(reported) != 90 {
+		t.Errorf("reported %d different expiries, want 90", len(reported))
 	}
 }

@@ -55,7 +55,7 @@ func stormWithFaults(t *testing.T, bot string, seed uint64) {
 	if err := json.Unmarshal(out.Bytes(), &tally); err != nil {
 		t.Fatalf("%v in %s", err, out.String())
 	}
-	// A guest may be told that Redis could not be reached, which is true. All
+	// A guest may read that Redis could not be reached, which is true. All
 	// other errors are refusals that the oracle of the storm cannot explain.
 	honest := strings.Count(errs.String(), "unavailable: ")
 	if tally.DoubleBookings == nil || *tally.DoubleBookings != 0 || tally.Errors != honest {

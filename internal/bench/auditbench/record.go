@@ -43,7 +43,7 @@ func record() func(int) {
 }
 
 // floor is what a queue of events cannot do without: it copies the texts, so
-// that nobody keeps the caller's memory alive, makes an id, reads the clock,
+// that nothing keeps the caller's memory alive, makes an id, reads the clock,
 // and appends under a lock. Every batch is forgotten at once.
 func floor() func(int) {
 	var mu sync.Mutex

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 var write = flag.Bool("write", false, "write the table into the document")
 
-// document tells users what loses what.
+// document shows users which library loses what.
 var document = filepath.FromSlash("../../../docs/features/audit.md")
 
 // taker is a queue under test.
@@ -160,7 +160,7 @@ func (h holdfast) end() int {
 
 func (h holdfast) stored() int { return len(h.memory.Events()) }
 
-// spans is the processor that an OpenTelemetry tracer has by default, told to
+// spans is the processor that an OpenTelemetry tracer has by default, set to
 // wait for room rather than drop. It never says that it does not take a span.
 type spans struct {
 	sdktrace.SpanProcessor

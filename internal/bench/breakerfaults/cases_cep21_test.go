@@ -259,7 +259,7 @@ var cep21Cases = []peerCase{
 		g, err := circuitbreaker.NewGroup(circuitbreaker.GroupConfig{Breaker: circuitbreaker.Config{Name: "hosts"}})
 		t.error(err, nil)
 		if a := g.Get("a"); a != g.Get("a") || a == g.Get("b") {
-			t.Error("they are not told apart by their keys")
+			t.Error("their keys do not distinguish them")
 		}
 	}},
 	{"its settings change while calls run", "", func(t *trial) {

@@ -28,7 +28,7 @@ var gobreakerCases = []peerCase{
 		t.play(b, "fffff s fffff", closed)
 		t.play(b, "f rrr", opened)
 	}},
-	{"it is open for as long as it was told, and half-open after that", "", func(t *trial) {
+	{"it is open for as long as it was set to, and half-open after that", "", func(t *trial) {
 		b := t.inARow(1, 1)
 		t.play(b, "f", opened)
 		t.pass(openFor - time.Millisecond)

@@ -48,7 +48,7 @@ func result(g guard, err error) error {
 }
 
 // contained makes a call that may panic or end its goroutine, waits until it
-// has ended, and tells whether it panicked.
+// has ended, and reports whether it panicked.
 func contained(f func()) (panicked bool) {
 	done := make(chan struct{})
 	go func() {
@@ -162,21 +162,21 @@ func blockingObserver(new func(hooks) guard) string {
 }
 
 func panickingObserver(new func(hooks) guard) string {
-	told := 0
-	g := new(hooks{changed: func() { told++; panic("observer") }})
+	reported := 0
+	g := new(hooks{changed: func() { reported++; panic("observer") }})
 	if contained(func() { open(g) }) {
 		return "panics at the caller"
 	}
 	time.Sleep(openFor + time.Second)
 	synctest.Wait()
 	result(g, nil)
-	if !g.isClosed() || told != 3 {
+	if !g.isClosed() || reported != 3 {
 		return "does not go on"
 	}
 	return ""
 }
 
-// The panic belongs to whoever wrote the classifier; the breaker must work on.
+// The panic belongs to the author of the classifier; the breaker must work on.
 func panickingClassifier(new func(hooks) guard) string {
 	g := new(hooks{isFailure: func(err error) bool {
 		if err == errOther {

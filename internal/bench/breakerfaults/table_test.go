@@ -24,7 +24,7 @@ import (
 
 var write = flag.Bool("write", false, "write the table into the document")
 
-// document tells users what stands what.
+// document shows users which library withstands what.
 var document = filepath.FromSlash("../../../docs/features/circuitbreaker.md")
 
 const (

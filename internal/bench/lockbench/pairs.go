@@ -30,7 +30,7 @@ return 0`)
 return 0`)
 )
 
-var errTaken = errors.New("floor: somebody else's")
+var errTaken = errors.New("floor: another holder's")
 
 // floor is the least that a lock in Redis is: two scripts and a random token,
 // nothing said about who holds, no fence, no way to wait.

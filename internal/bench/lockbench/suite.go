@@ -28,7 +28,7 @@ const (
 // contestants on the same client. Each goroutine has a key of its own.
 func Suite(tb testing.TB) bench.Suite {
 	server := redistest.Real(tb)
-	// A connection for each goroutine: nobody waits for the pool.
+	// A connection for each goroutine: none waits for the pool.
 	plain := client(tb, server, &redis.Options{PoolSize: many})
 	piped, err := client(tb, server, &redis.Options{}).AutoPipeline()
 	if err != nil {

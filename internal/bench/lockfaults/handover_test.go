@@ -21,8 +21,8 @@ const work = 10 * time.Millisecond
 
 // Some processes want the same lock again and again, work a while under it,
 // and then do something else, in which time there is always one who waits. How
-// long is it nobody's between a release and the next one's holding, and what
-// does that cost Redis? A peer whose waiters are never told is reported, and
+// long does no one have it between a release and the next one's holding, and what
+// does that cost Redis? A peer whose waiters get no message is listed, and
 // fails nothing: the promise is not ours.
 func TestHowLongAHandoverTakes(t *testing.T) {
 	var table strings.Builder
@@ -117,7 +117,7 @@ func missed(t *testing.T, lib library, format string, args ...any) {
 	}
 }
 
-// watch returns a function that tells how many commands clients have sent
+// watch returns a function that counts how many commands clients have sent
 // since. What a script calls is not counted, nor is what connects.
 func watch(t *testing.T, server *redistest.Server) func() int {
 	conn, err := net.Dial("tcp", server.Addr)

@@ -27,7 +27,7 @@ const ttl = time.Second
 // locker is one process that uses a library, on the server at addr.
 type locker struct {
 	// take waits for the one lock that there is; life ends when the library
-	// knows that it is lost, and is nil when it never tells.
+	// knows that it is lost, and is nil when it never reports that.
 	take func(ctx context.Context) (life context.Context, release func(), err error)
 
 	// try asks once.
@@ -35,9 +35,9 @@ type locker struct {
 }
 
 type library struct {
-	name  string
-	tells bool // has a context that ends with the lock
-	open  func(t testing.TB, addr string) locker
+	name    string
+	reports bool // has a context that ends with the lock
+	open    func(t testing.TB, addr string) locker
 }
 
 var libraries = []library{

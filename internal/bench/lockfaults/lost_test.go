@@ -26,14 +26,14 @@ func rounds(short, full int) int {
 
 // A holder whose lock is renewed is cut off from Redis by a network that
 // swallows everything. When does he learn of it, and when does Redis give the
-// lock to somebody else? Whoever learns later than that has worked beside him.
+// lock to another? One that learns later than that has worked beside it.
 func TestWhenAHolderLearnsThatHisLockIsGone(t *testing.T) {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "library\trounds\tlearned, before (-) or after (+) another had it: first\tmedian\tlast\tworked beside him")
 	for _, lib := range libraries {
-		if !lib.tells {
-			fmt.Fprintf(w, "%s\t\tnever tells\n", lib.name)
+		if !lib.reports {
+			fmt.Fprintf(w, "%s\t\tnever reports\n", lib.name)
 			continue
 		}
 		var late []time.Duration
@@ -90,7 +90,7 @@ func blackHole(t *testing.T, lib library, after time.Duration) time.Duration {
 	learned := time.Now()
 	taken, ok := <-had
 	if !ok {
-		t.Fatal("nobody else ever had the lock")
+		t.Fatal("no other holder ever had the lock")
 	}
 	network.Pass(faultproxy.Both)
 	release()

@@ -200,7 +200,7 @@ func unreadable(s *scene) string {
 }
 
 // brokenRotation breaks the line after the first, second and third command. The
-// user is logged in all the same: under the new id when he was told it, and
+// user is logged in all the same: under the new id when the response arrived, and
 // otherwise under the old one.
 func brokenRotation(s *scene) string {
 	for passing := range 3 {

@@ -20,7 +20,7 @@ import (
 type keeper interface {
 	login(ctx context.Context) (token string, err error) // a session whose value is 0
 	begin(ctx context.Context, token string) (request, error)
-	increment(ctx context.Context, token string) error // as the make's users are told to
+	increment(ctx context.Context, token string) error // as the library's documentation asks
 	count(ctx context.Context) (int, error)
 }
 

@@ -21,7 +21,7 @@ var (
 	long  = os.Getenv("HOLDFAST_LONG") != ""
 )
 
-// document tells users what stands what.
+// document shows users which library withstands what.
 var document = filepath.FromSlash("../../../docs/features/session.md")
 
 const stands = "stands"

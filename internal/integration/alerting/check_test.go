@@ -111,7 +111,7 @@ func alternatives(m *labels.Matcher) []string {
 	return strings.Split(strings.ReplaceAll(m.Value, `\.`, "."), "|")
 }
 
-// have tells whether every selector below has the label.
+// have reports whether every selector below has the label.
 func (c catalogue) have(expr parser.Expr, label string) bool {
 	all := true
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {

@@ -265,7 +265,7 @@ func surviveTests(t testing.TB, list []mutant) (survivors []mutant) {
 	return survivors
 }
 
-// concerns tells whether a test looks at the rule: several rules of one name
+// concerns reports whether a test looks at the rule: several rules of one name
 // differ in their windows.
 func concerns(test unitTest, m mutant) bool {
 	long := m.rule.Labels["long"]

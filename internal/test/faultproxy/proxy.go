@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Package faultproxy stands between a client and a TCP server and, when told
+// Package faultproxy stands between a client and a TCP server and, when asked
 // to, behaves like a bad network: it holds bytes back in one direction or in
 // both, delays them, cuts connections, and loses exactly the reply to a
 // request that went through. It knows no protocol, so Redis, PostgreSQL and
@@ -174,7 +174,7 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Unlock()
 	server, err := net.Dial("tcp", target)
 	if err != nil {
-		_ = client.Close() // as if nobody listened
+		_ = client.Close() // as if nothing listened
 		return
 	}
 	c := &Conn{p: p, client: client.(*net.TCPConn), server: server.(*net.TCPConn), gone: make(chan struct{}), state: newFault()}

@@ -95,7 +95,7 @@ func (s *Server) URL(addr, database string) string {
 	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", addr, database)
 }
 
-// command runs one of PostgreSQL's programs as somebody whom it accepts.
+// command runs one of PostgreSQL's programs as a user that it accepts.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = filepath.Dir(s.data)

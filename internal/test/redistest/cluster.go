@@ -34,7 +34,7 @@ func Cluster(t testing.TB, n int, args ...string) []*Server {
 			t.Fatal(err)
 		}
 	}
-	for i, node := range nodes { // everybody with everybody: faster than gossip
+	for i, node := range nodes { // each with each: faster than gossip
 		host, port, _ := strings.Cut(node.Addr, ":")
 		for _, other := range clients[:i] {
 			if err := other.Do(ctx, "cluster", "meet", host, port, buses[i]).Err(); err != nil {
