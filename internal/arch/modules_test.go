@@ -94,17 +94,47 @@ func TestImportingOneCoreTakesNothingAlong(t *testing.T) {
 		t.Run(core, func(t *testing.T) {
 			dir := program(t, core, nil)
 			goOutside(t, dir, "mod", "tidy")
-			foreign := goOutside(t, dir, "list", "-deps", "-f", `{{if and .Module (not .Standard)}}{{.ImportPath}}{{end}}`, ".")
-			for path := range strings.Lines(foreign) {
-				if path := strings.TrimSpace(path); path != "" && path != "example.com/service" && !strings.HasPrefix(path, module+"/") {
-					t.Errorf("builds %s", path)
-				}
+			if built := thirdParty(t, dir); len(built) > 0 {
+				t.Errorf("builds %q", built)
 			}
 			if sums, err := os.ReadFile(filepath.Join(dir, "go.sum")); err == nil && len(sums) > 0 {
 				t.Errorf("go.sum:\n%s", sums)
 			}
 		})
 	}
+}
+
+// What an import costs is what the README says.
+func TestTheREADMEGivesTheFootprintOfEachImport(t *testing.T) {
+	readme := string(files(t, ".md")["README.md"])
+	for _, imports := range []string{"lock/redislock", "session/redissession", "audit/gormsink", "metrics"} {
+		t.Run(imports, func(t *testing.T) {
+			t.Parallel()
+			dir := program(t, imports, nil)
+			goOutside(t, dir, "mod", "tidy")
+			built := len(thirdParty(t, dir))
+			sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			row := regexp.MustCompile(fmt.Sprintf("(?m)^\\|.*`%s`.* \\| %d \\(.*\\| %d \\|$", imports, built, strings.Count(string(sums), "\n")))
+			if !row.MatchString(readme) {
+				t.Errorf("it builds %d packages and has %d lines in go.sum, and the README says otherwise", built, strings.Count(string(sums), "\n"))
+			}
+		})
+	}
+}
+
+// thirdParty lists the packages that a program is built of, without the standard
+// library, holdfast and its own.
+func thirdParty(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	for path := range strings.Lines(goOutside(t, dir, "list", "-deps", "-f", `{{if and .Module (not .Standard)}}{{.ImportPath}}{{end}}`, ".")) {
+		if path = strings.TrimSpace(path); path != "" && path != "example.com/service" && !strings.HasPrefix(path, module+"/") {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // A service that pins older versions has exactly those moved that holdfast's
