@@ -8,14 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/holdfast-go/holdfast/audit"
 )
 
 type logSeries struct {
 	writes     [len(writeResults)]atomic.Uint64
-	took       prometheus.Observer
+	took       *distribution
 	afterClose atomic.Uint64 // drops of logs that are let go of
 	gaps       atomic.Int64
 }

@@ -23,9 +23,15 @@ func newHistograms(name string, s Series, bounds []float64) *prometheus.Histogra
 	}, s.labelNames())
 }
 
-// histogram returns the histogram of a series that has the labels.
-func (m *Metrics) histogram(s series, labels ...string) prometheus.Observer {
-	return m.histograms[s].WithLabelValues(labels...)
+// distribution is the histogram of a series that has the labels.
+type distribution struct {
+	prometheus.Observer
+	name   string // in Catalog
+	labels []string
+}
+
+func (m *Metrics) histogram(s series, labels ...string) *distribution {
+	return &distribution{m.histograms[s].WithLabelValues(labels...), catalog[s].fullName(defaultNamespace), labels}
 }
 
 // forget returns a function that removes the histograms with a value of a label.
@@ -44,11 +50,14 @@ const maxTraceID = 64
 
 // observe counts v, which is less than 0 only if a clock was wrong. The trace
 // of ctx, if there is one, becomes the exemplar of its bucket.
-func (m *Metrics) observe(ctx context.Context, h prometheus.Observer, v float64) {
+func (m *Metrics) observe(ctx context.Context, h *distribution, v float64) {
 	v = max(v, 0)
+	if m.observed != nil {
+		m.observed(ctx, h.name, v, h.labels...)
+	}
 	if m.traceID != nil {
 		if id := m.traceID(ctx); id != "" && len(id) <= maxTraceID && utf8.ValidString(id) {
-			h.(prometheus.ExemplarObserver).ObserveWithExemplar(v, prometheus.Labels{"trace_id": id})
+			h.Observer.(prometheus.ExemplarObserver).ObserveWithExemplar(v, prometheus.Labels{"trace_id": id})
 			return
 		}
 	}

@@ -7,15 +7,13 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/holdfast-go/holdfast/lock"
 )
 
 type lockSeries struct {
 	ops                      [lock.OpClosed + 1][lock.Failed + 1]atomic.Uint64
-	took                     [lock.OpClosed + 1]prometheus.Observer // nil for what is no operation
-	wait, hold               prometheus.Observer
+	took                     [lock.OpClosed + 1]*distribution // nil for what is no operation
+	wait, hold               *distribution
 	conflicts, lost, expired atomic.Uint64
 }
 

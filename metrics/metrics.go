@@ -36,6 +36,7 @@ type Metrics struct {
 	descs      [numSeries]*prometheus.Desc
 	histograms [numSeries]*prometheus.HistogramVec // nil for series of other types
 	traceID    func(context.Context) string        // nil without WithTraceID
+	observed   observed                            // nil without WithObserved
 	version    string
 	since      time.Time
 
@@ -79,7 +80,7 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Metrics{version: version(), since: time.Now(), traceID: c.traceID, members: members{max: c.members}}
+	m := &Metrics{version: version(), since: time.Now(), traceID: c.traceID, observed: c.observed, members: members{max: c.members}}
 	if c.key != nil {
 		m.keys = newKeys(c.key, c.max)
 	}

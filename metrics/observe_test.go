@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -228,3 +229,30 @@ func TestNoEventAllocates(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAHistogramObservesGoesToTheFunctionOfWithObserved(t *testing.T) {
+	var got []string
+	m, err := New(nil, WithNamespace("acme"), WithName(func(name string) string { return "the " + name }),
+		WithObserved(func(ctx context.Context, name string, value float64, labels ...string) {
+			got = append(got, fmt.Sprint(ctx.Value(traced{}), " ", name, labels, " ", value))
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.WithValue(background, traced{}, "trace")
+	rooms := named[lock.Stats]("rooms")
+	for _, e := range []lock.Event{{Op: lock.OpCreated}, {Op: lock.OpAcquire, Took: ms(2500), Waited: ms(500)}, {Op: lock.OpLost, Held: ms(-1)}} {
+		e.Source = rooms
+		m.ObserveLock(ctx, e)
+	}
+	want := []string{
+		"trace holdfast_lock_wait_duration_seconds[the rooms] 0.5",
+		"trace holdfast_lock_operation_duration_seconds[the rooms acquire] 2",
+		"trace holdfast_lock_hold_duration_seconds[the rooms] 0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("observed\n%q, want\n%q", got, want)
+	}
+}
+
+type traced struct{}

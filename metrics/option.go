@@ -24,6 +24,7 @@ type config struct {
 	max       int
 	buckets   map[string][]float64
 	traceID   func(context.Context) string
+	observed  observed
 	members   int
 	name      func(string) string
 }
@@ -103,6 +104,16 @@ func WithBuckets(name string, bounds ...float64) Option {
 // promhttp.HandlerOpts.EnableOpenMetrics.
 func WithTraceID(traceID func(context.Context) string) Option {
 	return func(c *config) { c.traceID = traceID }
+}
+
+type observed = func(ctx context.Context, name string, value float64, labels ...string)
+
+// WithObserved also calls a function for each value that a histogram observes: with
+// the context of the call that it is about, the name of the histogram in [Catalog]
+// whatever the namespace, and the values of its labels, in the order there. It is
+// how metrics/otel exports histograms. It must be fast.
+func WithObserved(observed func(ctx context.Context, name string, value float64, labels ...string)) Option {
+	return func(c *config) { c.observed = observed }
 }
 
 // withDefaults returns c with its defaults, or every contradiction in it.

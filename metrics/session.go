@@ -7,15 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/holdfast-go/holdfast/session"
 )
 
 type sessionSeries struct {
 	ops                     [session.OpCleanup + 1][session.Failed + 1]atomic.Uint64
-	took                    [session.OpCleanup + 1]prometheus.Observer // nil for what is no operation
-	bytes, cleanup          prometheus.Observer
+	took                    [session.OpCleanup + 1]*distribution // nil for what is no operation
+	bytes, cleanup          *distribution
 	cleanups                [len(cleanupResults)]atomic.Uint64
 	ended                   [session.Undecodable + 1]atomic.Uint64
 	callbackErrors, givenUp atomic.Uint64
