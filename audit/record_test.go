@@ -15,6 +15,22 @@ import (
 	"time"
 )
 
+// MaxBytes and MaxBatchBytes bound every text of an event.
+func TestTheSizeOfAnEventCountsEachText(t *testing.T) {
+	bare := size(&Event{})
+	for i, e := range []Event{
+		{Type: "text"}, {Reason: "text"}, {Tenant: "text"}, {Session: "text"}, {Correlation: "text"}, {TraceID: "text"},
+		{SourceAddress: "text"}, {UserAgent: "text"}, {Details: Details{text: "text"}},
+		{Actor: Entity{Type: "text"}}, {Actor: Entity{ID: "text"}}, {Actor: Entity{Name: "text"}},
+		{Resource: Entity{Type: "text"}}, {Resource: Entity{ID: "text"}}, {Resource: Entity{Name: "text"}},
+		{OnBehalfOf: Entity{Type: "text"}}, {OnBehalfOf: Entity{ID: "text"}}, {OnBehalfOf: Entity{Name: "text"}},
+	} {
+		if got := size(&e); got != bare+4 {
+			t.Errorf("text %d: size %d, want %d", i, got, bare+4)
+		}
+	}
+}
+
 // TestEveryAcceptedEventIsStoredOrReported races Record against Flush and
 // Close: what Record accepted is in the sink or in Close's error, once, and
 // what it refused is in neither. HOLDFAST_LONG=1 makes it 10 000 rounds.

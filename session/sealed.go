@@ -76,7 +76,7 @@ func (*sealed) Format(f fmt.State, _ rune) { io.WriteString(f, "session.Sealed")
 
 // unsealed splits a codec into Sealed, if it is that, and the codec of the data.
 func unsealed(c Codec) (*sealed, Codec) {
-	if s, ok := c.(*sealed); ok && s != nil {
+	if s, ok := c.(*sealed); ok {
 		return s, s.codec
 	}
 	return nil, c
