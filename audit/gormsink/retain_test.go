@@ -212,6 +212,7 @@ func TestWhereAPersonIsFoundInDetails(t *testing.T) {
 		{Person{ID: "42", Keys: []string{"guest"}}, `{"guest":42,"room":42}`, `{"guest":"erased","room":42}`, true},
 		{long, `{"a":["guest-4711"],"guest-4711":1}`, `{"a":["erased"],"guest-4711":1}`, true},
 		{Person{ID: "12345678"}, `{"a":"12345678"}`, `{"a":"12345678"}`, true},
+		{Person{ID: "1234567e3"}, `{"a":1234567e3}`, `{"a":1234567e3}`, true},
 		{ana, ``, ``, false},
 	} {
 		d, err := audit.ParseDetails(c.before)
@@ -254,7 +255,7 @@ func TestGapsAreWhatNoMarkHas(t *testing.T) {
 }
 
 func TestWhatMarksHave(t *testing.T) {
-	k := reasons{purged: 10, spans: []span{{N: 2, From: 20, To: 29}, {N: 1, From: 40, To: 40}, {N: 5, From: 1, To: 9}}}
+	k := reasons{purged: 10, spans: []span{{N: 2, From: 20, To: 29}, {N: 1, From: 40, To: 40}, {N: 5, From: 1, To: 10}}}
 	if n := k.total(); n != 3 {
 		t.Errorf("the reasons are for %d numbers, want those of the spans that are not purged", n)
 	}
