@@ -39,13 +39,11 @@ var page = template.Must(template.New("page").Parse(text))
 
 func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	visit := s.logins.From(r.Context())
-	var devices []httpsession.Device
-	if _, err := visit.Subject(r.Context()); err == nil {
-		if devices, err = visit.Devices(r.Context()); err != nil {
-			return err
-		}
-		w.Header().Set("Cache-Control", "no-store") // not for the back button after the logout
+	devices, err := visit.Devices(r.Context())
+	if err != nil && !errors.Is(err, httpsession.ErrNoLogin) {
+		return err
 	}
+	w.Header().Set("Cache-Control", "no-store") // not for the back button after the logout
 	view, err := visit.View(r.Context())
 	if err != nil {
 		return err
