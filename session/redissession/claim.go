@@ -38,6 +38,9 @@ const (
 // It is an error when the oldest are not where they belong: then processes
 // disagree about [WithPartitions].
 func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+	if err := s.agree(ctx, c.Space); err != nil {
+		return session.ClaimReply{}, err
+	}
 	if err := s.settle(ctx, c.Space, c.Settle); err != nil || c.Max <= 0 {
 		return session.ClaimReply{}, err
 	}
@@ -93,12 +96,17 @@ func (s *Store) oldestFirst(ctx context.Context, space string) ([]int, error) {
 				pipe.ZCard(ctx, slot.claims()), pipe.ZCard(ctx, slot.backlog()),
 			}
 		}
-		if _, err := pipe.Exec(ctx); err != nil {
+		pipe.PExpire(ctx, s.numberKey(space), numberKept)
+		number := pipe.Get(ctx, s.numberKey(space))
+		if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+			return nil, err
+		}
+		if err := s.differs(space, number.Val()); err != nil {
 			return nil, err
 		}
 		for p, h := range heads {
 			if s.strange(p, h.expiry) || s.strange(p, h.claims) {
-				return nil, fmt.Errorf("partition %d has sessions that belong elsewhere: WithPartitions is %d here, and another number in another process", p, s.partitions)
+				return nil, fmt.Errorf("%w: partition %d has sessions that belong elsewhere: WithPartitions is %d here, and another number in another process", session.ErrInvalid, p, s.partitions)
 			}
 		}
 		oldest := make([]float64, s.partitions)

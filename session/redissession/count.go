@@ -14,6 +14,9 @@ import (
 // Count implements [session.Store]: one pipeline with O(log n) for each
 // partition. Partitions are counted one after the other, not at one instant.
 func (s *Store) Count(ctx context.Context, space string) (session.CountReply, error) {
+	if err := s.agree(ctx, space); err != nil {
+		return session.CountReply{}, err
+	}
 	calls := make([]rediscall.Call, s.partitions)
 	for p := range calls {
 		slot := s.slot(space, p)

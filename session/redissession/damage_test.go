@@ -170,7 +170,7 @@ func TestAnExpiredRecordOfALaterVersionIsHandedOutWithoutItsPayload(t *testing.T
 		if due := claim(t, s, session.ClaimRequest{}).Due; len(due) != 1 || due[0].Reason != session.Idle {
 			t.Errorf("without payload due are %+v", due)
 		}
-		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})
@@ -194,7 +194,7 @@ func TestRemovalNeverReadsPayloads(t *testing.T) {
 		if err != nil || n != 2 {
 			t.Errorf("deleted %d of the owner's, %v, want 2", n, err)
 		}
-		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})
@@ -262,7 +262,7 @@ func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
 		if !slices.Equal(reasons, []session.EndReason{session.Vanished, session.InvalidFormat}) {
 			t.Errorf("told %v, want vanished and invalid_format", reasons)
 		}
-		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})
@@ -364,14 +364,14 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 		if c := count(t, s); c.Quarantined != 3 {
 			t.Errorf("%d are in quarantine, want 3", c.Quarantined)
 		}
-		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 4 { // 3 records and their index
+		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 4 { // 3 records and their index
 			t.Errorf("the quarantine keeps %d keys: %q", len(keys), keys)
 		}
 		time.Sleep(24 * time.Hour)
 		if c := count(t, s); c.Quarantined != 0 {
 			t.Errorf("%d are in quarantine after its time", c.Quarantined)
 		}
-		if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})

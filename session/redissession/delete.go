@@ -23,6 +23,9 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error
 	if len(calls) == 0 {
 		return 0, nil
 	}
+	if err := s.agree(ctx, d.Space); err != nil {
+		return 0, err
+	}
 	replies, err := s.caller.RunAll(ctx, script, calls)
 	if err != nil {
 		return 0, failed(err)

@@ -14,7 +14,8 @@
 //
 // It needs Redis 6.2 or later, or a compatible server, and works with a single
 // server, with Sentinel and with a Cluster. It uses no keyspace notifications,
-// CONFIG, SCAN, KEYS or modules; a List of all sessions uses ZSCAN on the indexes.
+// CONFIG, SCAN, KEYS or modules, but for the SCAN of [Store.Repartition]; a List of
+// all sessions uses ZSCAN on the indexes.
 //
 // # Waiting for a lease
 //
@@ -45,6 +46,7 @@
 // all keys that change together are in one slot of a Cluster. The characters
 // %, :, { and } of a name are written as %25, %3A, %7B and %7D.
 //
+//	<prefix>:<Config.Name>:session:partitions  string, their number; kept by cleanups
 //	<prefix>:<Config.Name>:session:{<partition>}:<letter>…
 //
 //	d<hash>       string  a session: header and payload
@@ -116,7 +118,8 @@
 //
 // n is the number of sessions in a partition. A trip is one EVALSHA, unless the
 // table says otherwise, and one EVAL more when the server does not know the
-// script yet.
+// script yet. The first call of a process for a Config.Name takes one GET more, for
+// the number of partitions, and the first of all two trips more.
 //
 //	Create       1 trip           O(log n); at MaxPerOwner O(the owner's sessions)
 //	Load         1 trip           O(1), reads only; with touch O(log n)

@@ -71,7 +71,7 @@ func TestARecordOutsideItsOwnersPartitionIsRefused(t *testing.T) {
 	if _, err := s.Move(t.Context(), session.Handle{Space: space, Hash: newHash(8)}, w); err == nil {
 		t.Error("Move answered")
 	}
-	if keys := client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+	if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
 		t.Errorf("wrote %q", keys)
 	}
 }
@@ -82,7 +82,7 @@ func TestARecordIsOneStringOfHeaderAndPayload(t *testing.T) {
 		s := New(client)
 		w := of(newWrite(strings.Repeat("x", 1024)), newHash(7))
 		done(t)(s.Create(t.Context(), w))
-		keys := client.Keys(t.Context(), "*").Val()
+		keys := client.Keys(t.Context(), "*}:*").Val()
 		if len(keys) != 3 { // the record and two indexes
 			t.Errorf("one session takes the keys %q", keys)
 		}

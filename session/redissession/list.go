@@ -20,6 +20,10 @@ const listBatch = 64
 // is left out; what begins meanwhile may be.
 func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
+		if err := s.agree(ctx, space); err != nil {
+			yield(session.Record{}, err)
+			return
+		}
 		for page, err := range s.pages(ctx, space, owner) {
 			if err != nil {
 				yield(session.Record{}, failed(err))

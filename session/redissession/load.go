@@ -10,6 +10,9 @@ import (
 
 // Load implements [session.Store] in one round trip.
 func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+	if err := s.agree(ctx, l.Space); err != nil {
+		return session.Reply{}, err
+	}
 	slot := s.slotOf(l.Space, l.Hash)
 	args := []any{l.Hash[:], flag(l.Touch), millis(l.TouchEvery), flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
 	lease := nameLease(l.Lease)

@@ -19,6 +19,9 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	if err := s.placed(w.Handle); err != nil {
 		return session.Reply{}, err
 	}
+	if err := s.agree(ctx, w.Space); err != nil {
+		return session.Reply{}, err
+	}
 	if s.partition(from.Hash) == s.partition(w.Hash) {
 		return s.moveWithin(ctx, from, w)
 	}

@@ -15,10 +15,10 @@ func WithPrefix(prefix string) Option {
 
 // WithPartitions sets how many hash slots a manager's sessions are spread
 // over; the default is 16, and n is brought into 1 to 256. All processes that
-// share sessions must use the same number, for ever: with another one most
-// records are not found. The cleanup fails, saying so, once it meets sessions
-// that were written with another one. Count and an idle cleanup cycle cost one
-// small command for each partition.
+// share sessions must use the same number. Redis keeps it: the first call of a
+// process with another one, and each after it, is an error that matches
+// [session.ErrInvalid]. [Store.Repartition] changes it. Count and an idle cleanup
+// cycle cost one small command for each partition.
 func WithPartitions(n int) Option {
 	return func(s *Store) { s.partitions = min(max(n, 1), 256) }
 }

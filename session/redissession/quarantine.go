@@ -25,6 +25,10 @@ const kept = len(session.Hash{}) + 8 + 4
 // one for each 64 records.
 func (s *Store) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {
 	return func(yield func(session.Quarantined, error) bool) {
+		if err := s.agree(ctx, space); err != nil {
+			yield(session.Quarantined{}, err)
+			return
+		}
 		for p := range s.partitions {
 			slot := s.slot(space, p)
 			ids, err := rediscall.Bounded(ctx, s.caller, func(ctx context.Context) ([]string, error) {
@@ -80,6 +84,9 @@ func (s *Store) Restore(ctx context.Context, space, id string) (session.Status, 
 	name, err := hex.DecodeString(id)
 	if err != nil || len(name) != kept {
 		return session.Missing, nil
+	}
+	if err := s.agree(ctx, space); err != nil {
+		return 0, err
 	}
 	slot := s.slotOf(space, session.Hash(name[:16]))
 	raw, err := rediscall.Bounded(ctx, s.caller, func(ctx context.Context) (string, error) {

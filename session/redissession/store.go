@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,6 +30,7 @@ type Store struct {
 	quarantineMost  int // a partition's share of that
 	quarantineKeep  time.Duration
 	inbox           *inbox
+	agreed          sync.Map // spaces whose number of partitions was compared
 }
 
 var _ session.Store = (*Store)(nil)

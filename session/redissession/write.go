@@ -51,6 +51,9 @@ func (s *Store) create(ctx context.Context, w session.WriteRequest, h header) (s
 	if err := s.placed(w.Handle); err != nil {
 		return session.Reply{}, err
 	}
+	if err := s.agree(ctx, w.Space); err != nil {
+		return session.Reply{}, err
+	}
 	slot := s.slotOf(w.Space, w.Hash)
 	keys := []string{slot.expiry(), slot.record(w.Hash), slot.createNote(w.Hash)}
 	if w.Owner != (session.Hash{}) {
@@ -79,6 +82,9 @@ func (s *Store) written(ctx context.Context, a answer, w session.WriteRequest) (
 // replies, and more has been saved meanwhile than the record remembers, the
 // answer is an error: whether it was carried out is not known.
 func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+	if err := s.agree(ctx, w.Space); err != nil {
+		return session.Reply{}, err
+	}
 	slot := s.slotOf(w.Space, w.Hash)
 	a, err := s.ask(ctx, saveScript, []string{slot.expiry(), slot.record(w.Hash)},
 		w.Hash[:], template(w).encode(), string(w.Payload), flag(w.Free), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries))
