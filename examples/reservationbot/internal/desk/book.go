@@ -65,7 +65,11 @@ func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
 	}
 	t.release(ctx, hold)
 	t.reply.Stay, t.reply.Booking = stay, &bookings[0]
-	t.say(Refused, talk.BookedByOther, stay.Room, taken(stay, bookings))
+	if i := slices.IndexFunc(bookings, func(b hotel.Booking) bool { return b.Guest == t.guest }); i >= 0 {
+		t.say(Refused, talk.AlreadyYours, bookings[i])
+		return false
+	}
+	t.askBack(Refused, talk.OtherRoom, talk.BookedByOther, stay.Room, taken(stay, bookings))
 	return false
 }
 
@@ -80,24 +84,15 @@ func taken(stay hotel.Stay, bookings []hotel.Booking) (nights []hotel.Date) {
 	return nights
 }
 
-// cancel gives up the kept hold or, without one, a booking: the one with the
-// reference that the guest gives, or the latest.
-func (t *turn) cancel(ctx context.Context) {
-	if t.chat.Kept != nil && t.request.Reference == "" {
+// cancel gives up the kept hold or a booking.
+func (t *turn) cancel(ctx context.Context, one any) {
+	b, booked := one.(hotel.Booking)
+	if !booked {
 		stay := t.chat.Kept.Stay
 		t.letGo(ctx)
 		t.say(OK, talk.HoldCanceled, stay.Room, stay.Nights())
 		return
 	}
-	i := len(t.chat.Bookings) - 1
-	if r := t.request.Reference; r != "" {
-		i = slices.IndexFunc(t.chat.Bookings, func(b hotel.Booking) bool { return b.Reference == r })
-	}
-	if i < 0 {
-		t.say(Refused, talk.NothingToCancel)
-		return
-	}
-	b := t.chat.Bookings[i]
 	_, err := ask(ctx, t, "cancel", func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, t.PMS.Cancel(ctx, b.Reference)
 	})
@@ -105,7 +100,7 @@ func (t *turn) cancel(ctx context.Context) {
 		t.noAnswer(err)
 		return
 	}
-	t.chat.Bookings = slices.Delete(t.chat.Bookings, i, i+1)
+	t.chat.Bookings = slices.DeleteFunc(t.chat.Bookings, func(other hotel.Booking) bool { return other.Reference == b.Reference })
 	t.say(OK, talk.BookingCanceled, b.Stay.Room, b.Stay.Nights(), b.Reference)
 	t.record(ctx, "booking.canceled", audit.Success, b.Reference, b.Stay)
 }
@@ -114,6 +109,10 @@ func (t *turn) cancel(ctx context.Context) {
 func (t *turn) availability(ctx context.Context) {
 	stay, ok := t.wanted()
 	if !ok {
+		return
+	}
+	if i := slices.IndexFunc(t.mine(), func(one any) bool { _, yes := stay.Overlap(stayOf(one)); return yes }); i >= 0 {
+		t.say(OK, talk.AlreadyYours, t.mine()[i])
 		return
 	}
 	rooms, err := ask(ctx, t, "free", func(ctx context.Context) ([]string, error) { return t.PMS.Free(ctx, stay.In, stay.Out) })
@@ -139,7 +138,8 @@ func (t *turn) availability(ctx context.Context) {
 		t.say(Refused, talk.NoFreeRoom, stay.Nights())
 		return
 	}
-	t.say(OK, talk.FreeRooms, stay.Nights(), free)
+	t.request.Intent, t.request.Unsure = talk.Book, true // if the answer is one of them
+	t.askBack(OK, talk.OtherRoom, talk.FreeRooms, stay.Nights(), free)
 }
 
 // ask calls the PMS through the breaker. A refusal shows that the PMS is
@@ -178,7 +178,7 @@ func (t *turn) noAnswerButHeld(ctx context.Context, hold Hold, stay hotel.Stay, 
 	}
 	reason := fallbackReason(err)
 	t.Metrics.fellBack(reason)
-	t.say(Fallback, talk.NoAnswerButHeld, stay.Room, stay.Nights(), left(hold))
+	t.askBack(Fallback, talk.NextStep, talk.NoAnswerButHeld, stay.Room, stay.Nights(), left(hold))
 	t.keep(hold, stay)
 	t.record(ctx, "booking.deferred", audit.Failure, reason, stay)
 }

@@ -4,6 +4,7 @@ package desk
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
@@ -17,11 +18,18 @@ type Chat struct {
 	Kept     *Kept           `json:"kept,omitempty"`
 	Bookings []hotel.Booking `json:"bookings,omitempty"`
 	Lines    []Line          `json:"lines,omitempty"` // the latest ones
+
+	Open       *talk.Question `json:"open,omitempty"`        // what the bot has asked in its last line
+	Order      bool           `json:"order,omitempty"`       // whether the guest has said how to read 3/12
+	MonthFirst bool           `json:"month_first,omitempty"` // how
 }
 
-// IsName reports whether a guest can be called s: 1 to 64 bytes of text.
+// IsName reports whether a guest can be called s: 1 to 64 characters of text,
+// and no more bytes than the holder of a lock may have. Control and
+// bidirectional characters are refused: they change how text around them looks.
 func IsName(s string) bool {
-	return strings.TrimSpace(s) != "" && len(s) <= 64 && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+	return strings.TrimSpace(s) != "" && utf8.RuneCountInString(s) <= 64 && len(s) <= 255 && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) })
 }
 
 // Kept is a hold between two messages: nobody renews it, and whoever has Ref
@@ -41,14 +49,17 @@ type Line struct {
 const (
 	bot         = "bot"
 	maxLines    = 20
-	maxLine     = 500 // bytes
+	maxLine     = 500 // characters
 	maxBookings = 50
 )
 
 // add remembers what was said. Only the latest is kept, so that a
 // conversation has a bounded size.
 func (c *Chat) add(guest, question, answer string, how Trace) {
-	question = strings.ToValidUTF8(question[:min(len(question), maxLine)], "")
+	question = strings.ToValidUTF8(question, "")
+	if utf8.RuneCountInString(question) > maxLine {
+		question = string([]rune(question)[:maxLine])
+	}
 	c.Lines = append(c.Lines, Line{Who: guest, Text: question}, Line{bot, answer, &how})
 	c.Lines = c.Lines[max(len(c.Lines)-maxLines, 0):]
 }

@@ -110,6 +110,28 @@ func TestTheLanguageFollowsTheGuest(t *testing.T) {
 	}
 }
 
+func TestANameIsUpTo64CharactersThatShowWhatTheyAre(t *testing.T) {
+	for name, want := range map[string]bool{
+		"ana": true, "José María": true, strings.Repeat("ñ", 64): true, "田中": true, "👩‍🚀": true,
+		"": false, " ": false, strings.Repeat("a", 65): false, "a\x00": false, "a\n": false, "\x1b[1mana": false, "\xff": false,
+		"ana\u202enaeb": false, "ana\u200f": false, "\u2066ana": false, strings.Repeat("🏨", 64): false, // more bytes than a holder has
+	} {
+		if got := IsName(name); got != want {
+			t.Errorf("IsName(%q) is %v", name, got)
+		}
+	}
+	f := newFixture(t)
+	f.as(t, strings.Repeat("🏨", 63), "hold "+stay, OK)
+}
+
+func TestALongMessageIsRememberedUpToItsCharacters(t *testing.T) {
+	f := newFixture(t)
+	f.say(t, strings.Repeat("ñ", 600), Fallback)
+	if lines, err := f.History(t.Context(), "ana"); err != nil || lines[0].Text != strings.Repeat("ñ", 500) {
+		t.Errorf("%v, %v", lines, err)
+	}
+}
+
 func TestTheConversationIsRemembered(t *testing.T) {
 	f := newFixture(t)
 	for range maxLines {
@@ -141,7 +163,7 @@ func TestNothingIsBookedWhileTheLocksAreUnavailable(t *testing.T) {
 	if f.pms.calls != before {
 		t.Error("the PMS was called without a hold")
 	}
-	f.say(t, "is "+stay+" free", Failed)
+	f.say(t, "is room 102 from 2026-12-12 to 2026-12-15 free", Failed)
 	if n := f.count(t, "nlp_fallbacks_total", "lock_unavailable"); n != 4 {
 		t.Errorf("nlp_fallbacks_total{lock_unavailable} is %v, want 4", n)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,10 +82,10 @@ func (p *fakePMS) Book(_ context.Context, o hotel.Order) (hotel.Booking, error) 
 	return b, nil
 }
 
-func (p *fakePMS) Cancel(context.Context, string) error {
+func (p *fakePMS) Cancel(_ context.Context, reference string) error {
 	err := p.call()
 	if err == nil {
-		p.bookings = nil
+		p.bookings = slices.DeleteFunc(p.bookings, func(b hotel.Booking) bool { return b.Reference == reference })
 	}
 	return err
 }

@@ -5,6 +5,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
@@ -17,26 +18,25 @@ func (t *turn) hold(ctx context.Context) {
 	if !ok || !t.unbooked(ctx, hold, stay) {
 		return
 	}
-	t.say(OK, talk.Held, stay.Room, stay.Nights(), left(hold))
+	t.askBack(OK, talk.NextStep, talk.Held, stay.Room, stay.Nights(), left(hold))
 	t.keep(hold, stay)
 }
 
 // extend gives the guest's hold more time, up to the manager's limit.
 func (t *turn) extend(ctx context.Context) {
-	if t.chat.Kept == nil {
-		t.say(Refused, talk.NothingHeld)
+	stay, ok := t.toExtend()
+	if !ok {
 		return
 	}
-	stay := t.chat.Kept.Stay
 	hold, ok := t.resume(ctx)
 	if !ok {
 		return
 	}
 	switch err := hold.Extend(ctx, t.HoldFor); {
 	case err == nil:
-		t.say(OK, talk.Extended, stay.Room, left(hold))
+		t.askBack(OK, talk.NextStep, talk.Extended, stay.Room, left(hold))
 	case errors.Is(err, lock.ErrMaxReached):
-		t.say(Refused, talk.ExtendedEnough, stay.Room, left(hold))
+		t.askBack(Refused, talk.NextStep, talk.ExtendedEnough, stay.Room, left(hold))
 	case gone(err):
 		t.forget(stay)
 		return
@@ -65,7 +65,7 @@ func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
 			t.noAnswer(err)
 			return nil, stay, false
 		}
-		rooms = free
+		rooms = slices.DeleteFunc(free, func(room string) bool { return room == t.request.Not })
 	}
 	return t.takeOneOf(ctx, rooms, stay)
 }
@@ -110,7 +110,7 @@ func (t *turn) heldByOther(stay hotel.Stay, other lock.Hold) {
 	theirs := hotel.Stay{Room: stay.Room, In: hotel.DateOf(in), Out: hotel.DateOf(out)}
 	nights, _ := stay.Overlap(theirs)
 	t.reply.Stay, t.reply.Hold = stay, &other
-	t.say(Refused, talk.HeldByOther, stay.Room, nights.Nights(), other.Left)
+	t.askBack(Refused, talk.OtherRoom, talk.HeldByOther, stay.Room, nights.Nights(), other.Left)
 }
 
 // meansKept reports whether the guest goes on with the kept hold: by naming
@@ -120,7 +120,8 @@ func (t *turn) meansKept() bool {
 		return false
 	}
 	r, stay := t.request, t.chat.Kept.Stay
-	return (r.Room == "" || r.Room == stay.Room) && (r.In.IsZero() || r.In == stay.In) && (r.Out.IsZero() || r.Out == stay.Out)
+	return !r.Another && r.Not == "" && (r.Room == "" || r.Room == stay.Room) && (r.Nights == 0 || r.Nights == stay.Out.Since(stay.In)) &&
+		(r.In.IsZero() || r.In == stay.In) && (r.Out.IsZero() || r.Out == stay.Out)
 }
 
 // resume goes on with the kept hold. When that has ended, it says so.

@@ -39,6 +39,13 @@ func withTrace(ctx context.Context, i talk.Intent) (context.Context, *tracer) {
 	return context.WithValue(ctx, traceKey{}, t), t
 }
 
+// means replaces the intent of the message alone by that in its conversation.
+func (t *tracer) means(i talk.Intent) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.Intent = i
+}
+
 // called adds a call that reached out for the PMS.
 func (t *tracer) called(took time.Duration) {
 	t.mu.Lock()

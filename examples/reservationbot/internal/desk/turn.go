@@ -6,11 +6,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
-	"strconv"
 	"time"
 
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -33,23 +30,40 @@ func (t *turn) speak(c Chat) {
 	t.reply = Reply{Lang: t.chat.Lang, Intent: t.request.Intent}
 }
 
+// act does what the guest has clearly asked for, and asks about the rest.
 func (t *turn) act(ctx context.Context) {
+	open := t.chat.Open
+	t.chat.Open = nil
+	t.understand(open)
 	switch t.request.Intent {
 	case talk.Book:
-		t.book(ctx)
+		if t.agreed() {
+			t.book(ctx)
+		}
 	case talk.Hold:
-		t.hold(ctx)
+		if t.agreed() {
+			t.hold(ctx)
+		}
 	case talk.Extend:
 		t.extend(ctx)
 	case talk.Cancel:
-		t.cancel(ctx)
+		if one, ok := t.toCancel(open); ok {
+			t.cancel(ctx, one)
+		}
 	case talk.Availability:
 		t.availability(ctx)
+	case talk.List:
+		t.list()
+	case talk.House:
+		t.say(OK, talk.OnlyRooms)
+	case talk.Yes:
+		t.yes()
+	case talk.No:
+		t.say(OK, talk.AllRight)
 	case talk.Help:
 		t.say(OK, talk.Helping)
 	default:
-		t.Metrics.fellBack("unknown_intent")
-		t.say(Fallback, talk.NotUnderstood)
+		t.unknown(ctx, open)
 	}
 }
 
@@ -72,29 +86,6 @@ func (t *turn) lockTrouble(err error) {
 		reason = "lock_unavailable"
 	}
 	t.trouble(reason, err)
-}
-
-const maxNights = 30
-
-// wanted returns the stay that the guest asks for, or says what is wrong with
-// it. The room may be empty: any will do.
-func (t *turn) wanted() (s hotel.Stay, ok bool) {
-	s = hotel.Stay{Room: t.request.Room, In: t.request.In, Out: t.request.Out}
-	switch {
-	case s.Room != "" && !slices.Contains(t.Rooms, s.Room):
-		t.say(OK, talk.NoSuchRoom, s.Room)
-	case s.In.IsZero() || s.Out.IsZero():
-		t.say(OK, talk.NeedDates)
-	case !s.In.Before(s.Out):
-		t.say(OK, talk.WrongDates)
-	case s.In.Before(t.Today()):
-		t.say(OK, talk.PastDates)
-	case s.Out.Since(s.In) > maxNights:
-		t.say(OK, talk.TooLong, strconv.Itoa(maxNights))
-	default:
-		return s, true
-	}
-	return hotel.Stay{}, false
 }
 
 // left is how long a hold lasts from now on.

@@ -37,6 +37,26 @@ const (
 	TooLong                        // most nights
 	Helping                        //
 	NotUnderstood                  //
+	HowManyNights                  //
+	WholeNights                    //
+	NoSuchDay                      // day
+	OneRoom                        //
+	OneStay                        //
+	OneThing                       //
+	DayOrMonth                     // day, day
+	ShallIBook                     // room, nights
+	ShallIHold                     // room, nights
+	ShallIExtend                   // room
+	ShallICancel                   // hold or booking
+	WhichOne                       // holds and bookings
+	NotYours                       // holds and bookings
+	AlreadyYours                   // hold or booking
+	Yours                          // holds and bookings
+	NothingYours                   //
+	CannotChange                   //
+	WhatToDo                       // room
+	AllRight                       //
+	OnlyRooms                      //
 	Trouble                        //
 	numMessages
 )
@@ -49,8 +69,8 @@ var catalogue = map[Lang][numMessages]string{
 		ExtendedEnough:  `I cannot extend the hold on room %s any further. You have %s left: say "book" or "cancel".`,
 		NothingHeld:     "I am not holding a room for you.",
 		HoldGone:        "Your hold on room %s has ended. Please ask again.",
-		HeldByOther:     "Sorry, another guest is holding room %s for %s, for another %s.",
-		BookedByOther:   "Sorry, room %s is already booked for %s.",
+		HeldByOther:     "Sorry, another guest is holding room %s for %s, for another %s. Another room?",
+		BookedByOther:   "Sorry, room %s is already booked for %s. Another room?",
 		NoAnswer:        "The hotel's booking system is not answering. Please try again in a moment.",
 		NoAnswerButHeld: `The hotel's booking system is not answering. I keep room %s for you for %s: say "book" within %s.`,
 		HoldCanceled:    "Your hold on room %s for %s is cancelled.",
@@ -58,13 +78,33 @@ var catalogue = map[Lang][numMessages]string{
 		NothingToCancel: "There is nothing to cancel.",
 		FreeRooms:       "Free for %s: %s.",
 		NoFreeRoom:      "Sorry, nothing is free for %s.",
-		NoSuchRoom:      "There is no room %s here.",
+		NoSuchRoom:      "There is no room %s here. Which room?",
 		NeedDates:       `Which nights? For example: "book room 101 from 2026-12-12 to 2026-12-15".`,
 		WrongDates:      "The day of departure must come after the day of arrival.",
 		PastDates:       "That day has passed.",
 		TooLong:         "The longest stay is %s nights.",
 		Helping:         `Try: "which rooms are free from 2026-12-12 to 2026-12-15", "hold room 101 for 3 nights from 2026-12-12", "extend", "book", "cancel".`,
-		NotUnderstood:   `I did not understand that. Say "help" to see what I can do.`,
+		NotUnderstood:   `I did not understand that. I read English and Spanish: say "help" to see what I can do.`,
+		HowManyNights:   "How many nights?",
+		WholeNights:     "A stay is a number of whole nights. How many?",
+		NoSuchDay:       "There is no %s in the calendar. Which nights do you mean?",
+		OneRoom:         "One room at a time, please. Which room comes first?",
+		OneStay:         "One stay at a time, please. Which nights come first?",
+		OneThing:        "One thing at a time, please. What comes first?",
+		DayOrMonth:      `Is that %s or %s? Say "day first" or "month first".`,
+		ShallIBook:      `Shall I book %s for %s? Say "yes" or "no".`,
+		ShallIHold:      `Shall I hold %s for %s? Say "yes" or "no".`,
+		ShallIExtend:    `Shall I extend your hold on %s? Say "yes" or "no".`,
+		ShallICancel:    `Nothing is cancelled. Shall I cancel %s? Say "yes" or "no".`,
+		WhichOne:        "Which one do you mean: %s?",
+		NotYours:        "Nothing of yours is like that. You have %s.",
+		AlreadyYours:    "That is yours already: %s.",
+		Yours:           "You have %s.",
+		NothingYours:    "You have neither a hold nor a booking.",
+		CannotChange:    "I cannot change the nights of a stay. Ask for the other nights first, then cancel these.",
+		WhatToDo:        `What shall I do about %s: "book", "hold", or see what is "free"?`,
+		AllRight:        `All right, nothing is changed. Say "help" to see what I can do.`,
+		OnlyRooms:       "I only know which rooms are free on which nights. Please ask the hotel about everything else.",
 		Trouble:         "Something went wrong on our side, and nothing was booked. Please try again in a moment.",
 	},
 	Spanish: {
@@ -74,8 +114,8 @@ var catalogue = map[Lang][numMessages]string{
 		ExtendedEnough:  `No puedo ampliar más la espera de la habitación %s. Le quedan %s: diga «reservar» o «cancelar».`,
 		NothingHeld:     "No le estoy guardando ninguna habitación.",
 		HoldGone:        "La espera de la habitación %s ha terminado. Pídala otra vez, por favor.",
-		HeldByOther:     "Lo siento, otro huésped tiene apartada la habitación %s para %s, otros %s.",
-		BookedByOther:   "Lo siento, la habitación %s ya está reservada para %s.",
+		HeldByOther:     "Lo siento, otro huésped tiene apartada la habitación %s para %s, otros %s. ¿Otra habitación?",
+		BookedByOther:   "Lo siento, la habitación %s ya está reservada para %s. ¿Otra habitación?",
 		NoAnswer:        "El sistema de reservas del hotel no responde. Inténtelo de nuevo en un momento.",
 		NoAnswerButHeld: `El sistema de reservas del hotel no responde. Le guardo la habitación %s para %s: diga «reservar» antes de %s.`,
 		HoldCanceled:    "La espera de la habitación %s para %s queda cancelada.",
@@ -83,35 +123,87 @@ var catalogue = map[Lang][numMessages]string{
 		NothingToCancel: "No hay nada que cancelar.",
 		FreeRooms:       "Libres para %s: %s.",
 		NoFreeRoom:      "Lo siento, no queda nada libre para %s.",
-		NoSuchRoom:      "Aquí no hay ninguna habitación %s.",
+		NoSuchRoom:      "Aquí no hay ninguna habitación %s. ¿Qué habitación?",
 		NeedDates:       `¿Qué noches? Por ejemplo: «reservar la habitación 101 del 2026-12-12 al 2026-12-15».`,
 		WrongDates:      "El día de salida debe ser posterior al de llegada.",
 		PastDates:       "Ese día ya ha pasado.",
 		TooLong:         "La estancia más larga es de %s noches.",
 		Helping:         `Pruebe: «habitaciones libres del 2026-12-12 al 2026-12-15», «guardar la habitación 101 por 3 noches desde 2026-12-12», «ampliar», «reservar», «cancelar».`,
-		NotUnderstood:   `No le he entendido. Diga «ayuda» para ver qué puedo hacer.`,
+		NotUnderstood:   `No le he entendido. Leo español e inglés: diga «ayuda» para ver qué puedo hacer.`,
+		HowManyNights:   "¿Cuántas noches?",
+		WholeNights:     "Una estancia son noches enteras. ¿Cuántas?",
+		NoSuchDay:       "No existe el día %s. ¿Qué noches quiere decir?",
+		OneRoom:         "De una habitación en una, por favor. ¿Cuál va primero?",
+		OneStay:         "De una estancia en una, por favor. ¿Qué noches van primero?",
+		OneThing:        "De una cosa en una, por favor. ¿Qué va primero?",
+		DayOrMonth:      `¿Es el %s o el %s? Diga «día primero» o «mes primero».`,
+		ShallIBook:      `¿Reservo %s para %s? Diga «sí» o «no».`,
+		ShallIHold:      `¿Guardo %s para %s? Diga «sí» o «no».`,
+		ShallIExtend:    `¿Amplío la espera de %s? Diga «sí» o «no».`,
+		ShallICancel:    `No se ha cancelado nada. ¿Cancelo %s? Diga «sí» o «no».`,
+		WhichOne:        "¿A cuál se refiere: %s?",
+		NotYours:        "No tiene nada así. Tiene %s.",
+		AlreadyYours:    "Eso ya es suyo: %s.",
+		Yours:           "Tiene %s.",
+		NothingYours:    "No tiene ninguna espera ni reserva.",
+		CannotChange:    "No puedo cambiar las noches de una estancia. Pida primero las otras noches y cancele luego estas.",
+		WhatToDo:        `¿Qué hago con %s: «reservar», «guardar» o ver qué está «libre»?`,
+		AllRight:        `De acuerdo, no cambia nada. Diga «ayuda» para ver qué puedo hacer.`,
+		OnlyRooms:       "Solo sé qué habitaciones están libres y qué noches. Lo demás, pregúntelo al hotel, por favor.",
 		Trouble:         "Algo ha fallado por nuestra parte y no se ha reservado nada. Inténtelo de nuevo en un momento.",
 	},
 }
 
-// Say puts a message into words. The arguments are strings, nights as
-// []hotel.Date, times left as time.Duration and lists as []string.
+// AnyRoom is a room, or "a room" when it is empty.
+type AnyRoom string
+
+// Say puts a message into words. The arguments are strings, rooms as
+// [AnyRoom], days as hotel.Date, nights as []hotel.Date, holds as hotel.Stay,
+// bookings as hotel.Booking, times left as time.Duration and lists as []string
+// or []any.
 func Say(l Lang, m Message, args ...any) string {
+	return put(l, catalogue[l][m], args)
+}
+
+func put(l Lang, form string, args []any) string {
 	texts := make([]any, len(args))
 	for i, arg := range args {
 		texts[i] = phrase(l, arg)
 	}
-	return fmt.Sprintf(catalogue[l][m], texts...)
+	return fmt.Sprintf(form, texts...)
 }
 
 func phrase(l Lang, arg any) string {
+	form := func(english, spanish string, args ...any) string {
+		if l == Spanish {
+			english = spanish
+		}
+		return put(l, english, args)
+	}
 	switch arg := arg.(type) {
 	case time.Duration:
 		return minutes(l, arg)
+	case hotel.Date:
+		return form("%s %s %s", "%s de %s de %s", strconv.Itoa(arg.Time().Day()), monthNames[l][arg.Time().Month()-1], strconv.Itoa(arg.Time().Year()))
 	case []hotel.Date:
 		return nights(l, arg)
 	case []string:
 		return strings.Join(arg, ", ")
+	case AnyRoom:
+		if arg == "" {
+			return form("a room", "una habitación")
+		}
+		return form("room %s", "la habitación %s", string(arg))
+	case hotel.Stay:
+		return form("the hold on %s for %s", "la espera de %s para %s", AnyRoom(arg.Room), arg.Nights())
+	case hotel.Booking:
+		return form("the booking of %s for %s (%s)", "la reserva de %s para %s (%s)", AnyRoom(arg.Stay.Room), arg.Stay.Nights(), arg.Reference)
+	case []any:
+		var all []string
+		for _, a := range arg {
+			all = append(all, phrase(l, a))
+		}
+		return strings.Join(all, "; ")
 	}
 	return fmt.Sprint(arg)
 }

@@ -3,6 +3,7 @@
 package talk
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,18 +25,24 @@ func TestEveryMessageExistsInEveryLanguageWithTheSameArguments(t *testing.T) {
 	}
 }
 
-func TestEveryIntentHasAWordInEveryLanguage(t *testing.T) {
-	for lang, words := range intentWords {
-		found := make(map[Intent]bool)
-		for word, intent := range words {
-			found[intent] = true
-			if word != fold(word) {
-				t.Errorf("%q is not folded, so it is never found", word)
-			}
-		}
-		for _, intent := range Intents() {
-			if !found[intent] && intent != Unknown {
-				t.Errorf("no %s word for %s", lang, intent)
+func TestEveryWordIsFoldedAndHasOneMeaning(t *testing.T) {
+	seen := make(map[string]string)
+	for class, both := range lexicon {
+		for i, list := range both {
+			for n, meaning := range strings.Split(list, ", ") {
+				for word := range strings.SplitSeq(meaning, "|") {
+					if word != fold(word) {
+						t.Errorf("%q is not folded, so it is never found", word)
+					}
+					if len(strings.Fields(word)) > longestPhrase {
+						t.Errorf("%q is longer than a phrase can be", word)
+					}
+					means := fmt.Sprintf("%s %d", class, n)
+					if other := seen[word]; word != "-" && word != "" && other != "" && other != means {
+						t.Errorf("%q is %s in language %d, and %s", word, means, i, other)
+					}
+					seen[word] = means
+				}
 			}
 		}
 	}
@@ -71,7 +78,7 @@ func TestSayNamesNightsAndRoundsTimesUp(t *testing.T) {
 			t.Errorf("%s: %v is %q, want %q", c.lang, c.arg, got, c.want)
 		}
 	}
-	if got, want := Say(English, NoSuchRoom, "%s"), "There is no room %s here."; got != want {
+	if got, want := Say(English, NoSuchRoom, "%s"), "There is no room %s here. Which room?"; got != want {
 		t.Errorf("a guest's text is formatted: %q", got)
 	}
 }

@@ -1,22 +1,45 @@
 // SPDX-License-Identifier: MIT
 
+// Package talk turns what a guest writes into a [Request], and what the bot
+// means into a sentence, in English and Spanish. It works by rules and word
+// lists, without a network: tokens.go splits a message, words.go lists what
+// words mean, grammar.go what they mean together, detector.go decides what is
+// asked for, and question.go reads the answer to a question of the bot.
+//
+// A reader never does the opposite of what was said. Whatever speaks against
+// an affirmative request, such as a negation, a question or a number that
+// cannot be placed, makes it unsure, and the guest is asked.
 package talk
 
 import (
 	"slices"
-	"strings"
-	"unicode"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 )
 
 // Request is what a message asks for. What the guest did not say is zero.
 type Request struct {
-	Intent    Intent
-	Lang      Lang   // "" when the words do not tell
-	Room      string // digits
-	In, Out   hotel.Date
-	Reference string // of a booking
+	Intent     Intent     `json:"intent"`
+	Lang       Lang       `json:"-"`                // "" when the words do not tell
+	Unsure     bool       `json:"unsure,omitempty"` // nothing may be done before the guest says yes
+	Room       string     `json:"room,omitempty"`   // digits
+	Not        string     `json:"not,omitempty"`    // the room that the guest does not want
+	Another    bool       `json:"-"`                // another room than the last one
+	In         hotel.Date `json:"in,omitzero"`
+	Out        hotel.Date `json:"out,omitzero"`
+	Nights     int        `json:"nights,omitempty"`
+	SwappedIn  hotel.Date `json:"swapped_in,omitzero"` // with the month first, when that is possible too
+	SwappedOut hotel.Date `json:"swapped_out,omitzero"`
+	Reference  string     `json:"reference,omitempty"` // of a booking
+	Kept       bool       `json:"kept,omitempty"`      // "my hold"
+	Made       bool       `json:"made,omitempty"`      // "my booking"
+
+	Number  string  `json:"-"` // all that was said
+	Order   int     `json:"-"` // of dates: 1 = day first, 2 = month first
+	Problem Message `json:"-"` // what has to be asked about the words themselves
+	Wrong   string  `json:"-"` // the day that does not exist
 }
 
 // Detector understands messages by their words. Safe for concurrent use.
@@ -24,43 +47,214 @@ type Detector struct {
 	Today func() hotel.Date // what "tomorrow" and dates without a year refer to
 }
 
-const maxText = 1000 // bytes that are looked at
+const maxText = 1000 // characters that are looked at
 
-// Detect never fails: what it cannot make out is Unknown.
+// Detect never fails: what it cannot make out is Unknown. It takes a message
+// for an affirmative request only when nothing in it speaks against that: no
+// negation, no question, no "if" or "maybe", no number that it cannot place.
 func (d Detector) Detect(text string) Request {
-	words := strings.FieldsFunc(fold(text[:min(len(text), maxText)]), func(r rune) bool {
-		return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
-	r := Request{Intent: intentOf(words), Lang: langOf(words)}
-	p := parser{today: d.Today(), words: words}
-	p.parse()
-	r.Room, r.Reference = p.room, p.reference
-	r.In, r.Out = p.stay()
-	return r
+	whole := utf8.RuneCountInString(text) <= maxText
+	if !whole {
+		text = string([]rune(text)[:maxText])
+	}
+	folded := fold(text)
+	r := &reader{today: d.Today(), tokens: tokens(folded)}
+	r.unsure = !whole || foreign(folded)
+	r.openings()
+	r.read()
+	out := Request{Lang: r.lang(), Reference: r.reference, Nights: r.nights, Another: r.another}
+	said := r.said()
+	out.Intent = r.choose(said)
+	out.Kept, out.Made = said["held"], said["list"]
+	r.slots(&out)
+	out.Unsure, out.Problem, out.Wrong = r.unsure, r.problem, r.wrong
+	return out
 }
 
-func intentOf(words []string) Intent {
-	best := Unknown
-	rank := slices.Index(Intents(), Unknown)
-	for _, w := range words {
-		for _, vocabulary := range intentWords {
-			if intent, ok := vocabulary[w]; ok && slices.Index(Intents(), intent) < rank {
-				best, rank = intent, slices.Index(Intents(), intent)
+// openings leaves words such as "is" a question only where a clause begins
+// with them.
+func (r *reader) openings() {
+	first := true
+	for i := range r.tokens {
+		t := &r.tokens[i]
+		if t.class == "askfirst" {
+			t.class = "ask"
+			if !first {
+				t.class = ""
 			}
+		}
+		first = slices.Contains([]string{"stop", "help", "polite", "but", "yes"}, t.class)
+	}
+}
+
+// said returns the classes of the message. A verb counts unless it is negated
+// or the object of another.
+func (r *reader) said() map[string]bool {
+	said := make(map[string]bool)
+	negated := false
+	for i, t := range r.tokens {
+		next := ""
+		if i+1 < len(r.tokens) {
+			next = r.tokens[i+1].class
+		}
+		class := t.class
+		switch class {
+		case "stop", "but":
+			negated = false
+			if t.text == "?" || t.text == "¿" {
+				class = "ask"
+			}
+		case "neg":
+			negated = true
+		case "book", "hold", "extend", "cancel":
+			r.unsure = r.unsure || t.n > 0
+			if before := Intent(r.before(i)); negated {
+				class = "negated"
+			} else if class == "hold" && before.Acts() {
+				class = "held" // "cancel hold"
+			} else if class == "book" && before.Acts() {
+				class = "list" // "cancel a booking"
+			}
+		case "yes":
+			if t.text == "si" && next != "" && next != "stop" && next != "polite" && next != "yes" {
+				class = "doubt" // "if"
+			}
+		}
+		switch class {
+		case "ask", "doubt", "or", "quote", "house", "neg":
+			r.unsure = true
+		case "int", "number", "year", "odd", "decimal", "pair":
+			r.unsure = r.unsure || !t.read
+		}
+		r.unsure = r.unsure || t.typo
+		said[class] = true
+	}
+	return said
+}
+
+// choose returns the intent of the classes that were said. Two things at once
+// are asked about.
+func (r *reader) choose(said map[string]bool) Intent {
+	var actions []Intent
+	for _, i := range []Intent{Cancel, Extend, Hold, Book} {
+		if said[string(i)] {
+			actions = append(actions, i)
 		}
 	}
-	return best
+	switch {
+	case said["free"] && !said["cancel"] && !said["extend"] && (said["ask"] || len(actions) == 0):
+		return Availability
+	case len(actions) > 1:
+		r.ask(OneThing)
+		return actions[0]
+	case len(actions) == 1 && said["book"] && said["ask"] && said["list"]:
+		return List // "do I have a booking?"
+	case len(actions) == 1:
+		return actions[0]
+	case r.more:
+		return Extend
+	case said["house"]:
+		return House
+	case said["list"] && !said["neg"]:
+		return List
+	case said["neg"] && r.tokens[0].class == "neg" && r.tokens[0].text == "no" && !said["negated"] && len(r.dates)+len(r.rooms)+r.nights > 0:
+		return Unknown // "no, room 102": another answer
+	case said["neg"] || said["polite"] && !said["yes"] && !said["help"] && len(r.dates)+len(r.rooms)+r.nights == 0:
+		return No
+	case said["yes"]:
+		return Yes
+	case said["want"] && (said["room"] || len(r.dates) > 0):
+		r.unsure = true
+		return Book
+	case len(r.dates)+len(r.rooms)+r.nights > 0:
+		return Unknown
+	case said["help"]:
+		return Help
+	}
+	return Unknown
 }
 
-// langOf returns the language that more of the words belong to, or none.
-func langOf(words []string) Lang {
-	count := make(map[Lang]int)
-	for _, w := range words {
-		for _, l := range []Lang{English, Spanish} {
-			if _, ok := intentWords[l][w]; ok || slices.Contains(otherWords[l], w) {
-				count[l]++
+// slots fills in what the rules have found.
+func (r *reader) slots(out *Request) {
+	rooms := slices.Compact(slices.Sorted(slices.Values(r.rooms)))
+	if len(rooms) == 1 {
+		out.Room = rooms[0]
+	} else if len(rooms) > 1 {
+		r.ask(OneRoom)
+	}
+	if len(r.dates) > 2 {
+		r.ask(OneStay)
+		return
+	}
+	if len(r.dates) == 2 {
+		if r.dates[0].departure && !r.dates[1].departure {
+			slices.Reverse(r.dates)
+		}
+		r.unsure = r.unsure || !r.dates[1].departure
+	}
+	if r.nights == 0 && len(r.dates) == 1 && r.night {
+		r.nights = 1
+	}
+	r.unsure = r.unsure || r.dashes == 1 || r.dayFirst && r.monFirst
+	out.In, out.Out = r.stay(r.monFirst)
+	if !r.monFirst && !r.dayFirst && out.Lang != Spanish {
+		r.swap(out)
+	}
+	out.Nights = r.nights
+	r.alone(out)
+}
+
+// swap keeps what the dates are with the month first, unless only the other
+// way makes a stay.
+func (r *reader) swap(out *Request) {
+	switch in, o := r.stay(true); {
+	case in == out.In && o == out.Out:
+	case possible(out.In, out.Out) && !possible(in, o):
+		r.unsure = true
+	default:
+		out.SwappedIn, out.SwappedOut = in, o
+	}
+}
+
+// possible reports whether there can be a stay between the dates.
+func possible(in, out hotel.Date) bool {
+	return in.IsZero() || out.IsZero() || in.Before(out) && out.Since(in) <= maxNights
+}
+
+// alone reads a message that is only a number, or "day" or "month": the answer
+// to a question.
+func (r *reader) alone(out *Request) {
+	var said []token
+	for _, t := range r.tokens {
+		if !slices.Contains([]string{"glue", "polite", "stop", "for", "first", "", "a"}, t.class) {
+			said = append(said, t)
+		}
+	}
+	if len(said) == 0 {
+		return
+	}
+	switch t := said[0]; t.class {
+	case "int", "number", "nth", "year":
+		if len(said) == 1 {
+			out.Number, r.unsure = t.text, false
+			if t.class != "number" {
+				out.Number = strconv.Itoa(t.n)
 			}
 		}
+	case "decimal":
+		out.Number = t.text
+	case "days", "months":
+		if len(said) == 1 || len(said) == 2 && said[1].text == "first" || said[1].text == "primero" {
+			out.Order = 1 + slices.Index([]string{"days", "months"}, t.class)
+			out.In, r.unsure = hotel.Date{}, false
+		}
+	}
+}
+
+func (r *reader) lang() Lang {
+	count := make(map[Lang]int)
+	for _, t := range r.tokens {
+		count[t.lang]++
 	}
 	switch en, es := count[English], count[Spanish]; {
 	case en > es:
@@ -71,7 +265,11 @@ func langOf(words []string) Lang {
 	return ""
 }
 
-var accents = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u", "ñ", "n")
+// number reads the digits of a day, a room or a count.
+func number(digits string) int {
+	n, _ := strconv.Atoi(digits)
+	return n
+}
 
-// fold makes words comparable: small letters without accents.
-func fold(text string) string { return accents.Replace(strings.ToLower(text)) }
+// Acts reports whether the intent changes something.
+func (i Intent) Acts() bool { return i == Book || i == Hold || i == Extend || i == Cancel }

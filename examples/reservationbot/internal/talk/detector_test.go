@@ -3,6 +3,11 @@
 package talk
 
 import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,72 +20,149 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // Tuesday, 1 December 2026.
 var detector = Detector{Today: func() hotel.Date { return hotel.Day(2026, time.December, 1) }}
 
-func TestDetectUnderstandsMessages(t *testing.T) {
-	date := func(text string) hotel.Date {
-		if text == "" {
-			return hotel.Date{}
-		}
-		d, err := hotel.ParseDate(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
+// brief writes what was read: "book?" is unsure, "!3" a problem.
+func brief(r Request) string {
+	words := []string{string(r.Intent)}
+	if r.Unsure {
+		words[0] += "?"
 	}
-	for _, c := range []struct {
-		text          string
-		intent        Intent
-		lang          Lang
-		room, in, out string
-		reference     string
-	}{
-		{"book room 101 from 2026-12-12 to 2026-12-15", Book, English, "101", "2026-12-12", "2026-12-15", ""},
-		{"Book 101 for 3 nights from 12 December", Book, English, "101", "2026-12-12", "2026-12-15", ""},
-		{"hold room 7 for two nights from December 30, 2026!", Hold, English, "7", "2026-12-30", "2027-01-01", ""},
-		{"reserve a room for two from 12 to 15 December", Book, English, "", "2026-12-12", "2026-12-15", ""},
-		{"a room for 2 from 12 December to 15 December, please book", Book, English, "", "2026-12-12", "2026-12-15", ""},
-		{"book 2 nights from friday", Book, English, "", "2026-12-04", "2026-12-06", ""},
-		{"book a night from tuesday", Book, English, "", "2026-12-08", "2026-12-09", ""},
-		{"book tonight until tomorrow", Book, English, "", "2026-12-01", "2026-12-02", ""},
-		{"book from 3 March to 5 March", Book, English, "", "2027-03-03", "2027-03-05", ""},
-		{"book from 12 December", Book, English, "", "2026-12-12", "", ""},
-		{"book from 31 June for 2 nights", Book, English, "", "", "", ""},
-		{"Is room 101 free? I want to book it", Availability, English, "101", "", "", ""},
-		{"extend my hold", Extend, English, "", "", "", ""},
-		{"please cancel my booking HF-7K2QP", Cancel, English, "", "", "", "HF-7K2QP"},
-		{"hello", Help, English, "", "", "", ""},
-		{"Reservar la habitación 102 del 12 de diciembre de 2026 al 15 de diciembre", Book, Spanish, "102", "2026-12-12", "2026-12-15", ""},
-		{"guárdame la habitación 101 por dos noches desde mañana", Hold, Spanish, "101", "2026-12-02", "2026-12-04", ""},
-		{"¿Qué habitaciones hay libres el sábado por una noche?", Availability, Spanish, "", "2026-12-05", "2026-12-06", ""},
-		{"ampliar", Extend, Spanish, "", "", "", ""},
-		{"sí", Book, Spanish, "", "", "", ""},
-		{"Ayuda, por favor", Help, Spanish, "", "", "", ""},
-		{"what is the weather", Unknown, English, "", "", "", ""},
-		{"42", Unknown, "", "", "", "", ""},
-		{"", Unknown, "", "", "", "", ""},
+	if r.Room != "" {
+		words = append(words, r.Room)
+	}
+	if !r.In.IsZero() || !r.Out.IsZero() {
+		dates := "-"
+		if !r.In.IsZero() {
+			dates = r.In.String() + dates
+		}
+		if !r.Out.IsZero() {
+			dates += r.Out.String()
+		}
+		words = append(words, dates)
+	}
+	if !r.SwappedIn.IsZero() {
+		words = append(words, "or", r.SwappedIn.String())
+	}
+	if r.Nights > 0 && r.Out.IsZero() {
+		words = append(words, fmt.Sprint(r.Nights, " nights"))
+	}
+	if r.Number != "" {
+		words = append(words, "number "+r.Number)
+	}
+	if r.Another {
+		words = append(words, "another")
+	}
+	if r.Problem != 0 {
+		words = append(words, fmt.Sprint("!", r.Problem, r.Wrong))
+	}
+	return strings.Join(append(words, r.Reference), " ")
+}
+
+func TestDetectReadsVerbsRoomsAndDates(t *testing.T) {
+	for text, want := range map[string]string{
+		"book room 101 from 2026-12-12 to 2026-12-15":               "book 101 2026-12-12-2026-12-15",
+		"hold room 7 for two nights from December 30, 2026!":        "hold 7 2026-12-30-2027-01-01",
+		"reserve a room for two from 12 to 15 December":             "book 2026-12-12-2026-12-15",
+		"book a night from tuesday":                                 "book 2026-12-08-2026-12-09",
+		"book from 3 March to 5 March":                              "book 2027-03-03-2027-03-05",
+		"book from Monday to Friday":                                "book 2026-12-07-2026-12-11",
+		"book from 20 February 2027 to 5 March":                     "book 2027-02-20-2027-03-05",
+		"book from 12 December":                                     "book 2026-12-12-",
+		"book until 12 December":                                    "book -2026-12-12",
+		"book from 12 December for 2,5 nights":                      fmt.Sprint("book 2026-12-12- !", WholeNights),
+		"book from 31 June for 2 nights":                            fmt.Sprint("book 2 nights !", NoSuchDay, "31 June"),
+		"book on 3/12 for 2 nights":                                 "book 2026-12-03-2026-12-05 or 2027-03-12",
+		"reservar el 3/12 por 2 noches":                             "book 2026-12-03-2026-12-05",
+		"book from 3/12 to 14/12":                                   "book 2026-12-03-2026-12-14",
+		"book from 12/3 to 12/14":                                   "book 2026-12-03-2026-12-14",
+		"Is room 101 free? I want to book it":                       "availability? 101",
+		"extend my hold":                                            "extend",
+		"please cancel my booking HF-7K2QP":                         "cancel HF-7K2QP",
+		"cancel hold":                                               "cancel",
+		"do not cancel":                                             "no?",
+		"can I cancel?":                                             "cancel?",
+		"no, room 102":                                              "unknown? 102",
+		"the second":                                                "unknown 2026-12-02- number 2",
+		"another room":                                              "unknown another",
+		"Ayuda, por favor":                                          "help",
+		"guárdame la habitación 101 por dos noches desde mañana":    "hold 101 2026-12-02-2026-12-04",
+		"¿Qué habitaciones hay libres el sábado por una noche?":     "availability? 2026-12-05-2026-12-06",
+		"Reservar la habitación 102 del 3 de enero de 2027 al 5":    "book? 102 2027-01-03-",
+		"book room 101 from 2026-12-12 to 2026-12-15, ｎｏ":           "book? 101 2026-12-12-2026-12-15",
+		"book room 101 from 2026-12-12 to 2026-12-15, Do\u200bn't!": "book? 101 2026-12-12-2026-12-15",
 	} {
-		want := Request{c.intent, c.lang, c.room, date(c.in), date(c.out), c.reference}
-		if got := detector.Detect(c.text); got != want {
-			t.Errorf("Detect(%q) = %v, want %v", c.text, got, want)
+		if got := strings.TrimSpace(brief(detector.Detect(text))); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
 		}
 	}
 }
 
-func FuzzDetectNeverFails(f *testing.F) {
+func TestTheLanguageIsThatOfMostWords(t *testing.T) {
+	for text, want := range map[string]Lang{
+		"extend my hold": English, "ampliar mi espera": Spanish, "sí": Spanish, "no": "", "42": "", "": "", "hola, book room 101 for a night": English,
+	} {
+		if got := detector.Detect(text).Lang; got != want {
+			t.Errorf("%q is in %q, want %q", text, got, want)
+		}
+	}
+}
+
+// questions are all that the bot may have asked.
+func questions() (all []*Question) {
+	about := Request{Intent: Book, Room: "101", In: hotel.Day(2026, time.December, 12), Out: hotel.Day(2026, time.December, 14), Unsure: true}
+	all = append(all, nil)
+	for _, s := range []Slot{Consent, Dates, NightCount, Room, DateOrder, Choice, OtherRoom, NextStep, Action} {
+		for _, i := range []Intent{Book, Hold, Extend, Cancel, Availability} {
+			about.Intent, about.Unsure = i, s == Consent
+			all = append(all, &Question{s, about})
+		}
+	}
+	return all
+}
+
+// neverActs reports an action that a negated message would lead to.
+func neverActs(t *testing.T, text string) {
+	t.Helper()
+	for _, not := range []string{"no ", "No, ", "don't ", "do not ", "never ", "nunca "} {
+		r := detector.Detect(not + text)
+		for _, q := range questions() {
+			if whole := q.Answer(r); whole.Intent.Acts() && !whole.Unsure {
+				t.Fatalf("%q after %+v leads to %s", not+text, q, brief(whole))
+			}
+		}
+	}
+}
+
+func TestANegationInFrontOfAnythingLeadsToNoAction(t *testing.T) {
+	words := slices.Sorted(maps.Keys(entries))
+	words = append(words, "101", "102", "2", "12", "2026-12-12", "12/12", "?", ",", ".", "-")
+	random := rand.New(rand.NewPCG(1, 0))
+	for range 500 {
+		var said []string
+		for range 1 + random.IntN(7) {
+			said = append(said, words[random.IntN(len(words))])
+		}
+		neverActs(t, strings.Join(said, " "))
+	}
+}
+
+func FuzzANegationInFrontOfAnythingLeadsToNoAction(f *testing.F) {
 	f.Add("book room 101 from 2026-12-12 to 2026-12-15")
-	f.Add("de de 12 de diciembre de 99999 room a hf-")
-	f.Add("hf-7k2qp from 31 to 31 february\x00\xff")
+	f.Add("yes, 2")
+	f.Add("\u0301cancel. yes")
+	f.Fuzz(neverActs)
+}
+
+func FuzzWhatIsReadIsWellFormed(f *testing.F) {
+	f.Add("book room 101 from 12 Dec to 2026-12-15 or 3/4, HF-7K2QP")
 	f.Fuzz(func(t *testing.T, text string) {
 		r := detector.Detect(text)
-		if r.Room != "" && number(r.Room) == 0 {
-			t.Errorf("room %q is no number", r.Room)
+		if !slices.Contains(Intents(), r.Intent) {
+			t.Errorf("intent %q", r.Intent)
 		}
-		for _, d := range []hotel.Date{r.In, r.Out} {
+		for _, d := range []hotel.Date{r.In, r.Out, r.SwappedIn, r.SwappedOut} {
 			if again, err := hotel.ParseDate(d.String()); !d.IsZero() && (err != nil || again != d) {
 				t.Errorf("date %s does not survive being written", d)
 			}
-		}
-		if r.In.IsZero() && !r.Out.IsZero() {
-			t.Errorf("a departure %s without an arrival", r.Out)
 		}
 	})
 }

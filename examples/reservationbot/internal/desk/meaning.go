@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+
+package desk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+)
+
+// understand makes the message whole: with the question that it answers, the
+// way the guest writes dates, and what the kept hold says about "it".
+func (t *turn) understand(open *talk.Question) {
+	r := open.Answer(t.request)
+	if open != nil && open.Wants == talk.DateOrder && r.SwappedIn.IsZero() && !r.In.IsZero() {
+		t.chat.MonthFirst = r.In == open.About.SwappedIn
+		t.chat.Order = true
+	}
+	if t.chat.Order && !(r.SwappedIn.IsZero() && r.SwappedOut.IsZero()) {
+		if t.chat.MonthFirst {
+			r = r.Swapped()
+		}
+		r.SwappedIn, r.SwappedOut = hotel.Date{}, hotel.Date{}
+	}
+	if t.chat.Kept != nil && r.Intent == talk.Unknown && (r.Another || r.Room != "" || r.Nights > 0 || !r.In.IsZero() || !r.Out.IsZero()) {
+		r.Intent, r.Unsure = talk.Hold, true // "make it 3 nights"
+	}
+	t.request = r
+	if kept := t.chat.Kept; kept != nil && (r.Intent == talk.Book || r.Intent == talk.Hold) && !t.meansKept() {
+		t.fromKept(kept.Stay)
+	}
+	t.reply.Intent = t.request.Intent
+	t.trace.means(t.request.Intent)
+}
+
+// fromKept takes from the kept hold what the guest did not say, which is then
+// asked about: "make it 3 nights", "room 109 instead".
+func (t *turn) fromKept(stay hotel.Stay) {
+	r := &t.request
+	switch {
+	case r.In.IsZero() && r.Nights > 0:
+		r.In, r.Out = stay.In, stay.In.Plus(r.Nights)
+	case r.In.IsZero() && !r.Out.IsZero():
+		r.In = stay.In
+	case r.In.IsZero() && r.Room != "" && r.Room != stay.Room || r.Another:
+		r.In, r.Out = stay.In, stay.Out
+	case r.Room == "" && r.Not == "" && r.In == stay.In: // other nights of the same room
+	default:
+		return
+	}
+	r.Unsure = true
+	if r.Another {
+		r.Not = stay.Room
+	} else {
+		r.Room = cmp.Or(r.Room, stay.Room)
+	}
+}
+
+// agreed reports whether the guest has said clearly what stay to book or hold.
+// Otherwise it asks.
+func (t *turn) agreed() bool {
+	r := t.request
+	var stay hotel.Stay
+	if r.Problem == 0 && t.meansKept() {
+		stay = t.chat.Kept.Stay
+	} else {
+		var ok bool
+		if stay, ok = t.wanted(); !ok {
+			return false
+		}
+	}
+	if r.Unsure {
+		m := talk.ShallIBook
+		if r.Intent == talk.Hold {
+			m = talk.ShallIHold
+		}
+		t.askBack(OK, talk.Consent, m, talk.AnyRoom(stay.Room), stay.Nights())
+		return false
+	}
+	return true
+}
+
+// askBack says something that is a question, and remembers it.
+func (t *turn) askBack(o Outcome, wants talk.Slot, m talk.Message, args ...any) {
+	t.say(o, m, args...)
+	t.chat.Open = &talk.Question{Wants: wants, About: t.request}
+}
+
+// askAnew asks for the nights again, without those that were said.
+func (t *turn) askAnew(m talk.Message, args ...any) {
+	r := &t.request
+	r.In, r.Out, r.SwappedIn, r.SwappedOut, r.Nights = hotel.Date{}, hotel.Date{}, hotel.Date{}, hotel.Date{}, 0
+	t.askBack(OK, talk.Dates, m, args...)
+}
+
+// askHowLong asks for the number of nights again.
+func (t *turn) askHowLong(m talk.Message, args ...any) {
+	r := &t.request
+	r.Out, r.SwappedOut, r.Nights = hotel.Date{}, hotel.Date{}, 0
+	t.askBack(OK, talk.NightCount, m, args...)
+}
+
+const maxNights = 30
+
+// wanted returns the stay that the guest asks for, or asks about what is wrong
+// with it. The room may be empty: any will do.
+func (t *turn) wanted() (s hotel.Stay, ok bool) {
+	r := &t.request
+	if r.Intent == talk.Availability && r.Out.IsZero() && !r.In.IsZero() {
+		r.Out = r.In.Plus(1)
+	}
+	s = hotel.Stay{Room: r.Room, In: r.In, Out: r.Out}
+	switch {
+	case r.Problem == talk.OneThing:
+		t.say(OK, r.Problem)
+	case r.Problem == talk.OneStay:
+		r.Room = ""
+		t.askAnew(r.Problem)
+	case r.Problem == talk.NoSuchDay:
+		t.askAnew(r.Problem, r.Wrong)
+	case r.Problem == talk.OneRoom:
+		r.Room = ""
+		t.askBack(OK, talk.Room, r.Problem)
+	case s.Room != "" && !slices.Contains(t.Rooms, s.Room):
+		r.Room = ""
+		t.askBack(OK, talk.Room, talk.NoSuchRoom, s.Room)
+	case r.Problem != 0: // a number of nights
+		t.askHowLong(r.Problem)
+	case s.In.IsZero():
+		t.askBack(OK, talk.Dates, talk.NeedDates)
+	case s.Out.IsZero():
+		t.askBack(OK, talk.NightCount, talk.HowManyNights)
+	case !r.SwappedIn.IsZero() && r.SwappedIn != s.In:
+		t.askBack(OK, talk.DateOrder, talk.DayOrMonth, s.In, r.SwappedIn)
+	case !r.SwappedOut.IsZero() && r.SwappedOut != s.Out:
+		t.askBack(OK, talk.DateOrder, talk.DayOrMonth, s.Out, r.SwappedOut)
+	case s.In.Before(t.Today()):
+		t.askAnew(talk.PastDates)
+	case !s.In.Before(s.Out):
+		t.askAnew(talk.WrongDates)
+	case s.Out.Since(s.In) > maxNights:
+		t.askHowLong(talk.TooLong, strconv.Itoa(maxNights))
+	default:
+		return s, true
+	}
+	return hotel.Stay{}, false
+}
+
+// mine lists the hold and the bookings of the guest, as hotel.Stay and
+// hotel.Booking.
+func (t *turn) mine() (all []any) {
+	if t.chat.Kept != nil {
+		all = append(all, t.chat.Kept.Stay)
+	}
+	for _, b := range t.chat.Bookings {
+		all = append(all, b)
+	}
+	return all
+}
+
+// stayOf returns the stay of what mine lists.
+func stayOf(one any) hotel.Stay {
+	if b, booked := one.(hotel.Booking); booked {
+		return b.Stay
+	}
+	return one.(hotel.Stay)
+}
+
+func (t *turn) list() {
+	if all := t.mine(); len(all) > 0 {
+		t.say(OK, talk.Yours, all)
+		return
+	}
+	t.say(OK, talk.NothingYours)
+}
+
+// yes answers a "yes" to no question: the kept hold may be meant.
+func (t *turn) yes() {
+	if t.chat.Kept == nil {
+		t.say(OK, talk.AllRight)
+		return
+	}
+	t.request.Intent, t.request.Unsure = talk.Book, true
+	t.agreed()
+}
+
+// toExtend returns the stay whose hold is to be extended. Otherwise it says why
+// not, or asks.
+func (t *turn) toExtend() (hotel.Stay, bool) {
+	r := t.request
+	switch {
+	case r.Problem == talk.OneThing:
+		t.say(OK, r.Problem)
+	case r.Nights > 0 || !r.In.IsZero() || !r.Out.IsZero():
+		t.say(Refused, talk.CannotChange)
+	case !t.meansKept():
+		t.say(Refused, talk.NothingHeld)
+	case r.Unsure || r.Problem != 0:
+		t.askBack(OK, talk.Consent, talk.ShallIExtend, talk.AnyRoom(t.chat.Kept.Stay.Room))
+	default:
+		return t.chat.Kept.Stay, true
+	}
+	return hotel.Stay{}, false
+}
+
+// toCancel returns the hold or the booking that the guest means, as mine does.
+// Otherwise it says why not, or asks.
+func (t *turn) toCancel(open *talk.Question) (any, bool) {
+	r := t.request
+	all := t.mine()
+	found := slices.DeleteFunc(slices.Clone(all), func(one any) bool { return !means(r, one) })
+	if n, err := strconv.Atoi(r.Number); err == nil && n >= 1 && n <= len(found) {
+		found = found[n-1 : n]
+	}
+	afterHold := open != nil && open.Wants == talk.NextStep && t.chat.Kept != nil && r.Bare()
+	if afterHold {
+		found = found[:1]
+	}
+	switch {
+	case r.Problem == talk.OneThing:
+		t.say(OK, r.Problem)
+	case r.Problem == talk.NoSuchDay:
+		t.say(OK, r.Problem, r.Wrong)
+	case len(all) == 0:
+		t.say(Refused, talk.NothingToCancel)
+	case len(found) == 0:
+		t.say(Refused, talk.NotYours, all)
+	case len(found) > 1:
+		t.request.Problem = 0
+		t.askBack(OK, talk.Choice, talk.WhichOne, found)
+	case r.Unsure || r.Problem != 0:
+		t.pin(found[0])
+		t.askBack(OK, talk.Consent, talk.ShallICancel, found[0])
+	default:
+		return found[0], true
+	}
+	return nil, false
+}
+
+// means reports whether the request can be about the hold or the booking.
+func means(r talk.Request, one any) bool {
+	stay := stayOf(one)
+	booking, booked := one.(hotel.Booking)
+	day := func(said, swapped, is hotel.Date) bool { return said.IsZero() || said == is || swapped == is }
+	return (r.Reference == "" || r.Reference == booking.Reference) &&
+		(r.Room == "" || r.Room == stay.Room) &&
+		(!r.Kept || !booked) && (!r.Made || r.Kept || booked) &&
+		day(r.In, r.SwappedIn, stay.In) && day(r.Out, r.SwappedOut, stay.Out)
+}
+
+// pin makes the request about that hold or booking only.
+func (t *turn) pin(one any) {
+	t.request = talk.Request{Intent: talk.Cancel, Unsure: true}
+	switch one := one.(type) {
+	case hotel.Stay:
+		t.request.Kept, t.request.Room, t.request.In, t.request.Out = true, one.Room, one.In, one.Out
+	case hotel.Booking:
+		t.request.Reference = one.Reference
+	}
+}
+
+// unknown answers what was not understood: with the open question once more,
+// or by asking what to do about the stay that was named.
+func (t *turn) unknown(ctx context.Context, open *talk.Question) {
+	r := t.request
+	switch {
+	case open != nil && open.Wants != talk.NextStep && len(t.chat.Lines) > 0:
+		t.Metrics.fellBack("unknown_intent")
+		t.reply.Outcome, t.reply.Text = Fallback, t.chat.Lines[len(t.chat.Lines)-1].Text
+		t.chat.Open = open
+	case r.Problem != 0 || r.Room != "" || !r.In.IsZero():
+		if _, ok := t.wanted(); ok {
+			t.askBack(OK, talk.Action, talk.WhatToDo, talk.AnyRoom(r.Room))
+		}
+	default:
+		t.Metrics.fellBack("unknown_intent")
+		t.say(Fallback, talk.NotUnderstood)
+	}
+}

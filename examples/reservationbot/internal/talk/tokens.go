@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+
+package talk
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// token is a word, a phrase, a number or a mark of a message.
+type token struct {
+	text  string
+	class string // of the lexicon or of shapes; "" = it means nothing here
+	n     int    // its meaning, or the number
+	lang  Lang
+	typo  bool
+	read  bool // by a rule
+}
+
+// shapes are what the lexicon does not list, by class. The first that fits is
+// taken.
+var shapes = []struct{ class, form string }{
+	{"reference", `\bhf[- ]?[a-z0-9]{4,6}\b`},
+	{"yearfirst", `\b\d{4}[-/.]\d\d?[-/.]\d\d?\b`},
+	{"yearlast", `\b\d\d?[-/.]\d\d?[-/.](?:\d{4}|\d\d)\b`},
+	{"clock", `\b\d\d?(?::\d\d)? ?(?:[ap]\.?m\b\.?|h\b|hs\b)|\b\d\d?:\d\d\b`},
+	{"price", `[$€£] ?\d+(?:[.,]\d+)?|\b\d+(?:[.,]\d+)? ?[€$£]`},
+	{"pair", `\b\d\d?\.\d\d?\.|\b\d\d?[-/]\d\d?\b`}, // 12.12. and 12/12 and 12-15
+	{"decimal", `\b\d+[.,]\d+\b`},
+	{"nth", `\b\d\d?(?:st|nd|rd|th)\b`},
+	{"odd", `(?:^|\s)-\d+\b|\b[\pL\d]*\d\pL[\pL\d]*|\b\pL+\d[\pL\d]*`}, // -2 and 101a
+	{"digits", `\d+`},
+	{"word", `\pL+(?:'\pL+)*|&`},
+	{"to", `[-–—]>?`},
+	{"stop", `[.!?¿;:,\n]`},
+	{"quote", `["«»“”]`},
+}
+
+var shape = func() *regexp.Regexp {
+	var forms []string
+	for _, s := range shapes {
+		forms = append(forms, "("+s.form+")")
+	}
+	return regexp.MustCompile(strings.Join(forms, "|"))
+}()
+
+// tokens splits a folded message. Of phrases, the longest is taken.
+func tokens(text string) (all []token) {
+	for _, at := range shape.FindAllStringSubmatchIndex(text, -1) {
+		for i, s := range shapes {
+			if at[2*i+2] >= 0 {
+				all = append(all, token{text: strings.TrimSpace(text[at[0]:at[1]]), class: s.class})
+			}
+		}
+	}
+	for i := 0; i < len(all); i++ {
+		switch t := &all[i]; t.class {
+		case "word":
+			joined := t.phrase(all[i+1:])
+			all = slices.Delete(all, i+1, i+1+joined)
+		case "digits":
+			t.n, _ = strconv.Atoi(t.text[:min(len(t.text), 6)])
+			t.class = "number"
+			if len(t.text) <= 2 {
+				t.class = "int"
+			} else if len(t.text) == 4 && t.n >= 1900 && t.n < 2200 {
+				t.class = "year"
+			}
+		case "nth":
+			t.n, _ = strconv.Atoi(t.text[:len(t.text)-2])
+		}
+	}
+	return all
+}
+
+const longestPhrase = 4 // words
+
+// phrase makes t the longest phrase that it begins, and returns how many of
+// the next tokens are part of it.
+func (t *token) phrase(next []token) int {
+	word := strings.ReplaceAll(t.text, "'", "")
+	words := []string{word}
+	for _, n := range next {
+		if n.class != "word" || len(words) == longestPhrase {
+			break
+		}
+		words = append(words, strings.ReplaceAll(n.text, "'", ""))
+	}
+	for n := len(words); n > 0; n-- {
+		if e, ok := entries[strings.Join(words[:n], " ")]; ok {
+			t.class, t.n, t.lang = e.class, e.n, e.lang
+			return n - 1
+		}
+	}
+	t.class = ""
+	if strings.HasSuffix(t.text, "n't") || strings.HasSuffix(t.text, "n'") {
+		t.class, t.lang = "neg", English
+	} else if e, ok := misspelt(word); ok {
+		t.class, t.n, t.lang, t.typo = e.class, e.n, e.lang, true
+	}
+	return 0
+}
+
+var longWords = slices.DeleteFunc(slices.Sorted(maps.Keys(entries)), func(w string) bool { return len(w) < 6 || entries[w].class == "" })
+
+// misspelt returns the entry of a long word that is one letter away.
+func misspelt(word string) (entry, bool) {
+	i := slices.IndexFunc(longWords, func(known string) bool { return len(word) >= 5 && near(word, known) })
+	if i < 0 {
+		return entry{}, false
+	}
+	return entries[longWords[i]], true
+}
+
+// near reports whether one letter more, less or changed, or two swapped, make
+// a into b.
+func near(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch {
+	case len(a) < len(b):
+		return a[i:] == b[i+1:]
+	case i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]:
+		return true
+	}
+	return i == len(a) || a[i+1:] == b[i+1:]
+}
+
+var (
+	letters   = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u", "ñ", "n", "’", "'", "‘", "'", "ʼ", "'", "´", "'", "`", "'", "º", "", "ª", "", "½", " half ")
+	hyphen    = regexp.MustCompile(`(\pL)-(\pL)`)
+	shouting  = regexp.MustCompile(`a{3,}|e{3,}|i{3,}|o{3,}|u{3,}|n{3,}|r{3,}|s{3,}|t{3,}|l{3,}`)
+	invisible = func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}
+)
+
+// fold makes words comparable: small letters without accents, hyphens or
+// letters that are drawn out.
+func fold(text string) string {
+	text = letters.Replace(strings.Map(invisible, strings.ToLower(text)))
+	text = hyphen.ReplaceAllString(text, "$1 $2")
+	return shouting.ReplaceAllStringFunc(text, func(run string) string { return run[:1] })
+}
+
+// foreign reports whether a folded text has letters or digits that are not
+// read: some look like others.
+func foreign(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsNumber(r)) })
+}
