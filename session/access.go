@@ -320,24 +320,20 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 	return nil
 }
 
-// remove deletes sessions of a subject, or of whatever one if that is empty, and
-// reports each that ended by it.
-func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest, subject string) (int, error) {
-	d.Space = m.cfg.Name
-	var gone []Record
-	if m.cfg.Observer != nil {
-		d.Removed = func(rec Record) { gone = append(gone, rec) }
-	}
+// remove deletes sessions of a subject, or of any if that is empty, and reports
+// each that ended by it.
+func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest, subject string) (RemoveReply, error) {
+	d.Space, d.Payload = m.cfg.Name, m.cfg.Observer != nil && subject == ""
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
-	n, err := m.store.Delete(limited, d)
+	r, err := m.store.Delete(limited, d)
 	if err != nil {
-		return 0, unanswered(ctx, "delete", err)
+		return r, unanswered(ctx, "delete", err)
 	}
-	for _, rec := range gone {
+	for _, rec := range r.Removed {
 		m.ended(ctx, Deleted, rec.Hash, cmp.Or(subject, m.subjectIn(rec)), 0)
 	}
-	return n, nil
+	return r, nil
 }
 
 // evicted reports the sessions of a subject that made room for another.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"iter"
 	"time"
 )
@@ -38,8 +39,8 @@ func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
 	defer func() { m.finish(o, err) }()
 	var some []Hash
 	end := func() error {
-		ended, err := m.remove(ctx, RemoveRequest{Handles: some}, "")
-		n, some = n+ended, nil
+		r, err := m.remove(ctx, RemoveRequest{Handles: some}, "")
+		n, some = n+len(r.Removed), nil
 		return err
 	}
 	for rec, err := range m.store.List(ctx, m.cfg.Name, Hash{}) {
@@ -64,8 +65,9 @@ func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
 // Export returns the live sessions of a subject as a JSON array: for each the hash
 // of its id, its times and its data, for a person who asks what is stored about
 // them. A session that cannot be decoded is missing, and then the error is its
-// [*CorruptError], beside the others. Errors as for BySubject, and that of
-// encoding/json for a T that it cannot encode.
+// [*CorruptError], beside the others. Errors as for BySubject, where
+// [ErrIncomplete] comes beside the others, too, and that of encoding/json for a T
+// that it cannot encode.
 func (m *Manager[T]) Export(ctx context.Context, subject string) ([]byte, error) {
 	type exported struct {
 		Session      string
@@ -78,7 +80,7 @@ func (m *Manager[T]) Export(ctx context.Context, subject string) ([]byte, error)
 	all := []exported{}
 	for s, err := range m.BySubject(ctx, subject) {
 		if err != nil {
-			incomplete = err
+			incomplete = errors.Join(incomplete, err)
 			continue
 		}
 		hash := m.index.id(s.ID)

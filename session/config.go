@@ -74,8 +74,7 @@ type Config[T any] struct {
 	// OnCorrupt says what happens to records that cannot be read.
 	OnCorrupt CorruptPolicy
 	// MaxPerSubject limits the live sessions of one subject; default 100.
-	// Negative = unlimited: then what reads or ends the sessions of a subject may
-	// hold up the store.
+	// Negative = unlimited.
 	MaxPerSubject int
 	// WhenFull says what happens to one more than MaxPerSubject; EvictIdlest when
 	// neither is set.

@@ -71,7 +71,7 @@
 //	Get, Peek, Touch, Save      1                          1           the session and its places in the indexes
 //	Create                      1                          1           the same, its subject's limit and who is evicted for it
 //	Delete                      1                          1           the session and its places in the indexes
-//	DeleteSubject               1                          1           all sessions of the subject
+//	DeleteSubject               1 for 64 sessions          the same    64 sessions of the subject
 //	Open                        1; 2 when it creates       the same    each call, as Create and Get
 //	                            one over 512 bytes
 //	Update                      2, +1 for each conflict,   the same    the save: it fails if anything was saved in between
@@ -81,7 +81,7 @@
 //	Rotate                      1                          1           both ids, and the data
 //	Bind                        1                          2, or 1     the old id with its data, and the new one with its limit:
 //	                                                                   if the second trip is lost, the old one stays
-//	BySubject, Export           1                          1 + 1 / 64  64 sessions
+//	BySubject, Export           1                          2 / 64      64 sessions
 //	All                         1                          2 / 64      64 sessions
 //	DeleteAll                   1 + 1 / 64                 3 / 64      64 sessions, or a partition's share of them
 //	Count                       1                          1 pipeline  a partition
@@ -116,6 +116,8 @@
 //   - A rotation logs out no request that is under way: for Config.RotateGrace the old
 //     id leads to the session. After a login it shows, read only, the data from before
 //     and no subject. Both end with the session.
+//   - [Manager.DeleteSubject] ends all sessions of the subject, or says that it may not
+//     have, with [ErrIncomplete].
 //   - Timeouts follow the clock of the store: skewed clocks of processes do not
 //     matter. No session outlives its absolute timeout, which counts from the login,
 //     and managers with other timeouts keep to those that the session was made with.

@@ -34,6 +34,11 @@ var (
 	ErrTooLarge = errors.New("session: too large")
 	// ErrFull: the subject has Config.MaxPerSubject sessions.
 	ErrFull = errors.New("session: subject has too many sessions")
+	// ErrIncomplete: the store may have lost the places of some of the subject's
+	// sessions in its index, as Redis does when it evicts keys, so that they were
+	// not found. Those that are used are found again, and the others expire; until
+	// then, [Manager.All] finds them.
+	ErrIncomplete = errors.New("session: the subject may have more sessions")
 	// ErrInvalid: the arguments or the configuration make no sense; nothing
 	// is written.
 	ErrInvalid = errors.New("session: invalid")

@@ -173,9 +173,9 @@ func (s *stage) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	return s.Store.Move(ctx, from, w)
 }
 
-func (s *stage) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
+func (s *stage) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
 	if err := s.enter(ctx, "Delete"); err != nil {
-		return 0, err
+		return session.RemoveReply{}, err
 	}
 	return s.Store.Delete(ctx, d)
 }

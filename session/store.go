@@ -81,13 +81,14 @@ type Store interface {
 	// counts as none.
 	Move(ctx context.Context, from Handle, w WriteRequest) (Reply, error)
 
-	// Delete removes records without reading their payload and returns how
-	// many there were. Expired ones that a Claim handed out, or that were set
-	// aside, are not its concern.
-	Delete(ctx context.Context, d RemoveRequest) (int, error)
+	// Delete removes records, readable or not. Expired ones that a Claim handed
+	// out, or that were set aside, are not its concern. Of an owner's many it
+	// removes as many as hold up others for about a millisecond, and answers More.
+	Delete(ctx context.Context, d RemoveRequest) (RemoveReply, error)
 
 	// List yields the live records of an owner, or of the whole space if that is
 	// zero, reading a part of them at a time. One may come twice. Broken ones are left out.
+	// Its last error matches [ErrIncomplete] when records of the owner may be missing.
 	List(ctx context.Context, space string, owner Hash) iter.Seq2[Record, error]
 
 	// Claim ends the claims that c.Settle names, and then takes up to c.Max
@@ -205,7 +206,7 @@ type Reply struct {
 	Retry   time.Duration // Leased: when the lease ends at the latest
 }
 
-// RemoveRequest names records to delete. With Owner set, it means all records of
+// RemoveRequest names records to delete. With Owner set, it means the records of
 // the owner except Handles.
 type RemoveRequest struct {
 	Space      string
@@ -213,8 +214,15 @@ type RemoveRequest struct {
 	Owner      Hash
 	Rev        uint64 // 0 = any; otherwise only a record of this revision
 	Quarantine bool   // keep it aside instead
+	Payload    bool   // hand out the payload of each of Handles that is intact
+}
 
-	Removed func(Record) // called with each that there was; of an owner's only the Handle is certain
+// RemoveReply contains what was removed. Only the handle's space and hash are
+// certain.
+type RemoveReply struct {
+	Removed    []Record
+	More       bool // the owner has more
+	Incomplete bool // the store may have lost the places of some in the owner's index
 }
 
 // ClaimRequest asks for records that are due.

@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -14,11 +15,11 @@ import (
 // only its owner knows, and can be used to delete, save and read. One that
 // cannot be decoded yields its [*CorruptError] and does not keep the others
 // back. All are read before the first is yielded. Errors: [ErrInvalid] for an
-// empty subject, [ErrUnavailable].
+// empty subject, [ErrUnavailable]; and [ErrIncomplete] after all that were found.
 func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*Session[T], error] {
 	return func(yield func(*Session[T], error) bool) {
 		records, err := m.records(ctx, subject)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrIncomplete) {
 			yield(nil, err)
 			return
 		}
@@ -26,6 +27,9 @@ func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*S
 			if !yield(m.read(ctx, rec, listed(rec.Hash))) {
 				return
 			}
+		}
+		if err != nil {
+			yield(nil, err)
 		}
 	}
 }
@@ -40,7 +44,10 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]Record, err
 	defer cancel()
 	var all []Record
 	for rec, err := range m.store.List(limited, m.cfg.Name, m.index.subject(subject)) {
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrIncomplete):
+			return all, err
+		case err != nil:
 			return nil, unanswered(ctx, "list", err)
 		}
 		all = append(all, rec)
@@ -50,8 +57,11 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]Record, err
 
 // DeleteSubject ends all sessions of a subject but the exceptions, and returns
 // how many there were: "log out everywhere", or "everywhere else" with the
-// current one's id. One round trip. Errors: [ErrInvalid] for an empty subject,
-// [ErrUnavailable].
+// current one's id. One round trip for each 64 sessions, with a pause as long
+// after each, so that others are not held up; Config.Timeout bounds each trip, and
+// only ctx all of them. Those that are counted have ended, also when an error
+// follows. Errors: [ErrInvalid] for an empty subject, [ErrUnavailable],
+// [ErrIncomplete] when sessions may be left that the store could not find.
 func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except ...ID) (n int, err error) {
 	o, ctx := m.begin(ctx, OpDelete)
 	defer func() { m.finish(o, err) }()
@@ -62,13 +72,28 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 	for _, id := range except {
 		d.Handles = append(d.Handles, m.index.id(id))
 	}
-	if n, err = m.remove(ctx, d, subject); err != nil {
-		return 0, err
+	incomplete := false
+	for more := true; more; {
+		start := time.Now()
+		r, err := m.remove(ctx, d, subject)
+		if err != nil {
+			return n, err
+		}
+		n += len(r.Removed)
+		incomplete = incomplete || r.Incomplete
+		if more = r.More; more {
+			if err := sleep(ctx, time.Since(start)); err != nil {
+				return n, unanswered(ctx, "delete", err)
+			}
+		}
 	}
 	for h := range m.handlings(ctx) {
 		if h.subject == d.Owner && !slices.Contains(d.Handles, h.hash) {
 			h.deleted.Store(true)
 		}
+	}
+	if incomplete {
+		return n, fmt.Errorf("%w: delete", ErrIncomplete)
 	}
 	return n, nil
 }

@@ -66,11 +66,11 @@ func (s *store) Save(ctx context.Context, w session.WriteRequest) (session.Reply
 	return lossy(s, func() (session.Reply, error) { return s.Store.Save(ctx, w) })
 }
 
-func (s *store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
+func (s *store) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
 	if err := s.called(); err != nil {
-		return 0, err
+		return session.RemoveReply{}, err
 	}
-	return lossy(s, func() (int, error) { return s.Store.Delete(ctx, d) })
+	return lossy(s, func() (session.RemoveReply, error) { return s.Store.Delete(ctx, d) })
 }
 
 func (s *store) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {

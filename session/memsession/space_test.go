@@ -18,8 +18,8 @@ func TestAnOwnerWhoseRecordsAreDeletedIsForgotten(t *testing.T) {
 		if _, err := s.Create(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: "x", Handles: []session.Hash{w.Hash}}); n != 1 || err != nil {
-			t.Fatalf("deleted %d, %v", n, err)
+		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: "x", Handles: []session.Hash{w.Hash}}); len(gone.Removed) != 1 || err != nil {
+			t.Fatalf("deleted %+v, %v", gone, err)
 		}
 	}
 	if sp := s.spaces["x"]; len(sp.byOwner) != 0 || len(sp.byHash) != 0 {

@@ -43,8 +43,7 @@ func (s *Store) lock(ctx context.Context, name string) (*space, time.Time, error
 	return sp, time.Now(), nil
 }
 
-// unlock ends a call. Only then those are called whose turn has come, and those
-// who asked for what was removed.
+// unlock ends a call. Only then those are called whose turn has come.
 func (s *Store) unlock(sp *space) {
 	later := sp.later
 	sp.later = nil
@@ -266,11 +265,14 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	return r, nil
 }
 
+// removeMost bounds what one call removes of an owner.
+const removeMost = 1000
+
 // Delete implements [session.Store].
-func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
+func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (r session.RemoveReply, err error) {
 	sp, now, err := s.lock(ctx, d.Space)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	defer s.unlock(sp)
 	var hashes []session.Hash
@@ -283,27 +285,30 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error
 	if d.Owner != (session.Hash{}) {
 		except := hashes
 		hashes = nil
-		for h := range sp.byOwner[d.Owner] {
-			if !slices.Contains(except, h) {
-				hashes = append(hashes, h)
+		for h, e := range sp.byOwner[d.Owner] {
+			if e.claimed() || slices.Contains(except, h) {
+				continue
 			}
+			if r.More = len(hashes) == removeMost; r.More {
+				break
+			}
+			hashes = append(hashes, h)
 		}
 	}
-	var gone []session.Record
 	for _, h := range hashes {
 		e := sp.byHash[h]
 		if e == nil || e.claimed() || (d.Rev != 0 && e.Rev != d.Rev) {
 			continue
 		}
 		sp.remove(e, d.Quarantine)
-		gone = append(gone, answer(session.Done, e).Record)
-	}
-	if d.Removed != nil {
-		for _, rec := range gone {
-			sp.later = append(sp.later, func() { d.Removed(rec) })
+		rec := e.Record
+		rec.Payload = nil
+		if d.Payload {
+			rec.Payload = bytes.Clone(e.Payload)
 		}
+		r.Removed = append(r.Removed, rec)
 	}
-	return len(gone), nil
+	return r, nil
 }
 
 // List implements [session.Store]. It looks again at each of those that there

@@ -106,11 +106,11 @@ func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, qu
 // corrupted removes a record whose payload is not what was written, unless it
 // has changed since: only the call that removes it reports it.
 func (s *Store) corrupted(ctx context.Context, h session.Handle, rev uint64, quarantine bool) (session.Reply, error) {
-	n, err := s.Delete(ctx, session.RemoveRequest{Space: h.Space, Handles: []session.Hash{h.Hash}, Rev: rev, Quarantine: quarantine})
+	gone, err := s.Delete(ctx, session.RemoveRequest{Space: h.Space, Handles: []session.Hash{h.Hash}, Rev: rev, Quarantine: quarantine})
 	if err != nil {
 		return session.Reply{}, err
 	}
-	if n == 0 {
+	if len(gone.Removed) == 0 {
 		return session.Reply{Status: session.Missing}, nil
 	}
 	return session.Reply{Status: session.Broken, Reason: session.Corrupted}, nil

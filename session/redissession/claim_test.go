@@ -87,7 +87,7 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 		if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev}}); err != nil {
 			t.Fatal(err)
 		}
-		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
+		if keys := keysLeft(t, client); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})
@@ -131,7 +131,7 @@ func TestARemovedRecordIsReportedWithItsAttempts(t *testing.T) {
 			if len(due) != 1 || due[0].Attempt != before+1 || due[0].Reason != session.Idle {
 				t.Errorf("after %d attempts: %+v", before, due)
 			}
-			if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
+			if keys := keysLeft(t, client); len(keys) != 0 {
 				t.Errorf("left %q", keys)
 			}
 		})

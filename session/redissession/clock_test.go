@@ -36,8 +36,8 @@ func TestARevisionIsRememberedUntilTheClockHasPassedIt(t *testing.T) {
 				m.SetTime(start)
 				r := done(t)(s.Create(t.Context(), newWrite("x"))).Record
 				m.SetTime(start.Add(-c.back))
-				if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}}); n != 1 || err != nil {
-					t.Fatalf("deleted %d, %v", n, err)
+				if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}}); len(gone.Removed) != 1 || err != nil {
+					t.Fatalf("deleted %+v, %v", gone, err)
 				}
 				noted := string(s.slotOf(space, r.Hash)) + "r"
 				got, _ := client.Get(t.Context(), noted).Result()

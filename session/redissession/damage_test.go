@@ -146,8 +146,8 @@ func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v", c)
 		}
-		if n, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner}); n != 1 || err != nil {
-			t.Errorf("deleted %d, %v: a logout reads no record", n, err)
+		if gone, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner}); len(gone.Removed) != 1 || err != nil {
+			t.Errorf("deleted %+v, %v: a logout reads no record", gone, err)
 		}
 	})
 }
@@ -170,7 +170,7 @@ func TestAnExpiredRecordOfALaterVersionIsHandedOutWithoutItsPayload(t *testing.T
 		if due := claim(t, s, session.ClaimRequest{}).Due; len(due) != 1 || due[0].Reason != session.Idle {
 			t.Errorf("without payload due are %+v", due)
 		}
-		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
+		if keys := keysLeft(t, client); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})
@@ -186,15 +186,15 @@ func TestRemovalNeverReadsPayloads(t *testing.T) {
 			client.Set(t.Context(), key(s, w.Handle), "rubbish", 0)
 			handles = append(handles, w.Hash)
 		}
-		n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: handles[:1]})
-		if err != nil || n != 1 {
-			t.Errorf("deleted %d, %v, want 1", n, err)
+		gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: handles[:1]})
+		if err != nil || len(gone.Removed) != 1 {
+			t.Errorf("deleted %+v, %v, want 1", gone, err)
 		}
-		n, err = s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
-		if err != nil || n != 2 {
-			t.Errorf("deleted %d of the owner's, %v, want 2", n, err)
+		gone, err = s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
+		if err != nil || len(gone.Removed) != 2 {
+			t.Errorf("deleted %+v of the owner's, %v, want 2", gone, err)
 		}
-		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
+		if keys := keysLeft(t, client); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})
@@ -262,7 +262,7 @@ func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
 		if !slices.Equal(reasons, []session.EndReason{session.Vanished, session.InvalidFormat}) {
 			t.Errorf("told %v, want vanished and invalid_format", reasons)
 		}
-		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
+		if keys := keysLeft(t, client); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})
@@ -300,15 +300,9 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 			wantStatus(t, answered(t)(s.Move(t.Context(), r.Handle, w)), session.Broken)
 		},
 		"Delete": func(t *testing.T, s *Store, r session.Record) {
-			n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}, Quarantine: true})
-			if n != 1 || err != nil {
-				t.Errorf("deleted %d, %v", n, err)
-			}
-		},
-		"Delete of an owner's": func(t *testing.T, s *Store, r session.Record) {
-			n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: r.Owner, Quarantine: true})
-			if n != 1 || err != nil {
-				t.Errorf("deleted %d, %v", n, err)
+			gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}, Quarantine: true})
+			if len(gone.Removed) != 1 || err != nil {
+				t.Errorf("deleted %+v, %v", gone, err)
 			}
 		},
 		"Claim": func(t *testing.T, s *Store, _ session.Record) {
@@ -364,14 +358,14 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 		if c := count(t, s); c.Quarantined != 3 {
 			t.Errorf("%d are in quarantine, want 3", c.Quarantined)
 		}
-		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 4 { // 3 records and their index
+		if keys := keysLeft(t, client); len(keys) != 4 { // 3 records and their index
 			t.Errorf("the quarantine keeps %d keys: %q", len(keys), keys)
 		}
 		time.Sleep(24 * time.Hour)
 		if c := count(t, s); c.Quarantined != 0 {
 			t.Errorf("%d are in quarantine after its time", c.Quarantined)
 		}
-		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
+		if keys := keysLeft(t, client); len(keys) != 0 {
 			t.Errorf("left %q", keys)
 		}
 	})

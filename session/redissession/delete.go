@@ -5,42 +5,47 @@ package redissession
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/holdfast-go/holdfast/internal/rediscall"
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// Delete implements [session.Store]: one round trip for an owner, or for
-// handles of one partition; one pipeline for handles of several, where each
-// partition changes by itself. After a lost reply a retry counts only what the
-// first try left, and names no other.
-func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
-	calls := s.deleteHandles(d)
-	script := deleteScript
+// ownerBatch bounds what one script deletes of an owner, to about half a
+// millisecond.
+const ownerBatch = 64
+
+// Delete implements [session.Store]: one round trip for 64 records of an owner, or
+// for handles of one partition; one pipeline for handles of several, where each
+// partition changes by itself. After a lost reply a retry names only what the
+// first try left.
+func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
 	if d.Owner != (session.Hash{}) {
-		calls, script = []rediscall.Call{s.deleteOwner(d)}, deleteOwnerScript
+		return s.deleteOwner(ctx, d)
 	}
+	calls := s.deleteHandles(d)
 	if len(calls) == 0 {
-		return 0, nil
+		return session.RemoveReply{}, nil
 	}
 	if err := s.agree(ctx, d.Space); err != nil {
-		return 0, err
+		return session.RemoveReply{}, err
 	}
-	replies, err := s.caller.RunAll(ctx, script, calls)
+	replies, err := s.caller.RunAll(ctx, deleteScript, calls)
 	if err != nil {
-		return 0, failed(err)
+		return session.RemoveReply{}, failed(err)
 	}
-	n := 0
-	for _, r := range replies {
-		count, _ := r.(int64)
-		list, _ := r.([]any)
-		n += int(count) + len(list)/2
-		for i := 0; d.Removed != nil && i+1 < len(list); i += 2 {
+	var r session.RemoveReply
+	for _, reply := range replies {
+		list, ok := reply.([]any)
+		if !ok {
+			return r, fmt.Errorf("a script answered %T", reply)
+		}
+		for i := 0; i+1 < len(list); i += 2 {
 			raw, _ := list[i+1].(string)
-			d.Removed(removed(d, hashOf(list[i]), raw))
+			r.Removed = append(r.Removed, removed(d, hashOf(list[i]), raw))
 		}
 	}
-	return n, nil
+	return r, nil
 }
 
 // removed is what a script said of a record that it has deleted. Bytes that are
@@ -68,7 +73,7 @@ func (s *Store) deleteHandles(d session.RemoveRequest) []rediscall.Call {
 			byPartition[s.partition(h)] = i
 			calls = append(calls, rediscall.Call{
 				Keys: []string{slot.expiry()},
-				Args: []any{rev, s.aside(d.Quarantine), s.quarantineMost, flag(d.Removed != nil)},
+				Args: []any{rev, s.aside(d.Quarantine), s.quarantineMost, flag(d.Payload)},
 			})
 		}
 		calls[i].Keys = append(calls[i].Keys, slot.record(h))
@@ -77,14 +82,26 @@ func (s *Store) deleteHandles(d session.RemoveRequest) []rediscall.Call {
 	return calls
 }
 
-func (s *Store) deleteOwner(d session.RemoveRequest) rediscall.Call {
+func (s *Store) deleteOwner(ctx context.Context, d session.RemoveRequest) (r session.RemoveReply, err error) {
+	if err := s.agree(ctx, d.Space); err != nil {
+		return r, err
+	}
 	slot := s.slotOf(d.Space, d.Owner)
-	c := rediscall.Call{
-		Keys: []string{slot.expiry(), slot.owner(d.Owner)},
-		Args: []any{s.aside(d.Quarantine), s.quarantineMost, flag(d.Removed != nil)},
-	}
+	args := []any{d.Owner[:], ownerBatch}
 	for _, h := range d.Handles {
-		c.Args = append(c.Args, string(h[:]))
+		args = append(args, string(h[:]))
 	}
-	return c
+	reply, err := s.caller.Run(ctx, deleteOwnerScript, []string{slot.expiry(), slot.owner(d.Owner)}, args...)
+	if err != nil {
+		return r, failed(err)
+	}
+	list, _ := reply.([]any)
+	if len(list) < 2 {
+		return r, fmt.Errorf("a script answered %T of length %d", reply, len(list))
+	}
+	r.Incomplete, r.More = list[0] == int64(1), list[1] == int64(1)
+	for _, hash := range list[2:] {
+		r.Removed = append(r.Removed, removed(d, hashOf(hash), ""))
+	}
+	return r, nil
 }

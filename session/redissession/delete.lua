@@ -6,7 +6,7 @@
 -- KEYS   1 expiry index x, 2… records d
 -- ARGV   1 revision (8 bytes, zero = any), 2 quarantine ms (0 = delete),
 --        3 quarantine bytes at most, 4 '1' = hand out what is deleted, 5… their hashes
--- Reply  how many there were, or for each that was there its hash and its bytes
+-- Reply  for each that was there its hash, and its header or all of its bytes
 -- Cost   O(log n) each. A retry deletes nothing more, but counts anew.
 
 local deleted, whole = {}, ARGV[4] == '1'
@@ -25,4 +25,4 @@ for i = 2, #KEYS do
   end
   if hash ~= ARGV[i + 3] then redis.call('DEL', KEYS[i]) end
 end
-return whole and deleted or #deleted / 2
+return deleted

@@ -1,28 +1,34 @@
 -- SPDX-License-Identifier: MIT
 --
--- Deletes all records of an owner but some, or puts them into quarantine.
+-- Deletes some records of an owner, those first that lapse first.
 --
 -- KEYS   1 expiry index x, 2 owner index u
--- ARGV   1 quarantine ms (0 = delete), 2 quarantine bytes at most, 3 '1' = name what
---        is deleted, 4… hashes to leave alone
--- Reply  how many there were, or for each that was there its hash and ''
--- Cost   O(owner's records). Their keys are derived from the index: same slot.
+-- ARGV   1 owner, 2 records at most, 3… hashes to leave alone
+-- Reply  {1 = records may be missing in the index, 1 = there are more, hash…} with
+--        those that were there
+-- Cost   O(at most · log n). The keys of records are derived from the index: same
+--        slot. A retry deletes further ones.
 
-local except = {}
-for i = 4, #ARGV do except[latest(ARGV[i])] = true end
+local except, spared = {}, 0
+for i = 3, #ARGV do except[latest(ARGV[i])] = true end
 
-local deleted = {}
-for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  if not except[hash] then
+local reply = {partial(ARGV[1]) and 1 or 0, 0}
+local most = tonumber(ARGV[2]) + #ARGV - 2
+for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, num(most - 1))) do
+  if except[hash] then
+    spared = spared + 1
+  else
     local key = base .. 'd' .. hash
     local head = header(key)
     redis.call('ZREM', KEYS[2], hash)
     if head ~= '' and (not valid(head) or owned(head) == KEYS[2]) then
       unindex(hash, head)
-      discard(key, hash, tonumber(ARGV[1]), tonumber(ARGV[2]))
-      deleted[#deleted + 1] = hash
-      deleted[#deleted + 1] = ''
+      redis.call('DEL', key)
+      reply[#reply + 1] = hash
     end
   end
 end
-return ARGV[3] == '1' and deleted or #deleted / 2
+local left = redis.call('ZCARD', KEYS[2])
+if left > spared then reply[2] = 1 end
+if left == 0 then redis.call('ZREM', base .. 'o', ARGV[1]) end
+return reply

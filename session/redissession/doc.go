@@ -52,6 +52,7 @@
 //	d<hash>       string  a session: header and payload
 //	x             zset    hash -> when it lapses, in ms: the expiry index
 //	u<owner>      zset    hash -> when it lapses: the sessions of one owner
+//	o             zset    owner -> until when u is there at least: the list of owners
 //	e<hash><rev>  string  a lapsed session that is set aside until it is settled
 //	c             zset    hash and revision -> when it can be claimed (again)
 //	b             zset    hash and revision -> when it lapsed: the backlog
@@ -65,14 +66,14 @@
 //	g<hash><name> string  a request for this lease was given up; for ten seconds
 //
 // Hashes, revisions and times in key names are raw bytes. Scripts declare in
-// KEYS the keys that every run may use. Keys that only stored data name (members
+// KEYS the keys that every run may use. Keys that only stored data name (o, members
 // of x, c and u, the owner in a header, the quarantine) are made by appending to
 // the base of KEYS[1]: they have its hash tag, so they are in its slot. Redis
 // Cluster checks that; a proxy that maps keys to servers itself has to map them
 // by hash tags.
 //
 // Every key has a time to live: d and e live until Deadline + Keep, x, u, c and b
-// as long as their longest-living member, q as long as [WithQuarantine] sets. Where
+// as long as their longest-living member or up to an eighth longer, o as long as x, q as long as [WithQuarantine] sets. Where
 // no cleanup runs, each new record takes a few out of x that no Claim came for
 // in time. These times are a safety net. What decides is the
 // deadline in the header, which each script that reads it compares with the
@@ -127,8 +128,8 @@
 //	Move         1 trip           O(log n), within a partition
 //	             2 trips          between partitions; 3 without WriteRequest.CreatedAt and Restart
 //	Delete       1 trip           O(log n) for each; several partitions: 1 pipeline
-//	 of an owner 1 trip           O(the owner's sessions · log n)
-//	List         1 trip + 1 for each 64 of the owner's sessions
+//	 of an owner 1 trip for each 64 of the owner's sessions: O(log n) for each
+//	List         2 trips for each 64 of the owner's sessions
 //	 of all      1 or more trips for each partition + 2 for each 64 sessions
 //	Claim        1 pipeline + 1 trip for each partition visited, and for each 200 records
 //	             of it (or 64, or 1 MiB, with their payload): O(Max · log n)
@@ -139,8 +140,8 @@
 //	removal into a quarantine     and O(the partition's records in quarantine)
 //	a payload that is corrupted   1 trip more, to remove it
 //
-// These are atomic: every call on one session, with its indexes; Create and
-// Delete with the limit and the index of an owner; a Move within a partition; the
+// These are atomic: every call on one session, with its indexes; Create
+// with the limit and the index of an owner; a Move within a partition; the
 // share of one partition in Claim, Count and a Delete of many.
 //
 // # Guaranteed
@@ -170,7 +171,8 @@
 //     evicts sessions, too. An index entry without its session is reported as
 //     [session.Vanished]. A session without its index entries gets them back
 //     with its next touch or Save, and is neither counted nor reported until
-//     then. A backlog without its claims is found by the next Claim.
+//     then; nor is it found as its owner's, which List and Delete then say, unless
+//     Redis has evicted u, x and o of a partition at once. A backlog without its claims is found by the next Claim.
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail and change nothing. Touches, renewals, Delete, Claim and
 //     settling work, so existing sessions stay and the cleanup frees memory.

@@ -117,3 +117,39 @@ func TestWhateverIsEvictedTheRestGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// A server whose memory is short evicts half of what is there.
+func TestUnderEvictionALogOutEverywhereMissesNoSessionUnsaid(t *testing.T) {
+	t.Parallel()
+	client := redistest.Real(t, "--maxmemory", "5mb", "--maxmemory-policy", "allkeys-lru").Client(t)
+	m := newManager(t, client, session.Config[note]{})
+	ctx := t.Context()
+	var all []*session.Session[note]
+	for i := range 4000 {
+		s, err := m.Create(ctx, note{strings.Repeat("x", 600)}, session.ForSubject(fmt.Sprint("user ", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	alive, unsaid, hinted := 0, 0, 0
+	for _, s := range all {
+		if _, err := m.Peek(ctx, s.ID); err != nil {
+			continue
+		}
+		alive++
+		_, err := m.DeleteSubject(ctx, s.Subject)
+		_, peek := m.Peek(ctx, s.ID)
+		switch {
+		case errors.Is(err, session.ErrIncomplete):
+			hinted++
+		case err != nil:
+			t.Fatal(err)
+		case peek == nil:
+			unsaid++
+		}
+	}
+	if unsaid > 0 || hinted == 0 || hinted == alive {
+		t.Errorf("of %d live sessions %d survived in silence, and %d answers were uncertain; want none, and some but not all", alive, unsaid, hinted)
+	}
+}

@@ -59,8 +59,8 @@ func TestACreateThatComesAfterItsRetryBringsBackNothing(t *testing.T) {
 		if next.Load() || len(kept) == 0 {
 			t.Fatal("no request was delayed")
 		}
-		if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); n != 1 || err != nil {
-			t.Fatalf("deleted %d, %v", n, err)
+		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); len(gone.Removed) != 1 || err != nil {
+			t.Fatalf("deleted %+v, %v", gone, err)
 		}
 		late, err := net.Dial("tcp", server.Addr)
 		if err != nil {

@@ -3,6 +3,7 @@
 package redissession
 
 import (
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -193,7 +194,7 @@ func TestATouchHealsIndexesThatWereEvicted(t *testing.T) {
 			t.Errorf("counted %+v after a touch, want the session again", c)
 		}
 		for rec, err := range s.List(t.Context(), space, w.Owner) {
-			if err != nil || rec.Hash != r.Record.Hash {
+			if rec.Hash != r.Record.Hash && !errors.Is(err, session.ErrIncomplete) {
 				t.Errorf("listed %+v, %v", rec, err)
 			}
 		}

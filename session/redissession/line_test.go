@@ -282,7 +282,7 @@ func TestALineLeavesNoKeysBehind(t *testing.T) {
 		ben.frees(t)
 		anna.frees(t)
 		time.Sleep(time.Minute)
-		if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 2 {
+		if keys := keysLeft(t, client); len(keys) != 2 {
 			t.Errorf("the server has %q, want the record and its index", keys)
 		}
 	})

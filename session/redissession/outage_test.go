@@ -35,7 +35,7 @@ func everyCall(ctx context.Context, s *Store) map[string]error {
 	for _, err := range s.List(ctx, space, w.Hash) {
 		errs["List"] = err
 	}
-	_, errs["listSome"] = s.listSome(ctx, s.slotOf(space, w.Hash), space, w.Hash, []string{"one"})
+	_, _, errs["listSome"] = s.listSome(ctx, s.slotOf(space, w.Hash), space, w.Hash, []string{"one"})
 	_, errs["Count"] = s.Count(ctx, space)
 	_, errs["Claim"] = s.Claim(ctx, session.ClaimRequest{Space: space, Max: 1})
 	_, _, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.ClaimRequest{Space: space}, &session.ClaimReply{})

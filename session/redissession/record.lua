@@ -77,6 +77,11 @@ local function pass(head)
   end
 end
 
+-- disown takes a record out of the index of its owner.
+local function disown(u, owner, hash)
+  if redis.call('ZREM', u, hash) == 1 and redis.call('EXISTS', u) == 0 then redis.call('ZREM', base .. 'o', owner) end
+end
+
 -- unindex takes a record that goes out of the indexes. Its lease goes with it,
 -- so the first who waits for that has its turn.
 local function unindex(hash, head)
@@ -84,8 +89,8 @@ local function unindex(hash, head)
   if not valid(head) then return end
   if int(head, LEASE_END, 6) > now then serve(hash) end
   pass(head)
-  local u = owned(head)
-  if u then redis.call('ZREM', u, hash) end
+  local u, owner = owned(head)
+  if u then disown(u, owner, hash) end
 end
 
 -- When memory is full, Redis refuses the first write of a script if that could

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/session"
 )
 
 // changing stands for the number of partitions while that changes: no process can
@@ -85,7 +87,7 @@ func (s *Store) moveKeys(ctx context.Context, client redis.UniversalClient, spac
 		partition, err := strconv.Atoi(number)
 		switch {
 		case err != nil || name == "":
-		case name == "q", strings.Contains("xcbu", name[:1]):
+		case name == "q", strings.Contains("xcbuo", name[:1]):
 			n, err := s.moveMembers(ctx, client, space, key, partition, name)
 			if moved += n; err != nil {
 				return moved, err
@@ -118,7 +120,9 @@ func (s *Store) moveKeys(ctx context.Context, client redis.UniversalClient, spac
 	return moved, err
 }
 
-// moveMembers moves the members of an index, each of which begins with a hash.
+// moveMembers moves the members of an index, each of which begins with a hash; in the
+// list of owners each ends with one, or stands for all owners and goes to all
+// partitions.
 func (s *Store) moveMembers(ctx context.Context, client redis.UniversalClient, space, key string, partition int, name string) (moved int, err error) {
 	left, err := client.PTTL(ctx, key).Result()
 	if err != nil {
@@ -131,13 +135,26 @@ func (s *Store) moveMembers(ctx context.Context, client redis.UniversalClient, s
 		}
 		write, remove, targets := client.Pipeline(), client.Pipeline(), map[string]*redis.DurationCmd{}
 		for i := 0; i+1 < len(members); i += 2 {
-			to := int(members[i][0]) % s.partitions
+			score, _ := strconv.ParseFloat(members[i+1], 64)
+			member := redis.Z{Score: score, Member: members[i]}
+			if members[i] == "" {
+				for to := range s.partitions {
+					target := string(s.slot(space, to)) + name
+					write.ZAddGT(ctx, target, member)
+					targets[target] = nil
+				}
+				continue
+			}
+			hash := members[i]
+			if name == "o" {
+				hash = hash[len(hash)-len(session.Hash{}):]
+			}
+			to := int(hash[0]) % s.partitions
 			if to == partition {
 				continue
 			}
 			target := string(s.slot(space, to)) + name
-			score, _ := strconv.ParseFloat(members[i+1], 64)
-			write.ZAdd(ctx, target, redis.Z{Score: score, Member: members[i]})
+			write.ZAdd(ctx, target, member)
 			remove.ZRem(ctx, key, members[i])
 			targets[target] = nil
 			moved++

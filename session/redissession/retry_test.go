@@ -216,8 +216,8 @@ func loseEachReply(t *testing.T, s *Store, client *redis.Client, drop *atomic.Bo
 		t.Fatal(err)
 	}
 	lose()
-	if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{far.Hash}}); err != nil || n != 0 {
-		t.Errorf("deleted %d, %v, want nothing more", n, err)
+	if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{far.Hash}}); err != nil || len(gone.Removed) != 0 {
+		t.Errorf("deleted %+v, %v, want nothing more", gone, err)
 	}
 	if c := count(t, s); c.Active != 0 || c.Backlog != 0 {
 		t.Errorf("counted %+v after everything was removed", c)
@@ -378,12 +378,12 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 			}
 		}
 		client.ScriptFlush(t.Context())
-		if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner}); err != nil || n != 1 {
-			t.Errorf("after SCRIPT FLUSH %d of an owner's were deleted, %v, want 1", n, err)
+		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner}); err != nil || len(gone.Removed) != 1 {
+			t.Errorf("after SCRIPT FLUSH %+v of an owner's were deleted, %v, want 1", gone, err)
 		}
 		client.ScriptFlush(t.Context())
-		if n, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: spread}); err != nil || n != len(spread) {
-			t.Errorf("a pipeline after SCRIPT FLUSH deleted %d, %v, want %d", n, err, len(spread))
+		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: spread}); err != nil || len(gone.Removed) != len(spread) {
+			t.Errorf("a pipeline after SCRIPT FLUSH deleted %+v, %v, want %d", gone, err, len(spread))
 		}
 	})
 }

@@ -20,12 +20,16 @@ local function stamp(template, last)
     .. at(template, KEEP, 8) .. lease .. bytes(ends, 6) .. string.sub(template, LEASE_END + 7)
 end
 
--- trim takes what has lapsed out of an owner's index, and the oldest few of what
--- no cleanup came for in time out of the expiry index. It comes after the insert:
--- a script whose first write is this one would not be refused when memory is
--- full.
+-- trim takes what has lapsed out of an owner's index and, a few at a time, out of the
+-- list of owners, and out of the expiry index what no cleanup came for in time. It
+-- comes after the insert: a script whose first write is this one would not be
+-- refused when memory is full.
 local function trim(u, template)
   if u then redis.call('ZREMRANGEBYSCORE', u, '-inf', num(now)) end
+  local o = base .. 'o'
+  for _, owner in ipairs(redis.call('ZRANGEBYSCORE', o, '(0', num(now), 'LIMIT', '0', '4')) do
+    if owner == '' then redis.call('ZADD', o, '0', '') else redis.call('ZREM', o, owner) end
+  end
   local forgotten = now - int(template, KEEP, 4) * 1000 - 1000 -- Redis has had time to forget it, too
   for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(forgotten), 'LIMIT', '0', '4')) do
     if redis.call('EXISTS', base .. 'd' .. hash) == 0 then redis.call('ZREM', KEYS[1], hash) end
@@ -41,7 +45,7 @@ local function room(u, limit, policy, except)
   for _, hash in ipairs(redis.call('ZRANGE', u, 0, -1)) do
     local head = header(base .. 'd' .. hash)
     if not valid(head) or owned(head) ~= u or deadline(head) <= now then
-      redis.call('ZREM', u, hash)
+      disown(u, string.sub(u, #base + 2), hash)
     elseif hash ~= except then
       local order = int(head, policy == 'evict_idlest' and LAST or CREATED, 6)
       live[#live + 1] = {hash = hash, head = head, order = order, rev = at(head, REV, 8)}

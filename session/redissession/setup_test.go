@@ -5,6 +5,8 @@ package redissession
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +122,11 @@ func claim(t testing.TB, s *Store, c session.ClaimRequest) session.ClaimReply {
 
 // key is where the record of h is kept.
 func key(s *Store, h session.Handle) string { return s.slotOf(h.Space, h.Hash).record(h.Hash) }
+
+// keysLeft returns the keys of partitions but for the lists of owners, which expire.
+func keysLeft(t testing.TB, client *redis.Client) []string {
+	return slices.DeleteFunc(client.Keys(t.Context(), "*}:*").Val(), func(k string) bool { return strings.HasSuffix(k, "}:o") })
+}
 
 // damagePayload flips a bit of the last byte of a record.
 func damagePayload(t testing.TB, s *Store, h session.Handle) {

@@ -41,20 +41,54 @@ local function outlive(key, till)
   if redis.call('PTTL', key) < till - now then redis.call('PEXPIREAT', key, num(till)) end
 end
 
+-- owned returns the index of a record's owner, and the owner, if it has one.
 local function owned(head)
   local owner = string.sub(head, OWNER + 1, OWNER + 16)
-  if owner ~= NONE16 and byte(head, KIND + 1) == 0 then return base .. 'u' .. owner end
+  if owner ~= NONE16 and byte(head, KIND + 1) == 0 then return base .. 'u' .. owner, owner end
 end
 
+-- Redis may evict the index of an owner, which then comes back with only those of
+-- its records that are used. So the key o, which is there as long as x, has for
+-- each owner the time until which its index is there; '-' and the owner where an
+-- index was lost, with the time until which records may be missing in it; and ''
+-- with the time until which that is so for all owners, since o was lost. Then all
+-- that have not been used meanwhile, and so entered again, have lapsed.
+
+-- owners makes o live as long as x, which lives for so many ms, and is new or not.
+local function owners(left, new)
+  local o = base .. 'o'
+  local has = redis.call('PTTL', o)
+  if has == -2 then redis.call('ZADD', o, num(new and 0 or now + left), '') end
+  if has < left then redis.call('PEXPIREAT', o, num(now + left)) end
+  return o
+end
+
+local function score(key, member) return tonumber(redis.call('ZSCORE', key, member) or '0') end
+
 -- index enters a live record where it is found: every write and touch does so,
--- which heals what an eviction took. Each index outlives its members.
+-- which heals what an eviction took. Each index outlives its members, by an eighth
+-- of their time, so that a touch seldom has to see to that.
 local function index(hash, head)
-  local ends, till, u = num(deadline(head)), expiry(head), owned(head)
+  local ends, till, u, owner = num(deadline(head)), expiry(head), owned(head)
+  local further = till + floor((till - now) / 8)
   redis.call('ZADD', KEYS[1], ends, hash)
-  outlive(KEYS[1], till)
-  if u then
-    redis.call('ZADD', u, ends, hash)
-    outlive(u, till)
+  local left = redis.call('PTTL', KEYS[1])
+  local new, o = left < 0, nil
+  if left < till - now then
+    left = further - now
+    if new then left = math.max(left, redis.call('PTTL', base .. 'o')) end
+    redis.call('PEXPIREAT', KEYS[1], num(now + left))
+    o = owners(left, new)
+  end
+  if not u then return end
+  if redis.call('ZADD', u, ends, hash) == 1 and redis.call('ZCARD', u) == 1 then
+    o = o or owners(left, new)
+    local lost = score(o, owner)
+    if lost > now then redis.call('ZADD', o, 'GT', num(lost), '-' .. owner) end
+  end
+  if redis.call('PTTL', u) < till - now then
+    redis.call('PEXPIREAT', u, num(further))
+    redis.call('ZADD', o or owners(left, new), num(further), owner)
   end
 end
 

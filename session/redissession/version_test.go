@@ -130,7 +130,7 @@ func (f *fleet) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	return f.one().Move(ctx, from, w)
 }
 
-func (f *fleet) Delete(ctx context.Context, r session.RemoveRequest) (int, error) {
+func (f *fleet) Delete(ctx context.Context, r session.RemoveRequest) (session.RemoveReply, error) {
 	return f.one().Delete(ctx, r)
 }
 

@@ -63,7 +63,7 @@ func (f *fault) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Delete(ctx context.Context, d session.RemoveRequest) (int, error) {
+func (f *fault) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
 	return f.Store.Delete(ctx, apply(f.delete, d))
 }
 
@@ -261,7 +261,7 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "DeleteOfAnOwnerSparesTheExceptions"},
 		{"what is deleted is not handed out", func() *fault {
-			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Removed = nil; return d }}
+			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Payload = false; return d }}
 		}, "DeleteHandsOutWhatItRemoves"},
 		{"deletes any revision", func() *fault {
 			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Rev = 0; return d }}

@@ -28,7 +28,9 @@ func (u useless) Save(context.Context, session.WriteRequest) (session.Reply, err
 func (u useless) Move(context.Context, session.Handle, session.WriteRequest) (session.Reply, error) {
 	return u.reply()
 }
-func (u useless) Delete(context.Context, session.RemoveRequest) (int, error) { return u.n, u.err }
+func (u useless) Delete(context.Context, session.RemoveRequest) (session.RemoveReply, error) {
+	return session.RemoveReply{Removed: make([]session.Record, max(u.n, 0))}, u.err
+}
 func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		for range u.n {

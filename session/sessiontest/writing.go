@@ -202,18 +202,13 @@ func deleteIsIdempotent(b *bench) {
 func deleteHandsOut(b *bench) {
 	owner := b.owner()
 	rec, missing, owned := b.created(b.handle(session.Hash{}), "x"), b.handle(session.Hash{}), b.created(b.handle(owner), "y")
-	got := map[session.Hash]string{}
-	note := func(r session.Record) { got[r.Hash] = string(r.Payload) }
-	n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash, missing.Hash}, Removed: note})
-	if payload, ok := got[rec.Hash]; n != 1 || len(got) != 1 || !ok || payload != "x" {
-		b.Errorf("deleted %d and handed out %q, want the one that there was, with its payload", n, got)
+	got := b.removed(session.RemoveRequest{Handles: []session.Hash{rec.Hash, missing.Hash}, Payload: true}).Removed
+	if len(got) != 1 || got[0].Hash != rec.Hash || string(got[0].Payload) != "x" {
+		b.Errorf("handed out %+v, want the one that there was, with its payload", got)
 	}
-	clear(got)
-	if n := b.remove(session.RemoveRequest{Owner: owner, Removed: note}); n != 1 || len(got) != 1 {
-		b.Errorf("deleted %d of an owner and handed out %q, want the one that there was", n, got)
-	}
-	if _, ok := got[owned.Hash]; !ok {
-		b.Errorf("handed out %q, want the owner's record", got)
+	got = b.removed(session.RemoveRequest{Owner: owner}).Removed
+	if len(got) != 1 || got[0].Hash != owned.Hash {
+		b.Errorf("handed out %+v, want the owner's record", got)
 	}
 }
 

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+
+package redissession
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// indexes has the keys of a partition that a log-out everywhere needs: the index
+// of the owner, that of all, and the list of owners.
+func indexes(s *Store, owner session.Hash) map[string]string {
+	slot := s.slotOf(space, owner)
+	return map[string]string{"u": slot.owner(owner), "x": slot.expiry(), "o": slot.owners()}
+}
+
+// wantAllOrIncomplete ends all sessions of an owner and fails the test if one is
+// left that the answer does not hint at.
+func wantAllOrIncomplete(t *testing.T, s *Store, owner session.Hash, all []session.WriteRequest) session.RemoveReply {
+	t.Helper()
+	r, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	for _, w := range all {
+		if peek(t, s, w.Handle).Status == session.Done {
+			left++
+		}
+	}
+	if left > 0 && !r.Incomplete {
+		t.Errorf("%d of %d sessions are left, and nothing says so", left, len(all))
+	}
+	return r
+}
+
+// Whatever Redis evicted of the indexes, and whatever happened since.
+func TestALogOutEverywhereFindsAllSessionsOrSaysThatItMayNotHave(t *testing.T) {
+	steps := map[string]func(*testing.T, *Store, []session.WriteRequest) []session.WriteRequest{
+		"nothing": func(_ *testing.T, _ *Store, all []session.WriteRequest) []session.WriteRequest { return all },
+		"one is used": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: all[1].Handle, Touch: true}))
+			return all
+		},
+		"one begins": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+			w := of(newWrite("x"), all[0].Owner)
+			done(t)(s.Create(t.Context(), w))
+			return append(all, w)
+		},
+		"one ends": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{all[2].Hash}}); err != nil {
+				t.Fatal(err)
+			}
+			return all
+		},
+		"one begins and ends": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+			w := of(newWrite("x"), all[0].Owner)
+			done(t)(s.Create(t.Context(), w))
+			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); err != nil {
+				t.Fatal(err)
+			}
+			return all
+		},
+		"another owner's begins": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+			done(t)(s.Create(t.Context(), of(newWrite("x"), newHash(7))))
+			return all
+		},
+		"one without an owner begins": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+			done(t)(s.Create(t.Context(), newWrite("x")))
+			return all
+		},
+	}
+	for _, lost := range []string{"", "u", "o", "x", "uo", "ux", "xo"} {
+		for name, step := range steps {
+			t.Run(fmt.Sprintf("lost %q, %s", lost, name), func(t *testing.T) {
+				inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+					owner := newHash(7)
+					var all []session.WriteRequest
+					for range 3 {
+						all = append(all, of(newWrite("x"), owner))
+						done(t)(s.Create(t.Context(), all[len(all)-1]))
+						time.Sleep(time.Second)
+					}
+					for letter, key := range indexes(s, owner) {
+						if strings.Contains(lost, letter) {
+							client.Del(t.Context(), key)
+						}
+					}
+					all = step(t, s, all)
+					r := wantAllOrIncomplete(t, s, owner, all)
+					if lost == "" && r.Incomplete {
+						t.Error("sessions may be missing, it says, although nothing was lost")
+					}
+					if lost == "u" && !r.Incomplete {
+						t.Error("nothing says that the index was lost")
+					}
+				})
+			})
+		}
+	}
+}
+
+// The warning ends with the last session that can be missing.
+func TestALostIndexIsWholeAgainOnceTheSessionsWereUsedOrExpired(t *testing.T) {
+	for _, lost := range []string{"u", "o"} {
+		inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+			owner := newHash(7)
+			used, idle := of(newWrite("x"), owner), of(newWrite("x"), owner)
+			used.Total = 0
+			for _, w := range []session.WriteRequest{used, idle} {
+				done(t)(s.Create(t.Context(), w))
+			}
+			client.Del(t.Context(), indexes(s, owner)[lost])
+			for range 6 * 60 {
+				time.Sleep(30 * time.Second)
+				done(t)(s.Load(t.Context(), session.LoadRequest{Handle: used.Handle, Touch: true}))
+			}
+			if r := wantAllOrIncomplete(t, s, owner, []session.WriteRequest{used, idle}); r.Incomplete || len(r.Removed) != 1 {
+				t.Errorf("%q was lost three hours ago: ended %+v, want the one that is left and no warning", lost, r)
+			}
+		})
+	}
+}
+
+// In any schedule, sessions of three subjects begin, are used, rotate, log in, end,
+// expire and are evicted with their indexes.
+func TestInAnyScheduleALogOutEverywhereFindsAllOrSaysSo(t *testing.T) {
+	for seed := range uint64(15) {
+		synctest.Test(t, func(t *testing.T) {
+			client, server := redistest.Virtual(t)
+			evicts := seed%3 != 0
+			m, err := session.New(New(client, WithPartitions(2)), session.Config[note]{Name: space, TouchEvery: -1, MaxPerSubject: 4})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &schedule{T: t, m: m, random: rand.New(rand.NewPCG(seed, 7)), owners: map[string][]*session.Session[note]{}}
+			for range 120 {
+				s.step()
+				if evicts && s.random.IntN(6) == 0 {
+					s.evict(server)
+				}
+				if s.random.IntN(12) == 0 {
+					if err := s.logOut(); err != nil && !evicts {
+						t.Errorf("seed %d: %v, although nothing was evicted", seed, err)
+					}
+				}
+				time.Sleep(time.Duration(s.random.IntN(400)) * time.Second)
+			}
+		})
+	}
+}
+
+type schedule struct {
+	*testing.T
+	m      *session.Manager[note]
+	random *rand.Rand
+	owners map[string][]*session.Session[note]
+}
+
+func (s *schedule) subject() string { return fmt.Sprint("user ", s.random.IntN(3)) }
+
+// step does one thing. Sessions may be gone, which is no matter here.
+func (s *schedule) step() {
+	ctx, who := s.Context(), s.subject()
+	all := s.owners[who]
+	if len(all) == 0 || s.random.IntN(3) == 0 {
+		if visit, err := s.m.Create(ctx, note{"x"}); err == nil && s.m.Bind(ctx, visit, who) == nil {
+			s.owners[who] = append(all, visit)
+		}
+		return
+	}
+	one := all[s.random.IntN(len(all))]
+	switch s.random.IntN(6) {
+	case 0:
+		_ = s.m.Rotate(ctx, one)
+	case 1:
+		_ = s.m.Delete(ctx, one.ID)
+	case 2:
+		_, _ = s.m.Sweep(ctx)
+	case 3:
+		_, _ = s.m.Create(ctx, note{"visitor"})
+	default:
+		_, _ = s.m.Get(ctx, one.ID)
+	}
+}
+
+// evict takes some keys, but not all three indexes of a partition at once.
+func (s *schedule) evict(server *miniredis.Miniredis) {
+	spared := []string{"}:x", "}:o"}[s.random.IntN(2)]
+	for _, k := range server.Keys() {
+		if !strings.HasSuffix(k, spared) && s.random.IntN(3) == 0 {
+			server.Del(k)
+		}
+	}
+	for range 8 { // in both partitions
+		_, _ = s.m.Create(s.Context(), note{"visitor"})
+	}
+}
+
+func (s *schedule) logOut() error {
+	who := s.subject()
+	n, err := s.m.DeleteSubject(s.Context(), who)
+	if err != nil && !errors.Is(err, session.ErrIncomplete) {
+		s.Fatal(err)
+	}
+	left := 0
+	for _, one := range s.owners[who] {
+		if _, err := s.m.Peek(context.WithoutCancel(s.Context()), one.ID); err == nil {
+			left++
+		}
+	}
+	if err == nil && left > 0 {
+		s.Errorf("after %d were ended, %d are left, and nothing says so", n, left)
+	}
+	s.owners[who] = nil
+	return err
+}
