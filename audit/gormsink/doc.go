@@ -56,7 +56,8 @@
 //   - Events without a number can be deleted unseen: those of [audit.Direct] and
 //     In, and those that were recorded with an id of their own. So can the last
 //     ones of a stream whose process is not started again.
-//   - Changes of rows by other users of the database are not detected.
+//   - Changes of rows by other users of the database are not detected; package
+//     audit/seal detects them.
 //   - SQLite returns "busy" at once by default, and the log then tries again.
 //     Let SQLite wait, with options of the driver: for
 //     github.com/glebarez/sqlite

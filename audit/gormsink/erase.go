@@ -111,6 +111,7 @@ func (s *Sink) erasePage(tx *gorm.DB, p Person, how Erasure, after audit.ID) (pa
 	if err != nil {
 		return page, err
 	}
+	var erased []audit.Event
 	for i := range events {
 		e := &events[i]
 		changed, possible := p.erase(e)
@@ -127,14 +128,19 @@ func (s *Sink) erasePage(tx *gorm.DB, p Person, how Erasure, after audit.ID) (pa
 		if err := s.rewrite(tx, e); err != nil {
 			return page, err
 		}
+		erased = append(erased, *e)
 	}
 	if page.Events == 0 || how.DryRun {
 		return page, nil
 	}
-	return page, s.insert(tx, []audit.Event{own(audit.Event{
+	note := own(audit.Event{
 		Type: TypeErased, Outcome: audit.Success, Reason: how.Reason, Actor: how.By, Tenant: p.Tenant,
 		Resource: audit.Entity{Type: "audit"}, Details: audit.Fields(slog.Int64("events", page.Events)),
-	})})
+	})
+	if err := s.noted(tx, &note, erased); err != nil {
+		return page, err
+	}
+	return page, s.insert(tx, []audit.Event{note})
 }
 
 // naming is the condition for rows that may have the id anywhere. JSON can spell a

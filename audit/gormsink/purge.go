@@ -31,6 +31,10 @@ type Expiry struct {
 // purgeRows is how many rows a page of Purge looks at.
 const purgeRows = 2000
 
+// noteAge is how long the notes of Purge and Erase stay when there is a hook, which
+// may have use for them.
+const noteAge = 24 * time.Hour
+
 // Purge deletes events that are old, and returns their number, also with an
 // error. It works in pages of 2000 rows, oldest first, and each is a transaction
 // that also writes events of [TypePurged]; ctx is checked before each. A page
@@ -100,6 +104,9 @@ func (s *Sink) purgePage(tx *gorm.DB, e Expiry, after *place) (n int64, end *pla
 	} else {
 		where.and("type NOT IN (?, ?)", TypePurged, audit.TypeOpened)
 	}
+	if s.hook != nil {
+		where.and("NOT (type IN (?, ?) AND recorded_at > ?)", TypePurged, TypeErased, s.dialect.time(time.Now().Add(-noteAge)))
+	}
 	groups, err := s.deleted(tx, where)
 	if err != nil {
 		return 0, nil, err
@@ -107,7 +114,11 @@ func (s *Sink) purgePage(tx *gorm.DB, e Expiry, after *place) (n int64, end *pla
 	notes := make([]audit.Event, 0, len(groups))
 	for _, g := range groups {
 		n += g.Events
-		notes = append(notes, e.note(g))
+		note := e.note(g)
+		if err := s.noted(tx, &note, nil); err != nil {
+			return 0, nil, err
+		}
+		notes = append(notes, note)
 	}
 	return n, end, s.insert(tx, notes)
 }
@@ -157,7 +168,7 @@ func (e Expiry) note(g purged) audit.Event {
 		details = append(details, slog.String("type", e.Type))
 	}
 	if e.Tenant != "" {
-		details = append(details, slog.String("tenant", e.Tenant))
+		details = append(details, slog.String("tenant", frozen(e.Tenant)))
 	}
 	details = append(details, slog.Int64("events", g.Events))
 	note := audit.Event{Type: TypePurged, Outcome: audit.Success, Resource: audit.Entity{Type: "audit"}, Tenant: e.Tenant}

@@ -26,6 +26,7 @@ type Sink struct {
 	table   table
 	dialect dialect
 	grace   time.Duration
+	hook    Hook
 	err     error // of every method, when the arguments of New make no sense
 }
 
