@@ -96,8 +96,8 @@
 //   - Events that Close reports as in doubt may have been stored.
 //   - An event refused after Close is counted, and Record returns [ErrClosed],
 //     but no mark in the trail shows it.
-//   - Later changes of events are not detected. Deleted ones are, by their number,
-//     if they have one.
+//   - Later changes of events are not detected, except by package audit/seal.
+//     Deleted events are, by their number, if they have one.
 //
 // # Shutting down
 //
