@@ -6,10 +6,12 @@ require (
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/glebarez/sqlite v1.11.0
 	github.com/holdfast-go/holdfast v0.0.0
+	github.com/holdfast-go/holdfast/audit/seal v0.0.0
 	github.com/prometheus/client_golang v1.20.5
 	github.com/prometheus/client_model v0.6.1
 	github.com/redis/go-redis/v9 v9.7.3
 	golang.org/x/crypto v0.53.0
+	golang.org/x/mod v0.37.0
 	gorm.io/driver/postgres v1.6.0
 	gorm.io/gorm v1.25.12
 )
@@ -45,4 +47,7 @@ require (
 	modernc.org/sqlite v1.55.0 // indirect
 )
 
-replace github.com/holdfast-go/holdfast => ..
+replace (
+	github.com/holdfast-go/holdfast => ..
+	github.com/holdfast-go/holdfast/audit/seal => ../audit/seal
+)

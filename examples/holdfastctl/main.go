@@ -39,7 +39,7 @@ var commands = []command{
 	{"sessions", "", "list the live sessions, without their data", sessions},
 	{"end", "ID...", "end sessions", end},
 	{"export", "", "write the audit trail as JSON lines", export},
-	{"gaps", "", "list what is missing in the audit trail", gaps},
+	{"verify", "", "compare the audit trail with its seals; needs -root", verify},
 	{"breakers", "", "list the breakers of a service", breakers},
 	{"trip", "BREAKER", "open a breaker, for its open time or -for", trip},
 	{"reset", "BREAKER", "close a breaker", reset},
@@ -59,6 +59,7 @@ type tool struct {
 	partitions            int
 	byName                bool
 	duration, from, to    string
+	root, anchor          string
 }
 
 var errUsage = errors.New("usage")
@@ -89,6 +90,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	flags.StringVar(&t.duration, "for", "", "how long a tripped breaker stays open, such as 10m")
 	flags.StringVar(&t.from, "from", "", "first `time` of an export, as 2006-01-02 or RFC 3339")
 	flags.StringVar(&t.to, "to", "", "`time` at which an export ends, not included")
+	flags.StringVar(&t.root, "root", getenv("AUDIT_ROOT"), "public root `key` of the sealed trail")
+	flags.StringVar(&t.anchor, "anchor", "", "`file` of JSON lines with the anchored checkpoints, for verify")
 	var words []string // the command and its arguments; flags may stand anywhere
 	for {
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
