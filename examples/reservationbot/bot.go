@@ -37,6 +37,7 @@ type bot struct {
 	sink     *gormsink.Sink
 	rooms    *lock.Manager
 	chats    *session.Manager[desk.Chat]
+	orders   *session.Manager[hotel.Order]
 	desk     *desk.Desk
 	oracle   *oracle      // of a storm with locks; else nil
 	switches *fault.Board // what can be broken on purpose
@@ -92,6 +93,14 @@ func (b *bot) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.orders, err = session.New(redissession.New(rdb), session.Config[hotel.Order]{
+		Name: "orders", IdleTimeout: b.options.settleAfter, CleanupInterval: b.options.settleAfter / 3, Timeout: 5 * time.Second,
+		Observer: watch,
+		OnExpire: func(ctx context.Context, e session.Expired[hotel.Order]) error { return b.desk.Settle(ctx, e) },
+	})
+	if err != nil {
+		return err
+	}
 	b.breaker, err = circuitbreaker.New(circuitbreaker.Config{
 		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: watch,
 		OpenFor: circuitbreaker.Backoff{Base: 2 * time.Second, Max: time.Minute},
@@ -106,13 +115,15 @@ func (b *bot) wire(ctx context.Context) error {
 	}
 	b.desk = &desk.Desk{
 		Detector: talk.Detector{Today: b.today}, PMS: b.pms, Holds: b.holds(0),
-		Chats: b.chats, Breaker: b.breaker, Audit: b.trail, Metrics: own,
+		Chats: b.chats, Orders: b.orders, Breaker: b.breaker, Audit: b.trail, Metrics: own,
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}
 	b.switches.PMS, b.switches.Chats = b.pms, b.chats
 	b.chats.Start() // from here on the desk follows up what expires
 	b.closing("sessions", b.chats.Stop)
+	b.orders.Start()
+	b.closing("orders", b.orders.Stop)
 	return nil
 }
 

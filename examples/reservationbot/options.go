@@ -26,6 +26,7 @@ type options struct {
 	seed    uint64
 
 	cleanupEvery time.Duration // 0 = the library's default
+	settleAfter  time.Duration // how long an order may stay without an answer
 }
 
 const usage = `usage: reservationbot [flags]
@@ -38,7 +39,7 @@ cleanups of its sessions; default: 600.
 
 // parseOptions returns flag.ErrHelp when help was asked for and given.
 func parseOptions(args []string, getenv func(string) string, out io.Writer) (options, error) {
-	var o options
+	o := options{settleAfter: 15 * time.Second}
 	flags := flag.NewFlagSet("reservationbot", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.script, "script", "", "play the conversation in `FILE` (- = standard input) and exit")

@@ -6,11 +6,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-
-	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 )
-
-func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // command runs the program with nothing on its standard input.
 func command(t *testing.T, args ...string) (code int, out, errs string) {

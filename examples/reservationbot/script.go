@@ -35,7 +35,7 @@ func playFile(ctx context.Context, b *bot, name string, in io.Reader, out io.Wri
 // as they are:
 //
 //	!guest NAME                          who speaks from here on
-//	!pms healthy|slow|failing|hanging    how the PMS feels
+//	!pms healthy|slow|failing|hanging|lossy    how the PMS feels
 //	!wait 5s                             let time pass
 //	!show holds|audit|breaker            what the library knows
 //
@@ -95,7 +95,7 @@ func (p *player) command(ctx context.Context, words []string) error {
 		return nil
 	case "pms":
 		if !hotel.Mode(arg).Valid() {
-			return fmt.Errorf("!pms %s: the modes are healthy, slow, failing and hanging", arg)
+			return fmt.Errorf("!pms %s: the modes are %v", arg, hotel.Modes)
 		}
 		return p.pms.SetMode(ctx, hotel.Mode(arg))
 	case "wait":

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/lock/memlock"
 	"github.com/holdfast-go/holdfast/session"
@@ -27,6 +28,10 @@ func onMemory(t testing.TB, b *bot) *bot {
 	}
 	t.Cleanup(func() { _ = b.rooms.Close(context.Background()) })
 	b.desk.Chats, err = session.New(memsession.New(), session.Config[desk.Chat]{Name: "memory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.desk.Orders, err = session.New(memsession.New(), session.Config[hotel.Order]{Name: "memory"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // book holds the stay, asks whether it is free, books it with the hold's
-// fence, and lets go. The hold's ID is the order's key: if an answer of the
-// PMS gets lost, the next try with the same hold gets the same booking.
+// fence, and lets go. The hold's ID is the order's key. The order is noted before
+// it is sent: see settle.go.
 func (t *turn) book(ctx context.Context) {
 	hold, stay, ok := t.take(ctx)
 	if !ok || !t.unbooked(ctx, hold, stay) {
@@ -24,43 +24,64 @@ func (t *turn) book(ctx context.Context) {
 	}
 	pause(ctx, t.Think)
 	order := hotel.Order{Key: hold.ID(), Guest: t.guest, Stay: stay, Fence: hold.Fence()}
+	if err := t.note(ctx, order); err != nil {
+		t.keep(hold, stay)
+		t.trouble("session_unavailable", err)
+		return
+	}
 	booking, err := ask(hold.Context(ctx), t, "book", func(ctx context.Context) (hotel.Booking, error) {
+		t.ordered = order.Key
 		return t.PMS.Book(ctx, order)
 	})
 	switch {
 	case errors.Is(err, hotel.ErrStaleFence):
 		t.release(ctx, hold)
-		t.forget(stay)
+		t.forget(ctx, stay)
 	case err != nil:
 		t.noAnswerButHeld(ctx, hold, stay, err)
 	default:
-		t.release(ctx, hold)
-		t.chat.addBooking(booking)
-		t.reply.Booking = &booking
-		t.say(OK, talk.Booked, stay.Room, stay.Nights(), booking.Reference)
-		t.record(ctx, "booking.confirmed", audit.Success, booking.Reference, stay)
+		t.confirm(ctx, hold, booking)
 	}
 }
 
-// unbooked asks the PMS whether the held nights are free. If not, it releases
-// the hold and says so; without an answer it keeps the hold.
-func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
-	bookings, err := ask(hold.Context(ctx), t, "list", func(ctx context.Context) ([]hotel.Booking, error) {
+// confirm gives the guest the booking that the held stay has become.
+func (t *turn) confirm(ctx context.Context, hold Hold, b hotel.Booking) {
+	t.ordered, t.settled = "", append(t.settled, b.Key)
+	t.release(ctx, hold)
+	t.chat.addBooking(b)
+	t.reply.Booking = &b
+	t.say(OK, talk.Booked, b.Stay.Room, b.Stay.Nights(), b.Reference)
+	t.record(ctx, "booking.confirmed", audit.Success, b.Reference, b.Stay)
+}
+
+// overlapping asks for the bookings of the held nights, and shows the PMS the fence.
+func (t *turn) overlapping(ctx context.Context, hold Hold, stay hotel.Stay) ([]hotel.Booking, error) {
+	return ask(hold.Context(ctx), t, "list", func(ctx context.Context) ([]hotel.Booking, error) {
 		return t.PMS.Bookings(ctx, stay, hold.Fence())
 	})
+}
+
+// unbooked asks the PMS whether the held nights are free. If not, it releases
+// the hold and says so; without an answer it keeps the hold. A booking that an
+// earlier try has made, whose answer got lost, is confirmed.
+func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
+	bookings, err := t.overlapping(ctx, hold, stay)
 	switch {
 	case errors.Is(err, hotel.ErrStaleFence):
 		t.release(ctx, hold)
-		t.forget(stay)
+		t.forget(ctx, stay)
 		return false
 	case err != nil:
 		t.noAnswerButHeld(ctx, hold, stay, err)
 		return false
+	case len(bookings) == 0:
+		return true
 	}
-	bookings = slices.DeleteFunc(bookings, func(b hotel.Booking) bool {
-		return b.Key == hold.ID() // made by an earlier try, whose answer got lost
-	})
-	if len(bookings) == 0 {
+	if i := slices.IndexFunc(bookings, func(b hotel.Booking) bool { return b.Key == hold.ID() }); i >= 0 {
+		t.confirm(ctx, hold, bookings[i])
+		return false
+	}
+	if bookings = t.known(ctx, bookings); len(bookings) == 0 {
 		return true
 	}
 	t.release(ctx, hold)
@@ -89,8 +110,11 @@ func (t *turn) cancel(ctx context.Context, one any) {
 	b, booked := one.(hotel.Booking)
 	if !booked {
 		stay := t.chat.Kept.Stay
-		t.letGo(ctx)
-		t.say(OK, talk.HoldCanceled, stay.Room, stay.Nights())
+		said := talk.HoldCanceled
+		if t.letGo(ctx) != nil {
+			said = talk.CancelPending
+		}
+		t.say(OK, said, stay.Room, stay.Nights())
 		return
 	}
 	_, err := ask(ctx, t, "cancel", func(ctx context.Context) (struct{}, error) {
@@ -173,7 +197,7 @@ func (t *turn) noAnswer(err error) {
 // noAnswerButHeld is the fallback that keeps the hold for another try.
 func (t *turn) noAnswerButHeld(ctx context.Context, hold Hold, stay hotel.Stay, err error) {
 	if hold.Err() != nil {
-		t.forget(stay) // it ended while the PMS was being asked
+		t.forget(ctx, stay) // it ended while the PMS was being asked
 		return
 	}
 	reason := fallbackReason(err)
@@ -190,14 +214,33 @@ func fallbackReason(err error) string {
 	return "pms_error"
 }
 
-// release ends the hold. If that fails, the hold ends by itself.
+// release ends the hold, and withdraws an order that may have been booked with
+// it. If the release fails, the hold ends by itself.
 func (t *turn) release(ctx context.Context, h Hold) {
+	t.unorder(ctx, t.reply.Stay)
 	_ = h.Release(ctx)
 	t.chat.Kept = nil
 }
 
+// unorder withdraws the order that was sent and not answered, if there is one.
+func (t *turn) unorder(ctx context.Context, s hotel.Stay) {
+	if t.ordered != "" {
+		_ = t.withdraw(ctx, t.ordered, s)
+		t.ordered = ""
+	}
+}
+
 // recording bounds how long an answer waits for the audit trail.
 const recording = 100 * time.Millisecond
+
+// store waits until the trail's database has what was recorded, so that a guest
+// hears of no booking that the trail can lose. Those who answer at the same time
+// wait for the same write.
+func (d *Desk) store(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_ = d.Audit.Flush(ctx) // a trail that is out of order is reported by itself
+}
 
 // record tells the audit trail. A trail that is out of order does not change
 // the answer; it counts what it drops.

@@ -35,8 +35,9 @@ func IsName(s string) bool {
 // Kept is a hold between two messages: nobody renews it, and whoever has Ref
 // can go on with it.
 type Kept struct {
-	Ref  lock.Ref   `json:"ref"`
-	Stay hotel.Stay `json:"stay"`
+	Ref     lock.Ref   `json:"ref"`
+	Stay    hotel.Stay `json:"stay"`
+	Ordered bool       `json:"ordered,omitempty"` // the stay was ordered, and the PMS's answer is not known
 }
 
 // Line is one thing said.
@@ -55,13 +56,18 @@ const (
 
 // add remembers what was said. Only the latest is kept, so that a
 // conversation has a bounded size.
-func (c *Chat) add(guest, question, answer string, how Trace) {
-	question = strings.ToValidUTF8(question, "")
-	if utf8.RuneCountInString(question) > maxLine {
-		question = string([]rune(question)[:maxLine])
-	}
-	c.Lines = append(c.Lines, Line{Who: guest, Text: question}, Line{bot, answer, &how})
+func (c *Chat) add(lines ...Line) {
+	c.Lines = append(c.Lines, lines...)
 	c.Lines = c.Lines[max(len(c.Lines)-maxLines, 0):]
+}
+
+// question is what a guest has said.
+func question(guest, text string) Line {
+	text = strings.ToValidUTF8(text, "")
+	if utf8.RuneCountInString(text) > maxLine {
+		text = string([]rune(text)[:maxLine])
+	}
+	return Line{Who: guest, Text: text}
 }
 
 func (c *Chat) addBooking(b hotel.Booking) {

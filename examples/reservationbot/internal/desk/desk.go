@@ -26,7 +26,9 @@ type IntentDetector interface {
 type PMS interface {
 	Free(ctx context.Context, in, out hotel.Date) (rooms []string, err error)
 	Bookings(ctx context.Context, s hotel.Stay, fence uint64) ([]hotel.Booking, error)
+	BookingsOf(ctx context.Context, guest string) ([]hotel.Booking, error)
 	Book(ctx context.Context, o hotel.Order) (hotel.Booking, error)
+	Withdraw(ctx context.Context, key string) error // the order is not booked, and will not be
 	Cancel(ctx context.Context, reference string) error
 }
 
@@ -50,6 +52,12 @@ type Hold interface {
 	Detach() lock.Ref
 }
 
+// Trail is the audit trail; *[audit.Log] is one.
+type Trail interface {
+	audit.Recorder
+	Flush(ctx context.Context) error
+}
+
 // Desk answers guests. Fill in all fields before the first message, then do
 // not change them. Safe for concurrent use.
 type Desk struct {
@@ -57,8 +65,9 @@ type Desk struct {
 	PMS      PMS
 	Holds    Holds
 	Chats    *session.Manager[Chat]
+	Orders   *session.Manager[hotel.Order] // that were sent and are not settled; its OnExpire is Settle
 	Breaker  *circuitbreaker.Breaker
-	Audit    audit.Recorder
+	Audit    Trail
 	Metrics  *Metrics
 
 	Rooms      []string
@@ -99,6 +108,9 @@ func (d *Desk) Answer(ctx context.Context, guest, text string) Reply {
 	t := &turn{Desk: d, guest: guest, request: d.Detector.Detect(text)}
 	ctx, t.trace = withTrace(ctx, t.request.Intent)
 	reply := d.admit(ctx, t, text)
+	if reply.Outcome == OK && reply.Booking != nil {
+		d.store(ctx)
+	}
 	reply.Trace = t.trace.read(reply.Outcome, d.Breaker.State())
 	d.Metrics.answered(reply, time.Since(start))
 	return reply
@@ -125,15 +137,21 @@ func (d *Desk) converse(ctx context.Context, t *turn, text string) Reply {
 	err := d.Chats.Converse(ctx, conversation(t.guest), Chat{Lang: talk.English}, func(ctx context.Context, s *session.Session[Chat]) error {
 		t.speak(s.Data)
 		t.act(ctx)
-		t.chat.add(t.guest, text, t.reply.Text, t.trace.read(t.reply.Outcome, d.Breaker.State()))
+		how := t.trace.read(t.reply.Outcome, d.Breaker.State())
+		t.chat.add(question(t.guest, text), Line{bot, t.reply.Text, &how})
 		s.Data = t.chat
 		return nil
 	})
 	switch {
 	case err == nil:
+		t.tidy(ctx)
 	case t.reply.Text == "":
 		t.speak(Chat{})
 		t.trouble("session_unavailable", err)
+	case t.reply.Outcome == OK && t.reply.Booking != nil: // Settle gives it to the guest, or withdraws it
+		t.reply.Booking = nil
+		t.trouble("session_unavailable", err)
+		t.say(Failed, talk.InDoubt)
 	default:
 		t.reply.Err = errors.Join(t.reply.Err, err)
 	}

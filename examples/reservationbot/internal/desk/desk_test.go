@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -36,31 +37,61 @@ type fakePMS struct {
 	meddle   func(o *hotel.Order) // called before an order is booked
 	stale    bool                 // orders are refused
 	mute     bool                 // orders are booked, but the answer gets lost
+	die      bool                 // the bot dies before the answer
 	bookings []hotel.Booking
 }
 
-func (p *fakePMS) call() error {
+// call counts a call, and keeps others out until it is done.
+func (p *fakePMS) call() (done func(), err error) {
+	p.mu.Lock()
+	p.calls++
+	return p.mu.Unlock, p.err
+}
+
+// booked are the bookings, also while orders are settled.
+func (p *fakePMS) booked() []hotel.Booking {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.calls++
-	return p.err
+	return slices.Clone(p.bookings)
 }
 
-func (p *fakePMS) Free(context.Context, hotel.Date, hotel.Date) ([]string, error) {
-	return []string{"101", "102"}, p.call()
+// fail sets the error of every call, also while orders are settled.
+func (p *fakePMS) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
 }
 
-func (p *fakePMS) Bookings(_ context.Context, s hotel.Stay, _ uint64) (found []hotel.Booking, err error) {
+// find returns the bookings that fit.
+func (p *fakePMS) find(fits func(hotel.Booking) bool) (found []hotel.Booking, err error) {
+	done, err := p.call()
+	defer done()
 	for _, b := range p.bookings {
-		if _, overlap := s.Overlap(b.Stay); overlap {
+		if fits(b) {
 			found = append(found, b)
 		}
 	}
-	return found, p.call()
+	return found, err
+}
+
+func (p *fakePMS) Free(context.Context, hotel.Date, hotel.Date) ([]string, error) {
+	done, err := p.call()
+	defer done()
+	return []string{"101", "102"}, err
+}
+
+func (p *fakePMS) Bookings(_ context.Context, s hotel.Stay, _ uint64) ([]hotel.Booking, error) {
+	return p.find(func(b hotel.Booking) bool { _, overlap := s.Overlap(b.Stay); return overlap })
+}
+
+func (p *fakePMS) BookingsOf(_ context.Context, guest string) ([]hotel.Booking, error) {
+	return p.find(func(b hotel.Booking) bool { return b.Guest == guest })
 }
 
 func (p *fakePMS) Book(_ context.Context, o hotel.Order) (hotel.Booking, error) {
-	if err := p.call(); err != nil {
+	done, err := p.call()
+	defer done()
+	if err != nil {
 		return hotel.Booking{}, err
 	}
 	if p.meddle != nil {
@@ -76,14 +107,27 @@ func (p *fakePMS) Book(_ context.Context, o hotel.Order) (hotel.Booking, error) 
 	}
 	b := hotel.Booking{Reference: fmt.Sprintf("HF-FAKE%d", len(p.bookings)), Order: o}
 	p.bookings = append(p.bookings, b)
+	if p.die {
+		runtime.Goexit()
+	}
 	if p.mute {
 		return hotel.Booking{}, errors.New("no answer")
 	}
 	return b, nil
 }
 
+func (p *fakePMS) Withdraw(_ context.Context, key string) error {
+	done, err := p.call()
+	defer done()
+	if err == nil {
+		p.bookings = slices.DeleteFunc(p.bookings, func(b hotel.Booking) bool { return b.Key == key })
+	}
+	return err
+}
+
 func (p *fakePMS) Cancel(_ context.Context, reference string) error {
-	err := p.call()
+	done, err := p.call()
+	defer done()
 	if err == nil {
 		p.bookings = slices.DeleteFunc(p.bookings, func(b hotel.Booking) bool { return b.Reference == reference })
 	}
@@ -98,6 +142,11 @@ type fixture struct {
 	registry *prometheus.Registry
 	trail    *audit.Memory
 }
+
+// directly is a trail that has nothing to flush.
+type directly struct{ audit.Recorder }
+
+func (directly) Flush(context.Context) error { return nil }
 
 func newFixture(t *testing.T) fixture {
 	t.Helper()
@@ -114,14 +163,16 @@ func newFixture(t *testing.T) fixture {
 	t.Cleanup(func() { _ = rooms.Close(context.Background()) })
 	chats, err := session.New(memsession.New(), session.Config[Chat]{Name: "chats"})
 	must(err)
+	orders, err := session.New(memsession.New(), session.Config[hotel.Order]{Name: "orders"})
+	must(err)
 	breaker, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", ConsecutiveFailures: 3})
 	must(err)
 	metrics, err := NewMetrics(f.registry)
 	must(err)
 	f.rooms = rooms
 	f.Desk = &Desk{
-		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{Manager: rooms}, Chats: chats, Breaker: breaker,
-		Audit: audit.Direct(f.trail), Metrics: metrics,
+		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{Manager: rooms}, Chats: chats, Orders: orders, Breaker: breaker,
+		Audit: directly{audit.Direct(f.trail)}, Metrics: metrics,
 		Rooms: hotel.Rooms(2), Today: today, HoldFor: 5 * time.Minute, PMSTimeout: time.Second, Places: make(chan struct{}, 5),
 	}
 	return f

@@ -38,7 +38,7 @@ func (t *turn) extend(ctx context.Context) {
 	case errors.Is(err, lock.ErrMaxReached):
 		t.askBack(Refused, talk.NextStep, talk.ExtendedEnough, stay.Room, left(hold))
 	case gone(err):
-		t.forget(stay)
+		t.forget(ctx, stay)
 		return
 	default:
 		t.lockTrouble(err)
@@ -77,11 +77,11 @@ func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (
 	t.say(Refused, talk.NoFreeRoom, stay.Nights())
 	for _, stay.Room = range rooms {
 		if t.inOwnWay(stay) {
-			t.letGo(ctx)
+			_ = t.letGo(ctx)
 		}
 		hold, err := t.Holds.Take(ctx, stay, t.guest)
 		if err == nil {
-			t.letGo(ctx)
+			_ = t.letGo(ctx)
 			t.reply.Stay = stay
 			return hold, stay, true
 		}
@@ -127,13 +127,16 @@ func (t *turn) meansKept() bool {
 // resume goes on with the kept hold. When that has ended, it says so.
 func (t *turn) resume(ctx context.Context) (Hold, bool) {
 	kept := t.chat.Kept
+	if kept.Ordered {
+		t.ordered = kept.Ref.ID()
+	}
 	hold, err := t.Holds.Resume(ctx, kept.Ref)
 	switch {
 	case err == nil:
 		t.reply.Stay = kept.Stay
 		return hold, true
 	case gone(err):
-		t.forget(kept.Stay)
+		t.forget(ctx, kept.Stay)
 	default:
 		t.lockTrouble(err)
 	}
@@ -142,21 +145,30 @@ func (t *turn) resume(ctx context.Context) (Hold, bool) {
 
 // keep puts the hold into the conversation and lets go of it here: the next
 // message may reach another process.
-func (t *turn) keep(h Hold, s hotel.Stay) { t.chat.Kept = &Kept{Ref: h.Detach(), Stay: s} }
+func (t *turn) keep(h Hold, s hotel.Stay) {
+	t.chat.Kept = &Kept{Ref: h.Detach(), Stay: s, Ordered: t.ordered == h.ID()}
+}
 
-// letGo releases the kept hold, if any. If that fails, the hold ends by
+// letGo releases the kept hold, if any, and withdraws its order. An error says
+// that the order is still to be withdrawn. If the release fails, the hold ends by
 // itself.
-func (t *turn) letGo(ctx context.Context) {
-	if t.chat.Kept == nil {
-		return
+func (t *turn) letGo(ctx context.Context) (err error) {
+	kept := t.chat.Kept
+	if kept == nil {
+		return nil
 	}
-	if hold, err := t.Holds.Resume(ctx, t.chat.Kept.Ref); err == nil {
+	if kept.Ordered {
+		err = t.withdraw(ctx, kept.Ref.ID(), kept.Stay)
+	}
+	if hold, err := t.Holds.Resume(ctx, kept.Ref); err == nil {
 		_ = hold.Release(ctx)
 	}
 	t.chat.Kept = nil
+	return err
 }
 
-func (t *turn) forget(s hotel.Stay) {
+func (t *turn) forget(ctx context.Context, s hotel.Stay) {
+	t.unorder(ctx, s)
 	t.chat.Kept = nil
 	t.say(Refused, talk.HoldGone, s.Room)
 }

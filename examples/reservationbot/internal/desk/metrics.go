@@ -56,7 +56,7 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 	for _, reason := range []string{"unknown_intent", "breaker_open", "pms_error", "lock_unavailable", "lock_error", "session_unavailable", "rush"} {
 		m.fallbacks.WithLabelValues(reason)
 	}
-	for _, operation := range []string{"free", "list", "book", "cancel"} {
+	for _, operation := range []string{"free", "list", "book", "cancel", "withdraw"} {
 		m.callTime.WithLabelValues(operation)
 		for _, result := range []string{"success", "refused", "timeout", "error"} {
 			m.calls.WithLabelValues(operation, result)

@@ -20,6 +20,8 @@ type turn struct {
 	chat    Chat
 	reply   Reply
 	trace   *tracer
+	ordered string   // key of the order that was sent and not answered
+	settled []string // keys of the orders whose outcome the conversation has
 }
 
 // speak takes up the conversation, in the language of the message or, when
@@ -47,13 +49,18 @@ func (t *turn) act(ctx context.Context) {
 	case talk.Extend:
 		t.extend(ctx)
 	case talk.Cancel:
+		if !t.recall(ctx) {
+			return
+		}
 		if one, ok := t.toCancel(open); ok {
 			t.cancel(ctx, one)
 		}
 	case talk.Availability:
 		t.availability(ctx)
 	case talk.List:
-		t.list()
+		if t.recall(ctx) {
+			t.list()
+		}
 	case talk.House:
 		t.say(OK, talk.OnlyRooms)
 	case talk.Yes:

@@ -17,7 +17,7 @@ import (
 // Switches are the positions of all switches, as the HTTP API shows and takes
 // them. When taken, an empty one stays as it is.
 type Switches struct {
-	PMS     hotel.Mode `json:"pms,omitempty"`     // healthy, slow, failing, hanging
+	PMS     hotel.Mode `json:"pms,omitempty"`     // one of hotel.Modes
 	Redis   Position   `json:"redis,omitempty"`   // up, down
 	Audit   Position   `json:"audit,omitempty"`   // up, down
 	Cleanup Position   `json:"cleanup,omitempty"` // running, stopped: the loop that removes ended sessions
@@ -88,7 +88,7 @@ func (b *Board) mode() hotel.Mode {
 // stop within ctx.
 func (b *Board) Set(ctx context.Context, s Switches) error {
 	if s.PMS != "" && !s.PMS.Valid() || !s.Audit.among(Up, Down) || !s.Redis.among(Up, Down) || !s.Cleanup.among(Running, Stopped) {
-		return fmt.Errorf("%w: the PMS is healthy, slow, failing or hanging, Redis and the audit are up or down, the cleanup is running or stopped", ErrInvalid)
+		return fmt.Errorf("%w: the PMS is one of %v, Redis and the audit are up or down, the cleanup is running or stopped", ErrInvalid, hotel.Modes)
 	}
 	if s.Audit != "" {
 		b.Audit.down.Store(s.Audit == Down)

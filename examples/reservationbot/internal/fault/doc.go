@@ -4,7 +4,7 @@
 // can watch how the rest copes.
 //
 //	part       broken by                       what the library then sees
-//	PMS        the simulator's own modes       slow, failing or hanging answers
+//	PMS        the simulator's own modes       slow, failing, hanging or lost answers
 //	audit      [Sink], in front of the sink    writes that fail
 //	Redis      [Redis], a hook of the client   commands that fail at once
 //	a session  [Codec], the sessions' codec    a record with a wrong checksum

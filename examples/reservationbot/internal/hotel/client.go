@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// ErrStaleFence says that a later lease has booked one of the nights: the
-// lease of this order was lost.
+// ErrStaleFence says that a later lease has booked one of the nights, so that the
+// lease of this order was lost, or that the order was withdrawn.
 var ErrStaleFence = errors.New("hotel: stale fence")
 
 // ErrNoBooking says that the PMS does not know the reference.
@@ -75,6 +75,19 @@ func (c *Client) Book(ctx context.Context, o Order) (Booking, error) {
 // Cancel ends a booking; ErrNoBooking says that there was none.
 func (c *Client) Cancel(ctx context.Context, reference string) error {
 	return c.call(ctx, http.MethodDelete, "/bookings/"+url.PathEscape(reference), nil, nil)
+}
+
+// BookingsOf lists a guest's bookings.
+func (c *Client) BookingsOf(ctx context.Context, guest string) ([]Booking, error) {
+	var bookings []Booking
+	err := c.call(ctx, http.MethodGet, "/bookings?"+url.Values{"guest": {guest}}.Encode(), nil, &bookings)
+	return bookings, err
+}
+
+// Withdraw cancels what an order has booked, and has the order refused if it
+// arrives later. It may be repeated.
+func (c *Client) Withdraw(ctx context.Context, key string) error {
+	return c.call(ctx, http.MethodDelete, "/orders/"+url.PathEscape(key), nil, nil)
 }
 
 // DoubleBookings counts the bookings that share a night with an earlier one.

@@ -26,22 +26,28 @@ const (
 	Slow    Mode = "slow"    // answers after Simulator.SlowBy
 	Failing Mode = "failing" // answers 503 at once
 	Hanging Mode = "hanging" // never answers
+	Lossy   Mode = "lossy"   // books and cancels, but the answer gets lost
 )
 
-// Valid reports whether m is one of the four modes.
-func (m Mode) Valid() bool { return m == Healthy || m == Slow || m == Failing || m == Hanging }
+// Modes are all modes, the best first.
+var Modes = []Mode{Healthy, Slow, Failing, Hanging, Lossy}
+
+// Valid reports whether m is one of the modes.
+func (m Mode) Valid() bool { return slices.Contains(Modes, m) }
 
 // Simulator is a PMS with a table of its own, on a loopback port.
 //
 //	GET    /rooms/free?from=DATE&to=DATE      numbers of the free rooms
 //	GET    /bookings?room=N&from=DATE&to=DATE&fence=F
 //	                                          bookings that share nights with the stay; 409 when the fence is stale; 0 = none
-//	POST   /bookings       Order              201 Booking; 409 when the fence is stale
+//	GET    /bookings?guest=NAME               a guest's bookings
+//	POST   /bookings       Order              201 Booking; 409 when the fence is stale, or the order was withdrawn
 //	DELETE /bookings/{reference}              204; 404 when there is none
+//	DELETE /orders/{key}                      204: the order's booking is cancelled; if the order arrives later, it is refused
 //	GET    /double-bookings                   {"count": n}
 //	GET    /ledger                            all bookings, in the order in which they were made
 //	DELETE /ledger                            204: forgets them all
-//	PUT    /faults         {"mode": "failing"}    or healthy, slow, hanging
+//	PUT    /faults         {"mode": "failing"}    or healthy, slow, hanging, lossy
 //
 // Faults do not reach the last four.
 type Simulator struct {
@@ -105,6 +111,7 @@ func (s *Simulator) routes() http.Handler {
 	mux.HandleFunc("GET /bookings", s.feel(s.list))
 	mux.HandleFunc("POST /bookings", s.feel(s.book))
 	mux.HandleFunc("DELETE /bookings/{reference}", s.feel(s.cancel))
+	mux.HandleFunc("DELETE /orders/{key}", s.feel(s.withdraw))
 	mux.HandleFunc("GET /double-bookings", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]int{"count": s.DoubleBookings()})
 	})
@@ -143,6 +150,9 @@ func (s *Simulator) feel(h handler) http.HandlerFunc {
 		select {
 		case <-wait:
 			status, body := h(r)
+			if s.mode.Load() == Lossy && r.Method != http.MethodGet {
+				panic(http.ErrAbortHandler) // hangs up
+			}
 			answer(w, status, body)
 		case <-r.Context().Done():
 		}
@@ -158,6 +168,9 @@ func (s *Simulator) free(r *http.Request) (int, any) {
 }
 
 func (s *Simulator) list(r *http.Request) (int, any) {
+	if guest := r.URL.Query().Get("guest"); guest != "" {
+		return http.StatusOK, s.table.of(guest)
+	}
 	stay, err := stayOf(r)
 	if err != nil {
 		return http.StatusBadRequest, problem(err.Error())
@@ -183,7 +196,7 @@ func (s *Simulator) book(r *http.Request) (int, any) {
 	}
 	b, ok := s.table.book(o)
 	if !ok {
-		return http.StatusConflict, problem("stale fence")
+		return http.StatusConflict, problem("stale fence, or withdrawn")
 	}
 	return http.StatusCreated, b
 }
@@ -195,10 +208,15 @@ func (s *Simulator) cancel(r *http.Request) (int, any) {
 	return http.StatusNoContent, nil
 }
 
+func (s *Simulator) withdraw(r *http.Request) (int, any) {
+	s.table.withdraw(r.PathValue("key"))
+	return http.StatusNoContent, nil
+}
+
 func (s *Simulator) setMode(w http.ResponseWriter, r *http.Request) {
 	var wanted struct{ Mode Mode }
 	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil || !wanted.Mode.Valid() {
-		answer(w, http.StatusBadRequest, problem("the modes are healthy, slow, failing and hanging"))
+		answer(w, http.StatusBadRequest, problem(fmt.Sprintf("the modes are %v", Modes)))
 		return
 	}
 	s.mode.Store(wanted.Mode)

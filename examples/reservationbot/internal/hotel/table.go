@@ -13,10 +13,11 @@ import (
 type table struct {
 	rooms []string
 
-	mu       sync.Mutex
-	random   *rand.Rand
-	bookings []Booking // in the order in which they were accepted
-	fences   map[night]uint64
+	mu        sync.Mutex
+	random    *rand.Rand
+	bookings  []Booking // in the order in which they were accepted
+	fences    map[night]uint64
+	withdrawn map[string]bool // keys of orders that must not be booked any more
 }
 
 type night struct {
@@ -26,9 +27,10 @@ type night struct {
 
 func newTable(rooms []string, seed uint64) *table {
 	return &table{
-		rooms:  rooms,
-		random: rand.New(rand.NewPCG(seed, 0)),
-		fences: make(map[night]uint64),
+		rooms:     rooms,
+		random:    rand.New(rand.NewPCG(seed, 0)),
+		fences:    make(map[night]uint64),
+		withdrawn: make(map[string]bool),
 	}
 }
 
@@ -52,14 +54,14 @@ func (t *table) pass(s Stay, fence uint64) bool {
 
 // book accepts an order, whatever else is booked. It answers a repeated key
 // with the booking it made the first time, and reports false when the fence
-// is stale.
+// is stale or the order was withdrawn.
 func (t *table) book(o Order) (Booking, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if i := slices.IndexFunc(t.bookings, func(b Booking) bool { return b.Key == o.Key }); i >= 0 {
 		return t.bookings[i], true
 	}
-	if !t.pass(o.Stay, o.Fence) {
+	if t.withdrawn[o.Key] || !t.pass(o.Stay, o.Fence) {
 		return Booking{}, false
 	}
 	b := Booking{t.newReference(), o}
@@ -89,6 +91,19 @@ func (t *table) cancel(reference string) bool {
 	before := len(t.bookings)
 	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return b.Reference == reference })
 	return len(t.bookings) < before
+}
+
+// withdraw cancels the order's booking, now or when the order arrives.
+func (t *table) withdraw(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.withdrawn[key] = true
+	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return b.Key == key })
+}
+
+// of lists the guest's bookings.
+func (t *table) of(guest string) []Booking {
+	return slices.DeleteFunc(t.all(), func(b Booking) bool { return b.Guest != guest })
 }
 
 // overlapping lists the bookings that share nights with the stay, or reports

@@ -16,6 +16,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 )
 
@@ -171,7 +172,10 @@ func switchesOf(lang talk.Lang, now fault.Switches) (rows []Switch) {
 	for _, p := range now.Positions() {
 		values := []string{"up", "down"}
 		if p[0] == "pms" {
-			values = []string{"healthy", "slow", "failing", "hanging"}
+			values = nil
+			for _, m := range hotel.Modes {
+				values = append(values, string(m))
+			}
 		}
 		if p[0] == "cleanup" {
 			values = []string{"running", "stopped"}

@@ -98,6 +98,7 @@ var words = map[string][2]string{
 	"mode.slow":      {"slow", "lento"},
 	"mode.failing":   {"failing", "fallando"},
 	"mode.hanging":   {"hanging", "colgado"},
+	"mode.lossy":     {"answers get lost", "pierde respuestas"},
 	"mode.up":        {"up", "activa"},
 	"mode.down":      {"down", "caída"},
 	"mode.running":   {"running", "en marcha"},

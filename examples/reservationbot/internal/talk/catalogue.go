@@ -58,6 +58,8 @@ const (
 	AllRight                       //
 	OnlyRooms                      //
 	Trouble                        //
+	CancelPending                  // room, nights
+	InDoubt                        //
 	numMessages
 )
 
@@ -106,6 +108,8 @@ var catalogue = map[Lang][numMessages]string{
 		AllRight:        `All right, nothing is changed. Say "help" to see what I can do.`,
 		OnlyRooms:       "I only know which rooms are free on which nights. Please ask the hotel about everything else.",
 		Trouble:         "Something went wrong on our side, and nothing was booked. Please try again in a moment.",
+		CancelPending:   "Your hold on room %s for %s is cancelled. The hotel's booking system is not answering: if it has booked the room, I cancel that as soon as it answers.",
+		InDoubt:         "Something went wrong on our side, and I do not know whether you have the room. Please look again in a minute.",
 	},
 	Spanish: {
 		Booked:          "Reservada: habitación %s para %s. Su referencia es %s.",
@@ -151,6 +155,8 @@ var catalogue = map[Lang][numMessages]string{
 		AllRight:        `De acuerdo, no cambia nada. Diga «ayuda» para ver qué puedo hacer.`,
 		OnlyRooms:       "Solo sé qué habitaciones están libres y qué noches. Lo demás, pregúntelo al hotel, por favor.",
 		Trouble:         "Algo ha fallado por nuestra parte y no se ha reservado nada. Inténtelo de nuevo en un momento.",
+		CancelPending:   "La espera de la habitación %s para %s queda cancelada. El sistema de reservas del hotel no responde: si la ha reservado, lo anulo en cuanto responda.",
+		InDoubt:         "Algo ha fallado por nuestra parte y no sé si tiene la habitación. Mire otra vez en un minuto, por favor.",
 	},
 }
 

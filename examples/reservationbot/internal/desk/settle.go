@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+
+package desk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// An order is noted in a session of its own before it is sent. The note is
+// removed once the guest's conversation says what came of the order. A note that
+// stays expires, and [Desk.Settle] finishes what was begun:
+//
+//	the conversation has the booking      nothing is left to do
+//	it keeps the hold of the order        the guest gets the booking as soon as the PMS lists it
+//	neither, or there is no conversation  the order is withdrawn
+//
+// So neither a lost answer nor the death of a process leaves a booking in the PMS
+// that its guest does not know.
+
+// note stores an order that is about to be sent.
+func (d *Desk) note(ctx context.Context, o hotel.Order) error {
+	_, _, err := d.Orders.Open(ctx, noteOf(o.Key), o)
+	return err
+}
+
+func noteOf(key string) session.Conversation {
+	return session.Conversation{Channel: "order", Peer: key}
+}
+
+// tidy removes the notes of orders whose outcome the conversation has. If that
+// fails, Settle finds nothing to do.
+func (t *turn) tidy(ctx context.Context) {
+	for _, key := range t.settled {
+		_ = t.Orders.Delete(ctx, noteOf(key).ID())
+	}
+}
+
+// withdraw takes back an order that may have been booked. Without an answer of
+// the PMS the note stays.
+func (t *turn) withdraw(ctx context.Context, key string, s hotel.Stay) error {
+	_, err := ask(ctx, t, "withdraw", func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, t.PMS.Withdraw(ctx, key)
+	})
+	if err == nil {
+		t.settled = append(t.settled, key)
+		t.record(ctx, "booking.withdrawn", audit.Success, key, s)
+	}
+	return err
+}
+
+// recall asks the PMS for the guest's bookings when the conversation does not
+// have what the guest speaks of: an earlier conversation may have had it.
+func (t *turn) recall(ctx context.Context) bool {
+	r := t.request.Reference
+	if r == "" && len(t.mine()) > 0 || slices.ContainsFunc(t.chat.Bookings, func(b hotel.Booking) bool { return b.Reference == r }) {
+		return true
+	}
+	bookings, err := ask(ctx, t, "list", func(ctx context.Context) ([]hotel.Booking, error) { return t.PMS.BookingsOf(ctx, t.guest) })
+	if err != nil {
+		t.noAnswer(err)
+		return false
+	}
+	bookings = t.known(ctx, bookings)
+	t.chat.Bookings = bookings[max(len(bookings)-maxBookings, 0):]
+	return true
+}
+
+// known returns the bookings without those that the guest was not given and that
+// no kept hold waits for. These are withdrawn.
+func (t *turn) known(ctx context.Context, bookings []hotel.Booking) []hotel.Booking {
+	return slices.DeleteFunc(bookings, func(b hotel.Booking) bool {
+		if b.Guest != t.guest || t.chat.Kept != nil && t.chat.Kept.Ref.ID() == b.Key {
+			return false
+		}
+		_, err := t.Orders.Peek(ctx, noteOf(b.Key).ID())
+		return err == nil && t.withdraw(ctx, b.Key, b.Stay) == nil
+	})
+}
+
+// errUnsettled says that the order may still be on its way.
+var errUnsettled = errors.New("desk: the order is not booked, and its hold lasts")
+
+// Settle is called for each note that has expired. An order that cannot be
+// settled yet is noted again.
+func (d *Desk) Settle(ctx context.Context, e session.Expired[hotel.Order]) error {
+	order := e.Data
+	t := &turn{Desk: d, guest: order.Guest}
+	ctx, t.trace = withTrace(ctx, talk.Book)
+	var open error
+	err := d.Chats.Exclusive(ctx, SessionOf(order.Guest), func(ctx context.Context, s *session.Session[Chat]) error {
+		t.speak(s.Data)
+		open = t.settle(ctx, order)
+		s.Data = t.chat
+		return nil
+	})
+	if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrExpired) {
+		err = t.withdraw(ctx, order.Key, order.Stay)
+	}
+	if errors.Join(err, open) != nil {
+		return d.note(ctx, order)
+	}
+	return nil
+}
+
+func (t *turn) settle(ctx context.Context, o hotel.Order) error {
+	if slices.ContainsFunc(t.chat.Bookings, func(b hotel.Booking) bool { return b.Key == o.Key }) {
+		return nil
+	}
+	if t.chat.Kept == nil || t.chat.Kept.Ref.ID() != o.Key {
+		return t.withdraw(ctx, o.Key, o.Stay)
+	}
+	hold, err := t.Holds.Resume(ctx, t.chat.Kept.Ref)
+	switch {
+	case gone(err):
+		return t.withdraw(ctx, o.Key, o.Stay) // the guest's next message is answered that the hold has ended
+	case err != nil:
+		return err
+	}
+	t.ordered = o.Key
+	bookings, err := t.overlapping(ctx, hold, o.Stay)
+	i := slices.IndexFunc(bookings, func(b hotel.Booking) bool { return b.Key == o.Key })
+	if i < 0 {
+		t.keep(hold, o.Stay)
+		return cmp.Or(err, errUnsettled)
+	}
+	t.confirm(ctx, hold, bookings[i])
+	t.chat.Open = nil
+	t.chat.add(Line{Who: bot, Text: t.reply.Text})
+	return nil
+}
