@@ -16,6 +16,7 @@ func TestCheckWarnsOfSettingsThatLoseLocks(t *testing.T) {
 		{"old", "6.2", map[string]string{"redis_version": "6.0.16"}},
 		{"just new enough", "", map[string]string{"redis_version": "6.2.0"}},
 		{"of another make", "", map[string]string{"redis_version": "7.9"}},
+		{"Valkey", "", map[string]string{"server_name": "valkey", "redis_version": "7.2.4", "valkey_version": "8.0.1"}},
 		{"no limit", "", map[string]string{"redis_version": "7.0.15", "maxmemory": "0", "maxmemory_policy": "allkeys-lru"}},
 		{"eviction", "noeviction", map[string]string{"maxmemory": "1", "maxmemory_policy": "volatile-ttl"}},
 		{"no eviction", "", map[string]string{"maxmemory": "1", "maxmemory_policy": "noeviction"}},
