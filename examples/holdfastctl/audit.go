@@ -86,3 +86,37 @@ func export(ctx context.Context, t *tool, args []string) error {
 	fmt.Fprintln(t.errs, n, "events")
 	return err
 }
+
+// gap is what is printed of a gap.
+type gap struct {
+	Stream   string `json:"stream"`
+	Instance string `json:"instance,omitempty"`
+	Log      string `json:"log,omitempty"`
+	From     uint64 `json:"from"`
+	To       uint64 `json:"to,omitempty"` // 0 for a stream that was cut off
+	Missing  uint64 `json:"missing,omitempty"`
+}
+
+func gaps(ctx context.Context, t *tool, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: gaps takes no arguments", errUsage)
+	}
+	sink, err := t.sink()
+	if err != nil {
+		return err
+	}
+	found, err := sink.Gaps(ctx)
+	if err != nil {
+		return err
+	}
+	var rows []gap
+	for _, g := range found {
+		rows = append(rows, gap{g.Stream.String(), g.Instance, g.Log, g.From, g.To, g.Missing})
+	}
+	return print(t, "STREAM INSTANCE LOG FROM TO MISSING", rows, func(g gap) []any {
+		if g.To == 0 {
+			return []any{g.Stream, g.Instance, g.Log, g.From, "the end", "unknown"}
+		}
+		return []any{g.Stream, g.Instance, g.Log, g.From, g.To, g.Missing}
+	})
+}

@@ -39,6 +39,7 @@ var commands = []command{
 	{"sessions", "", "list the live sessions, without their data", sessions},
 	{"end", "ID...", "end sessions", end},
 	{"export", "", "write the audit trail as JSON lines", export},
+	{"gaps", "", "list what is missing in the audit trail", gaps},
 	{"verify", "", "compare the audit trail with its seals; needs -root", verify},
 	{"breakers", "", "list the breakers of a service", breakers},
 	{"trip", "BREAKER", "open a breaker, for its open time or -for", trip},

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/circuitbreaker/breakerhttp"
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
@@ -121,6 +123,59 @@ func TestAReleaseIsAskedForAndRecorded(t *testing.T) {
 	}
 }
 
+func TestGapsOfTheTrailAreListed(t *testing.T) {
+	s := newService(t)
+	if out, _ := s.ctl(0, "", "gaps", "-json"); out != "" {
+		t.Errorf("of an empty trail: %s", out)
+	}
+	ctl := &tool{audit: s.audit}
+	sink, err := ctl.sink()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ctl.closing[0]()
+	broken := &lossy{Sink: sink}
+	for _, to := range []audit.Sink{broken, sink} { // a process, and the next one
+		log, err := audit.New(to, audit.Config{Name: "trail", Instance: "front-1", Linger: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, reason := range []string{"", "lost", ""} {
+			if err := log.Record(t.Context(), audit.Event{Type: "ok", Reason: reason}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := log.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := broken.stream.String()
+	out, _ := s.ctl(0, "", "gaps")
+	for _, want := range []string{"STREAM", id + "  front-1   trail  3     3        1\n", id + "  front-1   trail  5     the end  unknown\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	var inside, end gap
+	out, _ = s.ctl(0, "", "gaps", "-json")
+	rows := json.NewDecoder(strings.NewReader(out))
+	if err := errors.Join(rows.Decode(&inside), rows.Decode(&end)); err != nil ||
+		inside != (gap{id, "front-1", "trail", 3, 3, 1}) || end != (gap{id, "front-1", "trail", 5, 0, 0}) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// lossy loses one event inside a stream, and the last one.
+type lossy struct {
+	audit.Sink
+	stream audit.ID
+}
+
+func (l *lossy) Write(ctx context.Context, batch []audit.Event) error {
+	l.stream = batch[0].Stream
+	return l.Sink.Write(ctx, slices.DeleteFunc(slices.Clone(batch), func(e audit.Event) bool { return e.Reason == "lost" || e.Type == audit.TypeClosed }))
+}
+
 func TestBreakersAreListedTrippedAndReset(t *testing.T) {
 	s := newService(t)
 	s.ctl(1, "n\n", "trip", "pms")
@@ -180,7 +235,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 
 func TestAWrongCommandShowsWhatThereIs(t *testing.T) {
 	s := newService(t)
-	for _, args := range [][]string{{}, {"hold"}, {"holds", "a", "b"}, {"-nonsense"}, {"trip"}, {"sessions", "a"}, {"end"}, {"end", "ann"}, {"export", "-from", "soon"}, {"holds", "-redis", "nonsense"}} {
+	for _, args := range [][]string{{}, {"hold"}, {"holds", "a", "b"}, {"-nonsense"}, {"trip"}, {"sessions", "a"}, {"end"}, {"end", "ann"}, {"gaps", "a"}, {"export", "-from", "soon"}, {"holds", "-redis", "nonsense"}} {
 		if _, errs := s.ctl(2, "", args...); errs == "" {
 			t.Errorf("%v: nothing is said", args)
 		}

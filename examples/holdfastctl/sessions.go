@@ -82,11 +82,11 @@ func end(ctx context.Context, t *tool, ids []string) error {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", id, err))
 			continue
 		}
-		n, err := store.Delete(ctx, session.RemoveRequest{Space: t.sessions, Handles: []session.Hash{session.Hash(raw)}})
+		gone, err := store.Delete(ctx, session.RemoveRequest{Space: t.sessions, Handles: []session.Hash{session.Hash(raw)}})
 		switch {
 		case err != nil:
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", id, err))
-		case n == 0:
+		case len(gone.Removed) == 0:
 			failed = errors.Join(failed, fmt.Errorf("%s: there is no such session in %s", id, t.sessions))
 		default:
 			fmt.Fprintln(t.out, "ended", id)

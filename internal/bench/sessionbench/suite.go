@@ -13,20 +13,20 @@ import (
 )
 
 // Sizes are how many sessions the figures are taken with.
-type sizes struct{ large, middle, small, weighed, messages int }
+type sizes struct{ large, middle, small, weighed, messages, owned int }
 
 // Suite is the comparison. Its mix is a web application's: of 20 requests 19
 // only read, sessions end when idle, and the data has 1 KiB. One of 30 requests
 // finds that the activity has to be recorded, as when a session is used once a
 // second and TouchEvery is its default of 30 s.
 func Suite(t testing.TB) bench.Suite {
-	return suite(t, sizes{large: 1_000_000, middle: 10_000, small: 1000, weighed: 20_000, messages: 1000})
+	return suite(t, sizes{large: 1_000_000, middle: 10_000, small: 1000, weighed: 20_000, messages: 1000, owned: 100_000})
 }
 
 func suite(t testing.TB, n sizes) bench.Suite {
 	client := redistest.Real(t).Client(t)
 	ours, theirs := newHoldfast(t, client, users), newSCS(t, client, users)
-	crowd, talk := newCrowd(t, n), newTalk(t, n.messages)
+	crowd, talk, everywhere := newCrowd(t, n), newTalk(t, n.messages), newEverywhere(t, n.owned)
 	return bench.Suite{
 		Name:   "session",
 		Peers:  []string{"github.com/alexedwards/scs/v2", "github.com/alexedwards/scs/goredisstore", "github.com/redis/go-redis/v9"},
@@ -52,6 +52,10 @@ func suite(t testing.TB, n sizes) bench.Suite {
 			{Name: "server time of Count at 10^6 sessions, of that at 10^3", Unit: "times", AtMost: 3, Runs: 3, Measure: crowd.countGrowth},
 			{Name: "scripts of a message that waits for others of its conversation, at 8 processes", Unit: "scripts", AtMost: 3, Measure: talk.scripts},
 			{Name: "its wait (p99), of what those before it take alone", Unit: "times", AtMost: 1.5, Measure: talk.waited},
+			{Name: "a read (p99) while nothing else happens", Unit: "ms", Measure: everywhere.figure(func(w waits) float64 { return w.idle })},
+			{Name: "a read (p99) while 10^5 sessions of one subject are ended", Unit: "ms", Measure: everywhere.figure(func(w waits) float64 { return w.busy })},
+			{Name: "so much longer", Unit: "ms", AtMost: 2, Measure: everywhere.figure(func(w waits) float64 { return max(0, w.busy-w.idle) })},
+			{Name: "the longest script that ended some", Unit: "ms", Measure: everywhere.figure(func(w waits) float64 { return w.script })},
 		},
 	}
 }
