@@ -15,16 +15,18 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/gorilla/sessions"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 )
 
-func TestTheShopsOfSCSAndOfHoldfastDoTheSame(t *testing.T) {
+func TestTheShopsOfPeersAndOfHoldfastDoTheSame(t *testing.T) {
 	for name, make := range map[string]func(*redis.Client) (http.Handler, error){
-		"scs": func(c *redis.Client) (http.Handler, error) { return withSCS(c), nil },
+		"scs":     func(c *redis.Client) (http.Handler, error) { return withSCS(c), nil },
+		"gorilla": func(*redis.Client) (http.Handler, error) { return withGorilla([]byte("0123456789abcdef")), nil },
 		"holdfast": func(c *redis.Client) (http.Handler, error) {
-			h, users, err := withHoldfast(c)
+			h, users, err := withHoldfast(c, nil)
 			t.Cleanup(func() { users.Stop(context.Background()) })
 			return h, err
 		},
@@ -54,6 +56,36 @@ func TestTheShopsOfSCSAndOfHoldfastDoTheSame(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A visitor who is logged in at the old shop is so at the new one, with what is in the
+// cart, and the old cookie is gone.
+func TestTheShopTakesOverTheSessionsOfGorilla(t *testing.T) {
+	key := []byte("0123456789abcdef")
+	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	defer client.Close()
+	ours, users, err := withHoldfast(client, sessions.NewCookieStore(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer users.Stop(context.Background())
+	shop := withGorilla(key)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { shop.ServeHTTP(w, r) }))
+	defer server.Close()
+	browser := server.Client()
+	browser.Jar, _ = cookiejar.New(nil)
+	visit(t, browser, server.URL+"/add", "item", "soap")
+	visit(t, browser, server.URL+"/login", "name", "ann")
+	shop = ours
+	for range 2 {
+		if got := visit(t, browser, server.URL+"/account", "", ""); got != "200 ann: soap" {
+			t.Errorf("the new shop: %s", got)
+		}
+	}
+	address, _ := url.Parse(server.URL)
+	if cookies := browser.Jar.Cookies(address); len(cookies) != 1 || cookies[0].Name != "__Host-session" {
+		t.Errorf("the browser has %v", cookies)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/alexedwards/scs/v2"
+	"github.com/gorilla/sessions"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/session"
@@ -59,8 +60,8 @@ func withSCS(client *redis.Client) http.Handler {
 // user is what a session of the shop has.
 type user struct{ Cart []string }
 
-// withHoldfast is the same shop.
-func withHoldfast(client *redis.Client) (http.Handler, *session.Manager[user], error) {
+// withHoldfast is the same shop. It takes over the sessions of old, unless that is nil.
+func withHoldfast(client *redis.Client, old sessions.Store) (http.Handler, *session.Manager[user], error) {
 	users, err := session.New(redissession.New(client), session.Config[user]{
 		Name: "users", IdleTimeout: 30 * time.Minute, AbsoluteTimeout: 24 * time.Hour,
 	})
@@ -92,6 +93,9 @@ func withHoldfast(client *redis.Client) (http.Handler, *session.Manager[user], e
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, logins.From(r.Context()).Logout(r.Context()))
 	})
+	if old != nil {
+		return logins.Handler(takeOver(old, logins, mux)), users, nil
+	}
 	return logins.Handler(mux), users, nil
 }
 
