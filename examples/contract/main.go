@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// A room is booked through all five packages, in one function. Redis and the
-// database are inside this process.
+// A room is booked through all five packages. Redis and the database are inside
+// this process.
 package main
 
 import (
@@ -30,37 +30,51 @@ import (
 // Chat is what is remembered of a conversation.
 type Chat struct{ Reference string }
 
-// program is the smallest one that uses everything.
-func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb redis.UniversalClient, guest string, checkIn, checkOut time.Time) (reference string, err error) {
+// desk is the smallest service that uses everything. Its parts are made once.
+type desk struct {
+	trail *audit.Log
+	pms   *circuitbreaker.Breaker
+	rooms *lock.Manager
+	chats *session.Manager[Chat]
+}
+
+func open(reg prometheus.Registerer, db *gorm.DB, rdb redis.UniversalClient) (*desk, error) {
 	m, err := metrics.New(reg) // one value observes everything
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	trail, err := audit.New(gormsink.New(db), audit.Config{Observer: m}) // queued, batched, retried
+	d := new(desk)
+	if d.pms, err = circuitbreaker.New(circuitbreaker.Config{Name: "pms", FailureRate: 0.5, Observer: m}); err != nil {
+		return nil, err
+	}
+	if d.trail, err = audit.New(gormsink.New(db), audit.Config{Observer: m}); err != nil { // queued, batched, retried
+		return nil, err
+	}
+	if d.rooms, err = lock.New(redislock.New(rdb), lock.Config{Name: "rooms", MaxExtensions: 3, Audit: d.trail, Observer: m}); err != nil {
+		return nil, err
+	}
+	d.chats, err = session.New(redissession.New(rdb), session.Config[Chat]{Name: "chats", IdleTimeout: 30 * time.Minute, Observer: m})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer func() { // after the lease is released
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		err = errors.Join(err, trail.Close(ctx)) // writes what is queued; the error names the rest
-	}()
-	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", FailureRate: 0.5, Observer: m})
-	if err != nil {
-		return "", err
-	}
-	rooms, err := lock.New(redislock.New(rdb), lock.Config{Name: "rooms", MaxExtensions: 3, Audit: trail, Observer: m})
-	if err != nil {
-		return "", err
-	}
-	chats, err := session.New(redissession.New(rdb), session.Config[Chat]{Name: "chats", IdleTimeout: 30 * time.Minute, Observer: m})
-	if err != nil {
-		return "", err
-	}
-	chats.Start() // removes expired sessions in the background
-	defer chats.Stop(ctx)
+	d.chats.Start() // removes expired sessions in the background
+	return d, nil
+}
 
-	lease, err := rooms.TryAcquire(ctx, lock.Nights("room/101", checkIn, checkOut), lock.Holder(guest))
+// close ends the parts: the trail last, because the others record in it.
+func (d *desk) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(
+		d.chats.Stop(ctx),
+		d.rooms.Close(ctx), // releases what is held
+		d.trail.Close(ctx), // writes what is queued; the error names the rest
+	)
+}
+
+// book holds the nights, calls the PMS with the fence, and remembers the result.
+func (d *desk) book(ctx context.Context, guest string, checkIn, checkOut time.Time) (reference string, err error) {
+	lease, err := d.rooms.TryAcquire(ctx, lock.Nights("room/101", checkIn, checkOut), lock.Holder(guest))
 	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
 		return "", taken(conflict)
 	}
@@ -69,13 +83,13 @@ func program(ctx context.Context, reg prometheus.Registerer, db *gorm.DB, rdb re
 	}
 	defer lease.Release(ctx)
 
-	ref, err := circuitbreaker.Do(lease.Context(ctx), pms, func(ctx context.Context) (string, error) {
-		return book(ctx, guest, lease.Fence()) // stops with the guest or the lease; carries the fence
+	ref, err := circuitbreaker.Do(lease.Context(ctx), d.pms, func(ctx context.Context) (string, error) {
+		return order(ctx, guest, lease.Fence()) // stops with the guest or the lease; carries the fence
 	})
 	if err != nil {
 		return "", err
 	}
-	_, _, err = chats.Open(ctx, session.Conversation{Channel: "web", Peer: guest}, Chat{Reference: ref})
+	_, _, err = d.chats.Open(ctx, session.Conversation{Channel: "web", Peer: guest}, Chat{Reference: ref})
 	return ref, err
 }
 
@@ -89,7 +103,8 @@ func taken(conflict *lock.ConflictError) error {
 	return fmt.Errorf("%s holds %s for %s still", h.Holder, h.Resource, h.Left.Round(time.Second))
 }
 
-func book(_ context.Context, guest string, fence uint64) (string, error) {
+// order stands for a call of the PMS.
+func order(_ context.Context, guest string, fence uint64) (string, error) {
 	return fmt.Sprintf("booked for %s with a fence: %t", guest, fence > 0), nil
 }
 
@@ -113,8 +128,10 @@ func main() {
 	check(gormsink.New(db).Migrate(ctx))
 
 	in := time.Date(2026, time.December, 12, 0, 0, 0, 0, time.UTC)
-	reference, err := program(ctx, prometheus.NewRegistry(), db, rdb, "ana", in, in.AddDate(0, 0, 3))
+	d, err := open(prometheus.NewRegistry(), db, rdb)
 	check(err)
+	reference, err := d.book(ctx, "ana", in, in.AddDate(0, 0, 3))
+	check(errors.Join(err, d.close(ctx)))
 	fmt.Println(reference)
 }
 

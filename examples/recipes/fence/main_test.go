@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func Example() {
+	main()
+	// Output:
+	// ben: <nil>
+	// ana: a later holder has written
+	// cleaned by ben
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+
+// A service stops without losing a request, a lease or an event.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/lock/memlock"
+)
+
+// serve works until ctx ends, and then ends from the outside in: requests first,
+// then the leases that they hold, and the trail, in which both record, last.
+func serve(ctx context.Context, listener net.Listener, sink audit.Sink, work func()) error {
+	trail, err := audit.New(sink, audit.Config{})
+	if err != nil {
+		return err
+	}
+	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms", Audit: trail})
+	if err != nil {
+		return err
+	}
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := rooms.TryAcquire(r.Context(), lock.Key(r.URL.Path), lock.Holder("ana")); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		work()
+	})}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second) // less than the orchestrator waits
+	defer cancel()
+	return errors.Join(err, server.Shutdown(ctx), rooms.Close(ctx), trail.Close(ctx))
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		answer, err := http.Get("http://" + listener.Addr().String() + "/room/101")
+		if err == nil {
+			fmt.Println(answer.Status)
+			err = answer.Body.Close()
+		}
+		answered <- err
+	}()
+	events := audit.NewMemory()
+	fmt.Println(serve(ctx, listener, events, stop), <-answered) // stopped while a request is under way
+	for _, e := range events.Events() {
+		fmt.Println(e.Type)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
