@@ -163,7 +163,10 @@ func (t *turn) availability(ctx context.Context) {
 		return
 	}
 	t.request.Intent, t.request.Unsure = talk.Book, true // if the answer is one of them
-	t.askBack(OK, talk.OtherRoom, talk.FreeRooms, stay.Nights(), free)
+	if len(free) == 1 {
+		t.request.Room = free[0]
+	}
+	t.askBack(OK, talk.Offer, talk.FreeRooms, stay.Nights(), free)
 }
 
 // ask calls the PMS through the breaker. A refusal shows that the PMS is

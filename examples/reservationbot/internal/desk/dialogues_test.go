@@ -50,9 +50,6 @@ room 402 => "Which nights? For example: "book"
 book room 402 => "Which nights? For example: "book"
 from 12 December to 14 December => books 402 2026-12-12 2
 
-hold room 403 from 12 December for 2 nights => holds 403 2026-12-12 2
-no => "All right, nothing is changed."
-
 hold room 404 from 12 December for 2 nights => holds 404 2026-12-12 2
 I don't want to book => "All right, nothing is changed."
 
@@ -70,9 +67,6 @@ book room 210 for 2.5 nights from 20 December => "A stay is a number of whole ni
 book room 209 the day after tomorrow for 1 night => books 209 2026-12-03 1
 book room 207 from 20 December to 22 December and room 208 from 24 December to 26 December => "One room at a time, please. Which"
 
-book => "Which nights? For example: "book"
-12 December for 2 nights => books 101 2026-12-12 2
-
 book room 102 from 12 December for 2 nights => books 102 2026-12-12 2
 can I cancel later? => "Nothing is cancelled. Shall I cancel"
 
@@ -84,7 +78,7 @@ what did I book? => "You have the hold on room 105 for"
 
 hold room 106 from 12 December for 2 nights => holds 106 2026-12-12 2
 no => "All right, nothing is changed."
-no gracias => "De acuerdo, no cambia nada."
+no gracias => "De acuerdo, no cambia nada. Diga"
 thanks, but I need to think longer about it => "All right, nothing is changed."
 
 hold room 107 from 12 December for 2 nights => holds 107 2026-12-12 2
@@ -137,7 +131,7 @@ cancelar mi reserva => -books 208 2027-12-12 3
 
 reservar la habitación 101 desde el 24 de diciembre por 2 noches => books 101 2026-12-24 2
 si => "De acuerdo, no cambia nada. Diga"
-no => "De acuerdo, no cambia nada."
+no => "De acuerdo, no cambia nada. Diga"
 
 book room 101 on 2026-12-18 for 2 nights, 2 adults, 1 child age 101 => books 101 2026-12-18 2
 
@@ -218,7 +212,7 @@ room 101 => -books 101 2026-12-12 2
 book room 101 from 12 December for 2 nights => books 101 2026-12-12 2
 book room 102 from 12 December for 2 nights => books 102 2026-12-12 2
 cancel my booking => "Which one do you mean: the booking"
-the second => -books 102 2026-12-12 2
+the second => "Nothing is cancelled. Shall I cancel"
 
 book room 101 from 12 December for 2 nights => books 101 2026-12-12 2
 book room 102 from 12 December for 2 nights => books 102 2026-12-12 2
@@ -244,7 +238,7 @@ cancel my hold => -holds 102 2026-12-12 2
 book room 101 from 12 December for 2 nights => books 101 2026-12-12 2
 cancel room 102 => "Nothing of yours is like that."
 cancel 13 December => "Nothing of yours is like that."
-cancel from 12 December => -books 101 2026-12-12 2
+cancel from 12 December => "Nothing is cancelled. Shall I cancel"
 
 book room 101 from 12 December for 2 nights => books 101 2026-12-12 2
 can I cancel? => "Nothing is cancelled. Shall I cancel"
@@ -318,7 +312,7 @@ reservar la habitación 101 => "¿Qué noches? Por ejemplo: «reservar"
 del 12 al 14 de diciembre => books 101 2026-12-12 2
 mis reservas => "Tiene la reserva de la habitación"
 cancelar => -books 101 2026-12-12 2
-no => "De acuerdo, no cambia nada."
+no => "De acuerdo, no cambia nada. Diga"
 
 reservar la habitación 101 desde el 12 de diciembre => "¿Cuántas noches?"
 dos noches => books 101 2026-12-12 2
@@ -326,7 +320,7 @@ dos noches => books 101 2026-12-12 2
 sí => -books 101 2026-12-12 2
 
 guarda la habitación 101 desde el 12 de diciembre por 2 noches => holds 101 2026-12-12 2
-no => "De acuerdo, no cambia nada."
+no => "De acuerdo, no cambia nada. Diga"
 sí => "¿Reservo la habitación 101 para"
 sí => -holds 101 2026-12-12 2, books 101 2026-12-12 2
 
@@ -363,4 +357,44 @@ book room 101 from Friday => "How many nights?"
 book => "Which nights? For example: "book"
 cancel => "All right, nothing is changed."
 yes => "All right, nothing is changed."
+
+book room 101 from 12 December => "How many nights?"
+the 14th => "Shall I book room 101 for the nights"
+yes => books 101 2026-12-12 2
+
+book room 101 from 12 December => "How many nights?"
+14 December => "Shall I book room 101 for the nights"
+
+book room 101 from 12 December => "How many nights?"
+just one => books 101 2026-12-12 1
+
+book room 101 from 12 December for 2 nights => books 101 2026-12-12 2
+book room 102 from 20 December for 2 nights => books 102 2026-12-20 2
+cancel => "Which one do you mean: the booking"
+the last one => "Which one do you mean: the booking"
+the first one => "Nothing is cancelled. Shall I cancel"
+
+book room 101 from 12 December for 2 nights => books 101 2026-12-12 2
+book room 102 from 20 December for 2 nights => books 102 2026-12-20 2
+cancel all but room 101 => "Which one do you mean: the booking"
+no => "All right, nothing is changed."
+
+book room 101 from 12 December for 2 nights => books 101 2026-12-12 2
+cancel one night => "I cannot change the nights of a"
+change it to 3 nights => "I cannot change the nights of a"
+
+is room 101 free tomorrow? => "Free for the night of 2 December"
+the first one => "Free for the night of 2 December"
+yes => "Shall I book room 101 for the night"
+
+book room 101 from 3/4 for 2 nights => "Is that 3 April 2027 or 4 March"
+the second one => "Shall I book room 101 for the nights"
+
+para mañana => "¿Cuántas noches?"
+reservar => "¿Cuántas noches?"
+2 noches => "¿Reservo una habitación para las"
+
+¿me reserva la 101 para el viernes, dos noches? => "¿Reservo la habitación 101 para"
+venga => "¿Reservo la habitación 101 para"
+vale => books 101 2026-12-04 2
 `

@@ -4,7 +4,6 @@ package desk
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strconv"
 
@@ -26,8 +25,11 @@ func (t *turn) understand(open *talk.Question) {
 		}
 		r.SwappedIn, r.SwappedOut = hotel.Date{}, hotel.Date{}
 	}
-	if t.chat.Kept != nil && r.Intent == talk.Unknown && (r.Another || r.Room != "" || r.Nights > 0 || !r.In.IsZero() || !r.Out.IsZero()) {
+	if t.chat.Kept != nil && r.Intent == talk.Unknown && r.Nth == 0 && (r.Another || r.Room != "" || r.Nights > 0 || !r.In.IsZero() || !r.Out.IsZero()) {
 		r.Intent, r.Unsure = talk.Hold, true // "make it 3 nights"
+		if r.Problem == talk.CannotChange {
+			r.Problem = 0
+		}
 	}
 	t.request = r
 	if kept := t.chat.Kept; kept != nil && (r.Intent == talk.Book || r.Intent == talk.Hold) && !t.meansKept() {
@@ -199,7 +201,8 @@ func (t *turn) toExtend() (hotel.Stay, bool) {
 		t.say(Refused, talk.CannotChange)
 	case !t.meansKept():
 		t.say(Refused, talk.NothingHeld)
-	case r.Unsure || r.Problem != 0:
+	case r.Unsure || r.Problem != 0 || r.Made:
+		t.request.Made, t.request.Unsure = false, true
 		t.askBack(OK, talk.Consent, talk.ShallIExtend, talk.AnyRoom(t.chat.Kept.Stay.Room))
 	default:
 		return t.chat.Kept.Stay, true
@@ -212,6 +215,9 @@ func (t *turn) toExtend() (hotel.Stay, bool) {
 func (t *turn) toCancel(open *talk.Question) (any, bool) {
 	r := t.request
 	all := t.mine()
+	if r.Problem == talk.OneRoom {
+		r.Room = "" // "all but room 101"
+	}
 	found := slices.DeleteFunc(slices.Clone(all), func(one any) bool { return !means(r, one) })
 	if n, err := strconv.Atoi(r.Number); err == nil && n >= 1 && n <= len(found) {
 		found = found[n-1 : n]
@@ -227,18 +233,28 @@ func (t *turn) toCancel(open *talk.Question) (any, bool) {
 		t.say(OK, r.Problem, r.Wrong)
 	case len(all) == 0:
 		t.say(Refused, talk.NothingToCancel)
+	case r.Nights > 0 && r.Out.IsZero():
+		t.say(Refused, talk.CannotChange)
 	case len(found) == 0:
 		t.say(Refused, talk.NotYours, all)
 	case len(found) > 1:
-		t.request.Problem = 0
+		t.request.Problem, t.request.Room = 0, r.Room
 		t.askBack(OK, talk.Choice, talk.WhichOne, found)
-	case r.Unsure || r.Problem != 0:
+	case r.Unsure || r.Problem != 0 || oneNight(r, open, found[0]):
 		t.pin(found[0])
 		t.askBack(OK, talk.Consent, talk.ShallICancel, found[0])
 	default:
 		return found[0], true
 	}
 	return nil, false
+}
+
+// oneNight reports whether the guest may mean one night of a longer stay:
+// "cancel Friday".
+func oneNight(r talk.Request, open *talk.Question, one any) bool {
+	asked := open != nil && open.Wants == talk.Choice
+	stay := stayOf(one)
+	return !asked && !r.In.IsZero() && r.Out.IsZero() && r.Room == "" && r.Reference == "" && stay.Out.Since(stay.In) > 1
 }
 
 // means reports whether the request can be about the hold or the booking.
@@ -265,13 +281,15 @@ func (t *turn) pin(one any) {
 
 // unknown answers what was not understood: with the open question once more,
 // or by asking what to do about the stay that was named.
-func (t *turn) unknown(ctx context.Context, open *talk.Question) {
+func (t *turn) unknown(open *talk.Question) {
 	r := t.request
 	switch {
 	case open != nil && open.Wants != talk.NextStep && len(t.chat.Lines) > 0:
 		t.Metrics.fellBack("unknown_intent")
 		t.reply.Outcome, t.reply.Text = Fallback, t.chat.Lines[len(t.chat.Lines)-1].Text
 		t.chat.Open = open
+	case r.Problem == talk.CannotChange:
+		t.say(Refused, r.Problem)
 	case r.Problem != 0 || r.Room != "" || !r.In.IsZero():
 		if _, ok := t.wanted(); ok {
 			t.askBack(OK, talk.Action, talk.WhatToDo, talk.AnyRoom(r.Room))

@@ -62,7 +62,7 @@ Boook 104 form 12 dezember => "How many nights?"
 reservaaar la habitacion 105 del 12 al 14 de diciembre => books 105 2026-12-12 2
 🏨 book room 106 from 2026-12-12 to 2026-12-15 🙏 => books 106 2026-12-12 3
 🛏️❤️ 2026-12-12 => "How many nights?"
-Hi! My name is Bob, I'd like to book a room from 12 December to 14 December, thanks! => books 101 2026-12-12 2
+Hi! My name is Bob, I'd like to book a room from 12 December to 14 December, thanks! => "Shall I book a room for the nights"
 hello, can I cancel later if I book room 107 from 12 December for 2 nights? => "One thing at a time, please. What"
 I don't want to cancel, I want to book room 108 from 12 December for 2 nights => "Shall I book room 108 for the nights"
 I would like a double room for two people from 12 December to 14 December => "Shall I book a room for the nights"
@@ -275,4 +275,5 @@ book room 101 from 20th Dec to 22nd Dec => books 101 2026-12-20 2
 book room 101 from 2026-12-20 until 2026-12-22 => books 101 2026-12-20 2
 book room 101 from 28 December to 2 January => books 101 2026-12-28 5
 book room 101 2026-12-12/2026-12-14 => "Shall I book room 101 for the nights"
+hi, me and my wife want to come on the 18th for three nights => "Shall I book a room for the nights"
 `

@@ -70,7 +70,7 @@ func (t *turn) act(ctx context.Context) {
 	case talk.Help:
 		t.say(OK, talk.Helping)
 	default:
-		t.unknown(ctx, open)
+		t.unknown(open)
 	}
 }
 

@@ -37,6 +37,7 @@ type Request struct {
 	Made       bool       `json:"made,omitempty"`      // "my booking"
 
 	Number  string  `json:"-"` // all that was said
+	Nth     int     `json:"-"` // "the first"
 	Order   int     `json:"-"` // of dates: 1 = day first, 2 = month first
 	Problem Message `json:"-"` // what has to be asked about the words themselves
 	Wrong   string  `json:"-"` // the day that does not exist
@@ -59,7 +60,6 @@ func (d Detector) Detect(text string) Request {
 	}
 	folded := fold(text)
 	r := &reader{today: d.Today(), tokens: tokens(folded)}
-	r.unsure = !whole || foreign(folded)
 	r.openings()
 	r.read()
 	out := Request{Lang: r.lang(), Reference: r.reference, Nights: r.nights, Another: r.another}
@@ -67,7 +67,7 @@ func (d Detector) Detect(text string) Request {
 	out.Intent = r.choose(said)
 	out.Kept, out.Made = said["held"], said["list"]
 	r.slots(&out)
-	out.Unsure, out.Problem, out.Wrong = r.unsure, r.problem, r.wrong
+	out.Unsure, out.Problem, out.Wrong = r.unsure || !whole || foreign(folded), r.problem, r.wrong
 	return out
 }
 
@@ -108,7 +108,7 @@ func (r *reader) said() map[string]bool {
 			negated = true
 		case "book", "hold", "extend", "cancel":
 			r.unsure = r.unsure || t.n > 0
-			if before := Intent(r.before(i)); negated {
+			if before := Intent(r.before(i).class); negated {
 				class = "negated"
 			} else if class == "hold" && before.Acts() {
 				class = "held" // "cancel hold"
@@ -123,8 +123,12 @@ func (r *reader) said() map[string]bool {
 		switch class {
 		case "ask", "doubt", "or", "quote", "house", "neg":
 			r.unsure = true
-		case "int", "number", "year", "odd", "decimal", "pair":
+		case "int", "number", "year", "odd", "decimal", "pair", "nth", "half", "nights", "week", "months", "month", "weekday", "next":
 			r.unsure = r.unsure || !t.read
+		case "unknown":
+			r.unsure = true
+		case "to":
+			r.unsure = r.unsure || t.n > 0
 		}
 		r.unsure = r.unsure || t.typo
 		said[class] = true
@@ -153,13 +157,16 @@ func (r *reader) choose(said map[string]bool) Intent {
 		return actions[0]
 	case r.more:
 		return Extend
+	case said["change"] && !said["neg"]:
+		r.ask(CannotChange)
+		return Unknown
 	case said["house"]:
 		return House
 	case said["list"] && !said["neg"]:
 		return List
 	case said["neg"] && r.tokens[0].class == "neg" && r.tokens[0].text == "no" && !said["negated"] && len(r.dates)+len(r.rooms)+r.nights > 0:
 		return Unknown // "no, room 102": another answer
-	case said["neg"] || said["polite"] && !said["yes"] && !said["help"] && len(r.dates)+len(r.rooms)+r.nights == 0:
+	case said["neg"] || said["polite"] && !said["yes"] && !said["help"] && !said["ask"] && !said["room"] && !said["int"] && !said["number"] && len(r.dates)+r.nights == 0:
 		return No
 	case said["yes"]:
 		return Yes
@@ -225,8 +232,10 @@ func possible(in, out hotel.Date) bool {
 // to a question.
 func (r *reader) alone(out *Request) {
 	var said []token
+	asked := false
 	for _, t := range r.tokens {
-		if !slices.Contains([]string{"glue", "polite", "stop", "for", "first", "", "a"}, t.class) {
+		asked = asked || t.text == "?"
+		if !slices.Contains([]string{"glue", "polite", "stop", "for", "", "a"}, t.class) {
 			said = append(said, t)
 		}
 	}
@@ -234,19 +243,23 @@ func (r *reader) alone(out *Request) {
 		return
 	}
 	switch t := said[0]; t.class {
-	case "int", "number", "nth", "year":
+	case "int", "number", "year":
 		if len(said) == 1 {
-			out.Number, r.unsure = t.text, false
-			if t.class != "number" {
+			out.Number, r.unsure = t.text, asked
+			if t.class == "int" {
 				out.Number = strconv.Itoa(t.n)
 			}
+		}
+	case "nth":
+		if len(said) == 1 || len(said) == 2 && said[1].text == "one" {
+			out.Nth = t.n
 		}
 	case "decimal":
 		out.Number = t.text
 	case "days", "months":
-		if len(said) == 1 || len(said) == 2 && said[1].text == "first" || said[1].text == "primero" {
+		if len(said) == 1 || len(said) == 2 && said[1].class == "nth" && said[1].n == 1 {
 			out.Order = 1 + slices.Index([]string{"days", "months"}, t.class)
-			out.In, r.unsure = hotel.Date{}, false
+			out.In, r.unsure = hotel.Date{}, asked
 		}
 	}
 }

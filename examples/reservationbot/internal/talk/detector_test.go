@@ -48,6 +48,9 @@ func brief(r Request) string {
 	if r.Number != "" {
 		words = append(words, "number "+r.Number)
 	}
+	if r.Nth > 0 {
+		words = append(words, fmt.Sprint("nth ", r.Nth))
+	}
 	if r.Another {
 		words = append(words, "another")
 	}
@@ -62,7 +65,7 @@ func TestDetectReadsVerbsRoomsAndDates(t *testing.T) {
 		"book room 101 from 2026-12-12 to 2026-12-15":               "book 101 2026-12-12-2026-12-15",
 		"hold room 7 for two nights from December 30, 2026!":        "hold 7 2026-12-30-2027-01-01",
 		"reserve a room for two from 12 to 15 December":             "book 2026-12-12-2026-12-15",
-		"book a night from tuesday":                                 "book 2026-12-08-2026-12-09",
+		"book a night from tuesday":                                 "book? 2026-12-08-2026-12-09",
 		"book from 3 March to 5 March":                              "book 2027-03-03-2027-03-05",
 		"book from Monday to Friday":                                "book 2026-12-07-2026-12-11",
 		"book from 20 February 2027 to 5 March":                     "book 2027-02-20-2027-03-05",
@@ -81,12 +84,12 @@ func TestDetectReadsVerbsRoomsAndDates(t *testing.T) {
 		"do not cancel":                                             "no?",
 		"can I cancel?":                                             "cancel?",
 		"no, room 102":                                              "unknown? 102",
-		"the second":                                                "unknown 2026-12-02- number 2",
+		"the second":                                                "unknown? 2026-12-02- nth 2",
 		"another room":                                              "unknown another",
 		"Ayuda, por favor":                                          "help",
 		"guárdame la habitación 101 por dos noches desde mañana":    "hold 101 2026-12-02-2026-12-04",
 		"¿Qué habitaciones hay libres el sábado por una noche?":     "availability? 2026-12-05-2026-12-06",
-		"Reservar la habitación 102 del 3 de enero de 2027 al 5":    "book? 102 2027-01-03-",
+		"Reservar la habitación 102 del 3 de enero de 2027 al 5":    "book? 102 2027-01-03-2027-01-05",
 		"book room 101 from 2026-12-12 to 2026-12-15, ｎｏ":           "book? 101 2026-12-12-2026-12-15",
 		"book room 101 from 2026-12-12 to 2026-12-15, Do\u200bn't!": "book? 101 2026-12-12-2026-12-15",
 	} {

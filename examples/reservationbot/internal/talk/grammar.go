@@ -20,6 +20,7 @@ var grammar = compile([]rule{
 	{"room? for? odd NIGHTS", func(r *reader, _ []token) { r.ask(HowManyNights) }},
 	{"in int|a days", func(r *reader, t []token) { r.day(t[1].n) }},
 	{"in int|a week", func(r *reader, t []token) { r.day(7 * t[1].n) }},
+	{"int|a week from weekday|relative", func(r *reader, t []token) { r.ask(NeedDates) }}, // 7 nights, or 7 days later
 	{"room? for? COUNT NIGHTS", func(r *reader, t []token) { r.stays(t[len(t)-2].n) }},
 	{"room? for? int|a week", func(r *reader, t []token) { r.stays(7 * t[len(t)-2].n) }},
 	{"room? for? int|a days", func(r *reader, t []token) { r.stays(t[len(t)-2].n); r.unsure = true }},
@@ -30,12 +31,15 @@ var grammar = compile([]rule{
 	{"yearfirst", func(r *reader, t []token) { f := fields(t[0]); r.date(f[0], f[1], f[2], t) }},
 	{"yearlast", func(r *reader, t []token) { f := fields(t[0]); r.eitherWay(f[0], f[1], f[2], t) }},
 	{"room? DAY to|a DAY month stop? year?", span},
-	{"room? DAY and DAY month stop? year?", span},
+	{"room? DAY and DAY month stop? year?", func(r *reader, t []token) {
+		r.unsure = r.unsure || !r.between // or both nights?
+		span(r, t)
+	}},
 	{"room? pair month stop? year?", span},
-	{"month DAY to|a DAY stop? year?", span},
+	{"month stop? DAY to|a DAY stop? year?", span},
 	{"month pair stop? year?", span},
 	{"room? weekday? stop? DAY month stop? year?", single},
-	{"weekday? stop? month DAY stop? year?", single},
+	{"weekday? stop? month stop? DAY stop? year?", single},
 	{"pair|decimal", func(r *reader, t []token) { f := fields(t[0]); r.eitherWay(f[0], f[1], 0, t) }},
 	{"DAY to|a DAY", span},
 	{"nth", single},
@@ -56,13 +60,23 @@ var grammar = compile([]rule{
 	{"COUNT money", doubt},
 
 	// Rooms.
-	{"room|rooms ROOM and|or|stop room? ROOM", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text, t[len(t)-1].text) }},
+	{"room|rooms ROOM and|or|stop|to room? number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text, t[len(t)-1].text) }},
 	{"room|rooms ROOM", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text) }},
 	{"book|hold|cancel|want|free|ask|and|or|in|yes|neg number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text) }},
+	{"int room", func(r *reader, t []token) {
+		if t[0].n != 1 {
+			r.ask(OneRoom)
+		}
+	}},
 	{"int|many rooms", func(r *reader, _ []token) { r.ask(OneRoom) }},
 	{"many", func(r *reader, _ []token) { r.ask(OneRoom) }},
 	{"another", func(r *reader, _ []token) { r.another = true }},
 	{"any", ignore},
+	{"int", func(r *reader, t []token) {
+		if r.unsure = true; r.dateNext {
+			single(r, t)
+		}
+	}},
 })
 
 // classes are the short names in the patterns.

@@ -2,7 +2,11 @@
 
 package talk
 
-import "github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+import (
+	"strconv"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+)
 
 // Slot is what a question of the bot wants to hear.
 type Slot string
@@ -17,6 +21,7 @@ const (
 	OtherRoom  Slot = "another" // or other nights: these are taken
 	NextStep   Slot = "next"    // of a hold: book, extend or cancel
 	Action     Slot = "action"  // what to do about the dates and the room
+	Offer      Slot = "offer"   // one of the free rooms
 )
 
 // Question is what the bot has asked, and the request that it is about.
@@ -34,13 +39,16 @@ func (q *Question) Answer(r Request) Request {
 		return r
 	}
 	about := q.About.Intent
-	stays := about == Book || about == Hold
+	stays := about == Book || about == Hold || about == Unknown
 	switch {
 	case q.Wants == NextStep:
 		if r.Intent == Yes {
 			r.Intent, r.Unsure = Book, true
 		}
 		return r
+	case r.Intent == Cancel && about == Cancel && !r.Bare():
+		return r
+	case r.Intent == Cancel && about == Unknown:
 	case r.Intent == Cancel && stays && r.Bare():
 		r.Intent = No // it ends the question, not a booking
 		return r
@@ -51,7 +59,7 @@ func (q *Question) Answer(r Request) Request {
 	default:
 		return r
 	}
-	if r.Intent.Acts() && !r.In.IsZero() && !r.Out.IsZero() && (r.Room != "" || q.About.Room == "") {
+	if r.Intent.Acts() && !r.In.IsZero() && !r.Out.IsZero() && (r.Room != "" || q.About.Room == "" || q.Wants == Offer) {
 		return r // it is complete
 	}
 	whole, changed := q.fill(r)
@@ -85,11 +93,17 @@ func (q *Question) fill(r Request) (whole Request, changed bool) {
 	whole = q.About
 	before := whole
 	whole.Kept, whole.Made = whole.Kept || r.Kept, whole.Made || r.Made
+	if r.Nth > 0 {
+		r = q.nth(r)
+	}
+	if r.Problem == CannotChange {
+		r.Problem = 0 // it can, as nothing is done yet
+	}
 	if r.Number != "" {
 		switch q.Wants {
 		case NightCount:
 			r = Request{Nights: number(r.Number)}
-		case Room, OtherRoom:
+		case Room, OtherRoom, Offer:
 			r = Request{Room: r.Number}
 		case DateOrder:
 			r = Request{Order: number(r.Number)}
@@ -112,6 +126,8 @@ func (q *Question) fill(r Request) (whole Request, changed bool) {
 	}
 	q.order(&whole, &r)
 	switch {
+	case q.Wants == NightCount && whole.In.Before(r.In) && r.Out.IsZero() && r.Nights == 0:
+		whole.Out, whole.Unsure = r.In, true // "the 14th"
 	case !r.In.IsZero():
 		whole.In, whole.Out, whole.SwappedIn, whole.SwappedOut = r.In, r.Out, r.SwappedIn, r.SwappedOut
 		whole.Nights = max(r.Nights, 0)
@@ -132,6 +148,27 @@ func (q *Question) fill(r Request) (whole Request, changed bool) {
 	changed = whole != before
 	whole.Lang, whole.Problem, whole.Wrong = r.Lang, r.Problem, r.Wrong
 	return whole, changed
+}
+
+// nth reads "the first" or "the 14th", which is a date only where one is asked
+// for.
+func (q *Question) nth(r Request) Request {
+	switch q.Wants {
+	case Choice:
+		r.Number = strconv.Itoa(r.Nth)
+	case DateOrder:
+		r.Order = r.Nth
+	case NightCount:
+		for r.In.Before(q.About.In) { // the day of the month after the arrival
+			y, m, _ := r.In.Time().Date()
+			r.In = hotel.Day(y, m+1, r.Nth)
+		}
+		return r
+	case Dates:
+		return r
+	}
+	r.In, r.Out, r.Nights, r.Unsure = hotel.Date{}, hotel.Date{}, 0, false
+	return r
 }
 
 // order settles which way round the dates are, when r says so.

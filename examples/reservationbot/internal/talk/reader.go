@@ -35,6 +35,7 @@ type reader struct {
 
 	linked   bool // the next date is a departure
 	dateNext bool // the next number such as 1.2 is a date
+	between  bool // the next two dates are joined by "and"
 	dayFirst bool // some date shows how the guest writes them
 	monFirst bool
 	dashes   int // of dates such as 12-12
@@ -58,8 +59,9 @@ func (r *reader) read() {
 				continue
 			}
 			before := r.before(i)
-			r.linked = before == "to" || found[0].class == "to"
-			r.dateNext = before == "to" || before == "from"
+			r.linked = before.class == "to"
+			r.dateNext = before.class == "to" || before.class == "from"
+			r.between = before.class == "from" && before.n == 1
 			p.says(r, found)
 			taken = n
 			break
@@ -71,14 +73,14 @@ func (r *reader) read() {
 	}
 }
 
-// before is the class of the token before i, other than glue.
-func (r *reader) before(i int) string {
+// before is the token before i, other than glue.
+func (r *reader) before(i int) token {
 	for i--; i >= 0; i-- {
-		if class := r.tokens[i].class; class != "glue" {
-			return class
+		if r.tokens[i].class != "glue" {
+			return r.tokens[i]
 		}
 	}
-	return ""
+	return token{}
 }
 
 // match returns the tokens that fit the pattern, and how many they and the
@@ -246,7 +248,11 @@ func (r *reader) stay(monthFirst bool) (in, out hotel.Date) {
 		return in, out
 	}
 	if dates[0].departure && len(dates) == 1 {
-		return in, r.resolve(dates[0], r.today.Plus(1))
+		out = r.resolve(dates[0], r.today.Plus(1))
+		if r.nights > 0 {
+			in, r.unsure = out.Plus(-r.nights), true
+		}
+		return in, out
 	}
 	first := r.today
 	if dates[0].day == 0 {
@@ -271,6 +277,9 @@ func (r *reader) resolve(w when, first hotel.Date) hotel.Date {
 	d := w.from(first)
 	if w.day != 0 && d.Time().Day() != w.day && r.problem == 0 {
 		r.problem, r.wrong = NoSuchDay, fmt.Sprintf("%d-%02d-%02d", d.Time().Year(), w.month, w.day)
+	}
+	if w.day == 0 && d.Since(r.today) == 7 {
+		r.unsure = true // a Tuesday, on a Tuesday
 	}
 	if w.day != 0 && w.weekday != 0 && int(d.Time().Weekday())+1 != w.weekday {
 		r.unsure = true // Friday 12 December is a Saturday

@@ -96,7 +96,7 @@ func (t *token) phrase(next []token) int {
 			return n - 1
 		}
 	}
-	t.class = ""
+	t.class = "unknown"
 	if strings.HasSuffix(t.text, "n't") || strings.HasSuffix(t.text, "n'") {
 		t.class, t.lang = "neg", English
 	} else if e, ok := misspelt(word); ok {
@@ -140,6 +140,7 @@ func near(a, b string) bool {
 
 var (
 	letters   = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u", "ñ", "n", "’", "'", "‘", "'", "ʼ", "'", "´", "'", "`", "'", "º", "", "ª", "", "½", " half ")
+	short     = strings.NewReplacer("'d ", " would ", "'ll ", " will ")
 	hyphen    = regexp.MustCompile(`(\pL)-(\pL)`)
 	shouting  = regexp.MustCompile(`a{3,}|e{3,}|i{3,}|o{3,}|u{3,}|n{3,}|r{3,}|s{3,}|t{3,}|l{3,}`)
 	invisible = func(r rune) rune {
@@ -154,6 +155,7 @@ var (
 // letters that are drawn out.
 func fold(text string) string {
 	text = letters.Replace(strings.Map(invisible, strings.ToLower(text)))
+	text = strings.TrimSuffix(short.Replace(text+" "), " ")
 	text = hyphen.ReplaceAllString(text, "$1 $2")
 	return shouting.ReplaceAllStringFunc(text, func(run string) string { return run[:1] })
 }
