@@ -23,6 +23,7 @@ import (
 	"github.com/holdfast-go/holdfast/lock/redislock"
 	"github.com/holdfast-go/holdfast/metrics"
 	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/httpsession"
 	"github.com/holdfast-go/holdfast/session/redissession"
 )
 
@@ -38,8 +39,12 @@ type bot struct {
 	rooms    *lock.Manager
 	chats    *session.Manager[desk.Chat]
 	orders   *session.Manager[hotel.Order]
+	crowd    *session.Manager[desk.Chat] // the same conversations, for a storm
+	visitors *session.Manager[struct{}]
+	logins   *httpsession.Logins[struct{}] // of the page's visitors
 	desk     *desk.Desk
 	oracle   *oracle      // of a storm with locks; else nil
+	latest   string       // storm from the page: how its guests' names begin
 	switches *fault.Board // what can be broken on purpose
 	watch    *site.Watch  // what the page shows while it happens
 	closers  []closer
@@ -85,12 +90,23 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.closing("locks", b.rooms.Close)
-	b.chats, err = session.New(redissession.New(rdb), session.Config[desk.Chat]{
+	chats := session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
-		MaxSessions: 5000, Timeout: 5 * time.Second, Codec: b.switches.Codec, Observer: watch,
+		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Codec: b.switches.Codec, Observer: watch,
 		OnExpire: func(ctx context.Context, e session.Expired[desk.Chat]) error { return b.desk.FollowUp(ctx, e) },
-	})
+	}
+	if b.chats, err = session.New(redissession.New(rdb), chats); err != nil {
+		return err
+	}
+	chats.Timeout = stormCall
+	if b.crowd, err = session.New(redissession.New(rdb), chats); err != nil {
+		return err
+	}
+	b.visitors, err = session.New(redissession.New(rdb), session.Config[struct{}]{Name: "visitors", Observer: watch})
 	if err != nil {
+		return err
+	}
+	if b.logins, err = httpsession.New(b.visitors, httpsession.Config[struct{}]{}); err != nil {
 		return err
 	}
 	b.orders, err = session.New(redissession.New(rdb), session.Config[hotel.Order]{
@@ -102,7 +118,7 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.breaker, err = circuitbreaker.New(circuitbreaker.Config{
-		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: watch,
+		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: circuitbreaker.Observers(watch, b.watch),
 		OpenFor: circuitbreaker.Backoff{Base: 2 * time.Second, Max: time.Minute},
 		Probes:  circuitbreaker.Probes{Successes: 2}, // few guests come: ten probes would take minutes
 	})
@@ -124,7 +140,17 @@ func (b *bot) wire(ctx context.Context) error {
 	b.closing("sessions", b.chats.Stop)
 	b.orders.Start()
 	b.closing("orders", b.orders.Stop)
+	b.visitors.Start()
+	b.closing("visitors", b.visitors.Stop)
 	return nil
+}
+
+// doing prints what the start of the page does, before it is done: a part that does
+// not answer is then the last one named.
+func (b *bot) doing(format string, args ...any) {
+	if o := b.options; o.progress != nil && o.script == "" && o.storm == 0 {
+		fmt.Fprintf(b.options.progress, format+"\n", args...)
+	}
 }
 
 // watchGaps reports every minute what the stored trail lacks.

@@ -165,7 +165,7 @@ func TestCloseGoesFromTheUsersOfAPartToThePart(t *testing.T) {
 	for _, c := range b.closers {
 		order = append(order, c.name)
 	}
-	want := "temporary folder, audit database, embedded Redis, Redis client, simulated PMS, PMS client, audit trail, look for gaps, locks, sessions, orders"
+	want := "temporary folder, audit database, embedded Redis, Redis client, simulated PMS, PMS client, audit trail, look for gaps, locks, sessions, orders, visitors"
 	if got := strings.Join(order, ", "); got != want {
 		t.Errorf("opened, and closed in reverse: %s\nwant %s", got, want)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // redisTick is how often the embedded Redis looks at the clock.
-const redisTick = 5 * time.Millisecond
+const redisTick = 20 * time.Millisecond
 
 // startRedis starts a Redis inside this process and returns its address.
 //

@@ -35,6 +35,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 		fmt.Fprintln(errs, "reservationbot:", err)
 		return 2
 	}
+	o.progress = errs
 	b, err := open(ctx, o)
 	if err == nil {
 		err = errors.Join(b.work(ctx, in, out, errs), b.close())

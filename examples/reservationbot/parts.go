@@ -22,24 +22,30 @@ import (
 	"github.com/holdfast-go/holdfast/metrics"
 )
 
-// connections is how many requests may be on their way to Redis at once, as
-// many to the PMS, and how many messages are handled at a time: none of them
-// waits for a connection.
-const connections = 32
+// connections is how many messages are handled at a time, by the desk and by the
+// storm. None of them waits for a connection to Redis or the PMS, and neither
+// do the page's panels.
+const (
+	connections = 32
+	panels      = 8
+)
 
 // openRedis connects to the given Redis, or to one inside this process.
 func (b *bot) openRedis(ctx context.Context, watch *metrics.Metrics) (redis.UniversalClient, error) {
 	settings := &redis.UniversalOptions{
 		Addrs:                 b.options.redis,
-		PoolSize:              connections,
+		PoolSize:              2*connections + panels,
 		ContextTimeoutEnabled: true,
 	}
 	if len(settings.Addrs) == 0 {
+		b.doing("Redis: embedded")
 		addr, err := b.startRedis()
 		if err != nil {
 			return nil, err
 		}
 		settings.Addrs = []string{addr}
+	} else {
+		b.doing("Redis: %s", strings.Join(settings.Addrs, ","))
 	}
 	client := redis.NewUniversalClient(settings)
 	client.AddHook(b.switches.Redis)
@@ -52,7 +58,7 @@ func (b *bot) openRedis(ctx context.Context, watch *metrics.Metrics) (redis.Univ
 
 // openDatabase connects to the database of the audit trail.
 func (b *bot) openDatabase(ctx context.Context, watch *metrics.Metrics) (*gorm.DB, error) {
-	dialector, limit := postgres.Open(b.options.audit), 10
+	dialector, limit, name := postgres.Open(b.options.audit), 10, "PostgreSQL"
 	if !strings.HasPrefix(b.options.audit, "postgres://") {
 		file, ok := strings.CutPrefix(b.options.audit, "sqlite:")
 		if !ok {
@@ -66,9 +72,11 @@ func (b *bot) openDatabase(ctx context.Context, watch *metrics.Metrics) (*gorm.D
 		if err := writable(file); err != nil {
 			return nil, fmt.Errorf("audit database: %w", err)
 		}
+		name = "SQLite in " + file
 		escaped := (&url.URL{Path: file}).EscapedPath()
-		dialector, limit = sqlite.Open("file:"+escaped+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"), 1
+		dialector, limit = sqlite.Open("file:"+escaped+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"), 2 // one writes, one reads
 	}
+	b.doing("audit trail: %s", name)
 	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard, DisableAutomaticPing: true})
 	if err != nil {
 		return nil, fmt.Errorf("audit database: %w", err)
@@ -99,6 +107,7 @@ func writable(file string) error {
 func (b *bot) openPMS() (*hotel.Client, error) {
 	base := b.options.pms
 	if base == "" {
+		b.doing("hotel's system (PMS): simulated, %d rooms", b.options.rooms)
 		simulator, err := hotel.StartSimulator(hotel.Rooms(b.options.rooms), b.options.seed, 700*time.Millisecond)
 		if err != nil {
 			return nil, err
@@ -110,8 +119,10 @@ func (b *bot) openPMS() (*hotel.Client, error) {
 			return nil, err
 		}
 		base = simulator.URL
+	} else {
+		b.doing("hotel's system (PMS): %s", base)
 	}
-	client := hotel.NewClient(base, connections)
+	client := hotel.NewClient(base, 2*connections+panels)
 	b.closing("PMS client", func(context.Context) error { client.Close(); return nil })
 	return client, nil
 }

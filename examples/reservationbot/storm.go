@@ -57,18 +57,43 @@ func storm(ctx context.Context, b *bot, out, errs io.Writer) error {
 	return nil
 }
 
-// stormHere is a storm from the page: on this bot's own hotel or, to show what
-// locks are for, on an embedded one without them.
-func (b *bot) stormHere(ctx context.Context, guests int, locks bool) (site.Tally, error) {
-	if locks {
-		return b.storm(ctx, plan(b, guests), io.Discard)
+// stormsHere are a storm on this bot's own hotel and, to show what locks are for,
+// the same on a hotel of its own without them. Both begin with the same
+// bookings, which are not those of an earlier storm, and the same switches.
+func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally)) error {
+	if b.latest != "" {
+		if err := within(ctx, stormCall, func(ctx context.Context) error { return b.pms.Clear(ctx, b.latest) }); err != nil {
+			return err
+		}
 	}
-	control, err := open(ctx, options{storm: guests, noLocks: true, rooms: b.options.rooms, seed: b.options.seed})
+	control, err := open(ctx, options{storm: guests, noLocks: true, rooms: b.options.rooms, seed: b.options.seed, redis: b.options.redis, settleAfter: b.options.settleAfter})
 	if err != nil {
-		return site.Tally{}, err
+		return err
 	}
-	result, err := control.storm(ctx, plan(control, guests), io.Discard)
-	return result, errors.Join(err, control.close())
+	control.desk.Today = b.desk.Today
+	err = within(ctx, stormCall, func(ctx context.Context) error { return control.resemble(ctx, b) })
+	for _, b := range []*bot{b, control} {
+		if err != nil {
+			break
+		}
+		tries := plan(b, guests)
+		b.latest = tries[0].run
+		var result site.Tally
+		result, err = b.storm(ctx, tries, io.Discard)
+		done(result)
+	}
+	return errors.Join(err, control.close())
+}
+
+// resemble makes the bookings of the other bot's hotel and turns its switches.
+func (b *bot) resemble(ctx context.Context, other *bot) error {
+	bookings, err := other.pms.Ledger(ctx)
+	for _, booked := range bookings {
+		if err == nil {
+			_, err = b.pms.Book(ctx, hotel.Order{Key: booked.Key, Guest: booked.Guest, Stay: booked.Stay})
+		}
+	}
+	return errors.Join(err, b.switches.Set(ctx, other.switches.Read()))
 }
 
 // storm has the planned guests come at once and counts what came of it. The
@@ -78,7 +103,7 @@ func (b *bot) storm(ctx context.Context, tries []try, errs io.Writer) (site.Tall
 	defer cancel()
 	counter := *b.desk
 	counter.Holds, counter.HoldFor, counter.Think, counter.PMSTimeout = b.holds(stormHold), stormHold, stormThink, stormCall
-	counter.Places = make(chan struct{}, connections)
+	counter.Chats, counter.Places = b.crowd, make(chan struct{}, connections)
 	before := b.trail.Stats().Written
 	rush(ctx, &counter, tries, errs)
 	unflushed := within(ctx, stormCall, b.trail.Flush)
@@ -108,7 +133,7 @@ func plan(b *bot, guests int) []try {
 	run := "storm-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"
 	tries := make([]try, guests)
 	for i := range tries {
-		in := b.today().Plus(random.IntN(horizon))
+		in := b.desk.Today().Plus(random.IntN(horizon))
 		tries[i].run, tries[i].guest = run, run+strconv.Itoa(i+1)
 		tries[i].stay = hotel.Stay{
 			Room: b.desk.Rooms[random.IntN(len(b.desk.Rooms))],

@@ -79,7 +79,7 @@ func TestTheFirstEventDoesNotWaitForATick(t *testing.T) {
 	if name != "reload" {
 		t.Errorf("the first event is %q", name)
 	}
-	for _, id := range []string{"chat", "breaker", "switches", "storm", "sessions", "audit", "metrics", "notice", "r101", "r210", "now"} {
+	for _, id := range []string{"chat", "breaker", "switches", "storm", "sessions", "audit", "metrics", "nights", "r101", "r210", "now"} {
 		if _, ok := sections[id]; !ok {
 			t.Errorf("the first event has no %s", id)
 		}

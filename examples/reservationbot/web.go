@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
+	"runtime"
 	"sync"
 	"time"
 
@@ -36,7 +38,14 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 	running.Go(func() { page.Run(ctx) })
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	fmt.Fprintf(out, "http://%s/\n", listener.Addr())
+	b.doing("The page is ready; Ctrl-C ends the program:")
+	address := "http://" + listener.Addr().String() + "/"
+	fmt.Fprintln(out, address)
+	if b.options.open {
+		if err := browse(address); err != nil {
+			b.doing("no browser could be opened: %v", err)
+		}
+	}
 
 	select {
 	case err := <-served:
@@ -52,6 +61,19 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 		err = errors.Join(err, ended)
 	}
 	return err
+}
+
+// browse opens the address in the user's browser.
+func browse(address string) error {
+	command := map[string][]string{"windows": {"rundll32", "url.dll,FileProtocolHandler"}, "darwin": {"open"}}[runtime.GOOS]
+	if command == nil {
+		command = []string{"xdg-open"}
+	}
+	browser := exec.Command(command[0], append(command[1:], address)...)
+	if err := browser.Start(); err != nil {
+		return err
+	}
+	return browser.Process.Release()
 }
 
 // newServer bounds everything that a client can make it wait for or store.
@@ -72,7 +94,7 @@ func (b *bot) site() *site.Site { return site.New(b.shown(), b.watch) }
 func (b *bot) shown() site.Parts {
 	return site.Parts{
 		Desk: b.desk, Rooms: b.rooms, Trail: b.trail, Events: b.sink, PMS: b.pms,
-		Switches: b.switches, Registry: b.registry, Storm: b.stormHere,
+		Switches: b.switches, Logins: b.logins, Registry: b.registry, Storms: b.stormsHere,
 	}
 }
 

@@ -165,7 +165,7 @@ func TestServePrintsOneURLAndEndsWithItsContext(t *testing.T) {
 	page := strings.TrimSpace(string(line[:n]))
 	client := &http.Client{Transport: new(http.Transport)}
 	defer client.CloseIdleConnections()
-	if code, body := get(t, client, page); code != http.StatusOK || !strings.Contains(body, "<h1>A hotel desk") {
+	if code, body := get(t, client, page); code != http.StatusOK || !strings.Contains(body, "a Go library of resilience primitives") {
 		t.Errorf("%s: %d, %s", page, code, body)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)

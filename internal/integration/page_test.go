@@ -265,6 +265,14 @@ func withAKeyboard(t *testing.T, browser context.Context, address string) {
 		}
 		t.Fatalf("Tab does not lead to %s", selector)
 	}
+	tabTo("#switches [value=slow]") // the steps are in order
+	if ring := eval[string](p, `getComputedStyle(document.activeElement).outlineStyle`); ring == "none" {
+		t.Error("one cannot see what has the focus")
+	}
+	keys(" ")
+	p.until(`document.activeElement.matches("#switches [value=slow][aria-pressed=true]")`)
+	p.do(chromedp.Reload())
+	p.live()
 	keys(kb.Tab)
 	keys(kb.Enter) // "Skip to the chat"
 	tabTo("#say")
@@ -280,20 +288,15 @@ func withAKeyboard(t *testing.T, browser context.Context, address string) {
 	keys(kb.Enter)
 	p.reads("chat", "I hold room 103")
 	p.until(`document.activeElement.matches("#r103 .held.mine")`) // it was replaced, and keeps the focus
-	tabTo("#switches [value=slow]")
-	if ring := eval[string](p, `getComputedStyle(document.activeElement).outlineStyle`); ring == "none" {
-		t.Error("one cannot see what has the focus")
-	}
-	keys(" ")
-	p.until(`document.activeElement.matches("#switches [value=slow][aria-pressed=true]")`)
 }
 
 func scriptStaysText(t *testing.T, browser context.Context, address string) {
 	const evil = `<script>window.broken=1</script><img src=x onerror="window.broken=1">`
 	p := openTab(t, browser, address+"/?guest=%3Cscript%3Ewindow.broken%3D1%3C%2Fscript%3E", desktop)
 	p.live()
-	p.say(evil + " hold room 101 for a night from tomorrow")
+	p.say(evil)
 	p.reads("chat", `<img src=x onerror="window.broken=1">`)
+	p.say("hold room 101 for a night from tomorrow")
 	p.reads("audit", "<script>")
 	p.do(chromedp.Reload())
 	p.reads("chat", "<script>window.broken=1</script>")
@@ -368,8 +371,8 @@ func weight(t *testing.T, browser context.Context, address string) {
 	plain := eval[int](p, strings.Replace(sum, "%s", "decodedBodySize", 1))
 	sent := eval[int](p, strings.Replace(sum, "%s", "encodedBodySize", 1))
 	t.Logf("%d bytes, of which %d are sent", plain, sent)
-	if plain > 60_000 {
-		t.Errorf("page, style and script have %d bytes, more than 60 kB", plain)
+	if plain > 64_000 {
+		t.Errorf("page, style and script have %d bytes, more than 64 kB", plain)
 	}
 }
 

@@ -104,9 +104,9 @@ func (c *Client) Ledger(ctx context.Context) ([]Booking, error) {
 	return all, err
 }
 
-// Clear forgets all bookings of a simulated PMS.
-func (c *Client) Clear(ctx context.Context) error {
-	return c.call(ctx, http.MethodDelete, "/ledger", nil, nil)
+// Clear forgets the bookings of a simulated PMS whose guests' names begin so.
+func (c *Client) Clear(ctx context.Context, guests string) error {
+	return c.call(ctx, http.MethodDelete, "/ledger?guests="+url.QueryEscape(guests), nil, nil)
 }
 
 // URL is where the PMS is.

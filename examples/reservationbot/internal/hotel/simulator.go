@@ -46,7 +46,7 @@ func (m Mode) Valid() bool { return slices.Contains(Modes, m) }
 //	DELETE /orders/{key}                      204: the order's booking is cancelled; if the order arrives later, it is refused
 //	GET    /double-bookings                   {"count": n}
 //	GET    /ledger                            all bookings, in the order in which they were made
-//	DELETE /ledger                            204: forgets them all
+//	DELETE /ledger?guests=PREFIX              204: forgets those of guests whose names begin so; without, all
 //	PUT    /faults         {"mode": "failing"}    or healthy, slow, hanging, lossy
 //
 // Faults do not reach the last four.
@@ -116,8 +116,8 @@ func (s *Simulator) routes() http.Handler {
 		answer(w, http.StatusOK, map[string]int{"count": s.DoubleBookings()})
 	})
 	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.table.all()) })
-	mux.HandleFunc("DELETE /ledger", func(w http.ResponseWriter, _ *http.Request) {
-		s.table.clear()
+	mux.HandleFunc("DELETE /ledger", func(w http.ResponseWriter, r *http.Request) {
+		s.table.clear(r.URL.Query().Get("guests"))
 		answer(w, http.StatusNoContent, nil)
 	})
 	mux.HandleFunc("PUT /faults", s.setMode)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -161,9 +162,10 @@ func (t *table) all() []Booking {
 	return append([]Booking{}, t.bookings...)
 }
 
-// clear forgets the bookings. The fences stay: leases are not undone.
-func (t *table) clear() {
+// clear forgets the bookings of the guests whose names begin so. The fences stay:
+// leases are not undone.
+func (t *table) clear(guests string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.bookings = nil
+	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return strings.HasPrefix(b.Guest, guests) })
 }

@@ -49,7 +49,7 @@ func (s *Site) api(mux *http.ServeMux) {
 }
 
 // patience bounds what a request does, beside answering a guest.
-const patience = 5 * time.Second
+const patience = 3 * time.Second
 
 // read decodes a body of one JSON object without unknown fields, or answers
 // what is wrong with it.
@@ -92,9 +92,7 @@ func reason(err error) string {
 }
 
 func (s *Site) getState(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
-	sendJSON(w, http.StatusOK, s.look(ctx, r.URL.Query().Get("guest")))
+	sendJSON(w, http.StatusOK, s.look(r.Context(), r.URL.Query().Get("guest")))
 }
 
 type message struct {
@@ -135,8 +133,8 @@ func (s *Site) postChat(w http.ResponseWriter, r *http.Request) {
 
 // say has the desk answer a guest.
 func (s *Site) say(ctx context.Context, m message) desk.Reply {
-	s.met(m.Guest)
 	reply := s.Desk.Answer(ctx, m.Guest, m.Text)
+	s.visitors.of(s, m.Guest).said(m.Text, reply)
 	if reply.Err != nil {
 		slog.Warn("answer", "intent", reply.Intent, "err", reply.Err)
 	}
@@ -204,7 +202,7 @@ func (s *Site) corrupt(ctx context.Context, guest string) (int, error) {
 // postCorruptAll is for drills.
 func (s *Site) postCorruptAll(w http.ResponseWriter, r *http.Request) {
 	n := 0
-	for _, guest := range s.latestGuests() {
+	for _, guest := range s.visitors.latest() {
 		status, err := s.corrupt(r.Context(), guest)
 		if err != nil && status != http.StatusNotFound {
 			fail(w, status, err.Error())
@@ -274,5 +272,27 @@ func (s *Site) reset(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer s.streams.hurry()
-	return s.PMS.Clear(ctx)
+	return s.PMS.Clear(ctx, "")
+}
+
+// problem is an error as RFC 9457 wants it.
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+}
+
+func fail(w http.ResponseWriter, status int, detail string) {
+	send(w, "application/problem+json", status, problem{http.StatusText(status), status, detail})
+}
+
+func sendJSON(w http.ResponseWriter, status int, body any) {
+	send(w, "application/json", status, body)
+}
+
+func send(w http.ResponseWriter, kind string, status int, body any) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // whoever hung up will ask again
 }

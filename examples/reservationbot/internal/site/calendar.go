@@ -4,6 +4,7 @@ package site
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
@@ -37,7 +38,7 @@ func (r Row) ID() string { return "r" + r.Room }
 // Night is a room in one night.
 type Night struct {
 	Value string // of its button
-	Kind  string // free, held, booked or clash
+	Kind  string // free, held, booked, clash or unknown
 	Mine  bool
 	Until int64  // when a hold ends, in milliseconds since 1970; 0 without
 	Label string // all of it in words
@@ -70,6 +71,17 @@ func calendarOf(st State, q question, rooms []string) Calendar {
 			cells[key{s.Room, d}] = n
 		}
 	}
+	free := Night{Kind: "free", Label: word(q.lang, "cell.free")}
+	for _, part := range []string{"holds", "bookings"} {
+		if !slices.Contains(st.Errors, part) {
+			continue
+		}
+		if _, known := st.AsOf[part]; !known {
+			free = Night{Kind: "unknown", Label: word(q.lang, "unknown")}
+			break
+		}
+		free.Label = word(q.lang, "cell.wasFree")
+	}
 	var c Calendar
 	for i := range nights {
 		c.Days = append(c.Days, dayOf(q.lang, st.Today.Plus(i)))
@@ -80,7 +92,7 @@ func calendarOf(st State, q question, rooms []string) Calendar {
 			date := st.Today.Plus(i)
 			n, taken := cells[key{room, date}]
 			if !taken {
-				n = Night{Kind: "free", Label: word(q.lang, "cell.free")}
+				n = free
 			}
 			n.Value = room + "." + date.String()
 			n.Label = fmt.Sprintf("%s, %s %d: %s", room, c.Days[i].Weekday, c.Days[i].Number, n.Label)

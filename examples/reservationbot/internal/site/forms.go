@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
@@ -30,25 +31,45 @@ func (s *Site) forms(mux *http.ServeMux) {
 		},
 		"storm": func(*http.Request) (int, error) { return http.StatusConflict, s.startStorm(1000) },
 		"reset": func(r *http.Request) (int, error) { return http.StatusBadGateway, s.reset(r.Context()) },
+		"guest": s.formGuest,
 	} {
-		mux.HandleFunc("POST /"+path, func(w http.ResponseWriter, r *http.Request) {
-			err := r.ParseForm()
+		mux.Handle("POST /"+path, s.Logins.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status, err := http.StatusBadRequest, r.ParseForm()
 			if _, large := errors.AsType[*http.MaxBytesError](err); large {
-				http.Error(w, "the form is larger than 16 KiB", http.StatusRequestEntityTooLarge)
-				return
+				status = http.StatusRequestEntityTooLarge
+			}
+			if err == nil {
+				status, err = act(r)
 			}
 			if err != nil {
-				http.Error(w, "the form cannot be read", http.StatusBadRequest)
+				s.unsent(w, r, path, status)
 				return
 			}
-			if status, err := act(r); err != nil {
-				http.Error(w, err.Error(), status)
-				return
-			}
+			s.afterForm(r.Context())
 			http.Redirect(w, r, back(r), http.StatusSeeOther)
-		})
+		})))
 	}
 }
+
+// unsent answers that a form was of no use: a browser without JavaScript with
+// the page, which says so in the form's place.
+func (s *Site) unsent(w http.ResponseWriter, r *http.Request, form string, status int) {
+	q := question{r.PostForm.Get("guest"), langOf(r.PostForm.Get("lang"))}
+	text := word(q.lang, fmt.Sprintf("unsent.%d", status))
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Error(w, text, status)
+		return
+	}
+	if !desk.IsName(q.guest) {
+		q.guest = defaultGuest
+	}
+	v := s.view(r.Context(), q)
+	v.Unsent = map[string]string{form: text}
+	s.send(w, r, status, v)
+}
+
+// errName says that a form has no name of a guest, or nothing else to go by.
+var errName = errors.New("a guest's name and a choice or a text are needed")
 
 // back is the page as the form's sender saw it.
 func back(r *http.Request) string {
@@ -64,7 +85,7 @@ func back(r *http.Request) string {
 func (s *Site) formMessage(r *http.Request) (int, error) {
 	m := message{r.PostForm.Get("guest"), r.PostForm.Get("text")}
 	if !m.valid() {
-		return http.StatusBadRequest, fmt.Errorf("a name of 1 to 64 characters and a text are needed")
+		return http.StatusBadRequest, errName
 	}
 	s.say(r.Context(), m)
 	return 0, nil
@@ -76,7 +97,7 @@ func (s *Site) formNight(r *http.Request) (int, error) {
 	room, night, _ := strings.Cut(r.PostForm.Get("night"), ".")
 	date, err := hotel.ParseDate(night)
 	if err != nil || room == "" {
-		return http.StatusBadRequest, fmt.Errorf("there is no such night")
+		return http.StatusBadRequest, errName
 	}
 	text := fmt.Sprintf("hold room %s for 1 night from %s", room, date)
 	if langOf(r.PostForm.Get("lang")) == talk.Spanish {
@@ -84,7 +105,7 @@ func (s *Site) formNight(r *http.Request) (int, error) {
 	}
 	m := message{r.PostForm.Get("guest"), text}
 	if !m.valid() {
-		return http.StatusBadRequest, fmt.Errorf("a name of 1 to 64 characters is needed")
+		return http.StatusBadRequest, errName
 	}
 	s.say(r.Context(), m)
 	return 0, nil

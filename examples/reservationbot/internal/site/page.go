@@ -4,6 +4,7 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -28,10 +29,12 @@ type question struct {
 
 const defaultGuest = "ana"
 
-func asked(r *http.Request) question {
+// asked reads the address, and only if that does not say who the guest is, the
+// session of the visitor.
+func (s *Site) asked(r *http.Request) question {
 	q := question{r.URL.Query().Get("guest"), langOf(r.URL.Query().Get("lang"))}
 	if !desk.IsName(q.guest) {
-		q.guest = defaultGuest
+		q.guest = cmp.Or(s.guestOf(r), defaultGuest)
 	}
 	return q
 }
@@ -48,19 +51,17 @@ type view struct {
 	State
 	Guest    string
 	Lang     talk.Lang
-	Others   []string // names to try
-	Live     bool     // the reader's script keeps times running
+	Others   []string          // names to try
+	Live     bool              // the reader's script keeps times running
+	Unsent   map[string]string // by form: why what was sent was of no use
 	Calendar Calendar
 	Sparks   []Spark
 	Removed  []Count // sessions that ended otherwise than by request
 }
 
-// view completes a shared state for one reader.
-func (s *Site) view(ctx context.Context, st State, q question) view {
-	var err error
-	if st.Lines, err = s.Desk.History(ctx, q.guest); err != nil && !slices.Contains(st.Errors, "conversation") {
-		st.Errors = append(slices.Clone(st.Errors), "conversation")
-	}
+// view looks at everything for one reader.
+func (s *Site) view(ctx context.Context, q question) view {
+	st := s.look(ctx, q.guest)
 	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.sparks(), Removed: s.history.removed()}
 	v.Calendar = calendarOf(st, q, s.Desk.Rooms)
 	for _, name := range []string{"ana", "ben", "carla"} {
@@ -71,8 +72,38 @@ func (s *Site) view(ctx context.Context, st State, q question) view {
 	return v
 }
 
+// Unsaved are the latest lines that are not in the conversation.
+func (v view) Unsaved() []desk.Line { return v.unsaved }
+
+// Age says that parts are not as they are now.
+type Age struct {
+	Since int64 // of the oldest, in milliseconds since 1970; 0 = never read
+	Ago   string
+}
+
+// Age returns nil when all of the parts were read just now.
+func (v view) Age(parts ...string) *Age {
+	var age *Age
+	for _, part := range parts {
+		if !slices.Contains(v.Errors, part) {
+			continue
+		}
+		asOf, known := v.AsOf[part]
+		if !known {
+			return &Age{}
+		}
+		if age == nil || asOf.UnixMilli() < age.Since {
+			age = &Age{asOf.UnixMilli(), fmt.Sprintf("%.0f s", time.Since(asOf).Seconds())}
+			if v.Live {
+				age.Ago = "" // the reader's script counts
+			}
+		}
+	}
+	return age
+}
+
 // parts of the page that change on their own, beside the calendar's rows.
-var parts = []string{"notice", "chat", "breaker", "switches", "storm", "sessions", "audit", "metrics"}
+var parts = []string{"chat", "breaker", "switches", "storm", "nights", "sessions", "audit", "metrics"}
 
 // sections lists the ids of everything that can change.
 func (v view) sections() []string {
@@ -98,13 +129,12 @@ func (s *Site) render(id string, v view) ([]byte, error) {
 }
 
 func (s *Site) page(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
-	s.afterForm(ctx)
-	q := asked(r)
-	s.met(q.guest)
+	s.send(w, r, http.StatusOK, s.view(r.Context(), s.asked(r)))
+}
+
+func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, v view) {
 	var b bytes.Buffer
-	if err := s.pages[q.lang].Execute(&b, s.view(ctx, s.look(ctx, ""), q)); err != nil {
+	if err := s.pages[v.Lang].Execute(&b, v); err != nil {
 		slog.Error("page", "err", err)
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 		return
@@ -112,15 +142,17 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept-Encoding")
+	h.Add("Vary", "Accept-Encoding")
 	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.WriteHeader(status)
 		_, _ = w.Write(b.Bytes())
 		return
 	}
 	h.Set("Content-Encoding", "gzip")
+	w.WriteHeader(status)
 	z := gzip.NewWriter(w)
 	_, _ = z.Write(b.Bytes())
-	_ = z.Close() // whoever hung up will ask again
+	_ = z.Close() // a client that hung up asks again
 }
 
 // parsePages makes one template per language.
@@ -135,6 +167,7 @@ func parsePages() map[talk.Lang]*template.Template {
 			"pips":     pips,
 			"switches": func(v view) []Switch { return switchesOf(lang, v.Switches) },
 			"alerts":   func() []Severity { return shippedAlerts },
+			"tally":    func() []string { return tallied },
 			"choices":  func() []string { return chips[lang] },
 		}
 		pages[lang] = template.Must(template.New("page.html").Funcs(funcs).ParseFS(assets, "page.html"))
@@ -142,11 +175,11 @@ func parsePages() map[talk.Lang]*template.Template {
 	return pages
 }
 
-// pips are the breaker's window as at most 20 signs, failures last.
-func pips(b Breaker) []bool {
-	all, failed := b.Success+b.Failure, b.Failure
+// pips are a window of the breaker as at most 20 signs, failures last.
+func pips(success, failure uint64) []bool {
+	all, failed := success+failure, failure
 	if all > 20 {
-		failed = (b.Failure*20 + all - 1) / all
+		failed = (failure*20 + all - 1) / all
 		all = 20
 	}
 	signs := make([]bool, all)
@@ -192,4 +225,40 @@ func switchesOf(lang talk.Lang, now fault.Switches) (rows []Switch) {
 // ProbeIn is how long an open breaker waits before it tries again.
 func (v view) ProbeIn() string {
 	return fmt.Sprintf("%d s", int(max(time.Until(v.Breaker.ProbeAt), 0).Round(time.Second).Seconds()))
+}
+
+// Step is one part of how an answer came about.
+type Step struct {
+	What, How string
+	Bad       bool
+}
+
+// steps puts a trace into words: what was wanted, what the breaker said, how
+// long the PMS took, what the locks did, and what went into the trail.
+func steps(lang talk.Lang, t *desk.Trace) []Step {
+	say := func(key string, args ...any) string { return word(lang, key, args...) }
+	asked := say("trace.notAsked")
+	if t.Calls > 0 {
+		asked = fmt.Sprintf("%d ms", t.PMSTime.Round(time.Millisecond).Milliseconds())
+		if t.Calls > 1 {
+			asked += fmt.Sprintf(" · %d×", t.Calls)
+		}
+	}
+	locks := "–"
+	var done []string
+	for _, kind := range t.Audit {
+		if op, ok := strings.CutPrefix(kind, "lock."); ok {
+			done = append(done, say("lock."+op))
+		}
+	}
+	if len(done) > 0 {
+		locks = strings.Join(done, ", ")
+	}
+	return []Step{
+		{say("trace.intent"), say("intent." + string(t.Intent)), t.Intent == talk.Unknown},
+		{say("trace.breaker"), say("state." + t.Breaker), t.Breaker == "open"},
+		{"PMS", asked, t.Outcome == desk.Fallback && t.Calls > 0},
+		{say("trace.lock"), locks, strings.Contains(locks, say("lock.conflict"))},
+		{say("trace.audit"), say("trace.events", len(t.Audit)) + " #" + t.ID, false},
+	}
 }

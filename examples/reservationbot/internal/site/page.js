@@ -6,16 +6,23 @@
 "use strict";
 const $ = (s, root = document) => root.querySelector(s);
 const all = (s) => document.querySelectorAll(s);
-let ahead = document.body.dataset.now - Date.now(); // the server's clock over ours
+const page = document.body.dataset;
+let ahead = page.now - Date.now(); // the server's clock over ours
 let night = ""; // the calendar's button that Tab leads to
+let stream;
 
 // What changes with time alone is counted here.
 function count() {
   const now = Date.now() + ahead;
+  const clock = (s) => Math.floor(s / 60) + ":" + String(s % 60).padStart(2, "0");
   for (const e of all("[data-until]")) {
     const left = Math.max(0, Math.round((e.dataset.until - now) / 1000));
     if (e.localName === "progress") e.value = left;
-    else e.textContent = "seconds" in e.dataset ? left + " s" : Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
+    else e.textContent = "seconds" in e.dataset ? left + " s" : clock(left);
+  }
+  for (const e of all("[data-since]")) {
+    const ago = Math.max(0, Math.round((now - e.dataset.since) / 1000));
+    e.textContent = ago < 120 ? ago + " s" : Math.round(ago / 60) + " min";
   }
 }
 
@@ -54,34 +61,40 @@ function say(live) {
   e.classList.toggle("off", !live);
 }
 
+// A browser has six connections to a site for all its tabs: those that no one
+// looks at give theirs back.
 function listen() {
-  const stream = new EventSource("/events" + location.search);
-  stream.onopen = () => say(true);
-  stream.addEventListener("reload", apply);
-  stream.addEventListener("change", apply);
-  stream.onerror = () => {
+  stream?.close();
+  if (document.hidden) return;
+  const own = (stream = new EventSource("/events?" + new URLSearchParams({ guest: page.guest, lang: document.documentElement.lang })));
+  own.onopen = () => say(true);
+  own.addEventListener("reload", apply);
+  own.addEventListener("change", apply);
+  own.onerror = () => {
     say(false);
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 1000);
+    if (own.readyState === EventSource.CLOSED && own === stream) setTimeout(listen, 1000);
   };
 }
 
+// What could not be sent is said beside its form, and a message comes back into
+// its field.
 document.addEventListener("submit", async (event) => {
-  const form = event.target;
-  if (form.method !== "post") return;
+  const form = event.target, button = event.submitter;
+  if (form.method !== "post" || "leaves" in form.dataset) return;
   event.preventDefault();
-  const button = event.submitter;
   const to = button?.getAttribute("formaction") || form.getAttribute("action");
   const body = new URLSearchParams(new FormData(form, button));
+  const trouble = $(".unsent", form.closest("section"));
   if (form.id === "talk") form.elements.text.value = "";
+  let why = "";
   try {
-    const answer = await fetch(to, { method: "POST", body, redirect: "manual" });
-    if (answer.type === "basic" && !answer.ok) throw new Error(await answer.text());
-    $("#notice").textContent = "";
-  } catch (e) {
-    const p = document.createElement("p");
-    p.textContent = e.message;
-    $("#notice").replaceChildren(p);
+    const answer = await fetch(to, { method: "POST", body, redirect: "manual", signal: AbortSignal.timeout(10000) });
+    if (answer.type === "basic" && !answer.ok) why = await answer.text();
+  } catch {
+    why = page.unsent;
   }
+  trouble.textContent = why;
+  if (why && form.id === "talk") form.elements.text.value ||= body.get("text");
 });
 
 document.addEventListener("keydown", (event) => {
@@ -102,6 +115,7 @@ document.addEventListener("focusin", (event) => {
   rove();
 });
 
+document.addEventListener("visibilitychange", listen);
 $("#chat").scrollTop = $("#chat").scrollHeight;
 setInterval(count, 250);
 rove();

@@ -1,5 +1,24 @@
 // SPDX-License-Identifier: MIT
 
+// Package site is the bot's web page and HTTP API.
+//
+//	GET  /                                   the page; whole without JavaScript
+//	GET  /events?guest=&lang=                its sections again whenever they change (server-sent events)
+//	GET  /api/state?guest=                   everything that the page shows, as JSON
+//	POST /api/chat      {"guest","text"}     a message of a guest and its answer
+//	GET  /api/faults                         what is broken on purpose
+//	PUT  /api/faults    {"pms":"failing"}    turns the switches that are named: see fault.Switches
+//	POST /api/sessions/corrupt               damages the records of the latest conversations
+//	POST /api/sessions/{guest}/corrupt       damages one
+//	POST /api/cleanup                        one cleanup cycle of the sessions, and its report
+//	POST /api/storm     {"guests":1000}      starts a storm; its result appears in the state
+//	POST /api/reset                          the simulated PMS forgets its bookings
+//	GET  /metrics /healthz /readyz           for Prometheus and the orchestrator
+//	GET  /breakers/                          the breaker, for holdfastctl
+//
+// Errors of the API are problem details (RFC 9457). Writes from other sites
+// are refused, and so are bodies of more than 16 KiB. On loopback the site
+// answers to localhost, to addresses, and to the name that it was started with.
 package site
 
 import (
@@ -11,6 +30,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +45,7 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/lock"
+	"github.com/holdfast-go/holdfast/session/httpsession"
 )
 
 // Parts are what the site shows and steers.
@@ -35,10 +56,11 @@ type Parts struct {
 	Events   *gormsink.Sink
 	PMS      *hotel.Client
 	Switches *fault.Board
+	Logins   *httpsession.Logins[struct{}] // a visitor's subject is the guest who the visitor is
 	Registry *prometheus.Registry
-	// Storm lets the guests loose on the hotel, or on another one without
-	// locks, and counts.
-	Storm func(ctx context.Context, guests int, locks bool) (Tally, error)
+	// Storms lets the guests loose on the hotel, and then on another one without
+	// locks, and calls done with what came of each.
+	Storms func(ctx context.Context, guests int, done func(Tally)) error
 	// Tick is how often open pages look for changes; default 250 ms.
 	Tick time.Duration
 	// Local is the name of a site on loopback. Requests for a host of another
@@ -52,12 +74,17 @@ type Parts struct {
 type Site struct {
 	Parts
 	*Watch
-	storm   stormState
-	streams streams
-	history history
-	pages   map[talk.Lang]*template.Template
-	cancel  context.CancelFunc // ends the storm and the streams
+	panels   panels
+	visitors visitors
+	storm    stormState
+	streams  streams
+	history  history
+	pages    map[talk.Lang]*template.Template
+
 	ctx     context.Context
+	cancel  context.CancelFunc // ends the storm, the streams and the reads
+	mu      sync.Mutex         // held to begin something in the background, and to cancel
+	running sync.WaitGroup
 }
 
 // New returns a site that watches as w does.
@@ -67,7 +94,19 @@ func New(p Parts, w *Watch) *Site {
 	}
 	s := &Site{Parts: p, Watch: w, pages: parsePages()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.openPanels()
 	return s
+}
+
+// begin runs f in the background, unless the site is closed. Close waits for it.
+func (s *Site) begin(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.running.Go(f)
+	return true
 }
 
 // Run samples the metrics until ctx ends, and then ends the streams and the
@@ -87,10 +126,12 @@ func (s *Site) Run(ctx context.Context) {
 	}
 }
 
-// Close ends the streams and the storm, and waits for it.
+// Close ends the streams, the storm and the reads, and waits for the latter two.
 func (s *Site) Close() {
+	s.mu.Lock()
 	s.cancel()
-	s.storm.wg.Wait()
+	s.mu.Unlock()
+	s.running.Wait()
 }
 
 const maxBody = 1 << 14
@@ -101,7 +142,7 @@ var assets embed.FS
 // Handler serves everything.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.page)
+	mux.Handle("GET /{$}", s.Logins.Handler(http.HandlerFunc(s.page)))
 	mux.HandleFunc("GET /events", s.events)
 	mux.Handle("GET /page.css", http.FileServerFS(assets))
 	mux.Handle("GET /page.js", http.FileServerFS(assets))

@@ -17,8 +17,9 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// State is everything that the page shows. What could not be read is missing,
-// and Errors says why. Its lists are never null.
+// State is everything that the page shows. Errors names the parts that could
+// not be read just now: they are as they were at AsOf, or empty when they are not
+// in it. Lists are never null.
 type State struct {
 	Time     time.Time       `json:"time"`
 	Today    hotel.Date      `json:"today"`
@@ -32,7 +33,11 @@ type State struct {
 	Audit    Audit           `json:"audit"`
 	Switches fault.Switches  `json:"switches"`
 	Storm    Storms          `json:"storm"`
-	Errors   []string        `json:"errors,omitempty"`
+	Errors   []string        `json:"errors,omitempty"` // conversation, holds, bookings, sessions, audit
+
+	AsOf map[string]time.Time `json:"as_of,omitempty"`
+
+	unsaved []desk.Line // said here, and not in the conversation
 }
 
 // Breaker is the PMS's circuit breaker.
@@ -45,6 +50,15 @@ type Breaker struct {
 	Consecutive int       `json:"consecutive_failures"`
 	Rejected    uint64    `json:"rejected"`
 	Calls       uint64    `json:"calls"`
+	OpenedBy    *Window   `json:"opened_by,omitempty"` // unless it is closed
+}
+
+// Window is the calls that the breaker's rules had counted when it opened.
+type Window struct {
+	Reason      string `json:"reason"`
+	Success     uint64 `json:"success"`
+	Failure     uint64 `json:"failure"`
+	Consecutive int    `json:"consecutive_failures"`
 }
 
 // Hold is a lock on a room's nights.
@@ -99,33 +113,41 @@ type Entry struct {
 
 const latestEvents = 8
 
-// look reads everything, and the conversation of the guest if there is one.
+// panels are the parts of the page that other servers have.
+type panels struct {
+	holds    panel[[]Hold]
+	bookings panel[[]hotel.Booking]
+	sessions panel[Sessions]
+	audit    panel[[]Entry]
+}
+
+func (s *Site) openPanels() {
+	s.panels.holds = panel[[]Hold]{name: "holds", site: s, read: s.readHolds}
+	s.panels.bookings = panel[[]hotel.Booking]{name: "bookings", site: s, read: s.PMS.Ledger}
+	s.panels.sessions = panel[Sessions]{name: "sessions", site: s, read: s.readSessions}
+	s.panels.audit = panel[[]Entry]{name: "audit", site: s, read: s.readTrail}
+}
+
+// look returns the state as it was at most a few ticks ago, with the
+// conversation of the guest if there is one. It takes waitFor at most.
 func (s *Site) look(ctx context.Context, guest string) State {
+	ctx, cancel := context.WithTimeout(ctx, waitFor)
+	defer cancel()
 	st := State{
 		Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
-		Breaker: s.lookAtBreaker(), Clashes: s.recent(),
-		Switches: s.Switches.Read(), Storm: s.storm.read(),
+		Breaker: s.lookAtBreaker(), Clashes: listed(s.recent()),
+		Switches: s.Switches.Read(), Storm: s.storm.read(), Audit: s.countEvents(),
 	}
-	note := func(what string, err error) {
-		if err != nil {
-			st.Errors = append(st.Errors, what)
-		}
-	}
-	var err error
+	p := &s.panels
+	_, _, _, _ = p.holds.start(), p.bookings.start(), p.sessions.start(), p.audit.start() // all at once
 	if desk.IsName(guest) {
-		st.Lines, err = s.Desk.History(ctx, guest)
-		note("conversation", err)
+		s.visitors.of(s, guest).look(ctx, &st)
 	}
-	st.Holds, err = s.lookAtHolds(ctx)
-	note("holds", err)
-	st.Bookings, err = s.PMS.Ledger(ctx)
-	note("bookings", err)
-	st.Sessions, err = s.lookAtSessions(ctx)
-	note("sessions", err)
-	st.Audit, err = s.lookAtTrail(ctx)
-	note("audit", err)
-	st.Holds, st.Bookings, st.Clashes = listed(st.Holds), listed(st.Bookings), listed(st.Clashes)
-	st.Sessions.Latest, st.Audit.Latest = listed(st.Sessions.Latest), listed(st.Audit.Latest)
+	st.Holds = listed(p.holds.wait(ctx, &st))
+	st.Bookings = listed(p.bookings.wait(ctx, &st))
+	st.Sessions = p.sessions.wait(ctx, &st)
+	st.Sessions.Latest = listed(st.Sessions.Latest)
+	st.Audit.Latest = listed(p.audit.wait(ctx, &st))
 	return st
 }
 
@@ -145,12 +167,15 @@ func (s *Site) lookAtBreaker() Breaker {
 		Rejected: b.Rejected, Calls: b.Total.Success + b.Total.Failure + b.Total.Ignored,
 	}
 	if b.State == circuitbreaker.Open {
-		shown.ProbeAt = time.Now().Add(b.OpenLeft)
+		shown.ProbeAt = b.Since.Add(time.Since(b.Since) + b.OpenLeft).Round(time.Second)
+	}
+	if b.State == circuitbreaker.Open || b.State == circuitbreaker.HalfOpen {
+		shown.OpenedBy = s.openedBy()
 	}
 	return shown
 }
 
-func (s *Site) lookAtHolds(ctx context.Context) (holds []Hold, err error) {
+func (s *Site) readHolds(ctx context.Context) (holds []Hold, err error) {
 	for h, err := range s.Rooms.Holds(ctx, lock.Resource{}) {
 		if err != nil {
 			return holds, err
@@ -160,12 +185,12 @@ func (s *Site) lookAtHolds(ctx context.Context) (holds []Hold, err error) {
 	return holds, nil
 }
 
-func (s *Site) lookAtSessions(ctx context.Context) (found Sessions, err error) {
+func (s *Site) readSessions(ctx context.Context) (found Sessions, err error) {
 	found.Active, err = s.Desk.Chats.Count(ctx)
 	if err != nil {
 		return found, err
 	}
-	guests := s.latestGuests()
+	guests := s.visitors.latest()
 	for _, guest := range guests[:min(len(guests), maxListed)] {
 		one, err := s.Desk.Chats.Peek(ctx, desk.SessionOf(guest))
 		switch {
@@ -178,22 +203,27 @@ func (s *Site) lookAtSessions(ctx context.Context) (found Sessions, err error) {
 	return found, nil
 }
 
-func (s *Site) lookAtTrail(ctx context.Context) (Audit, error) {
+// countEvents asks the trail's queue, which is in this process.
+func (s *Site) countEvents() Audit {
 	stats := s.Trail.Stats()
 	shown := Audit{Recorded: stats.Recorded, Written: stats.Written, Queued: stats.Queued}
 	for _, n := range stats.Dropped {
 		shown.Dropped += n
 	}
+	return shown
+}
+
+func (s *Site) readTrail(ctx context.Context) (latest []Entry, err error) {
 	if s.Switches.Read().Audit == fault.Down {
-		return shown, fault.ErrSwitchedOff
+		return nil, fault.ErrSwitchedOff
 	}
 	for e, err := range s.Events.Query(ctx, gormsink.Criteria{Newest: true}) {
-		if err != nil || len(shown.Latest) == latestEvents {
-			return shown, err
+		if err != nil || len(latest) == latestEvents {
+			return latest, err
 		}
-		shown.Latest = append(shown.Latest, entryOf(e))
+		latest = append(latest, entryOf(e))
 	}
-	return shown, nil
+	return latest, nil
 }
 
 func entryOf(e audit.Event) Entry {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 )
 
@@ -32,11 +33,29 @@ type Storms struct {
 	Error   string `json:"error,omitempty"`
 }
 
+// Of returns what the page shows of both storms: "double", or one of tallied.
+func (s Storms) Of(what string) []string {
+	cells := []string{"–", "–"}
+	for i, t := range []*Tally{s.With, s.Without} {
+		switch {
+		case t != nil:
+			cells[i] = map[string]string{
+				"double": strconv.Itoa(t.DoubleBookings), "booked": strconv.Itoa(t.Booked), "refused": strconv.Itoa(t.Conflicts),
+				"fallback": strconv.Itoa(t.Fallbacks), "errors": strconv.Itoa(t.Errors), "p99": strconv.Itoa(int(t.P99)),
+			}[what]
+		case s.Running:
+			cells[i] = "…"
+		}
+	}
+	return cells
+}
+
+var tallied = []string{"booked", "refused", "fallback", "errors", "p99"}
+
 // stormState is the storm that is on, and what came of it.
 type stormState struct {
 	mu  sync.Mutex
 	now Storms
-	wg  sync.WaitGroup
 }
 
 func (st *stormState) read() Storms {
@@ -63,26 +82,31 @@ func (s *Site) startStorm(guests int) error {
 	}
 	s.storm.mu.Lock()
 	defer s.storm.mu.Unlock()
-	switch {
-	case s.ctx.Err() != nil:
-		return context.Cause(s.ctx)
-	case s.storm.now.Running:
+	if s.storm.now.Running {
 		return errStormOn
 	}
+	if !s.begin(func() { s.rage(guests) }) {
+		return context.Cause(s.ctx)
+	}
 	s.storm.now = Storms{Running: true, Guests: guests}
-	s.storm.wg.Go(func() { s.rage(guests) })
 	return nil
 }
 
 // rage runs both storms, one after the other.
 func (s *Site) rage(guests int) {
-	with, err := s.Storm(s.ctx, guests, true)
-	s.storm.change(func(now *Storms) { now.With = &with })
-	s.streams.hurry()
-	without, errWithout := s.Storm(s.ctx, guests, false)
+	err := s.Storms(s.ctx, guests, func(t Tally) {
+		s.storm.change(func(now *Storms) {
+			if now.With == nil {
+				now.With = &t
+			} else {
+				now.Without = &t
+			}
+		})
+		s.streams.hurry()
+	})
 	s.storm.change(func(now *Storms) {
-		now.Without, now.Running = &without, false
-		if err := errors.Join(err, errWithout); err != nil {
+		now.Running = false
+		if err != nil {
 			now.Error = err.Error()
 		}
 	})

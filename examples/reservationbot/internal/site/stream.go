@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -19,26 +20,26 @@ const (
 	maxStreams = 64
 )
 
-// streams share one look at the state per tick.
+// streams wake the open pages.
 //
 // There is no queue per client: each is sent what is different from what it
-// has, as things are when it is ready for more. So nobody holds up anybody,
-// and nothing piles up for one who is slow. One who takes nothing at all is cut
-// off; its browser connects again and is told to reload.
+// has, as things are when it is ready for more. So no client delays another,
+// and nothing piles up for a slow one. One that takes nothing at all is cut
+// off; its browser connects again and gets everything.
 type streams struct {
-	mu    sync.Mutex
-	open  int
-	wake  chan struct{} // closed by hurry
-	fresh sync.Mutex    // held while looking
-	state State
-	at    time.Time
+	mu     sync.Mutex
+	open   int
+	wake   chan struct{} // closed by hurry
+	change uint64        // counts calls of hurry
+	busy   time.Time     // when the latest was
 }
 
-// hurry has everybody look again at once: something was changed from here.
+// hurry has all pages look again at once: something was changed from here.
 func (st *streams) hurry() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.at = time.Time{}
+	st.change++
+	st.busy = time.Now()
 	if st.wake != nil {
 		close(st.wake)
 		st.wake = nil
@@ -71,24 +72,20 @@ func (st *streams) leave() {
 	st.open--
 }
 
-// latest returns the state as it was at most a tick ago, without a
-// conversation.
-func (s *Site) latest(ctx context.Context) State {
+// busyFor is how long after something was done here more may happen.
+const busyFor = 5 * time.Second
+
+// pace returns a number that changes with each hurry, and how often parts are
+// read now.
+func (s *Site) pace() (change uint64, every time.Duration) {
+	running := s.storm.read().Running
 	st := &s.streams
-	st.fresh.Lock()
-	defer st.fresh.Unlock()
-	st.mu.Lock()
-	state, at := st.state, st.at
-	st.mu.Unlock()
-	if time.Since(at) < s.Tick {
-		return state
-	}
-	began := time.Now()
-	state = s.look(ctx, "")
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.state, st.at = state, began
-	return state
+	if running || time.Since(st.busy) < busyFor {
+		return st.change, s.Tick
+	}
+	return st.change, idle * s.Tick
 }
 
 // events streams the sections of the page. The first event, "reload", has all
@@ -103,7 +100,7 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write([]byte("retry: 500\n\n"))
 	c := client{Site: s, w: w, control: http.NewResponseController(w), has: make(map[string]uint64)}
-	ask := asked(r)
+	ask := s.asked(r)
 	every := time.NewTicker(s.Tick)
 	defer every.Stop()
 	for name := "reload"; ; name = "change" {
@@ -128,6 +125,7 @@ type client struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	has     map[string]uint64 // hash of each section that it has
+	shown   view              // what it has, as a whole
 	last    time.Time         // of a write
 }
 
@@ -138,12 +136,16 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 
 // update sends the sections that the client does not have.
 func (c *client) update(ctx context.Context, name string, ask question) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	v := c.view(ctx, c.latest(ctx), ask)
+	v := c.view(ctx, ask)
 	v.Live = true
+	v.Time = time.Time{} // sent by itself
 	var b bytes.Buffer
-	for _, id := range v.sections() {
+	sections := v.sections()
+	if reflect.DeepEqual(v, c.shown) {
+		sections = nil
+	}
+	c.shown = v
+	for _, id := range sections {
 		html, err := c.render(id, v)
 		if err != nil {
 			return err

@@ -4,21 +4,20 @@ package site
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// Watch remembers for a moment what the library tells while it happens. It
-// observes the locks; the zero value is ready.
+// Watch remembers for a moment what the library reports while it happens. It
+// observes the locks and the breaker; the zero value is ready.
 type Watch struct {
-	mu        sync.Mutex
-	clashes   []clash  // the oldest first
-	guests    []string // the latest last
-	conflicts uint64
+	mu      sync.Mutex
+	clashes []clash // the oldest first
+	opened  *Window // what opened the breaker last
 }
 
 // clash is a refused stay.
@@ -30,8 +29,6 @@ type clash struct {
 const (
 	flash     = 3 * time.Second // how long a clash shows on the calendar
 	maxClash  = 200
-	maxGuest  = 64 // that are remembered
-	maxListed = 8  // whose conversations are listed
 	roomsName = "room/"
 )
 
@@ -55,7 +52,6 @@ func stayOf(r lock.Resource) hotel.Stay {
 func (w *Watch) clashed(s hotel.Stay) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.conflicts++
 	w.clashes = append(w.clashes, clash{s, time.Now()})
 	w.clashes = w.clashes[max(len(w.clashes)-maxClash, 0):]
 }
@@ -72,20 +68,19 @@ func (w *Watch) recent() (stays []hotel.Stay) {
 	return stays
 }
 
-// met remembers whose conversations to list.
-func (w *Watch) met(guest string) {
+// ObserveBreaker implements [circuitbreaker.Observer].
+func (w *Watch) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
+	if e.Op != circuitbreaker.OpChanged || e.From != circuitbreaker.Closed {
+		return // a failed probe opens it again: what opened it first stays
+	}
+	counts := e.Before.Window
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.guests = slices.DeleteFunc(w.guests, func(g string) bool { return g == guest })
-	w.guests = append(w.guests, guest)
-	w.guests = w.guests[max(len(w.guests)-maxGuest, 0):]
+	w.opened = &Window{e.Reason.String(), counts.Success, counts.Failure, counts.Consecutive}
 }
 
-// latestGuests returns them, the latest first.
-func (w *Watch) latestGuests() []string {
+func (w *Watch) openedBy() *Window {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	guests := slices.Clone(w.guests)
-	slices.Reverse(guests)
-	return guests
+	return w.opened
 }

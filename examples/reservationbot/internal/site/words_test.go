@@ -3,10 +3,12 @@
 package site
 
 import (
+	"fmt"
 	"regexp"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/session"
@@ -31,6 +33,15 @@ func TestEverythingThatThePageSaysIsInBothLanguages(t *testing.T) {
 	}
 	for _, i := range talk.Intents() {
 		keys = append(keys, "intent."+string(i))
+	}
+	for _, name := range tallied {
+		keys = append(keys, "storm."+name)
+	}
+	for _, p := range (fault.Switches{}).Positions() {
+		keys = append(keys, "switch."+p[0], "expect."+p[0])
+	}
+	for _, status := range []int{0, 400, 404, 409, 413, 502, 503} {
+		keys = append(keys, fmt.Sprintf("unsent.%d", status))
 	}
 	for _, c := range session.EndReasons() {
 		keys = append(keys, "ended."+c.String())
@@ -71,7 +82,7 @@ func TestTheWindowIsShownAsAtMostTwentySigns(t *testing.T) {
 	for _, c := range []struct{ success, failure, signs, bad uint64 }{
 		{0, 0, 0, 0}, {3, 1, 4, 1}, {1000, 1, 20, 1}, {0, 1000, 20, 20}, {500, 500, 20, 10},
 	} {
-		signs := pips(Breaker{Success: c.success, Failure: c.failure})
+		signs := pips(c.success, c.failure)
 		bad := uint64(0)
 		for _, good := range signs {
 			if !good {
