@@ -1,61 +1,93 @@
 // SPDX-License-Identifier: MIT
 
-// An http.Client whose calls to one system go through a breaker.
+// A price is asked for over HTTP. When the hotel's system does not answer, the last
+// price that is known takes its place.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
+	"github.com/holdfast-go/holdfast/circuitbreaker/breakerhttp"
 )
 
-// guarded is a transport for one system. An answer of 500 or above counts as a
-// failure, and is returned like every other.
-type guarded struct {
-	breaker *circuitbreaker.Breaker
-	next    http.RoundTripper
+// prices asks through a client with a breaker for each host.
+type prices struct {
+	client *http.Client
+	last   atomic.Value // string
 }
 
-// RoundTrip implements [http.RoundTripper]. The body is read after it returns, so
-// it takes a permit: the context that Do gives would have ended.
-func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
-	permit, err := g.breaker.Allow()
+func (p *prices) today(ctx context.Context, url string) (price string, err error) {
+	price, err = p.ask(ctx, url)
+	if err == nil {
+		p.last.Store(price)
+		return price, nil
+	}
+	if last, ok := p.last.Load().(string); ok {
+		return last + " (as before: " + reason(err) + ")", nil
+	}
+	return "", err
+}
+
+func (p *prices) ask(ctx context.Context, url string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a breaker adds no deadline
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	answer, err := g.next.RoundTrip(r)
-	if err == nil && answer.StatusCode >= 500 {
-		permit.Failure()
-	} else {
-		permit.Done(r.Context(), err) // a caller that gave up says nothing about the system
+	response, err := p.client.Do(request)
+	if err != nil {
+		return "", err
 	}
-	return answer, err
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = errors.New(response.Status)
+	}
+	return string(text), err
+}
+
+func reason(err error) string {
+	if errors.Is(err, circuitbreaker.ErrOpen) {
+		return "not asked" // the breaker is open
+	}
+	return "no answer"
 }
 
 func main() {
-	hotel := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "out of order", http.StatusServiceUnavailable)
-	}))
-	defer hotel.Close()
-	breaker, err := circuitbreaker.New(circuitbreaker.Config{Name: "hotel", ConsecutiveFailures: 2})
+	hosts, err := circuitbreaker.NewGroup(circuitbreaker.GroupConfig{
+		Breaker: circuitbreaker.Config{Name: "hotels", ConsecutiveFailures: 2},
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	transport := new(http.Transport)
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: guarded{breaker, transport}, Timeout: 5 * time.Second}
-	for range 3 {
-		answer, err := client.Get(hotel.URL)
-		if err != nil {
-			fmt.Println("not called:", errors.Is(err, circuitbreaker.ErrOpen))
-			continue
-		}
-		fmt.Println(answer.Status)
-		answer.Body.Close()
+	hotel := newHotel()
+	defer hotel.Close()
+	base := new(http.Transport)
+	defer base.CloseIdleConnections()
+	p := &prices{client: &http.Client{Transport: breakerhttp.NewTransport(base, breakerhttp.ByHost(hosts))}}
+	for range 4 {
+		fmt.Println(p.today(context.Background(), hotel.URL))
 	}
+}
+
+// newHotel starts a system that answers once and then fails.
+func newHotel() *httptest.Server {
+	var asked atomic.Int32
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, "120 EUR")
+	}))
 }

@@ -13,7 +13,8 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 func Example() {
 	main()
 	// Output:
-	// 503 Service Unavailable
-	// 503 Service Unavailable
-	// not called: true
+	// 120 EUR <nil>
+	// 120 EUR (as before: no answer) <nil>
+	// 120 EUR (as before: no answer) <nil>
+	// 120 EUR (as before: not asked) <nil>
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func Example() {
+	main()
+	// Output:
+	// 1: 2:
+}
