@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -113,11 +112,8 @@ func main() {
 	server := miniredis.NewMiniRedis()
 	server.ClockTTL(true)
 	defer server.Close()
-	rdb := redis.NewClient(&redis.Options{
-		Addr:                  "127.0.0.1:0", // never dialled
-		Dialer:                func(context.Context, string, string) (net.Conn, error) { return server.Dial() },
-		ContextTimeoutEnabled: true,
-	})
+	check(server.StartAddr("127.0.0.1:0"))
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), ContextTimeoutEnabled: true})
 	defer rdb.Close()
 	db, err := gorm.Open(sqlite.Open(":memory:"), &gorm.Config{})
 	check(err)
