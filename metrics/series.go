@@ -304,7 +304,7 @@ var sessionOutcomes = []outcomes[session.Op, session.Result]{
 	{session.OpTouch, []session.Result{session.OK, session.NotFound, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
 	{session.OpSave, []session.Result{session.OK, session.NotFound, session.Conflicted, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
 	{session.OpUpdate, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Busy, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.LeaseLost, session.FuncFailed, session.Failed}},
-	{session.OpExclusive, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Busy, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.LeaseLost, session.FuncFailed, session.Failed}},
+	{session.OpExclusive, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Busy, session.TooLarge, session.Full, session.CorruptRecord, session.Unavailable, session.Canceled, session.LeaseLost, session.FuncFailed, session.Failed}},
 	{session.OpRotate, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Unavailable, session.Canceled, session.Failed}},
 	{session.OpBind, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Full, session.Unavailable, session.Canceled, session.Failed}},
 	{session.OpDelete, []session.Result{session.OK, session.NotFound, session.Unavailable, session.Canceled, session.Failed}},

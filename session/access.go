@@ -54,7 +54,7 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 
 // Open finds the session of a conversation, or creates it with initial. One
 // round trip; two when it creates one of more than 512 bytes. A damaged record
-// in its place is removed and replaced. Errors: [ErrTooLarge], [ErrInvalid],
+// in its place is removed and replaced. Errors: [ErrTooLarge], [ErrFull], [ErrInvalid],
 // [ErrUnavailable], and a [*CorruptError] for a session that this instance
 // cannot decode.
 func (m *Manager[T]) Open(ctx context.Context, c Conversation, initial T) (s *Session[T], created bool, err error) {
@@ -70,9 +70,12 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 		return nil, false, err
 	}
 	id := c.ID()
-	w, fresh, err := m.written(&Session[T]{ID: id, Data: *initial, Conversation: c})
+	w, fresh, err := m.written(&Session[T]{ID: id, Data: *initial, Conversation: c, Subject: c.Subject})
 	if err != nil {
 		return nil, false, err
+	}
+	if c.Subject != "" {
+		w.MaxPerOwner, w.WhenFull = m.cfg.MaxPerSubject, m.cfg.WhenFull
 	}
 	if lease != "" {
 		w.Lease, w.LeaseFor, w.Turn, w.TouchEvery = lease, m.cfg.Lease, turn, 0
@@ -112,6 +115,7 @@ func (m *Manager[T]) openOnce(o *operation, fresh *Session[T], w WriteRequest) (
 	o.Touched, o.Fresh = r.Touched, r.Status == Done
 	switch r.Status {
 	case Done:
+		m.evicted(o.ctx, r, fresh.Subject)
 		fresh.took(r.Record)
 		return fresh, nil
 	case Exists:
@@ -373,5 +377,5 @@ func checkConversation(c Conversation) error {
 	if c.Channel == "" || c.Peer == "" {
 		return invalid("a Conversation needs a Channel and a Peer")
 	}
-	return errors.Join(checkText("channel", c.Channel), checkText("peer", c.Peer))
+	return errors.Join(checkText("channel", c.Channel), checkText("peer", c.Peer), checkSubject(c.Subject))
 }

@@ -36,13 +36,16 @@
 //		return nil
 //	})
 //
+// With a Conversation.Subject it is one of that person's sessions, which [Manager.Export]
+// shows and [Manager.DeleteSubject] erases.
+//
 // # The life of a session
 //
 //	                      Get, Touch, Save, Update, Exclusive
 //	                               +------+
 //	  Create, Open, Converse       v      |
-//	------------------------> +---------------+   Rotate, Bind: lives on under another id
-//	                          |     alive     | ------------------------------------------> (rotated)
+//	------------------------> +---------------+   Rotate, Bind, Unbind: lives on under another id
+//	                          |     alive     | --------------------------------------------------> (rotated)
 //	                          +---------------+
 //	      IdleTimeout or        |     |     | Delete, DeleteSubject, WhenFull
 //	      AbsoluteTimeout       |     |     +----------------------------------------------> (deleted, evicted)
@@ -78,7 +81,7 @@
 //	                            +3 after the third
 //	Exclusive, Converse         2, 3 in line,              the same    everything in between: other saves are refused
 //	                            +1 for each renewal
-//	Rotate                      1                          1           both ids, and the data
+//	Rotate, Unbind              1                          1           both ids, and the data
 //	Bind                        1                          2, or 1     the old id with its data, and the new one with its limit:
 //	                                                                   if the second trip is lost, the old one stays
 //	BySubject, Export           1                          2 / 64      64 sessions
@@ -116,8 +119,8 @@
 //   - A rotation logs out no request that is under way: for Config.RotateGrace the old
 //     id leads to the session. After a login it shows, read only, the data from before
 //     and no subject. Both end with the session.
-//   - [Manager.DeleteSubject] ends all sessions of the subject, or says that it may not
-//     have, with [ErrIncomplete].
+//   - [Manager.DeleteSubject] ends all sessions of the subject, conversations with it
+//     among them, or says that it may not have, with [ErrIncomplete].
 //   - Timeouts follow the clock of the store: skewed clocks of processes do not
 //     matter. No session outlives its absolute timeout, which counts from the login,
 //     and managers with other timeouts keep to those that the session was made with.

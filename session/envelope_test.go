@@ -22,7 +22,7 @@ func TestNoTokenLeadsToAConversation(t *testing.T) {
 
 func TestEnvelopesOfTheFirstVersionAreReadForEver(t *testing.T) {
 	got, ok := openEnvelope([]byte("\x01\x07\x03ann\x03sms\x021x{\"a\":1}"))
-	if !ok || got.Version != 7 || got.Subject != "ann" || got.Conversation != (Conversation{"sms", "1x"}) || string(got.Data) != `{"a":1}` {
+	if !ok || got.Version != 7 || got.Subject != "ann" || got.Conversation != (Conversation{Channel: "sms", Peer: "1x"}) || string(got.Data) != `{"a":1}` {
 		t.Errorf("read %+v, %v", got, ok)
 	}
 	if b := got.append(nil); string(b) != "\x01\x07\x03ann\x03sms\x021x{\"a\":1}" {
@@ -39,7 +39,7 @@ func TestEnvelopesOfUnknownVersionsAreNotRead(t *testing.T) {
 }
 
 func FuzzEnvelope(f *testing.F) {
-	for _, e := range []envelope{{}, {Version: 300, Subject: "ann", Data: []byte("{}")}, {Conversation: Conversation{"sms", strings.Repeat("1", 200)}, Data: []byte("x")}} {
+	for _, e := range []envelope{{}, {Version: 300, Subject: "ann", Data: []byte("{}")}, {Conversation: Conversation{Channel: "sms", Peer: strings.Repeat("1", 200)}, Data: []byte("x")}} {
 		f.Add(e.append(nil))
 	}
 	f.Add([]byte("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))

@@ -33,17 +33,18 @@ type ID struct{ hidden unique.Handle[string] }
 // address of a string behind a pointer, whatever the verb, but follow one to a
 // struct or an array. A handle is such a pointer that still compares by value.
 type identity struct {
-	kind idKind
-	raw  [32]byte // of a listed id, only the stored hash
+	kind    idKind
+	raw     [32]byte // of a listed id, only the stored hash
+	subject string   // of a conversation
 }
 
-func (i identity) id() ID { return ID{unique.Make(string(i.kind) + string(i.raw[:]))} }
+func (i identity) id() ID { return ID{unique.Make(string(i.kind) + string(i.raw[:]) + i.subject)} }
 
 func (id ID) look() (i identity) {
 	if !id.IsZero() {
 		s := id.hidden.Value()
 		i.kind = idKind(s[:1])
-		copy(i.raw[:], s[1:])
+		i.subject = s[1+copy(i.raw[:], s[1:]):]
 	}
 	return i
 }
@@ -127,8 +128,14 @@ func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 // takes place, such as "whatsapp" or a bot's account, and Peer is who talks
 // there.
 // It is no secret, and its id is never accepted from a client as a token.
+//
+// With a Subject, the conversation is one of that person's sessions, as with
+// [ForSubject]: [Manager.BySubject] finds what was said, [Manager.DeleteSubject]
+// erases it, and [Config.MaxPerSubject] counts it. The subject is a part of the name:
+// a conversation without it, or with another, is another one.
 type Conversation struct {
 	Channel, Peer string
+	Subject       string
 }
 
 // ID returns the id of the conversation's session, whether there is one or
@@ -139,7 +146,11 @@ func (c Conversation) ID() ID {
 	h.Write(binary.AppendUvarint(nil, uint64(len(c.Channel)))) // so that ("a","bc") is not ("ab","c")
 	io.WriteString(h, c.Channel)
 	io.WriteString(h, c.Peer)
-	i := identity{kind: conversationID}
+	i := identity{kind: conversationID, subject: c.Subject}
+	if c.Subject != "" {
+		h.Write(binary.AppendUvarint([]byte{0}, uint64(len(c.Subject)))) // no Peer has a NUL
+		io.WriteString(h, c.Subject)
+	}
 	h.Sum(i.raw[:0])
 	return i.id()
 }
@@ -177,7 +188,9 @@ func (x hasher) id(id ID) Hash {
 		h[0] = i.raw[0]
 	case conversationID:
 		h = x.of("conversation", i.raw[:])
-		if !x.keyed {
+		if i.subject != "" { // where all of the subject's are
+			h[0] = x.subject(i.subject)[0]
+		} else if !x.keyed {
 			h[0] = i.raw[0]
 		}
 	}

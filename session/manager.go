@@ -291,6 +291,9 @@ func (m *Manager[T]) decoded(id ID, payload []byte) (s *Session[T], ok bool) {
 		read = func() (T, error) { return m.cfg.Upgrade(e.Version, e.Data) }
 	}
 	data, ok := decode(read)
+	if e.Conversation != (Conversation{}) {
+		e.Conversation.Subject = e.Subject
+	}
 	return &Session[T]{ID: id, Data: data, Subject: e.Subject, Conversation: e.Conversation, owner: e.Subject}, ok
 }
 

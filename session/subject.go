@@ -146,7 +146,7 @@ func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, op
 // move saves s under another id. times says how long it lasts there.
 func (m *Manager[T]) move(o *operation, s *Session[T], subject string, times WriteRequest) error {
 	switch {
-	case s.ID.look().kind == conversationID:
+	case s.Conversation != (Conversation{}):
 		return invalid("a conversation's id follows from its Conversation, and cannot change")
 	case s.lease != "":
 		return invalid("a session cannot be moved while it is handled exclusively")
@@ -180,6 +180,18 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string, times Wri
 	s.ID, s.Subject, s.owner = id, subject, subject
 	s.took(r.Record)
 	return nil
+}
+
+// Unbind makes s a session of no subject, as at a logout that leaves the cart: with a
+// new id, like Rotate, and for Config.RotateGrace the old one leads to it. It keeps its
+// age and its timeouts. Errors as for Rotate.
+func (m *Manager[T]) Unbind(ctx context.Context, s *Session[T]) (err error) {
+	o, _ := m.begin(ctx, OpRotate)
+	defer func() { m.finish(o, err) }()
+	if err := s.intact(); err != nil {
+		return err
+	}
+	return m.move(o, s, "", WriteRequest{Record: Record{Idle: s.idle}})
 }
 
 func needSubject(subject string) error {

@@ -79,7 +79,12 @@ func TestEachOperationOfAManagerTakesTheRoundTripsThatAreDocumented(t *testing.T
 			{"Update", func() (err error) { user, err = m.Update(ctx, user.ID, nothing); return err }, 2},
 			{"Rotate without a subject", func() error { return m.Rotate(ctx, guest) }, 1},
 			{"Rotate with a subject", func() error { return m.Rotate(ctx, user) }, 1},
+			{"Open for a subject", func() error {
+				_, _, err := m.Open(ctx, session.Conversation{Channel: "sms", Peer: "1", Subject: "ann"}, small)
+				return err
+			}, 1},
 			{"Bind", func() error { return m.Bind(ctx, guest, "ben") }, 2},
+			{"Unbind", func() error { return m.Unbind(ctx, guest) }, 1},
 			{"Exclusive", func() error { return m.Exclusive(ctx, user.ID, handle) }, 2},
 			{"Open that creates", open("1", small), 1},
 			{"Open that finds", open("1", small), 1},

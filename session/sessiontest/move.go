@@ -20,6 +20,7 @@ func moveCases() []conformanceCase {
 		{"MoveIsCompareAndSwap", moveIsCompareAndSwap},
 		{"MoveToAnOwnerHeedsItsLimit", moveHeedsLimit},
 		{"MoveWithinAnOwnerNeedsNoRoom", moveWithinOwner},
+		{"AMoveToNoOwnerLeavesTheOwnersIndex", moveToNoOwner},
 	}
 }
 
@@ -50,6 +51,19 @@ func moveRecord(b *bench) {
 	}
 	if n := b.count().Active; n != 1 {
 		b.Errorf("%d active after a move, want 1", n)
+	}
+}
+
+func moveToNoOwner(b *bench) {
+	subject := b.owner()
+	from, other := b.created(b.handle(subject), "user"), b.created(b.handle(subject), "other")
+	to := b.handle(session.Hash{})
+	to.Hash[0] = from.Hash[0]
+	_, r := b.move(from, to, "guest")
+	b.want(r, session.Done, "a live record at its current revision can be moved")
+	b.wantPayload(b.peek(to), "guest", "a moved record has the payload that it was moved with")
+	if got := b.list(subject); !maps.Equal(got, map[session.Hash]string{other.Hash: "other"}) {
+		b.Errorf("its owner lists %v, want only the other record: a log-out everywhere would end what is no login any more", got)
 	}
 }
 
