@@ -16,6 +16,8 @@ type logSeries struct {
 	took       *distribution
 	afterClose atomic.Uint64 // drops of logs that are let go of
 	gaps       atomic.Int64
+	findings   atomic.Int64
+	verified   atomic.Int64 // in microseconds; 0 and tried before the first result
 }
 
 // writeResults are the results of a try to write, in the order of
@@ -72,6 +74,28 @@ func (m *Metrics) AuditGaps(log string, gaps int) {
 	}
 }
 
+// AuditVerified sets holdfast_audit_findings and holdfast_audit_verified_timestamp_seconds
+// of a log that the metrics observe, from what the Verify of package audit/seal has
+// returned. An error changes neither, but begins the time from which on a result is
+// overdue. An unknown log is ignored.
+func (m *Metrics) AuditVerified(log string, findings int64, err error) {
+	if !m.made() {
+		return
+	}
+	s := m.logs.find(log)
+	switch {
+	case s == nil:
+	case err == nil:
+		s.findings.Store(findings)
+		s.verified.Store(time.Now().UnixMicro())
+	default:
+		s.verified.CompareAndSwap(0, tried)
+	}
+}
+
+// tried is in the place of the time of a verification that had no result.
+const tried = -1
+
 // writeResult is the place of a try's result in writeResults.
 func writeResult(err error) int {
 	switch {
@@ -126,6 +150,15 @@ func (o output) log(r reading[audit.Stats, logSeries]) {
 		o.put(auditOldest, oldest.Seconds(), r.label)
 		o.put(auditLastSuccess, unix(latest, r.since), r.label)
 		o.put(auditGaps, float64(r.pushed.gaps.Load()), r.label)
+		o.put(auditFindings, float64(r.pushed.findings.Load()), r.label)
+		switch at := r.pushed.verified.Load(); at {
+		case 0:
+			o.put(auditVerified, 0, r.label)
+		case tried:
+			o.put(auditVerified, unix(time.Time{}, r.since), r.label)
+		default:
+			o.put(auditVerified, unix(time.UnixMicro(at), r.since), r.label)
+		}
 	}
 	o.put(auditRecorded, r.totals[totalRecorded], r.label)
 	o.put(auditWritten, r.totals[totalWritten], r.label)

@@ -151,6 +151,10 @@
 //	    When the sink last accepted a batch; before the first one, when the log was made.
 //	gauge holdfast_audit_gaps{log}
 //	    Gaps in the stored trail, as last reported to Metrics.AuditGaps; 0 before.
+//	gauge holdfast_audit_findings{log}
+//	    Findings of the last verification that Metrics.AuditVerified was told of; 0 before.
+//	gauge holdfast_audit_verified_timestamp_seconds{log}
+//	    When a verification last came to a result; 0 before the first one was tried, then when the log was made.
 //	counter holdfast_observer_panics_total{component=circuitbreaker|lock|session|audit, name}
 //	    Panics of observers that were contained, by component and the name of its breaker, manager or log.
 //	gauge holdfast_build_info{version, go_version}

@@ -156,6 +156,8 @@ func TestAuditActivitiesAreCounted(t *testing.T) {
 	m.AuditGaps("trail", 2)
 	m.AuditGaps("unknown", 3)
 	(*Metrics)(nil).AuditGaps("trail", 4)
+	m.AuditVerified("unknown", 3, nil)
+	(*Metrics)(nil).AuditVerified("trail", 4, nil)
 	expect(t, reg, map[string]float64{
 		`holdfast_audit_writes_total{log="trail",result="success"}`:        1,
 		`holdfast_audit_writes_total{log="trail",result="error"}`:          1,
@@ -173,6 +175,8 @@ func TestAuditActivitiesAreCounted(t *testing.T) {
 		`holdfast_audit_oldest_pending_seconds{log="trail"}`:               9,
 		`holdfast_audit_last_success_timestamp_seconds{log="trail"}`:       10,
 		`holdfast_audit_gaps{log="trail"}`:                                 2,
+		`holdfast_audit_findings{log="trail"}`:                             0,
+		`holdfast_audit_verified_timestamp_seconds{log="trail"}`:           0,
 	})
 }
 

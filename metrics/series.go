@@ -66,6 +66,8 @@ const (
 	auditOldest
 	auditLastSuccess
 	auditGaps
+	auditFindings
+	auditVerified
 
 	sqlConnections
 	sqlLimit
@@ -210,6 +212,10 @@ var catalog = [numSeries]Series{
 		"When the sink last accepted a batch; before the first one, when the log was made.", log),
 	auditGaps: gauge("audit_gaps",
 		"Gaps in the stored trail, as last reported to Metrics.AuditGaps; 0 before.", log),
+	auditFindings: gauge("audit_findings",
+		"Findings of the last verification that Metrics.AuditVerified was told of; 0 before.", log),
+	auditVerified: gauge("audit_verified_timestamp_seconds",
+		"When a verification last came to a result; 0 before the first one was tried, then when the log was made.", log),
 
 	sqlConnections: gauge("sql_connections",
 		"Open connections of the pool.", db, closed("state", "in_use", "idle")).needs(needsDB),

@@ -43,8 +43,8 @@ type Config struct {
 	Grace time.Duration
 	// VerifyEvery is the time between two verifications of [Trail.Start]; 0: none.
 	VerifyEvery time.Duration
-	// OnVerify gets the result of each verification of Start, for an alarm. It is called
-	// on the goroutine that verifies.
+	// OnVerify gets the result of each verification of Start, for Metrics.AuditVerified
+	// or a log. It is called on the goroutine that verifies.
 	OnVerify func(Report, error)
 	// OnSeal gets the result of each seal of Start, for a log. It is called on the
 	// goroutine that seals.

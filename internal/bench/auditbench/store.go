@@ -65,7 +65,7 @@ var tables atomic.Int64
 // empty makes a table with its indexes and drops the one before.
 func (d *database) empty() string {
 	n := tables.Add(1)
-	must(0, d.gorm.Exec(fmt.Sprintf("DROP TABLE IF EXISTS trail_%d, trail_%d_schema", n-1, n-1)).Error)
+	must(0, d.gorm.Exec(fmt.Sprintf("DROP TABLE IF EXISTS trail_%[1]d, trail_%[1]d_schema, trail_%[1]d_seal, trail_%[1]d_checkpoint", n-1)).Error)
 	name := fmt.Sprintf("trail_%d", n)
 	must(0, gormsink.New(d.gorm, gormsink.WithTable(name)).Migrate(ctx))
 	return name

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Package auditbench compares ways to keep an audit trail: of handing an event
-// over, of storing batches in PostgreSQL, and of reading them page by page.
+// over, of storing batches in PostgreSQL, of reading them page by page, and of
+// sealing and verifying them.
 package auditbench
 
 import (
@@ -28,6 +29,10 @@ func Suite(t testing.TB) bench.Suite {
 			{Name: "store: raw COPY, 512", Make: db.copy},
 			{Name: "page at the end of 10^4 rows", Make: db.page(db.small, smallRows)},
 			{Name: "page at the end of 10^6 rows", Make: db.page(db.large, largeRows)},
+			{Name: "four processes store", Make: db.fourWrite(false)},
+			{Name: "four processes store and seal", Make: db.fourWrite(true)},
+			{Name: "Query of 10^4 rows", Make: db.readAll},
+			{Name: "Verify of 10^4 rows", Make: db.verifyAll},
 		},
 		Bars: []bench.Bar{
 			{Slow: "Record", Fast: "floor: lock, UUIDv7, clock, copy", AtMost: 1.5},
@@ -35,6 +40,8 @@ func Suite(t testing.TB) bench.Suite {
 			{Slow: "store: GORM CreateInBatches, 512", Fast: "store: gormsink, 512", AtLeast: 1.15},
 			{Slow: "store: gormsink, 512", Fast: "store: raw COPY, 512", AtMost: 1.3},
 			{Slow: "page at the end of 10^6 rows", Fast: "page at the end of 10^4 rows", AtMost: 1.5},
+			{Slow: "four processes store and seal", Fast: "four processes store", AtMost: 2.5},
+			{Slow: "Verify of 10^4 rows", Fast: "Query of 10^4 rows", AtMost: 3.3},
 		},
 	}
 }

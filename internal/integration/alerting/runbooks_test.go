@@ -81,12 +81,13 @@ type command struct{ runbook, script string }
 // notRun are the commands in the text of runbooks that no test can run as they
 // stand, and why.
 var notRun = map[string]string{
-	"holdfastctl release ID -reason TEXT": "the id is that of a hold of the moment; the tests of holdfastctl release one",
-	"SELECT pg_terminate_backend(PID)":    "the number is that of a process of the moment",
-	"journalctl -k":                       "it reads the log of a machine that systemd runs",
-	"kill -9":                             "the process is the reader's",
-	"kill -STOP":                          "the process is the reader's",
-	"kill -CONT":                          "the process is the reader's",
+	"holdfastctl verify -root KEY -anchor FILE": "the key and the file are the reader's; the tests of holdfastctl verify a trail",
+	"holdfastctl release ID -reason TEXT":       "the id is that of a hold of the moment; the tests of holdfastctl release one",
+	"SELECT pg_terminate_backend(PID)":          "the number is that of a process of the moment",
+	"journalctl -k":                             "it reads the log of a machine that systemd runs",
+	"kill -9":                                   "the process is the reader's",
+	"kill -STOP":                                "the process is the reader's",
+	"kill -CONT":                                "the process is the reader's",
 }
 
 func TestEveryCommandOfARunbookIsRunOrSaysWhyNot(t *testing.T) {
