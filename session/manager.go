@@ -44,6 +44,8 @@ func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
 	cfg, err := cfg.withDefaults()
 	if configerr.IsNil(store) {
 		err = errors.Join(invalid("New needs a store"), err)
+	} else if _, ok := store.(StoreQuarantine); !ok && cfg.OnCorrupt == QuarantineCorrupt {
+		err = errors.Join(err, &ConfigError{Field: "OnCorrupt", Value: cfg.OnCorrupt, Why: "a store that is a StoreQuarantine"})
 	}
 	if err != nil {
 		return nil, err

@@ -11,7 +11,8 @@ import (
 // Quarantined yields the records that were set aside, which [QuarantineCorrupt]
 // does: damaged ones, and expired ones that OnExpire never handled. Payload is
 // what the store had; it may be personal data. All are read before the first is
-// yielded. Errors: [ErrUnavailable].
+// yielded. Errors: [ErrUnavailable], [ErrInvalid] with a store that is no
+// [StoreQuarantine].
 func (m *Manager[T]) Quarantined(ctx context.Context) iter.Seq2[Quarantined, error] {
 	return func(yield func(Quarantined, error) bool) {
 		all, err := m.quarantined(ctx)
@@ -28,9 +29,13 @@ func (m *Manager[T]) Quarantined(ctx context.Context) iter.Seq2[Quarantined, err
 }
 
 func (m *Manager[T]) quarantined(ctx context.Context) (all []Quarantined, err error) {
+	store, err := m.quarantine()
+	if err != nil {
+		return nil, err
+	}
 	limited, cancel := m.patient(ctx)
 	defer cancel()
-	for q, err := range m.store.Quarantined(limited, m.cfg.Name) {
+	for q, err := range store.Quarantined(limited, m.cfg.Name) {
 		if err != nil {
 			return nil, unanswered(ctx, "quarantined", err)
 		}
@@ -39,15 +44,28 @@ func (m *Manager[T]) quarantined(ctx context.Context) (all []Quarantined, err er
 	return all, nil
 }
 
+// quarantine returns the store as one that has a quarantine.
+func (m *Manager[T]) quarantine() (StoreQuarantine, error) {
+	store, ok := m.store.(StoreQuarantine)
+	if !ok {
+		return nil, invalid("the store %T has no quarantine", m.store)
+	}
+	return store, nil
+}
+
 // Restore puts a record back from quarantine. A session whose deadlines have not
 // passed is alive again, and its bytes count as undamaged; an expired one is
 // passed to OnExpire again. Errors: [ErrNotFound], [ErrConflict] when there is a
 // session in its place, [ErrInvalid] when the bytes are no record,
 // [ErrUnavailable].
 func (m *Manager[T]) Restore(ctx context.Context, id string) error {
+	store, err := m.quarantine()
+	if err != nil {
+		return err
+	}
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
-	status, err := m.store.Restore(limited, m.cfg.Name, id)
+	status, err := store.Restore(limited, m.cfg.Name, id)
 	if err != nil {
 		return unanswered(ctx, "restore", err)
 	}

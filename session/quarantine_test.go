@@ -5,6 +5,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,11 +88,30 @@ func TestRestoreSaysWhyNot(t *testing.T) {
 }
 
 type restoring struct {
-	session.Store
+	session.StoreQuarantine
 	status session.Status
 	err    error
 }
 
 func (r restoring) Restore(context.Context, string, string) (session.Status, error) {
 	return r.status, r.err
+}
+
+// plain has what a Store needs, and no quarantine.
+type plain struct{ session.Store }
+
+func TestAStoreWithoutAQuarantineIsRefusedWhereOneIsNeeded(t *testing.T) {
+	store := plain{memsession.New()}
+	if _, err := session.New(store, config{Name: "carts", OnCorrupt: session.QuarantineCorrupt}); !errors.Is(err, session.ErrInvalid) || !strings.Contains(err.Error(), "OnCorrupt") {
+		t.Errorf("New answered %v, want a ConfigError for OnCorrupt", err)
+	}
+	m := newManager(t, store, config{})
+	for _, err := range m.Quarantined(t.Context()) {
+		if !errors.Is(err, session.ErrInvalid) {
+			t.Errorf("Quarantined: %v, want ErrInvalid", err)
+		}
+	}
+	if err := m.Restore(t.Context(), "x"); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("Restore: %v, want ErrInvalid", err)
+	}
 }

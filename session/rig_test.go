@@ -206,14 +206,14 @@ func (s *stage) Quarantined(ctx context.Context, space string) iter.Seq2[session
 	if err := s.enter(ctx, "Quarantined"); err != nil {
 		return func(yield func(session.Quarantined, error) bool) { yield(session.Quarantined{}, err) }
 	}
-	return s.Store.Quarantined(ctx, space)
+	return s.Store.(session.StoreQuarantine).Quarantined(ctx, space)
 }
 
 func (s *stage) Restore(ctx context.Context, space, id string) (session.Status, error) {
 	if err := s.enter(ctx, "Restore"); err != nil {
 		return 0, err
 	}
-	return s.Store.Restore(ctx, space, id)
+	return s.Store.(session.StoreQuarantine).Restore(ctx, space, id)
 }
 
 func (s *stage) Count(ctx context.Context, space string) (session.CountReply, error) {

@@ -101,6 +101,12 @@ type Store interface {
 
 	// Count reads the number of live records from the index.
 	Count(ctx context.Context, space string) (CountReply, error)
+}
+
+// StoreQuarantine is a [Store] that can keep damaged records aside, when a request says
+// so: [New] refuses [QuarantineCorrupt] with any other, which never gets such a request.
+type StoreQuarantine interface {
+	Store
 
 	// Quarantined yields what is in quarantine, which is bounded in bytes: the
 	// oldest go when it is full.
@@ -209,12 +215,10 @@ type Reply struct {
 // RemoveRequest names records to delete. With Owner set, it means the records of
 // the owner except Handles.
 type RemoveRequest struct {
-	Space      string
-	Handles    []Hash
-	Owner      Hash
-	Rev        uint64 // 0 = any; otherwise only a record of this revision
-	Quarantine bool   // keep it aside instead
-	Payload    bool   // hand out the payload of each of Handles that is intact
+	Space   string
+	Handles []Hash
+	Owner   Hash
+	Payload bool // hand out the payload of each of Handles that is intact
 }
 
 // RemoveReply contains what was removed. Only the handle's space and hash are

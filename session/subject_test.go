@@ -5,7 +5,10 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -237,3 +240,81 @@ func TestAHangingStoreCostsTheTimeoutAndNoMore(t *testing.T) {
 
 // nothing is a function that has nothing to do.
 func nothing(context.Context, *session.Session[cart]) error { return nil }
+
+// hiding is a store that may have lost the places of some sessions.
+type hiding struct{ session.Store }
+
+func (h hiding) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+	r, err := h.Store.Delete(ctx, d)
+	r.Incomplete = true
+	return r, err
+}
+
+func (h hiding) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
+	return func(yield func(session.Record, error) bool) {
+		for rec, err := range h.Store.List(ctx, space, owner) {
+			if !yield(rec, err) {
+				return
+			}
+		}
+		yield(session.Record{}, fmt.Errorf("%w: list", session.ErrIncomplete))
+	}
+}
+
+func TestWhatASubjectMayHaveBesidesIsReportedBesideWhatWasFound(t *testing.T) {
+	m := newManager(t, hiding{memsession.New()}, config{})
+	s, err := m.Create(t.Context(), cart{}, session.ForSubject("ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, last := 0, error(nil)
+	for _, err := range m.BySubject(t.Context(), "ann") {
+		if last = err; err == nil {
+			found++
+		}
+	}
+	if found != 1 || !errors.Is(last, session.ErrIncomplete) {
+		t.Errorf("listed %d, and then %v, want 1 and ErrIncomplete", found, last)
+	}
+	if text, err := m.Export(t.Context(), "ann"); !strings.Contains(string(text), "Session") || !errors.Is(err, session.ErrIncomplete) {
+		t.Errorf("exported %s, %v, want the session and ErrIncomplete", text, err)
+	}
+	if n, err := m.DeleteSubject(t.Context(), "ann"); n != 1 || !errors.Is(err, session.ErrIncomplete) {
+		t.Errorf("ended %d, %v, want 1 and ErrIncomplete", n, err)
+	}
+	if _, err := m.Get(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("the session that was found: %v, want ErrNotFound", err)
+	}
+}
+
+// slow is a store whose Delete takes most of a manager's Timeout.
+type slow struct{ session.Store }
+
+func (s slow) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+	time.Sleep(200 * time.Millisecond)
+	return s.Store.Delete(ctx, d)
+}
+
+func TestEachTripOfALogOutEverywhereHasItsOwnTimeAndAPauseAsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, slow{memsession.New()}, config{MaxPerSubject: -1})
+		for range 2500 {
+			if _, err := m.Create(t.Context(), cart{}, session.ForSubject("ann")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		n, err := m.DeleteSubject(t.Context(), "ann")
+		if n != 2500 || err != nil || time.Since(start) != time.Second {
+			t.Errorf("ended %d in %v, %v, want 2500 in three trips of 200 ms with a pause of 200 ms after the first two", n, time.Since(start), err)
+		}
+		for range 2500 {
+			_, _ = m.Create(t.Context(), cart{}, session.ForSubject("ann"))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		if n, err := m.DeleteSubject(ctx, "ann"); n != 1000 || !errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("with 300 ms it ended %d, %v, want the 1000 of one trip, and ErrUnavailable", n, err)
+		}
+	})
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// Quarantined implements [session.Store]. It yields what there was at its start,
+// Quarantined implements [session.StoreQuarantine]. It yields what there was at its start,
 // with the store unlocked.
 func (s *Store) Quarantined(ctx context.Context, name string) iter.Seq2[session.Quarantined, error] {
 	return func(yield func(session.Quarantined, error) bool) {
@@ -32,7 +32,7 @@ func (s *Store) Quarantined(ctx context.Context, name string) iter.Seq2[session.
 	}
 }
 
-// Restore implements [session.Store].
+// Restore implements [session.StoreQuarantine].
 func (s *Store) Restore(ctx context.Context, name, id string) (session.Status, error) {
 	sp, now, err := s.lock(ctx, name)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// Store is a [session.Store] in memory. It is safe for concurrent use; several
+// Store is a [session.StoreQuarantine] in memory. It is safe for concurrent use; several
 // managers may share one. Its methods never block on anything but each other,
 // and fail only when ctx has ended.
 type Store struct {
@@ -23,7 +23,7 @@ type Store struct {
 	rev    uint64
 }
 
-var _ session.Store = (*Store)(nil)
+var _ session.StoreQuarantine = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store { return &Store{spaces: map[string]*space{}} }
@@ -297,10 +297,10 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (r session.
 	}
 	for _, h := range hashes {
 		e := sp.byHash[h]
-		if e == nil || e.claimed() || (d.Rev != 0 && e.Rev != d.Rev) {
+		if e == nil || e.claimed() {
 			continue
 		}
-		sp.remove(e, d.Quarantine)
+		sp.remove(e, false)
 		rec := e.Record
 		rec.Payload = nil
 		if d.Payload {

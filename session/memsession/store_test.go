@@ -64,7 +64,8 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 		w := write(i + 1)
 		w.Payload = make([]byte, 1<<20)
 		_, _ = s.Create(t.Context(), w)
-		_, _ = s.Delete(t.Context(), session.RemoveRequest{Space: "x", Handles: []session.Hash{w.Hash}, Quarantine: true})
+		s.Damage(w.Handle)
+		_, _ = s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Quarantine: true})
 	}
 	if c, _ := s.Count(t.Context(), "x"); c.Quarantined != 15 {
 		t.Errorf("%d in quarantine, want the latest 16 MiB, entries included", c.Quarantined)

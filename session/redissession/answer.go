@@ -106,7 +106,7 @@ func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, qu
 // corrupted removes a record whose payload is not what was written, unless it
 // has changed since: only the call that removes it reports it.
 func (s *Store) corrupted(ctx context.Context, h session.Handle, rev uint64, quarantine bool) (session.Reply, error) {
-	gone, err := s.Delete(ctx, session.RemoveRequest{Space: h.Space, Handles: []session.Hash{h.Hash}, Rev: rev, Quarantine: quarantine})
+	gone, err := s.deleteHandles(ctx, session.RemoveRequest{Space: h.Space, Handles: []session.Hash{h.Hash}}, rev, quarantine)
 	if err != nil {
 		return session.Reply{}, err
 	}

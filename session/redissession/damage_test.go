@@ -300,7 +300,7 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 			wantStatus(t, answered(t)(s.Move(t.Context(), r.Handle, w)), session.Broken)
 		},
 		"Delete": func(t *testing.T, s *Store, r session.Record) {
-			gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}, Quarantine: true})
+			gone, err := s.deleteHandles(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}}, 0, true)
 			if len(gone.Removed) != 1 || err != nil {
 				t.Errorf("deleted %+v, %v", gone, err)
 			}
@@ -350,7 +350,7 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 		for range 10 {
 			w := newWrite("x")
 			done(t)(s.Create(t.Context(), w))
-			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}, Quarantine: true}); err != nil {
+			if _, err := s.deleteHandles(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}, 0, true); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)

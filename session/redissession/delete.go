@@ -23,7 +23,28 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (session.Re
 	if d.Owner != (session.Hash{}) {
 		return s.deleteOwner(ctx, d)
 	}
-	calls := s.deleteHandles(d)
+	return s.deleteHandles(ctx, d, 0, false)
+}
+
+// deleteHandles deletes records, of this revision only unless it is 0, or puts them
+// into quarantine.
+func (s *Store) deleteHandles(ctx context.Context, d session.RemoveRequest, rev uint64, quarantine bool) (session.RemoveReply, error) {
+	byPartition := map[int]int{} // to its index in calls
+	var calls []rediscall.Call
+	for _, h := range d.Handles {
+		slot := s.slotOf(d.Space, h)
+		i, seen := byPartition[s.partition(h)]
+		if !seen {
+			i = len(calls)
+			byPartition[s.partition(h)] = i
+			calls = append(calls, rediscall.Call{
+				Keys: []string{slot.expiry()},
+				Args: []any{binary.BigEndian.AppendUint64(nil, rev), s.aside(quarantine), s.quarantineMost, flag(d.Payload)},
+			})
+		}
+		calls[i].Keys = append(calls[i].Keys, slot.record(h))
+		calls[i].Args = append(calls[i].Args, string(h[:]))
+	}
 	if len(calls) == 0 {
 		return session.RemoveReply{}, nil
 	}
@@ -59,27 +80,6 @@ func removed(d session.RemoveRequest, hash session.Hash, raw string) session.Rec
 		}
 	}
 	return rec
-}
-
-func (s *Store) deleteHandles(d session.RemoveRequest) []rediscall.Call {
-	rev := binary.BigEndian.AppendUint64(nil, d.Rev)
-	byPartition := map[int]int{} // to its index in calls
-	var calls []rediscall.Call
-	for _, h := range d.Handles {
-		slot := s.slotOf(d.Space, h)
-		i, seen := byPartition[s.partition(h)]
-		if !seen {
-			i = len(calls)
-			byPartition[s.partition(h)] = i
-			calls = append(calls, rediscall.Call{
-				Keys: []string{slot.expiry()},
-				Args: []any{rev, s.aside(d.Quarantine), s.quarantineMost, flag(d.Payload)},
-			})
-		}
-		calls[i].Keys = append(calls[i].Keys, slot.record(h))
-		calls[i].Args = append(calls[i].Args, string(h[:]))
-	}
-	return calls
 }
 
 func (s *Store) deleteOwner(ctx context.Context, d session.RemoveRequest) (r session.RemoveReply, err error) {

@@ -79,7 +79,7 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	if len(told) != 3 {
 		t.Errorf("told of %v at full memory, want retried, new and reopened", told)
 	}
-	if gone, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner, Quarantine: true}); len(gone.Removed) != 1 || err != nil {
+	if gone, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner}); len(gone.Removed) != 1 || err != nil {
 		t.Errorf("Delete at full memory: %+v, %v", gone, err)
 	}
 }

@@ -80,7 +80,7 @@ func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.W
 	if err != nil || gone.Status == session.Done {
 		return created, err
 	}
-	_, err = s.Delete(ctx, session.RemoveRequest{Space: w.Space, Handles: []session.Hash{w.Hash}, Rev: created.Record.Rev})
+	_, err = s.deleteHandles(ctx, session.RemoveRequest{Space: w.Space, Handles: []session.Hash{w.Hash}}, created.Record.Rev, false)
 	gone.Evicted = created.Evicted
 	return gone, err
 }

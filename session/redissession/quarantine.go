@@ -21,7 +21,7 @@ import (
 // size.
 const kept = len(session.Hash{}) + 8 + 4
 
-// Quarantined implements [session.Store]: one round trip for each partition, and
+// Quarantined implements [session.StoreQuarantine]: one round trip for each partition, and
 // one for each 64 records.
 func (s *Store) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {
 	return func(yield func(session.Quarantined, error) bool) {
@@ -78,7 +78,7 @@ func (s *Store) quarantined(ctx context.Context, space string, slot slot, ids []
 	return found, err
 }
 
-// Restore implements [session.Store] in two round trips: one reads the record for
+// Restore implements [session.StoreQuarantine] in two round trips: one reads the record for
 // a new checksum.
 func (s *Store) Restore(ctx context.Context, space, id string) (session.Status, error) {
 	name, err := hex.DecodeString(id)

@@ -19,7 +19,7 @@ import (
 // does not say.
 const keepDefault = 24 * time.Hour
 
-// Store is a [session.Store] in Redis. It is safe for concurrent use; several
+// Store is a [session.StoreQuarantine] in Redis. It is safe for concurrent use; several
 // managers, in one process or many, may share one Redis. Make it with [New]; it
 // needs no closing.
 type Store struct {
@@ -33,7 +33,7 @@ type Store struct {
 	agreed          sync.Map // spaces whose number of partitions was compared
 }
 
-var _ session.Store = (*Store)(nil)
+var _ session.StoreQuarantine = (*Store)(nil)
 
 // New returns a store on client, which may be of a single server, Sentinel or
 // a Cluster, and stays the caller's to close. It does no I/O. Nil options are

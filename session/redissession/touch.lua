@@ -54,11 +54,18 @@ end
 -- with the time until which that is so for all owners, since o was lost. Then all
 -- that have not been used meanwhile, and so entered again, have lapsed.
 
+-- evicts reports whether the server has evicted keys, if it may be asked.
+local function evicts()
+  local info = redis.pcall('INFO', 'stats')
+  return type(info) == 'string' and string.find(info, 'evicted_keys:[1-9]')
+end
+
 -- owners makes o live as long as x, which lives for so many ms, and is new or not.
+-- Where both are new, there was nothing before, or both were evicted.
 local function owners(left, new)
   local o = base .. 'o'
   local has = redis.call('PTTL', o)
-  if has == -2 then redis.call('ZADD', o, num(new and 0 or now + left), '') end
+  if has == -2 then redis.call('ZADD', o, num(new and not evicts() and 0 or now + left), '') end
   if has < left then redis.call('PEXPIREAT', o, num(now + left)) end
   return o
 end

@@ -17,7 +17,6 @@ func cleanupCases() []conformanceCase {
 		{"ClaimIsOldestFirst", claimOldestFirst},
 		{"AClaimIsOneCallersUntilItRunsOut", claimIsExclusive},
 		{"SettledWithRetryComesBackLater", settleRetry},
-		{"SettledWithQuarantineIsKeptAside", settleQuarantine},
 		{"ManyCleanersShareTheWork", manyCleaners},
 		{"CountTellsActiveAndBacklog", countTells},
 		{"ANewRecordRemovesWhatNoClaimCameForInTime", createForgets},
@@ -129,23 +128,6 @@ func settleRetry(b *bench) {
 	b.pass(2.5)
 	if again := b.claim(c).Due; len(again) != 1 || again[0].Attempt != 2 {
 		b.Fatalf("claimed %+v, want the record at its second attempt", again)
-	}
-}
-
-func settleQuarantine(b *bench) {
-	b.created(b.handle(session.Hash{}), "x")
-	b.pass(11)
-	due := b.claim(session.ClaimRequest{For: 2 * b.suite.unit(), Payload: true}).Due
-	if len(due) != 1 {
-		b.Fatalf("%d records are due, want 1", len(due))
-	}
-	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev, Quarantine: true})
-	if c := b.count(); c.Quarantined != 1 || c.Backlog != 0 {
-		b.Errorf("counted %+v, want one in quarantine and no backlog", c)
-	}
-	b.pass(3)
-	if n := len(b.claim(session.ClaimRequest{For: time.Minute}).Due); n != 0 {
-		b.Error("a quarantined record was told again")
 	}
 }
 

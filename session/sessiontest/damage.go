@@ -14,13 +14,11 @@ func damageCases(s *suite) []conformanceCase {
 	if s.corrupt != nil {
 		list = append(list,
 			conformanceCase{"ABrokenRecordIsToldOnceAndGone", brokenLoad},
-			conformanceCase{"ABrokenRecordIsQuarantinedOnRequest", brokenQuarantine},
 			conformanceCase{"ABrokenRecordBlocksNoSave", brokenSave},
 			conformanceCase{"ABrokenRecordBlocksNoCreate", brokenCreate},
 			conformanceCase{"ABrokenRecordCanBeDeleted", brokenDelete},
 			conformanceCase{"ABrokenRecordBlocksNoClaim", brokenClaim},
 			conformanceCase{"ABrokenRecordBlocksNoList", brokenList},
-			conformanceCase{"ABrokenRecordIsListedInQuarantine", quarantineLists},
 		)
 	}
 	if s.vanish != nil {
@@ -50,17 +48,8 @@ func brokenLoad(b *bench) {
 	b.wantBroken(b.touch(rec.Handle))
 	b.want(b.touch(rec.Handle), session.Missing, "a broken record that stays makes its user's every request fail, and is counted each time")
 	b.created(rec.Handle, "fresh")
-	if c := b.count(); c.Active != 1 || c.Quarantined != 0 {
+	if c := b.count(); c.Active != 1 {
 		b.Errorf("counted %+v, want the fresh one only", c)
-	}
-}
-
-func brokenQuarantine(b *bench) {
-	rec := b.damaged(session.Hash{})
-	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
-	b.want(b.peek(rec.Handle), session.Missing, "a quarantined record is out of everybody's way")
-	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
-		b.Errorf("counted %+v, want one in quarantine and none active", c)
 	}
 }
 

@@ -8,19 +8,38 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-func quarantineCases() []conformanceCase {
-	return []conformanceCase{
-		{"ARestoredRecordIsAsItWas", restoreLive},
-		{"RestoreNeverOverwrites", restoreNeverOverwrites},
+// quarantineCases are those for stores that have one.
+func quarantineCases(s *suite) []conformanceCase {
+	list := []conformanceCase{
+		{"SettledWithQuarantineIsKeptAside", settleQuarantine},
 		{"ARestoredRecordThatLapsedIsDueAgain", restoreLapsed},
 		{"WhatIsNotInQuarantineIsNotRestored", restoreNothing},
 		{"TheQuarantineIsBoundedInBytes", quarantineIsBounded},
 	}
+	if s.corrupt != nil {
+		list = append(list,
+			conformanceCase{"ABrokenRecordIsQuarantinedOnRequest", brokenQuarantine},
+			conformanceCase{"ABrokenRecordIsListedInQuarantine", quarantineLists},
+			conformanceCase{"ARestoredRecordIsAsItWas", restoreLive},
+			conformanceCase{"RestoreNeverOverwrites", restoreNeverOverwrites},
+		)
+	}
+	for i := range list {
+		run := list[i].run
+		list[i].run = func(b *bench) {
+			if _, ok := b.store.(session.StoreQuarantine); !ok {
+				b.Logf("the store has no quarantine")
+				return
+			}
+			run(b)
+		}
+	}
+	return list
 }
 
 func (b *bench) quarantined() (all []session.Quarantined) {
 	b.Helper()
-	for q, err := range b.store.Quarantined(b.ctx(), b.space) {
+	for q, err := range b.store.(session.StoreQuarantine).Quarantined(b.ctx(), b.space) {
 		if err != nil {
 			b.Fatalf("Quarantined: the store did not answer: %v", err)
 		}
@@ -31,22 +50,68 @@ func (b *bench) quarantined() (all []session.Quarantined) {
 
 func (b *bench) restore(id string) session.Status {
 	b.Helper()
-	status, err := b.store.Restore(b.ctx(), b.space, id)
+	status, err := b.store.(session.StoreQuarantine).Restore(b.ctx(), b.space, id)
 	if err != nil {
 		b.Fatalf("Restore: the store did not answer: %v", err)
 	}
 	return status
 }
 
-// putAside moves a live record to the quarantine and returns its entry.
+// putAside damages a live record, lets a Load move it to the quarantine and returns
+// its entry.
 func (b *bench) putAside(rec session.Record) session.Quarantined {
 	b.Helper()
-	b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Quarantine: true})
+	b.suite.corrupt(b.TB, b.store, rec.Handle)
+	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
 	all := b.quarantined()
-	if len(all) != 1 || all[0].Hash != rec.Hash || all[0].ID == "" || string(all[0].Payload) != "precious" {
+	if len(all) != 1 || all[0].Hash != rec.Hash || all[0].ID == "" {
 		b.Fatalf("in quarantine are %+v, want the record", all)
 	}
 	return all[0]
+}
+
+// givenUp creates a record that lapses, moves it to the quarantine as one that no
+// call of OnExpire could handle, and returns its entry.
+func (b *bench) givenUp(payload string) session.Quarantined {
+	b.Helper()
+	b.created(b.handle(session.Hash{}), payload)
+	b.pass(11)
+	due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
+	if len(due) != 1 {
+		b.Fatalf("%d are due, want 1", len(due))
+	}
+	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev, Quarantine: true})
+	all := b.quarantined()
+	if len(all) != 1 {
+		b.Fatalf("in quarantine are %+v, want the one that was given up", all)
+	}
+	return all[0]
+}
+
+func brokenQuarantine(b *bench) {
+	rec := b.damaged(session.Hash{})
+	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
+	b.want(b.peek(rec.Handle), session.Missing, "a quarantined record is out of everybody's way")
+	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
+		b.Errorf("counted %+v, want one in quarantine and none active", c)
+	}
+}
+
+func settleQuarantine(b *bench) {
+	b.created(b.handle(session.Hash{}), "x")
+	b.pass(11)
+	due := b.claim(session.ClaimRequest{For: 2 * b.suite.unit(), Payload: true}).Due
+	if len(due) != 1 {
+		b.Fatalf("%d records are due, want 1", len(due))
+	}
+	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev, Quarantine: true})
+	if c := b.count(); c.Quarantined != 1 || c.Backlog != 0 {
+		b.Errorf("counted %+v, want one in quarantine and no backlog", c)
+	}
+	b.pass(3)
+	if n := len(b.claim(session.ClaimRequest{For: time.Minute}).Due); n != 0 {
+		b.Error("a quarantined record was told again")
+	}
 }
 
 func quarantineLists(b *bench) {
@@ -59,7 +124,7 @@ func quarantineLists(b *bench) {
 	if age := time.Since(all[0].At); age > time.Minute || age < -time.Minute {
 		b.Errorf("it has been there for %v", age)
 	}
-	for range b.store.Quarantined(b.ctx(), b.space) {
+	for range b.store.(session.StoreQuarantine).Quarantined(b.ctx(), b.space) {
 		break // stopping early must be harmless
 	}
 }
@@ -69,12 +134,16 @@ func restoreLive(b *bench) {
 	rec := b.created(b.handle(mine), "precious")
 	b.want(b.take(rec.Handle, "anna", 100), session.Done, "a free lease has to be given")
 	q := b.putAside(rec)
-	if got := b.restore(q.ID); got != session.Done {
+	got := b.restore(q.ID)
+	if q.Rev == 0 && got == session.Broken {
+		return // the damage has left no record
+	}
+	if got != session.Done {
 		b.Fatalf("Restore answered %v, want done", got)
 	}
 	r := b.peek(rec.Handle)
 	b.want(r, session.Done, "a restored record whose deadline has not passed is alive again")
-	b.wantPayload(r, "precious", "a restored record has its payload")
+	b.wantPayload(r, string(q.Payload), "a restored record has its payload")
 	if r.Record.Rev != rec.Rev || !r.Record.CreatedAt.Equal(rec.CreatedAt) || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
 		b.Errorf("restored as %+v, want %+v", r.Record, rec)
 	}
@@ -93,7 +162,7 @@ func restoreLive(b *bench) {
 func restoreNeverOverwrites(b *bench) {
 	q := b.putAside(b.created(b.handle(session.Hash{}), "precious"))
 	b.created(q.Handle, "fresh")
-	if got := b.restore(q.ID); got != session.Exists {
+	if got := b.restore(q.ID); got != session.Exists && (q.Rev != 0 || got != session.Broken) {
 		b.Errorf("Restore over a live record answered %v, want exists", got)
 	}
 	b.wantPayload(b.peek(q.Handle), "fresh", "restoring an old record wiped out the one that took its place")
@@ -127,7 +196,7 @@ func restoreLapsed(b *bench) {
 }
 
 func restoreNothing(b *bench) {
-	q := b.putAside(b.created(b.handle(session.Hash{}), "precious"))
+	q := b.givenUp("x")
 	for _, id := range []string{"", "x", q.ID[1:], q.ID + "00"} {
 		if got := b.restore(id); got != session.Missing {
 			b.Errorf("Restore of %q answered %v, want missing", id, got)
@@ -141,8 +210,17 @@ func quarantineIsBounded(b *bench) {
 	h, payload := b.handle(session.Hash{}), string(make([]byte, size))
 	for range 16 {
 		h.Hash[1]++
-		rec := b.created(h, payload)
-		b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Quarantine: true})
+		b.created(h, payload)
+	}
+	b.pass(11)
+	for {
+		due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
+		if len(due) == 0 {
+			break
+		}
+		for _, d := range due {
+			b.settle(session.SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: true})
+		}
 	}
 	if n := b.count().Quarantined; n > 15 {
 		b.Errorf("%d records of 4 MiB are in quarantine: damage fills the memory of the store", n)

@@ -87,7 +87,7 @@ type conformanceCase struct {
 
 func (s *suite) cases() []conformanceCase {
 	var all []conformanceCase
-	for _, group := range [][]conformanceCase{writingCases(), lifetimeCases(), leaseCases(), lineCases(), ownerCases(), moveCases(), cleanupCases(), quarantineCases(), damageCases(s), scheduleCases(), modelCases()} {
+	for _, group := range [][]conformanceCase{writingCases(), lifetimeCases(), leaseCases(), lineCases(), ownerCases(), moveCases(), cleanupCases(), quarantineCases(s), damageCases(s), scheduleCases(), modelCases()} {
 		all = append(all, group...)
 	}
 	return all

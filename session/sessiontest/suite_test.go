@@ -81,11 +81,11 @@ func (f *fault) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 }
 
 func (f *fault) Quarantined(ctx context.Context, space string) iter.Seq2[session.Quarantined, error] {
-	return f.Store.Quarantined(ctx, space)
+	return f.Store.(session.StoreQuarantine).Quarantined(ctx, space)
 }
 
 func (f *fault) Restore(ctx context.Context, space, id string) (session.Status, error) {
-	return f.Store.Restore(ctx, space, id)
+	return f.Store.(session.StoreQuarantine).Restore(ctx, space, id)
 }
 
 func (f *fault) Count(ctx context.Context, space string) (session.CountReply, error) {
@@ -263,9 +263,6 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		{"what is deleted is not handed out", func() *fault {
 			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Payload = false; return d }}
 		}, "DeleteHandsOutWhatItRemoves"},
-		{"deletes any revision", func() *fault {
-			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Rev = 0; return d }}
-		}, "DeleteOfARevisionLeavesOthersAlone"},
 		{"claims never run out", func() *fault {
 			return &fault{claim: func(c session.ClaimRequest) session.ClaimRequest { c.For = 24 * time.Hour; return c }}
 		}, "AClaimIsOneCallersUntilItRunsOut"},
@@ -300,9 +297,9 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		{"a login keeps the visitor's age", func() *fault {
 			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Restart = false; return w }}
 		}, "AMoveMayRestartTheAge"},
-		{"nothing is kept to be restored", func() *fault {
-			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Quarantine = false; return d }}
-		}, "ARestoredRecordIsAsItWas"},
+		{"nothing that was given up is kept", func() *fault {
+			return &fault{settle: func(c session.SettleRequest) session.SettleRequest { c.Quarantine = false; return c }}
+		}, "ARestoredRecordThatLapsedIsDueAgain"},
 		{"the quarantine is a bin", func() *fault {
 			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Quarantine = false; return l }}
 		}, "ABrokenRecordIsQuarantinedOnRequest"},

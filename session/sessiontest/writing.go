@@ -22,7 +22,6 @@ func writingCases() []conformanceCase {
 		{"SaveNeverBringsBackADeletedRecord", saveNeverResurrects},
 		{"SaveOverARecreatedRecordIsStale", saveOverRecreated},
 		{"DeleteIsIdempotent", deleteIsIdempotent},
-		{"DeleteOfARevisionLeavesOthersAlone", deleteOfARevision},
 		{"DeleteHandsOutWhatItRemoves", deleteHandsOut},
 		{"PayloadsAreKeptByteForByte", payloadsByteForByte},
 		{"BareLoadLeavesThePayloadOut", bareLoad},
@@ -209,25 +208,6 @@ func deleteHandsOut(b *bench) {
 	got = b.removed(session.RemoveRequest{Owner: owner}).Removed
 	if len(got) != 1 || got[0].Hash != owned.Hash {
 		b.Errorf("handed out %+v, want the owner's record", got)
-	}
-}
-
-func deleteOfARevision(b *bench) {
-	rec := b.created(b.handle(session.Hash{}), "1")
-	next := b.save(rec, "2").Record
-	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Rev: rec.Rev}); n != 0 {
-		b.Errorf("Delete of an old revision removed %d records: a newer one that can be read would be lost", n)
-	}
-	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}, Rev: next.Rev}); n != 1 {
-		b.Errorf("Delete of the current revision removed %d records, want 1", n)
-	}
-	kept := b.created(b.handle(session.Hash{}), "3")
-	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{kept.Hash}, Rev: kept.Rev, Quarantine: true}); n != 1 {
-		b.Errorf("Delete with Quarantine says %d, want 1", n)
-	}
-	b.want(b.peek(kept.Handle), session.Missing, "a quarantined record is out of everybody's way")
-	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
-		b.Errorf("counted %+v, want one in quarantine and none active", c)
 	}
 }
 
