@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -31,6 +32,11 @@ type Config struct {
 	// BlockFor bounds the waiting of one Record under [Block]. Default 1 s;
 	// negative: as long as ctx lasts.
 	BlockFor time.Duration
+
+	// Spool keeps accepted events on disk until the sink has them. Queue and
+	// MaxBytes then bound only what of them is in memory, and MaxBytes is at most
+	// a quarter of the spool's. Default: no spool.
+	Spool Spool
 
 	// MaxBatch and MaxBatchBytes bound one write to the sink; a single event
 	// always fits. Defaults 512, or Queue when that is less, and 1 MiB; a
@@ -127,6 +133,15 @@ func (c Config) withDefaults() (Config, error) {
 	p.Want(c.Retry.Base > 0, "Retry.Base", c.Retry.Base, "more than 0")
 	configerr.Default(&c.Retry.Max, max(30*time.Second, c.Retry.Base))
 	p.Want(c.Retry.Max >= c.Retry.Base, "Retry.Max", c.Retry.Max, fmt.Sprintf("at least Retry.Base (%v)", c.Retry.Base))
+	if c.Spool.Dir != "" {
+		configerr.Default(&c.Spool.MaxBytes, 1<<30)
+		configerr.Default(&c.Spool.MinFree, 64<<20)
+		p.Want(c.Spool.Level <= Disk, "Spool.Level", c.Spool.Level, "one of the levels")
+		p.Want(c.Spool.MaxBytes >= 1<<20, "Spool.MaxBytes", c.Spool.MaxBytes, "at least 1 MiB")
+		if memory := int(min(c.Spool.MaxBytes/4, math.MaxInt32)); c.MaxBytes < 0 || c.MaxBytes > memory {
+			c.MaxBytes = memory
+		}
+	}
 	c.Redact = slices.Clone(c.Redact)
 	for _, r := range c.Redact {
 		p.Add(r.err)

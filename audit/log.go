@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/spool"
 )
 
 // Log is a [Recorder] with a queue: Record only queues, and one goroutine for each
@@ -28,6 +30,7 @@ type Log struct {
 	mu       sync.Mutex // guards all below, and the lanes; never held while user code runs
 	seq      uint64     // of the newest entry
 	stream   stream
+	spool    *spooler      // nil without one
 	space    chan struct{} // closed when there is room or the log closes; nil when no Record waits
 	closing  *flush        // Close's own; not nil once closed
 	closeErr error
@@ -51,6 +54,7 @@ type lane struct {
 
 	// Log.mu guards the rest.
 	queue              queue
+	unread                     // what is left in the spool
 	flight             []entry // taken from the queue and not settled; only the writer and giveUp change it
 	pending            int     // events in queue and flight, and their bytes
 	bytes              int
@@ -62,7 +66,7 @@ type lane struct {
 	gaveUp             bool // Close gave up: the lane has no entries any more
 
 	recorded, written, retries uint64
-	dropped                    [RetriesSpent + 1]uint64
+	dropped                    [SpoolFailed + 1]uint64
 	failures                   int       // tries in a row that failed
 	lastErr                    error     // of the last of them
 	writing                    time.Time // start of the try under way
@@ -108,7 +112,10 @@ func (f *flush) err() error {
 // One error reports all that is wrong with sink and cfg: it wraps [ErrInvalid]
 // and joins a [*ConfigError] for each contradiction in cfg. Close the log with a
 // context that has a deadline of its own.
-func New(sink Sink, cfg Config) (*Log, error) {
+func New(sink Sink, cfg Config) (*Log, error) { return newOn(sink, cfg, spool.OS{}) }
+
+// newOn is New with a file system for the spool.
+func newOn(sink Sink, cfg Config, fs spool.FS) (*Log, error) {
 	cfg, err := cfg.withDefaults()
 	if bad, ok := usable(sink, "New").(invalid); ok {
 		err = errors.Join(bad.err, err)
@@ -127,6 +134,9 @@ func New(sink Sink, cfg Config) (*Log, error) {
 		}
 	} else {
 		l.addLane(cfg.Name, sink)
+	}
+	if err := l.openSpool(fs); err != nil {
+		return nil, err
 	}
 	for _, a := range l.lanes {
 		a.report(context.Background(), Activity{Op: OpCreated})
@@ -204,8 +214,9 @@ func (l *Log) Close(ctx context.Context) (err error) {
 	f := l.newFlush()
 	l.closing = f
 	l.endStream(start)
-	l.watch(f)
 	l.makeRoom() // a Record that waits for room returns ErrClosed
+	l.spoolEnd(start)
+	l.watch(f)
 	l.mu.Unlock()
 
 	left := 0
@@ -215,7 +226,7 @@ func (l *Log) Close(ctx context.Context) (err error) {
 		left = l.giveUp(ctx, f)
 	}
 	l.cancel() // after giveUp, so that the writers see why their context ends
-	l.closeErr = f.err()
+	l.closeErr = errors.Join(f.err(), l.kept(ctx), l.closeSpool())
 	lost := 0
 	if loss, ok := errors.AsType[*LossError](l.closeErr); ok {
 		loss.InDoubt, lost = left, len(loss.IDs)
@@ -314,10 +325,18 @@ func (a *lane) Stats() Stats {
 			s.Dropped[DropReason(why)] = n
 		}
 	}
+	if l.spool != nil {
+		s.Capacity, s.SpoolLimit = 0, l.cfg.Spool.MaxBytes
+		s.SpoolBytes, s.SpoolFailures, _ = l.spool.folder.State()
+	}
 	switch {
 	case a.pending == 0:
 	case len(a.flight) > 0:
 		s.OldestPending = time.Since(a.flight[0].at)
+	case a.queue.n == 0:
+		if at := l.spool.of(a.next.Segment).at; a.behind > 0 && !at.IsZero() {
+			s.OldestPending = time.Since(at)
+		}
 	default:
 		s.OldestPending = time.Since(a.queue.at(0).at)
 	}
@@ -338,6 +357,9 @@ func (l *Log) Healthy() error {
 	for _, a := range l.lanes {
 		errs = append(errs, a.healthy())
 	}
+	if l.spool != nil {
+		errs = append(errs, l.spool.healthy(l.cfg.Name))
+	}
 	return errors.Join(errs...)
 }
 
@@ -348,7 +370,7 @@ func (a *lane) healthy() error {
 		return fmt.Errorf("%w: %s: %d failures in a row: %w", ErrUnavailable, a.name, a.failures, a.lastErr)
 	case !a.writing.IsZero() && limit > 0 && time.Since(a.writing) > limit:
 		return fmt.Errorf("%w: %s: no answer for %s", ErrUnavailable, a.name, time.Since(a.writing).Round(time.Millisecond))
-	case a.pending >= a.log.cfg.Queue:
+	case a.log.spool == nil && a.pending >= a.log.cfg.Queue:
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, a.name, ErrFull)
 	}
 	return nil

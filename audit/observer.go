@@ -85,17 +85,19 @@ const (
 	EventTooLarge            // larger than the bound, even with its texts cut
 	Poisoned                 // the sink refuses it for good; it goes to [Config.DeadLetter], if any
 	RetriesSpent             // the sink did not take it before Close or the retries ended
+	SpoolFull                // the spool, or its disk, was full; see [Spool]
+	SpoolFailed              // the spool could not be written, or not be read again
 )
 
 // String returns the reason in lower case with underscores, such as
 // "queue_full".
 func (r DropReason) String() string {
-	return name(r, "none", "queue_full", "after_close", "invalid", "too_large", "poisoned", "retries_spent")
+	return name(r, "none", "queue_full", "after_close", "invalid", "too_large", "poisoned", "retries_spent", "spool_full", "spool_failed")
 }
 
 // DropReasons lists the reasons for which an event can be lost.
 func DropReasons() []DropReason {
-	return []DropReason{QueueFull, AfterClose, InvalidEvent, EventTooLarge, Poisoned, RetriesSpent}
+	return []DropReason{QueueFull, AfterClose, InvalidEvent, EventTooLarge, Poisoned, RetriesSpent, SpoolFull, SpoolFailed}
 }
 
 func name[T ~uint8](v T, names ...string) string {
@@ -132,6 +134,11 @@ type Stats struct {
 	Dropped          map[DropReason]uint64 // only reasons that happened
 	OldestPending    time.Duration         // age of the oldest event not yet in the sink
 	LastSuccess      time.Time             // zero before the first written batch
+
+	// With a spool, Queued is its depth and OldestPending its age; both include
+	// what earlier processes have left, which counts as Recorded. Capacity is 0.
+	SpoolBytes, SpoolLimit int64  // what its files take, and Spool.MaxBytes; over a Multi for all sinks together
+	SpoolFailures          uint64 // writes and syncs that failed
 }
 
 // mailboxSize bounds the activities that wait for one observer; from mailboxBusy

@@ -235,14 +235,14 @@ func TestNamesOfEnumsAreStable(t *testing.T) {
 	for want, got := range map[string]fmt.Stringer{
 		"created": OpCreated, "record": OpRecord, "write": OpWrite, "flush": OpFlush, "closed": OpClosed,
 		"none": NotDropped, "queue_full": QueueFull, "after_close": AfterClose, "invalid": InvalidEvent, "too_large": EventTooLarge,
-		"poisoned": Poisoned, "retries_spent": RetriesSpent, "unknown": DropReason(99),
+		"poisoned": Poisoned, "retries_spent": RetriesSpent, "spool_full": SpoolFull, "spool_failed": SpoolFailed, "unknown": DropReason(99),
 		"success": Success, "failure": Failure, "denied": Denied,
 	} {
 		if got.String() != want {
 			t.Errorf("%v, want %q", got, want)
 		}
 	}
-	if Unknown.String() != "unknown" || (OpClosed+1).String() != "unknown" || len(DropReasons()) != 6 {
+	if Unknown.String() != "unknown" || (OpClosed+1).String() != "unknown" || len(DropReasons()) != 8 {
 		t.Error("unknown outcome or the list of reasons")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/spool"
 )
 
 // Everything in this file is called with mu held.
@@ -17,22 +19,26 @@ func (l *Log) admit(ctx context.Context, n int) (DropReason, error) {
 		if l.closing != nil {
 			return AfterClose, ErrClosed
 		}
-		room := false
-		for _, a := range l.lanes {
-			room = room || a.fits(n) || l.cfg.WhenFull == DropOldest && a.squeeze(n)
+		room, full := false, QueueFull
+		if l.spool != nil {
+			room, full = l.room(n), SpoolFull
+		} else {
+			for _, a := range l.lanes {
+				room = room || a.fits(n) || l.cfg.WhenFull == DropOldest && a.squeeze(n)
+			}
 		}
 		switch {
 		case room:
 			return NotDropped, nil
 		case l.cfg.WhenFull != Block:
-			return QueueFull, ErrFull
+			return full, ErrFull
 		case !waited && l.cfg.BlockFor > 0:
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeoutCause(ctx, l.cfg.BlockFor, fmt.Errorf("no room for %v", l.cfg.BlockFor))
 			defer cancel()
 		}
 		if err := l.awaitRoom(ctx); err != nil {
-			return QueueFull, fmt.Errorf("%w: %w", ErrFull, err)
+			return full, fmt.Errorf("%w: %w", ErrFull, err)
 		}
 	}
 }
@@ -104,10 +110,10 @@ func (a *lane) miss(ctx context.Context, e *Event, why DropReason, err error, no
 	a.report(ctx, Activity{Op: OpRecord, Type: e.Type, Drop: why, Events: 1, Err: err})
 }
 
-// fits reports whether there is room for an event of n bytes.
+// fits reports whether the queue has room for an event of n bytes.
 func (a *lane) fits(n int) bool {
 	cfg := &a.log.cfg
-	return a.pending < cfg.Queue && (cfg.MaxBytes < 0 || a.bytes+n <= cfg.MaxBytes)
+	return a.pending-a.behind < cfg.Queue && (cfg.MaxBytes < 0 || a.bytes+n <= cfg.MaxBytes)
 }
 
 // squeeze drops the oldest queued events until n bytes fit. It returns false
@@ -168,6 +174,7 @@ type entry struct {
 	at   time.Time // of acceptance
 	size int       // of the event, in bytes
 	gap  *gap      // of lost events; nil for an event
+	pos  spool.Pos // in the spool, if any
 	mark bool      // Event is the log's own, such as a mark of the gap; a gap without it has no Event yet
 }
 
@@ -217,12 +224,17 @@ func (q *queue) grow() {
 // gapAtTail notes an event that was lost after everything queued. An entry of its
 // own has the number seq.
 func (q *queue) gapAtTail(seq uint64, why DropReason, e *Event, at time.Time) {
-	if q.n > 0 && q.at(q.n-1).gap != nil {
-		q.at(q.n-1).gap.add(why, e, at)
-		return
-	}
 	hole := entry{seq: seq, at: at, gap: new(gap)}
 	hole.gap.add(why, e, at)
+	q.addGap(hole)
+}
+
+// addGap adds a gap after everything queued.
+func (q *queue) addGap(hole entry) {
+	if q.n > 0 && q.at(q.n-1).gap != nil {
+		q.at(q.n - 1).gap.join(hole.gap)
+		return
+	}
 	*q.push() = hole
 }
 

@@ -26,10 +26,24 @@ import (
 func (l *Log) Record(ctx context.Context, e Event) error {
 	now := time.Now()
 	why, err := l.prepare(ctx, &e, now)
+	if l.spool != nil {
+		l.spool.folder.Probe()
+	}
 
 	l.mu.Lock()
 	if n := size(&e); err == nil {
-		if why, err = l.admit(ctx, n); err == nil {
+		why, err = l.admit(ctx, n)
+		switch {
+		case err != nil:
+		case l.spool != nil:
+			b, first := l.gather(&e, n, now)
+			l.mu.Unlock()
+			if err = l.commit(b, first); err == nil {
+				return nil
+			}
+			why = SpoolFailed
+			l.mu.Lock()
+		default:
 			l.accept(&e, n, now)
 		}
 	}

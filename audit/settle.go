@@ -94,7 +94,7 @@ func (e *BatchError) concerns(part []entry) bool {
 // held.
 func (a *lane) spend(err error) {
 	before := a.pending
-	left := entry{seq: a.flight[0].seq, at: a.flight[0].at, gap: new(gap)}
+	left := entry{seq: a.flight[0].seq, at: a.flight[0].at, gap: new(gap), pos: a.flight[0].pos}
 	for i := range a.flight {
 		switch e := &a.flight[i]; {
 		case !e.mark:
@@ -119,7 +119,7 @@ func (a *lane) poisoned(i int, err error) {
 	a.update(func() {
 		e := &a.flight[i]
 		a.lost(e, Poisoned, err)
-		hole := entry{seq: e.seq, at: e.at, gap: new(gap)}
+		hole := entry{seq: e.seq, at: e.at, gap: new(gap), pos: e.pos}
 		hole.gap.add(Poisoned, &e.Event, e.at)
 		*e = hole.marks(a.log.cfg.Name)[0]
 	})
@@ -154,6 +154,13 @@ func (l *Log) giveUp(ctx context.Context, f *flush) (inDoubt int) {
 			continue
 		}
 		left = append(left, a)
+		if l.spool != nil { // which keeps what is left
+			a.gaveUp, a.flight = true, nil
+			a.queue = queue{}
+			a.settled()
+			a.forget(f)
+			continue
+		}
 		for i := range a.flight {
 			if e := &a.flight[i]; !e.mark {
 				a.lost(e, RetriesSpent, a.waitedInVain(ctx))
@@ -163,7 +170,7 @@ func (l *Log) giveUp(ctx context.Context, f *flush) (inDoubt int) {
 	inDoubt = len(f.lost)
 	f.lost = append(f.lost, before...)
 	for _, a := range left {
-		for a.queue.n > 0 {
+		for !a.gaveUp && a.queue.n > 0 {
 			if e := a.queue.pop(); e.gap == nil {
 				a.lost(&e, RetriesSpent, a.waitedInVain(ctx))
 			}
@@ -184,6 +191,12 @@ func (a *lane) settled() {
 		oldest = a.flight[0].seq
 	case a.queue.n > 0:
 		oldest = a.queue.at(0).seq
+	case a.behind > 0:
+		oldest = a.log.spool.of(a.next.Segment).seq
+	default:
+		if seq, ok := a.log.spool.gathered(); ok {
+			oldest = seq
+		}
 	}
 	a.flushes = slices.DeleteFunc(a.flushes, func(f *flush) bool {
 		over := f.seq < oldest && (f != a.log.closing || !a.running)

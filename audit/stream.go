@@ -148,7 +148,7 @@ func instance() string {
 }
 
 // gap counts the events lost at one place of the trail.
-type gap [RetriesSpent + 1]span
+type gap [SpoolFailed + 1]span
 
 // span is the part of a gap with one reason.
 type span struct {
@@ -200,6 +200,16 @@ func (s span) details(reason string) Details {
 	return Fields(append(attrs, slog.String("reason", reason))...)
 }
 
+// first returns when the first event was recorded.
+func (g *gap) first() (at time.Time) {
+	for _, s := range g {
+		if s.n > 0 && (at.IsZero() || s.at.Before(at)) {
+			at = s.at
+		}
+	}
+	return at
+}
+
 // join adds a later gap.
 func (g *gap) join(later *gap) {
 	for why, l := range later {
@@ -217,7 +227,7 @@ func (e entry) marks(log string) []entry {
 			reason := DropReason(why).String()
 			one := new(gap)
 			one[why] = s
-			marks = append(marks, entry{seq: e.seq, at: s.at, gap: one, mark: true, Event: Event{
+			marks = append(marks, entry{seq: e.seq, at: s.at, gap: one, pos: e.pos, mark: true, Event: Event{
 				ID: s.first.beside(), Time: s.at.UTC().Truncate(time.Microsecond),
 				Type: TypeDropped, Outcome: Failure, Reason: reason, Resource: Entity{Type: "audit", ID: log},
 				Stream: s.stream, Details: s.details(reason),

@@ -55,18 +55,22 @@ func (a *lane) rest(d time.Duration, flag *bool, over func() bool) {
 func (a *lane) take() bool {
 	a.log.mu.Lock()
 	defer a.log.mu.Unlock()
+	a.load()
 	if a.gaveUp || a.queue.n == 0 && !a.ending() {
 		a.running = false
 		a.settled()
 		return false
 	}
 	a.flight = a.batch[:0]
-	if a.beginning() {
+	if a.beginning() && a.queue.at(0).seq > 0 { // after what earlier processes have left
 		a.flight = append(a.flight, a.opening())
 	}
 	for n, own := 0, len(a.flight); a.queue.n > 0; {
 		next := a.queue.at(0)
 		n += next.size
+		if next.seq > 0 && a.beginning() {
+			break
+		}
 		if len(a.flight) > own && (len(a.flight)-own >= a.log.cfg.MaxBatch || a.log.cfg.MaxBatchBytes > 0 && n > a.log.cfg.MaxBatchBytes) {
 			break
 		}
@@ -76,7 +80,7 @@ func (a *lane) take() bool {
 			a.flight = append(a.flight, e)
 		}
 	}
-	if a.queue.n == 0 && a.ending() {
+	if a.queue.n == 0 && a.behind == 0 && a.ending() {
 		a.flight = append(a.flight, a.closing())
 	}
 	a.batch = a.flight
@@ -120,6 +124,7 @@ func (a *lane) deliver() {
 			a.bury(part[0])
 			a.poisoned(0, err)
 		}
+		a.acknowledge()
 	}
 }
 

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"context"
+	"maps"
+
+	"github.com/holdfast-go/holdfast/internal/spool"
+)
+
+// A lane has the oldest of its events in the queue, and leaves what finds no room
+// there in the spool, to read it later. Everything here but acknowledge is called
+// with mu held.
+
+// unread is what a lane has not read yet.
+type unread struct {
+	behind int       // events
+	next   spool.Pos // of the first one, or a little before it
+	passed int       // events of that segment before it
+	hole   *gap      // events that were dropped behind that segment
+	acked  spool.Pos // what the spool knows
+}
+
+// leave counts an event that is in the spool only.
+func (a *lane) leave(at spool.Pos) {
+	if a.behind == 0 {
+		a.next, a.passed = at, a.log.spool.of(at.Segment).n-1
+	}
+	a.behind++
+	a.recorded++
+	a.pending++
+}
+
+// load fills an empty queue from the spool. It unlocks mu while it reads.
+func (a *lane) load() {
+	l := a.log
+	for a.behind > 0 && a.queue.n == 0 && !a.gaveUp {
+		at, tail := a.next, l.spool.tail
+		l.mu.Unlock()
+		payloads, err := l.spool.folder.Read(a.place, at, readBytes)
+		l.mu.Lock()
+		if at.Segment == tail.Segment {
+			payloads = payloads[:min(len(payloads), tail.Index-at.Index)]
+		}
+		switch {
+		case a.gaveUp || a.next != at:
+		case len(payloads) > 0:
+			a.receive(at, payloads)
+		case err != nil:
+			a.abandon(at.Segment, SpoolFailed, err)
+			a.turnPage()
+		default:
+			a.turnPage()
+		}
+	}
+}
+
+// receive queues what was read.
+func (a *lane) receive(at spool.Pos, payloads [][]byte) {
+	seq := a.log.spool.of(at.Segment).seq
+	for _, p := range payloads {
+		if f, ok := decode(p); ok && f.sent(a.log.stream.id) {
+			e := entry{Event: f.Event, seq: seq, at: f.at, size: size(&f.Event), pos: at}
+			*a.queue.push() = e
+			a.bytes += e.size
+			a.behind--
+			a.passed++
+		}
+		at.Index++
+	}
+	a.next = at
+}
+
+// turnPage goes on to the next segment, past a hole.
+func (a *lane) turnPage() {
+	a.fillHole()
+	if at, ok := a.log.spool.folder.First(a.place, a.next.Segment); ok {
+		a.next, a.passed = at, 0
+		return
+	}
+	a.pending -= a.behind
+	a.behind = 0
+}
+
+// fillHole puts a mark in the place of dropped events.
+func (a *lane) fillHole() {
+	if a.hole != nil {
+		a.queue.addGap(entry{seq: a.log.spool.of(a.next.Segment).seq, at: a.hole.first(), gap: a.hole})
+		a.hole = nil
+	}
+}
+
+// abandon drops what the lane has not read of a segment.
+func (a *lane) abandon(segment uint64, why DropReason, err error) {
+	known := a.log.spool.of(segment)
+	s := known.span
+	if segment == a.next.Segment {
+		s.n -= a.passed
+	}
+	if s.n > 0 {
+		if s.from > 0 {
+			s.from = max(s.from, s.to-uint64(s.n)+1)
+		}
+		a.behind -= s.n
+		a.pending -= s.n
+		a.dropped[why] += uint64(s.n)
+		for _, f := range a.flushes {
+			if known.seq <= f.seq {
+				f.lose(a, s.first, a.named(err))
+				f.lose(a, s.last, a.named(err))
+			}
+		}
+		if a.hole == nil {
+			a.hole = new(gap)
+		}
+		a.hole[why].join(s)
+		a.report(context.Background(), Activity{Op: OpRecord, Drop: why, Events: s.n, Err: err})
+	}
+	a.log.spool.folder.Skip(a.place, segment)
+	if a.behind == 0 {
+		a.fillHole()
+		a.start()
+	}
+}
+
+// reached returns the place before which the lane has settled everything.
+func (a *lane) reached() spool.Pos {
+	for i := range a.flight {
+		if at := a.flight[i].pos; at.Segment > 0 {
+			return at
+		}
+	}
+	for i := range a.queue.n {
+		if at := a.queue.at(i).pos; at.Segment > 0 {
+			return at
+		}
+	}
+	if a.behind > 0 {
+		return a.next
+	}
+	return a.log.spool.tail
+}
+
+// acknowledge notes in the spool what the sink has, and frees its space.
+func (a *lane) acknowledge() {
+	l := a.log
+	if l.spool == nil {
+		return
+	}
+	l.mu.Lock()
+	to := a.reached()
+	moved := to != a.acked && !a.gaveUp
+	a.acked = to
+	l.mu.Unlock()
+	if !moved {
+		return
+	}
+	folder := l.spool.folder
+	folder.Settle(a.place, to)
+	folder.Probe()
+	oldest := folder.Oldest()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.spool.stretch, func(segment uint64, _ *stretch) bool { return segment < oldest })
+	l.makeRoom()
+}

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: MIT
+
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/internal/spool"
+)
+
+var levels = map[string]Durability{"process": Process, "interval": Interval, "disk": Disk}
+
+// killed returns what a process that is killed now leaves of the folder.
+func killed(t testing.TB, dir string) string {
+	t.Helper()
+	left := t.TempDir()
+	if err := os.CopyFS(left, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// gated stores nothing until it is opened.
+type gated struct {
+	*Memory
+	open atomic.Bool
+}
+
+func (s *gated) Write(ctx context.Context, batch []Event) error {
+	if !s.open.Load() {
+		return errDown
+	}
+	return s.Memory.Write(ctx, batch)
+}
+
+func newGated() *gated { return &gated{Memory: NewMemory()} }
+
+// quit closes a log whose sink takes nothing.
+func quit(t testing.TB, l *Log) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return l.Close(ctx)
+}
+
+func ids(events []Event) (list []ID) {
+	for _, e := range events {
+		list = append(list, e.ID)
+	}
+	return list
+}
+
+func TestTheNextProcessWritesWhatAKilledOneHadAcceptedBeforeNewEvents(t *testing.T) {
+	for name, level := range levels {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			first := newLog(t, newGated(), Config{Queue: 10, Spool: Spool{Dir: dir, Level: level}})
+			mustRecord(t, first, 100)
+			left := killed(t, dir)
+			_ = quit(t, first)
+
+			all := NewMemory()
+			second := newLog(t, all, Config{Spool: Spool{Dir: left, Level: level}})
+			if err := second.Record(t.Context(), Event{Type: "ok", Reason: "new"}); err != nil {
+				t.Fatal(err)
+			}
+			mustClose(t, second)
+			wantTrail(t, all.Events(), append(numbers(100), "new")...)
+			if n := second.Stats().Recorded; n != second.Stats().Written {
+				t.Errorf("recorded %d, written %d", n, second.Stats().Written)
+			}
+			if list, _ := os.ReadDir(left); len(list) > 0 {
+				t.Errorf("the spool is still there: %v", list)
+			}
+		})
+	}
+}
+
+func TestARunThatWasKilledIsCompleteInTheTrail(t *testing.T) {
+	dir, all := t.TempDir(), NewMemory()
+	first := newLog(t, all, Config{Spool: Spool{Dir: dir}})
+	mustRecord(t, first, 3)
+	if err := first.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustRecord(t, first, 2)
+	left := killed(t, dir)
+	for range 2 { // and once more while the first one recovers
+		again := newLog(t, newGated(), Config{Spool: Spool{Dir: left}})
+		left = killed(t, left)
+		_ = quit(t, again)
+	}
+	mustClose(t, newLog(t, all, Config{Spool: Spool{Dir: left}}))
+	_ = quit(t, first)
+
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	var seqs []uint64
+	for _, e := range all.events {
+		if e.Stream == all.events[0].Stream {
+			seqs = append(seqs, e.Seq)
+		}
+	}
+	if want := []uint64{1, 2, 3, 4, 5, 6, 7}; !slices.Equal(seqs, want) {
+		t.Errorf("numbers %v, want %v", seqs, want)
+	}
+	if last := all.events[len(all.events)-1]; last.Type != TypeClosed || last.Reason != "recovered" {
+		t.Errorf("the last event is %+v", last)
+	}
+}
+
+func TestASpoolHoldsWhatTheQueueCannot(t *testing.T) {
+	sink := newGated()
+	l := newLog(t, sink, Config{Queue: 10, Spool: Spool{Dir: t.TempDir(), Level: Process}})
+	mustRecord(t, l, 3000)
+	s := l.Stats()
+	if s.Queued != 3000 || s.Capacity != 0 || s.SpoolBytes < 3000*80 || s.SpoolLimit != 1<<30 || s.QueuedBytes > 10*4096 {
+		t.Errorf("stats %+v", s)
+	}
+	sink.open.Store(true)
+	if err := l.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	mustRecord(t, l, 1)
+	mustClose(t, l)
+	wantTrail(t, sink.Events(), append(numbers(3000), "0")...)
+}
+
+func TestAFlushWaitsForWhatIsInTheSpool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newGated()
+		l := newLog(t, sink, Config{Queue: 1, Spool: Spool{Dir: t.TempDir()}})
+		mustRecord(t, l, 50)
+		done := make(chan error, 1)
+		go func() { done <- l.Flush(t.Context()) }()
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Errorf("returned %v", err)
+		default:
+		}
+		sink.open.Store(true)
+		if err := <-done; err != nil || len(sink.Events()) != 50 {
+			t.Errorf("%v, %d events", err, len(sink.Events()))
+		}
+		mustClose(t, l)
+	})
+}
+
+func TestWhatCloseCannotWriteStaysInTheSpool(t *testing.T) {
+	dir, all := t.TempDir(), NewMemory()
+	l := newLog(t, newGated(), Config{Spool: Spool{Dir: dir}})
+	mustRecord(t, l, 20)
+	err := quit(t, l)
+	if _, lost := errors.AsType[*LossError](err); lost || !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "20 events stay in the spool") {
+		t.Errorf("close: %v", err)
+	}
+	if dropped := l.Stats().Dropped; len(dropped) > 0 {
+		t.Errorf("dropped %v", dropped)
+	}
+	mustClose(t, newLog(t, all, Config{Spool: Spool{Dir: dir}}))
+	wantTrail(t, all.Events(), numbers(20)...)
+}
+
+func TestEachSinkOfAMultiGetsWhatItMisses(t *testing.T) {
+	dir, up, down := t.TempDir(), NewMemory(), newGated()
+	l := newLog(t, Multi(up, down), Config{Spool: Spool{Dir: dir}})
+	mustRecord(t, l, 20)
+	for len(up.Events()) < 20 {
+		_ = l.lanes[0].Stats()
+	}
+	_ = quit(t, l)
+	again, other := NewMemory(), NewMemory()
+	mustClose(t, newLog(t, Multi(again, other), Config{Spool: Spool{Dir: dir}}))
+	wantTrail(t, other.Events(), numbers(20)...)
+	if n := len(again.Events()); n == 20 {
+		t.Error("what the first sink had was written to it again")
+	}
+}
+
+func TestNothingThatRedactRemovesIsOnTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	l := newLog(t, newGated(), Config{Spool: Spool{Dir: dir}, Redact: []Redaction{Omit("actor_name")}})
+	if err := l.Record(t.Context(), Event{Type: "ok", Reason: "visible", Actor: Entity{Name: "secret"}}); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	_ = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, _ error) error {
+		b, _ := os.ReadFile(path)
+		if found = found || bytes.Contains(b, []byte("visible")); bytes.Contains(b, []byte("secret")) {
+			t.Error("the name is on the disk")
+		}
+		return nil
+	})
+	if !found {
+		t.Error("the event is not on the disk")
+	}
+	_ = quit(t, l)
+}
+
+func TestASecondLogOnAFolderIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := Config{Spool: Spool{Dir: t.TempDir()}}
+		l := newLog(t, NewMemory(), cfg)
+		if _, err := New(NewMemory(), cfg); !errors.Is(err, ErrUnavailable) || !errors.Is(err, spool.ErrLocked) {
+			t.Errorf("the second one: %v", err)
+		}
+		cfg.Name = "other"
+		mustClose(t, newLog(t, NewMemory(), cfg))
+		mustClose(t, l)
+		mustClose(t, newLog(t, NewMemory(), cfg))
+	})
+}
+
+func TestALogTakesOverWhatAnInstanceThatHasEndedLeft(t *testing.T) {
+	dir, all := t.TempDir(), NewMemory()
+	dead := newLog(t, newGated(), Config{Instance: "pod-1", Spool: Spool{Dir: dir}})
+	mustRecord(t, dead, 20)
+	_ = quit(t, dead)
+	mustClose(t, newLog(t, all, Config{Instance: "pod-2", Spool: Spool{Dir: dir}}))
+	wantTrail(t, all.Events(), numbers(20)...)
+}
+
+// fill records events of about 1000 bytes until one is refused, at most n.
+func fill(t *testing.T, l *Log, n int) (accepted int, err error) {
+	t.Helper()
+	long := strings.Repeat("x", 900)
+	for i := range n {
+		if err = l.Record(t.Context(), Event{Type: "ok", Reason: strconv.Itoa(i), Session: long}); err != nil {
+			return accepted, err
+		}
+		accepted++
+	}
+	return accepted, nil
+}
+
+// tally returns how many events the marks in a trail stand for.
+func tally(events []Event) (n, stored int) {
+	for _, e := range events {
+		if e.Type == TypeDropped {
+			v, _ := e.Details.Get("n")
+			k, _ := strconv.Atoi(fmt.Sprint(v))
+			n += k
+		} else {
+			stored++
+		}
+	}
+	return n, stored
+}
+
+func TestAFullSpoolRefusesEventsAndMarksThem(t *testing.T) {
+	for name, policy := range map[string]FullPolicy{"block": Block, "drop newest": DropNewest} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sink := newGated()
+				l := newLog(t, sink, Config{WhenFull: policy, Spool: Spool{Dir: t.TempDir(), MaxBytes: 1 << 20, Level: Process}})
+				accepted, err := fill(t, l, 2000)
+				if !errors.Is(err, ErrFull) || accepted < 500 || l.Stats().Dropped[SpoolFull] != 1 || l.Healthy() == nil {
+					t.Fatalf("accepted %d, %v, %+v, healthy: %v", accepted, err, l.Stats(), l.Healthy())
+				}
+				sink.open.Store(true)
+				if err := l.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if n, err := fill(t, l, 10); n != 10 {
+					t.Errorf("after the outage: %v", err)
+				}
+				mustClose(t, l)
+				if n, stored := tally(sink.Events()); n != 1 || stored != accepted+10 {
+					t.Errorf("%d marked, %d stored of %d", n, stored, accepted+10)
+				}
+			})
+		})
+	}
+}
+
+func TestAFullSpoolDropsItsOldestSegmentsAndMarksThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newGated()
+		l := newLog(t, sink, Config{WhenFull: DropOldest, Spool: Spool{Dir: t.TempDir(), MaxBytes: 1 << 20, Level: Process}})
+		accepted, err := fill(t, l, 3000)
+		dropped := int(l.Stats().Dropped[SpoolFull])
+		if err != nil || dropped < 1000 || l.Stats().SpoolBytes > 1<<20 {
+			t.Fatalf("accepted %d, %v, %+v", accepted, err, l.Stats())
+		}
+		sink.open.Store(true)
+		mustClose(t, l)
+		events := sink.Events()
+		if n, stored := tally(events); n != dropped || stored+dropped != accepted {
+			t.Errorf("%d dropped, %d marked, %d stored of %d", dropped, n, stored, accepted)
+		}
+		if last := events[len(events)-1].Reason; last != "2999" {
+			t.Errorf("the last one is %s", last)
+		}
+		missing := make(map[uint64]bool)
+		for i := range uint64(3000) {
+			missing[i+2] = true
+		}
+		for _, e := range events {
+			delete(missing, e.Seq)
+			if from, ok := e.Details.Get("from"); ok && e.Type == TypeDropped {
+				to, _ := e.Details.Get("to")
+				for k := atoi(from); k <= atoi(to); k++ {
+					delete(missing, uint64(k))
+				}
+			}
+		}
+		if len(missing) > 0 {
+			t.Errorf("%d numbers are neither stored nor marked", len(missing))
+		}
+	})
+}
+
+func TestASinkThatIsBehindLosesItsOldestSegmentsAloneWhenTheSpoolIsFull(t *testing.T) {
+	up, down := NewMemory(), newGated()
+	l := newLog(t, Multi(up, down), Config{Spool: Spool{Dir: t.TempDir(), MaxBytes: 1 << 20, Level: Process}})
+	accepted, err := fill(t, l, 3000)
+	if err != nil {
+		t.Fatalf("accepted %d, %v, %+v", accepted, err, l.Stats())
+	}
+	down.open.Store(true)
+	mustClose(t, l)
+	if n, stored := tally(up.Events()); n != 0 || stored != 3000 {
+		t.Errorf("the sink that is up misses %d, has %d", n, stored)
+	}
+	if n, stored := tally(down.Events()); n < 1000 || n+stored != 3000 {
+		t.Errorf("the sink that was down misses %d, has %d", n, stored)
+	}
+}
+
+// badDisk is a disk whose writes fail, or that has little space, for a time.
+type badDisk struct {
+	spool.OS
+	broken, low atomic.Bool
+}
+
+func (d *badDisk) Create(path string) (spool.File, error) {
+	f, err := d.OS.Create(path)
+	return badFile{f, d}, err
+}
+
+func (d *badDisk) Free(string) int64 {
+	if d.low.Load() {
+		return 1
+	}
+	return 1 << 40
+}
+
+type badFile struct {
+	spool.File
+	disk *badDisk
+}
+
+func (f badFile) WriteAt(b []byte, at int64) (int, error) {
+	if f.disk.broken.Load() {
+		return 0, syscall.EIO
+	}
+	return f.File.WriteAt(b, at)
+}
+
+func (f badFile) Sync() error {
+	if f.disk.broken.Load() {
+		return syscall.EIO
+	}
+	return f.File.Sync()
+}
+
+func TestAnEventThatTheSpoolCannotWriteIsRefusedAndMarked(t *testing.T) {
+	disk, all := new(badDisk), NewMemory()
+	l, err := newOn(all, Config{Spool: Spool{Dir: t.TempDir(), Level: Disk}, Logger: slog.New(slog.DiscardHandler)}, disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRecord(t, l, 2)
+	disk.broken.Store(true)
+	err = l.Record(t.Context(), Event{Type: "ok", Reason: "refused"})
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, syscall.EIO) || l.Stats().Dropped[SpoolFailed] != 1 || l.Stats().SpoolFailures == 0 {
+		t.Errorf("%v, %+v", err, l.Stats())
+	}
+	if err := l.Healthy(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("healthy: %v", err)
+	}
+	disk.broken.Store(false)
+	mustRecord(t, l, 1)
+	if err := l.Healthy(); err != nil {
+		t.Errorf("healthy: %v", err)
+	}
+	mustClose(t, l)
+	wantTrail(t, all.Events(), "0", "1", "dropped 1 spool_failed", "0")
+}
+
+func TestAFailedSyncOfTheIntervalIsRepairedInANewFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk, all, dir := new(badDisk), NewMemory(), t.TempDir()
+		l, err := newOn(newGated(), Config{Spool: Spool{Dir: dir}, Logger: slog.New(slog.DiscardHandler)}, disk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustRecord(t, l, 5)
+		disk.broken.Store(true)
+		time.Sleep(2 * syncEvery)
+		if err := l.Healthy(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("healthy: %v", err)
+		}
+		disk.broken.Store(false)
+		time.Sleep(2 * syncEvery)
+		if err := l.Healthy(); errors.Is(err, syscall.EIO) {
+			t.Errorf("healthy: %v", err)
+		}
+		left := killed(t, dir)
+		_ = quit(t, l)
+		mustClose(t, newLog(t, all, Config{Spool: Spool{Dir: left}}))
+		wantTrail(t, all.Events(), numbers(5)...) // Memory stores the copies once
+	})
+}
+
+func TestADiskWithTooLittleSpaceIsAFullSpool(t *testing.T) {
+	disk, all := new(badDisk), NewMemory()
+	disk.low.Store(true)
+	l, err := newOn(all, Config{WhenFull: DropNewest, Spool: Spool{Dir: t.TempDir()}, Logger: slog.New(slog.DiscardHandler)}, disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Record(t.Context(), Event{Type: "ok"}); !errors.Is(err, ErrFull) || l.Stats().Dropped[SpoolFull] != 1 {
+		t.Errorf("%v, %+v", err, l.Stats())
+	}
+	disk.low.Store(false)
+	mustRecord(t, l, 1)
+	mustClose(t, l)
+}
+
+func TestADamagedPartOfTheSpoolIsReportedAndKept(t *testing.T) {
+	dir := t.TempDir()
+	l := newLog(t, newGated(), Config{Spool: Spool{Dir: dir}})
+	mustRecord(t, l, 10)
+	_ = quit(t, l)
+	segments, _ := filepath.Glob(filepath.Join(dir, "*", "*.seg"))
+	data, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-400] ^= 1
+	_ = os.WriteFile(segments[0], data, 0o600)
+	all, text := NewMemory(), new(lines)
+	mustClose(t, newLog(t, all, Config{Spool: Spool{Dir: dir}, Logger: text.logger()}))
+	got := trail(all.Events())
+	if len(got) == 0 || len(got) >= 10 || !slices.Equal(got, numbers(len(got))) || !strings.Contains(text.String(), "level=ERROR") {
+		t.Errorf("%q, %s", got, text)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, "*", "*.torn")); len(kept) != 1 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
+func TestAFrameIsReadAsItWasWritten(t *testing.T) {
+	e := Event{ID: NewID(), Stream: NewID(), Seq: 7, Type: "t", Outcome: Denied, Details: JSON(map[string]any{"a": "b\n"})}
+	if _, err := freeze(&e, time.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range e.texts() {
+		*f.text = strings.Repeat("é", i*20)
+	}
+	b := encode(nil, kindOwn, &e, e.Time)
+	f, ok := decode(b)
+	if !ok || f.kind != kindOwn || !f.at.Equal(e.Time) || f.Event != e {
+		t.Errorf("%v: %+v, want %+v", ok, f.Event, e)
+	}
+	if _, ok := decode(append(b, 3, 'n', 'e', 'w')); !ok {
+		t.Error("a text of a later version is not skipped")
+	}
+	for n := range b {
+		if _, ok := decode(b[:n]); ok {
+			t.Errorf("a frame cut to %d of %d bytes is read", n, len(b))
+		}
+	}
+}
+
+func FuzzFrame(f *testing.F) {
+	e := Event{ID: NewID(), Type: "t", Reason: "r"}
+	f.Add(encode(nil, kindEvent, &e, e.Time))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if one, ok := decode(payload); ok {
+			if two, ok := decode(encode(nil, one.kind, &one.Event, one.at)); !ok || two != one {
+				t.Errorf("%+v and then %+v", one, two)
+			}
+		}
+	})
+}
+
+func atoi(v any) int {
+	n, _ := strconv.Atoi(fmt.Sprint(v))
+	return n
+}
