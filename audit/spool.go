@@ -69,6 +69,8 @@ const (
 type spooler struct {
 	folder   *spool.Folder
 	tail     spool.Pos // after the newest frame that the lanes know
+	opened   spool.Pos // of the stream's first event; zero: none
+	ended    spool.Pos // of its last one
 	stretch  map[uint64]*stretch
 	next     *batch // gathers events; nil: none wait
 	writing  *batch // being written
@@ -85,6 +87,7 @@ type batch struct {
 	frames  []byte
 	n       int
 	entries []entry       // pos is relative to the batch
+	own     []int         // places of the stream's own events in the batch
 	done    chan struct{} // made for those who wait, closed when err is set
 	err     error
 }
@@ -237,6 +240,26 @@ func (s *spooler) add(kind byte, e *Event, at time.Time, before uint64) *batch {
 	return b
 }
 
+// addOwn adds the first or the last event of the stream, which the lanes write by
+// themselves.
+func (s *spooler) addOwn(e *Event, at time.Time, before uint64) *batch {
+	b := s.add(kindOwn, e, at, before)
+	b.own = append(b.own, b.n-1)
+	return b
+}
+
+// placeOf returns the place of the stream's first or last event, if any.
+func (s *spooler) placeOf(kind string) spool.Pos {
+	switch {
+	case s == nil:
+		return spool.Pos{}
+	case kind == TypeOpened:
+		return s.opened
+	default:
+		return s.ended
+	}
+}
+
 // queue puts an event for the sinks into the next batch.
 func (s *spooler) queue(kind byte, e entry, before uint64) *batch {
 	b := s.add(kind, &e.Event, e.at, before)
@@ -253,7 +276,7 @@ func (l *Log) gather(e *Event, n int, now time.Time) (b *batch, first bool) {
 	before := l.stream.number
 	l.number(e, now)
 	if before == 0 && e.Seq > 0 {
-		s.add(kindOwn, &l.stream.first, now, 0)
+		s.addOwn(&l.stream.first, now, 0)
 	}
 	l.seq++
 	b = s.queue(kindEvent, entry{Event: *e, seq: l.seq, at: now, size: n}, before)
@@ -337,6 +360,14 @@ func (l *Log) publish(b *batch, at spool.Pos) {
 			}
 			a.start()
 			a.rouse()
+		}
+	}
+	for _, i := range b.own {
+		place := spool.Pos{Segment: at.Segment, Index: at.Index + i}
+		if l.closing == nil || s.opened.Segment == 0 {
+			s.opened = place
+		} else {
+			s.ended = place
 		}
 	}
 	if b.n > 0 {
@@ -493,7 +524,7 @@ func (s *spooler) healthy(name string) error {
 func (l *Log) spoolEnd(now time.Time) {
 	if l.spool != nil && l.stream.number > 0 {
 		first := l.spool.next == nil
-		b := l.spool.add(kindOwn, &l.stream.last, now, l.stream.number)
+		b := l.spool.addOwn(&l.stream.last, now, l.stream.number)
 		b.over()
 		l.mu.Unlock()
 		_ = l.commit(b, first)

@@ -126,6 +126,19 @@ func (a *lane) abandon(segment uint64, why DropReason, err error) {
 
 // reached returns the place before which the lane has settled everything.
 func (a *lane) reached() spool.Pos {
+	s := a.log.spool
+	at := a.oldest()
+	if !a.begun && s.opened.Before(at) {
+		at = s.opened
+	}
+	if !a.ended && s.ended.Before(at) {
+		at = s.ended
+	}
+	return at
+}
+
+// oldest returns the place of the oldest event that is not settled.
+func (a *lane) oldest() spool.Pos {
 	for i := range a.flight {
 		if at := a.flight[i].pos; at.Segment > 0 {
 			return at

@@ -80,13 +80,13 @@ func (a *lane) ending() bool { return a.log.closing != nil && a.begun && !a.ende
 func (a *lane) opening() entry {
 	a.begun = true
 	oldest := a.queue.at(0)
-	return entry{seq: oldest.seq, at: oldest.at, mark: true, Event: a.log.stream.first}
+	return entry{seq: oldest.seq, at: oldest.at, pos: a.log.spool.placeOf(TypeOpened), mark: true, Event: a.log.stream.first}
 }
 
 // closing returns the stream's last event, which goes after everything.
 func (a *lane) closing() entry {
 	a.ended = true
-	return entry{seq: a.log.seq + 1, at: time.Now(), mark: true, Event: a.log.stream.last}
+	return entry{seq: a.log.seq + 1, at: time.Now(), pos: a.log.spool.placeOf(TypeClosed), mark: true, Event: a.log.stream.last}
 }
 
 // endStream makes the stream's last event, when there is a stream.

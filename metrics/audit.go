@@ -114,15 +114,17 @@ const (
 	totalWritten
 	totalRetries
 	totalLogPanics
+	totalSpoolFailures
 	totalDropped
 )
 
 func logTotals(s audit.Stats) []float64 {
 	t := []float64{
-		totalRecorded:  float64(s.Recorded),
-		totalWritten:   float64(s.Written),
-		totalRetries:   float64(s.Retries),
-		totalLogPanics: float64(s.ObserverPanics),
+		totalRecorded:      float64(s.Recorded),
+		totalWritten:       float64(s.Written),
+		totalRetries:       float64(s.Retries),
+		totalLogPanics:     float64(s.ObserverPanics),
+		totalSpoolFailures: float64(s.SpoolFailures),
 	}
 	for _, reason := range audit.DropReasons() {
 		t = append(t, float64(s.Dropped[reason]))
@@ -131,13 +133,15 @@ func logTotals(s audit.Stats) []float64 {
 }
 
 func (o output) log(r reading[audit.Stats, logSeries]) {
-	var queued, capacity, bytes float64
+	var queued, capacity, bytes, spooled, spoolLimit float64
 	var oldest time.Duration
 	var latest time.Time
 	for _, s := range r.live {
 		queued += float64(s.Queued)
 		capacity += float64(s.Capacity)
 		bytes += float64(s.QueuedBytes)
+		spooled += float64(s.SpoolBytes)
+		spoolLimit += float64(s.SpoolLimit)
 		oldest = max(oldest, s.OldestPending)
 		if s.LastSuccess.After(latest) {
 			latest = s.LastSuccess
@@ -159,7 +163,10 @@ func (o output) log(r reading[audit.Stats, logSeries]) {
 		default:
 			o.put(auditVerified, unix(time.UnixMicro(at), r.since), r.label)
 		}
+		o.put(auditSpoolBytes, spooled, r.label)
+		o.put(auditSpoolLimit, spoolLimit, r.label)
 	}
+	o.put(auditSpoolFailures, r.totals[totalSpoolFailures], r.label)
 	o.put(auditRecorded, r.totals[totalRecorded], r.label)
 	o.put(auditWritten, r.totals[totalWritten], r.label)
 	o.put(auditRetries, r.totals[totalRetries], r.label)

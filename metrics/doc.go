@@ -131,7 +131,7 @@
 //	    Events that the log accepted.
 //	counter holdfast_audit_written_total{log}
 //	    Events that the sink stored.
-//	counter holdfast_audit_dropped_total{log, reason=queue_full|after_close|invalid|too_large|poisoned|retries_spent}
+//	counter holdfast_audit_dropped_total{log, reason=queue_full|after_close|invalid|too_large|poisoned|retries_spent|spool_full|spool_failed}
 //	    Events that the sink does not have and will not get, by reason.
 //	counter holdfast_audit_writes_total{log, result=success|error|timeout}
 //	    Attempts to write a batch, by result.
@@ -142,7 +142,7 @@
 //	gauge holdfast_audit_queue_length{log}
 //	    Events accepted and not yet in the sink.
 //	gauge holdfast_audit_queue_capacity{log}
-//	    Events that the queue can hold.
+//	    Events that the queue can hold; 0 with a spool.
 //	gauge holdfast_audit_queue_bytes{log}
 //	    Size of the events accepted and not yet in the sink.
 //	gauge holdfast_audit_oldest_pending_seconds{log}
@@ -155,6 +155,12 @@
 //	    Findings of the last verification that Metrics.AuditVerified was told of; 0 before.
 //	gauge holdfast_audit_verified_timestamp_seconds{log}
 //	    When a verification last came to a result; 0 before the first one was tried, then when the log was made.
+//	gauge holdfast_audit_spool_bytes{log}
+//	    Size of the files of the spool; 0 without one.
+//	gauge holdfast_audit_spool_limit_bytes{log}
+//	    Size that the spool may have; 0 without one.
+//	counter holdfast_audit_spool_failures_total{log}
+//	    Writes and syncs of the spool that failed.
 //	counter holdfast_observer_panics_total{component=circuitbreaker|lock|session|audit, name}
 //	    Panics of observers that were contained, by component and the name of its breaker, manager or log.
 //	gauge holdfast_build_info{version, go_version}

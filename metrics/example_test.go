@@ -165,6 +165,8 @@ func ExampleCatalog() {
 	// Output:
 	// histogram holdfast_session_size_bytes [256 1024 4096 16384 65536 262144 1.048576e+06]
 	// gauge holdfast_audit_queue_bytes []
+	// gauge holdfast_audit_spool_bytes []
+	// gauge holdfast_audit_spool_limit_bytes []
 }
 
 // fight has one conflict on each room. Its manager leaves the scrape when the

@@ -140,7 +140,8 @@ func TestAuditActivitiesAreCounted(t *testing.T) {
 	src := named[audit.Stats]("trail")
 	src.set(func(s *audit.Stats) {
 		*s = audit.Stats{Queued: 1, Capacity: 2, QueuedBytes: 3, Recorded: 4, Written: 5, Retries: 6, ObserverPanics: 7,
-			Dropped: map[audit.DropReason]uint64{audit.QueueFull: 8}, OldestPending: 9 * time.Second, LastSuccess: time.Unix(10, 0)}
+			Dropped: map[audit.DropReason]uint64{audit.QueueFull: 8}, OldestPending: 9 * time.Second, LastSuccess: time.Unix(10, 0),
+			SpoolBytes: 11, SpoolLimit: 12, SpoolFailures: 13}
 	})
 	for _, a := range []audit.Activity{
 		{Op: audit.OpCreated},
@@ -177,6 +178,9 @@ func TestAuditActivitiesAreCounted(t *testing.T) {
 		`holdfast_audit_gaps{log="trail"}`:                                 2,
 		`holdfast_audit_findings{log="trail"}`:                             0,
 		`holdfast_audit_verified_timestamp_seconds{log="trail"}`:           0,
+		`holdfast_audit_spool_bytes{log="trail"}`:                          11,
+		`holdfast_audit_spool_limit_bytes{log="trail"}`:                    12,
+		`holdfast_audit_spool_failures_total{log="trail"}`:                 13,
 	})
 }
 

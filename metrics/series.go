@@ -68,6 +68,9 @@ const (
 	auditGaps
 	auditFindings
 	auditVerified
+	auditSpoolBytes
+	auditSpoolLimit
+	auditSpoolFailures
 
 	sqlConnections
 	sqlLimit
@@ -203,7 +206,7 @@ var catalog = [numSeries]Series{
 	auditQueued: gauge("audit_queue_length",
 		"Events accepted and not yet in the sink.", log),
 	auditCapacity: gauge("audit_queue_capacity",
-		"Events that the queue can hold.", log),
+		"Events that the queue can hold; 0 with a spool.", log),
 	auditQueuedBytes: gauge("audit_queue_bytes",
 		"Size of the events accepted and not yet in the sink.", log),
 	auditOldest: gauge("audit_oldest_pending_seconds",
@@ -216,6 +219,12 @@ var catalog = [numSeries]Series{
 		"Findings of the last verification that Metrics.AuditVerified was told of; 0 before.", log),
 	auditVerified: gauge("audit_verified_timestamp_seconds",
 		"When a verification last came to a result; 0 before the first one was tried, then when the log was made.", log),
+	auditSpoolBytes: gauge("audit_spool_bytes",
+		"Size of the files of the spool; 0 without one.", log),
+	auditSpoolLimit: gauge("audit_spool_limit_bytes",
+		"Size that the spool may have; 0 without one.", log),
+	auditSpoolFailures: counter("audit_spool_failures_total",
+		"Writes and syncs of the spool that failed.", log),
 
 	sqlConnections: gauge("sql_connections",
 		"Open connections of the pool.", db, closed("state", "in_use", "idle")).needs(needsDB),

@@ -26,9 +26,15 @@ import (
 // long is whether full counts are asked for.
 func long() bool { return os.Getenv("HOLDFAST_LONG") != "" }
 
-// TestMain becomes a process of holders, or one that waits, when a test starts it
-// as one.
+// TestMain becomes a process of holders, or one that waits or records, when a test
+// starts it as one.
 func TestMain(m *testing.M) {
+	if task := os.Getenv("HOLDFAST_RECORDER"); task != "" {
+		if err := beRecorder(task); err != nil {
+			panic(err)
+		}
+		return
+	}
 	if task := os.Getenv("HOLDFAST_WAITER"); task != "" {
 		if err := beWaiter(task); err != nil {
 			panic(err)

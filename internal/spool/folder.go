@@ -390,3 +390,8 @@ func (f *Folder) State() (bytes int64, failures uint64, err error) {
 	defer f.mu.Unlock()
 	return f.bytes, f.failures, f.err
 }
+
+// Before reports whether p is a place, and lies before q.
+func (p Pos) Before(q Pos) bool {
+	return p.Segment > 0 && (p.Segment < q.Segment || p.Segment == q.Segment && p.Index < q.Index)
+}

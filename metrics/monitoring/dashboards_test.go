@@ -65,7 +65,7 @@ var (
 // the worst matters.
 var alike = []string{
 	"holdfast_session_active", "holdfast_session_limit", "holdfast_session_backlog", "holdfast_session_cleanup_interval_seconds",
-	"holdfast_audit_oldest_pending_seconds", "holdfast_audit_queue_length", "holdfast_audit_last_success_timestamp_seconds", "holdfast_audit_gaps", "holdfast_audit_findings", "holdfast_audit_verified_timestamp_seconds",
+	"holdfast_audit_oldest_pending_seconds", "holdfast_audit_queue_length", "holdfast_audit_last_success_timestamp_seconds", "holdfast_audit_gaps", "holdfast_audit_findings", "holdfast_audit_verified_timestamp_seconds", "holdfast_audit_spool_bytes",
 	"holdfast_circuitbreaker_failure_ratio", "pms_double_bookings",
 }
 
