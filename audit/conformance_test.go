@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/audittest"
@@ -52,4 +53,39 @@ func TestJSONLinesIsASink(t *testing.T) {
 			}
 		}
 	}, audittest.AppendOnly())
+}
+
+// through is a log with a spool as a sink: what it says is stored went through the
+// files.
+type through struct{ *audit.Log }
+
+func (s through) Write(ctx context.Context, batch []audit.Event) error {
+	for _, e := range batch {
+		if err := s.Record(ctx, e); err != nil {
+			return err
+		}
+	}
+	return s.Flush(ctx)
+}
+
+func TestALogWithASpoolStoresWhatASinkStores(t *testing.T) {
+	for name, level := range map[string]audit.Durability{"process": audit.Process, "interval": audit.Interval, "disk": audit.Disk} {
+		t.Run(name, func(t *testing.T) {
+			audittest.Run(t, func(t testing.TB) (audit.Sink, audittest.Reader) {
+				m := audit.NewMemory()
+				l, err := audit.New(m, audit.Config{Queue: 1, Linger: -1, Spool: audit.Spool{Dir: t.TempDir(), Level: level}}) // nearly everything is read from the files
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() {
+					ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+					defer cancel()
+					if err := l.Close(ctx); err != nil {
+						t.Error(err)
+					}
+				})
+				return through{l}, readMemory(m)
+			})
+		})
+	}
 }

@@ -26,6 +26,8 @@
 //
 //	record.go   Record ── Enrich ── check ── Redact ── freeze     ctx bounds waiting only
 //	                                  │
+//	spool*.go   with Config.Spool: on disk, until every sink has it
+//	                                  │
 //	queue.go    ┌──────────── the queue of each sink ────────────┐
 //	stream.go   │  bounded by number and bytes; full: Block,     │
 //	            │  DropNewest, DropOldest; accepted events are   │
@@ -41,7 +43,7 @@
 //	                                     the poison event ──> DeadLetter, a mark in its place
 //
 //	sinks.go    Sink, Multi, Filter, NewSlog, NewMemory; jsonlines.go; package gormsink
-//	log.go      New, Flush, Close, Stats, Healthy
+//	log.go      New, Flush, Close; health.go: Stats, Healthy
 //	observer.go what happened, for the Observer and the Logger
 //
 // Block waits for [Config.BlockFor] at most, a second by default; then Record
@@ -75,6 +77,10 @@
 //   - Events have consecutive numbers ([Event.Seq]) in the stream of their log, from
 //     [TypeOpened] to [TypeClosed], except those that come with an id of their own.
 //     An event with a number that is not stored leaves a mark with the number.
+//   - With [Config.Spool], what Record accepted is written by a later process when
+//     this one is killed, before new events; its [Durability] says what else it
+//     survives. A stream that was cut off gets its [TypeClosed] then, with the
+//     outcome [Unknown] and the reason "recovered".
 //   - When [Log.Flush] returns nil, everything accepted before is in the sink.
 //   - The sinks of a [Multi] are isolated: each has its own queue and drops, and
 //     the guarantees above hold for each of them.
@@ -88,10 +94,13 @@
 //
 // # What is not guaranteed
 //
-//   - Accepted is not stored: the queue is memory. A killed process loses the
-//     events that it had not flushed, at most [Config.Queue] for each sink; its
-//     stream then has no [TypeClosed], which the Gaps of package gormsink reports.
-//     Where that is too much, Flush or use [Direct].
+//   - Accepted is not stored: the queue is memory. Without [Config.Spool] a killed
+//     process loses the events that it had not flushed, at most [Config.Queue] for
+//     each sink; its stream then has no [TypeClosed], which the Gaps of package
+//     gormsink reports. Where that is too much, use a spool, Flush, or [Direct].
+//   - With a spool, a sink that does not look for ids may have a batch twice after
+//     a kill, with the same ids; and marks ([TypeDropped]) that were not written
+//     yet are lost: numbers are then missing without a reason.
 //   - Between processes, the order of events is that of their clocks.
 //   - Events that Close reports as in doubt may have been stored.
 //   - An event refused after Close is counted, and Record returns [ErrClosed],

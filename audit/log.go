@@ -107,8 +107,10 @@ func (f *flush) err() error {
 	return &LossError{IDs: f.lost, Cause: errors.Join(f.causes...)}
 }
 
-// New returns a log that writes to sink. It writes nothing yet, and starts no
-// goroutine but that of an [Observer] for its first activity.
+// New returns a log that writes to sink. Without a spool it does no I/O, and starts
+// no goroutine but that of an [Observer] for its first activity. With one it reads
+// the files, begins to write what earlier processes have left, and returns
+// [ErrUnavailable] when that fails or another process has the log's folder.
 // One error reports all that is wrong with sink and cfg: it wraps [ErrInvalid]
 // and joins a [*ConfigError] for each contradiction in cfg. Close the log with a
 // context that has a deadline of its own.
@@ -136,11 +138,13 @@ func newOn(sink Sink, cfg Config, fs spool.FS) (*Log, error) {
 		l.addLane(cfg.Name, sink)
 	}
 	if err := l.openSpool(fs); err != nil {
+		l.cancel()
 		return nil, err
 	}
 	for _, a := range l.lanes {
 		a.report(context.Background(), Activity{Op: OpCreated})
 	}
+	l.resume()
 	l.settleObservers()
 	return l, nil
 }
@@ -193,7 +197,8 @@ func (l *Log) Flush(ctx context.Context) (err error) {
 // Close refuses new events, writes what is queued and ends the writer. When
 // ctx ends first, Close gives up: the error is a [*LossError] that names every
 // accepted event that the sink has not confirmed. An event lost while Close
-// writes is reported the same way. Another call waits for the first one and
+// writes is reported the same way. With a spool, what is left is not lost: the
+// error wraps [ErrUnavailable] and says how many events stay in the spool. Another call waits for the first one and
 // returns the same error.
 //
 // Give ctx a deadline: without one, Close waits for as long as the sink fails.
@@ -279,102 +284,8 @@ func (a *lane) named(err error) error {
 // Name returns Config.Name.
 func (l *Log) Name() string { return l.cfg.Name }
 
-// Stats returns a snapshot. Over a [Multi] the numbers are the sums over its
-// sinks, OldestPending is the longest and LastSuccess the earliest of them. It is
-// cheap.
-func (l *Log) Stats() Stats {
-	sum := l.lanes[0].Stats()
-	for _, a := range l.lanes[1:] {
-		s := a.Stats()
-		sum.Queued += s.Queued
-		sum.Capacity += s.Capacity
-		sum.QueuedBytes += s.QueuedBytes
-		sum.Recorded += s.Recorded
-		sum.Written += s.Written
-		sum.Retries += s.Retries
-		for why, n := range s.Dropped {
-			sum.Dropped[why] += n
-		}
-		sum.OldestPending = max(sum.OldestPending, s.OldestPending)
-		if s.LastSuccess.Before(sum.LastSuccess) {
-			sum.LastSuccess = s.LastSuccess
-		}
-	}
-	return sum
-}
-
 // Name returns the name of the log, and of the sink among several.
 func (a *lane) Name() string { return a.name }
-
-// Stats returns a snapshot of the lane. The panics of the log are the first
-// lane's.
-func (a *lane) Stats() Stats {
-	l := a.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := Stats{
-		Queued: a.pending, Capacity: l.cfg.Queue, QueuedBytes: int64(a.bytes),
-		Recorded: a.recorded, Written: a.written, Retries: a.retries,
-		Dropped: make(map[DropReason]uint64), LastSuccess: a.lastSuccess,
-	}
-	if a.place == 0 {
-		s.ObserverPanics, s.ObserverMissed = l.panics.Load(), l.missed.Load()
-	}
-	for why, n := range a.dropped {
-		if n > 0 {
-			s.Dropped[DropReason(why)] = n
-		}
-	}
-	if l.spool != nil {
-		s.Capacity, s.SpoolLimit = 0, l.cfg.Spool.MaxBytes
-		s.SpoolBytes, s.SpoolFailures, _ = l.spool.folder.State()
-	}
-	switch {
-	case a.pending == 0:
-	case len(a.flight) > 0:
-		s.OldestPending = time.Since(a.flight[0].at)
-	case a.queue.n == 0:
-		if at := l.spool.of(a.next.Segment).at; a.behind > 0 && !at.IsZero() {
-			s.OldestPending = time.Since(at)
-		}
-	default:
-		s.OldestPending = time.Since(a.queue.at(0).at)
-	}
-	return s
-}
-
-// Healthy returns nil while each sink stores what it gets. Otherwise the error
-// wraps [ErrUnavailable] and the cause: the last write failed, the current one
-// takes longer than [Config.WriteTimeout], or the queue is full. After Close it
-// is [ErrClosed]. It does no I/O.
-func (l *Log) Healthy() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closing != nil {
-		return ErrClosed
-	}
-	var errs []error
-	for _, a := range l.lanes {
-		errs = append(errs, a.healthy())
-	}
-	if l.spool != nil {
-		errs = append(errs, l.spool.healthy(l.cfg.Name))
-	}
-	return errors.Join(errs...)
-}
-
-func (a *lane) healthy() error {
-	limit := a.log.cfg.WriteTimeout
-	switch {
-	case a.failures > 0:
-		return fmt.Errorf("%w: %s: %d failures in a row: %w", ErrUnavailable, a.name, a.failures, a.lastErr)
-	case !a.writing.IsZero() && limit > 0 && time.Since(a.writing) > limit:
-		return fmt.Errorf("%w: %s: no answer for %s", ErrUnavailable, a.name, time.Since(a.writing).Round(time.Millisecond))
-	case a.log.spool == nil && a.pending >= a.log.cfg.Queue:
-		return fmt.Errorf("%w: %s: %w", ErrUnavailable, a.name, ErrFull)
-	}
-	return nil
-}
 
 // report puts an activity into the mailboxes of the observers, and a line for
 // the logger when one is due. It does not wait, so it may be called with mu held.

@@ -20,9 +20,10 @@ import (
 //
 // Errors: [ErrInvalid] and [ErrTooLarge] for an event that no sink could store,
 // [ErrFull] for one that found no room (see [Config.WhenFull]), [ErrClosed]
-// after Close. Refused events are counted, and marked in the trail except after
-// Close. An event that has an id keeps it: recorded again, it is written again,
-// and the sink stores it once.
+// after Close, [ErrUnavailable] when the spool cannot be written. Refused events
+// are counted, and marked in the trail except after Close. With a spool, Record
+// returns when the event is as durable as [Spool] says. An event that has an id
+// keeps it: recorded again, it is written again, and the sink stores it once.
 func (l *Log) Record(ctx context.Context, e Event) error {
 	now := time.Now()
 	why, err := l.prepare(ctx, &e, now)

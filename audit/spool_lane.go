@@ -117,7 +117,7 @@ func (a *lane) abandon(segment uint64, why DropReason, err error) {
 		a.hole[why].join(s)
 		a.report(context.Background(), Activity{Op: OpRecord, Drop: why, Events: s.n, Err: err})
 	}
-	a.log.spool.folder.Skip(a.place, segment)
+	a.log.spool.folder.Forgo(a.place, segment)
 	if a.behind == 0 {
 		a.fillHole()
 		a.start()

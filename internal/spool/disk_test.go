@@ -28,7 +28,7 @@ type disk struct {
 	ops, freezeAt  int     // operations that change something
 	faulty         float64 // probability that a write or sync fails
 	space          int64
-	synced, frozen bool
+	frozen         bool
 }
 
 type inode struct {

@@ -277,9 +277,9 @@ func (f *Folder) Settle(reader int, to Pos) {
 	f.sweep()
 }
 
-// Skip gives up, for the reader, a segment that Complete has returned. The file
+// Forgo gives up, for the reader, a segment that Complete has returned. The file
 // is removed by the next Settle or Append.
-func (f *Folder) Skip(reader int, number uint64) {
+func (f *Folder) Forgo(reader int, number uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s := f.find(number); s != nil {

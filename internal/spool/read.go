@@ -29,7 +29,7 @@ func Open(dir string, o Options, visit func(at Pos, payload []byte, settled []in
 		if f.lock, err = o.FS.Lock(path); !errors.Is(err, ErrLocked) || tries == 20 {
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // the process before may just end, or another one look whether it has
 	}
 	if err != nil {
 		return nil, nil, err

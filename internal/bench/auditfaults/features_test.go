@@ -9,5 +9,5 @@ import (
 )
 
 func TestEveryCellOfTheFeatureTableNamesWhatExists(t *testing.T) {
-	bench.Cells(t, document, []string{"../../../audit", "../../../lock", "../../integration"}, kinds[1].module, kinds[2].module)
+	bench.Cells(t, document, []string{"../../../audit", "../../../lock", "../../integration", "../../spool"}, kinds[1].module, kinds[2].module)
 }
