@@ -81,7 +81,10 @@ func TestAnotherStayReplacesTheHold(t *testing.T) {
 	f := newFixture(t)
 	f.say(t, "hold "+stay, OK)
 	f.say(t, "hold room 101 from 2026-12-13 to 2026-12-16", OK) // overlaps the guest's own
-	f.say(t, "hold room 102 from 2026-12-13 to 2026-12-16", OK)
+	r := f.say(t, "hold room 102 from 2026-12-13 to 2026-12-16", OK)
+	if !strings.HasSuffix(r.Text, "Your hold on room 101 for the nights of 13, 14 and 15 December 2026 is given up.") {
+		t.Errorf("the dropped hold is not mentioned: %q", r.Text)
+	}
 	if n := f.held(t); n != 1 {
 		t.Errorf("%d holds, want the latest only", n)
 	}

@@ -97,6 +97,18 @@ func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (
 	return nil, stay, false
 }
 
+// mention adds to the answer that the earlier hold was let go for another stay,
+// unless that has some of its nights.
+func (t *turn) mention(earlier *Kept) {
+	now := t.chat.Kept
+	if earlier == nil || t.reply.Stay == (hotel.Stay{}) || now != nil && now.Ref.ID() == earlier.Ref.ID() {
+		return
+	}
+	if _, same := t.reply.Stay.Overlap(earlier.Stay); !same || t.reply.Outcome == Refused && t.reply.Stay != earlier.Stay {
+		t.reply.Text += " " + talk.Say(t.chat.Lang, talk.HoldDropped, earlier.Stay.Room, earlier.Stay.Nights())
+	}
+}
+
 func (t *turn) inOwnWay(stay hotel.Stay) bool {
 	if t.chat.Kept == nil {
 		return false

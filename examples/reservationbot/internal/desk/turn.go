@@ -34,8 +34,9 @@ func (t *turn) speak(c Chat) {
 
 // act does what the guest has clearly asked for, and asks about the rest.
 func (t *turn) act(ctx context.Context) {
-	open := t.chat.Open
+	open, kept := t.chat.Open, t.chat.Kept
 	t.chat.Open = nil
+	defer t.mention(kept)
 	t.understand(open)
 	switch t.request.Intent {
 	case talk.Book:

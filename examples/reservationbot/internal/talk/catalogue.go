@@ -26,6 +26,7 @@ const (
 	NoAnswer                       //
 	NoAnswerButHeld                // room, nights, how long
 	HoldCanceled                   // room, nights
+	HoldDropped                    // room, nights
 	BookingCanceled                // room, nights, reference
 	NothingToCancel                //
 	FreeRooms                      // nights, rooms
@@ -76,6 +77,7 @@ var catalogue = map[Lang][numMessages]string{
 		NoAnswer:        "The hotel's booking system is not answering. Please try again in a moment.",
 		NoAnswerButHeld: `The hotel's booking system is not answering. I keep room %s for you for %s: say "book" within %s.`,
 		HoldCanceled:    "Your hold on room %s for %s is cancelled.",
+		HoldDropped:     "Your hold on room %s for %s is given up.",
 		BookingCanceled: "Your booking of room %s for %s is cancelled (%s).",
 		NothingToCancel: "There is nothing to cancel.",
 		FreeRooms:       "Free for %s: %s.",
@@ -123,6 +125,7 @@ var catalogue = map[Lang][numMessages]string{
 		NoAnswer:        "El sistema de reservas del hotel no responde. Inténtelo de nuevo en un momento.",
 		NoAnswerButHeld: `El sistema de reservas del hotel no responde. Le guardo la habitación %s para %s: diga «reservar» antes de %s.`,
 		HoldCanceled:    "La espera de la habitación %s para %s queda cancelada.",
+		HoldDropped:     "La espera de la habitación %s para %s queda sin efecto.",
 		BookingCanceled: "Su reserva de la habitación %s para %s queda cancelada (%s).",
 		NothingToCancel: "No hay nada que cancelar.",
 		FreeRooms:       "Libres para %s: %s.",
