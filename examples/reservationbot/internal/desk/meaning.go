@@ -134,14 +134,14 @@ func (t *turn) wanted() (s hotel.Stay, ok bool) {
 		t.askHowLong(r.Problem)
 	case s.In.IsZero():
 		t.askBack(OK, talk.Dates, talk.NeedDates)
+	case s.In.Before(t.Today()):
+		t.askAnew(talk.PastDates)
 	case s.Out.IsZero():
 		t.askBack(OK, talk.NightCount, talk.HowManyNights)
 	case !r.SwappedIn.IsZero() && r.SwappedIn != s.In:
 		t.askBack(OK, talk.DateOrder, talk.DayOrMonth, s.In, r.SwappedIn)
 	case !r.SwappedOut.IsZero() && r.SwappedOut != s.Out:
 		t.askBack(OK, talk.DateOrder, talk.DayOrMonth, s.Out, r.SwappedOut)
-	case s.In.Before(t.Today()):
-		t.askAnew(talk.PastDates)
 	case !s.In.Before(s.Out):
 		t.askAnew(talk.WrongDates)
 	case s.Out.Since(s.In) > maxNights:

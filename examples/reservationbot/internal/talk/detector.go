@@ -7,8 +7,8 @@
 // asked for, and question.go reads the answer to a question of the bot.
 //
 // A reader never does the opposite of what was said. Whatever speaks against
-// an affirmative request, such as a negation, a question or a number that
-// cannot be placed, makes it unsure, and the guest is asked.
+// an affirmative request, such as a negation, a question, an unknown word or a
+// number that cannot be placed, makes it unsure, and the guest is asked.
 package talk
 
 import (
@@ -52,7 +52,8 @@ const maxText = 1000 // characters that are looked at
 
 // Detect never fails: what it cannot make out is Unknown. It takes a message
 // for an affirmative request only when nothing in it speaks against that: no
-// negation, no question, no "if" or "maybe", no number that it cannot place.
+// negation, no question, no "if" or "maybe", no unknown word, and no number that
+// it cannot place.
 func (d Detector) Detect(text string) Request {
 	whole := utf8.RuneCountInString(text) <= maxText
 	if !whole {
@@ -139,6 +140,9 @@ func (r *reader) said() map[string]bool {
 // choose returns the intent of the classes that were said. Two things at once
 // are asked about.
 func (r *reader) choose(said map[string]bool) Intent {
+	named := len(r.dates)+len(r.rooms)+r.nights > 0 // something of a stay
+	correction := len(r.tokens) > 0 && r.tokens[0].text == "no" && named && !said["negated"]
+	courtesy := said["polite"] && !named && !said["room"] && !said["yes"] && !said["help"] && !said["ask"] && !said["int"] && !said["number"]
 	var actions []Intent
 	for _, i := range []Intent{Cancel, Extend, Hold, Book} {
 		if said[string(i)] {
@@ -164,16 +168,16 @@ func (r *reader) choose(said map[string]bool) Intent {
 		return House
 	case said["list"] && !said["neg"]:
 		return List
-	case said["neg"] && r.tokens[0].class == "neg" && r.tokens[0].text == "no" && !said["negated"] && len(r.dates)+len(r.rooms)+r.nights > 0:
-		return Unknown // "no, room 102": another answer
-	case said["neg"] || said["polite"] && !said["yes"] && !said["help"] && !said["ask"] && !said["room"] && !said["int"] && !said["number"] && len(r.dates)+r.nights == 0:
+	case correction:
+		return Unknown // "no, room 102"
+	case said["neg"] || courtesy:
 		return No
 	case said["yes"]:
 		return Yes
 	case said["want"] && (said["room"] || len(r.dates) > 0):
 		r.unsure = true
 		return Book
-	case len(r.dates)+len(r.rooms)+r.nights > 0:
+	case named:
 		return Unknown
 	case said["help"]:
 		return Help

@@ -40,6 +40,13 @@ var grammar = compile([]rule{
 	{"month pair stop? year?", span},
 	{"room? weekday? stop? DAY month stop? year?", single},
 	{"weekday? stop? month stop? DAY stop? year?", single},
+	{"decimal to decimal", func(r *reader, t []token) {
+		for _, at := range []int{0, 2} {
+			f := fields(t[at])
+			r.dateNext, r.linked = true, at > 0
+			r.eitherWay(f[0], f[1], 0, t[at:])
+		}
+	}},
 	{"pair|decimal", func(r *reader, t []token) { f := fields(t[0]); r.eitherWay(f[0], f[1], 0, t) }},
 	{"DAY to|a DAY", span},
 	{"nth", single},

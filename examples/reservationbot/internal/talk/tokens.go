@@ -141,6 +141,7 @@ func near(a, b string) bool {
 var (
 	letters   = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u", "ñ", "n", "’", "'", "‘", "'", "ʼ", "'", "´", "'", "`", "'", "º", "", "ª", "", "½", " half ")
 	short     = strings.NewReplacer("'d ", " would ", "'ll ", " will ")
+	between   = regexp.MustCompile(`([./]\d+\.?)[-–](\d)`)
 	hyphen    = regexp.MustCompile(`(\pL)-(\pL)`)
 	shouting  = regexp.MustCompile(`a{3,}|e{3,}|i{3,}|o{3,}|u{3,}|n{3,}|r{3,}|s{3,}|t{3,}|l{3,}`)
 	invisible = func(r rune) rune {
@@ -156,6 +157,7 @@ var (
 func fold(text string) string {
 	text = letters.Replace(strings.Map(invisible, strings.ToLower(text)))
 	text = strings.TrimSuffix(short.Replace(text+" "), " ")
+	text = between.ReplaceAllString(text, "$1 - $2") // 12/12-14/12
 	text = hyphen.ReplaceAllString(text, "$1 $2")
 	return shouting.ReplaceAllStringFunc(text, func(run string) string { return run[:1] })
 }
