@@ -38,6 +38,7 @@ var commands = []command{
 	{"release", "ID...", "force-release holds; needs -reason", release},
 	{"sessions", "", "list the live sessions, without their data", sessions},
 	{"end", "ID...", "end sessions", end},
+	{"repartition", "", "move the sessions to -partitions, while no process uses them", repartition},
 	{"export", "", "write the audit trail as JSON lines", export},
 	{"gaps", "", "list what is missing in the audit trail", gaps},
 	{"verify", "", "compare the audit trail with its seals; needs -root", verify},

@@ -233,9 +233,40 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	s.ctl(1, "", "end", id, "-yes")
 }
 
+func TestSessionsAreMovedToAnotherNumberOfPartitions(t *testing.T) {
+	s := newService(t)
+	options, _ := redis.ParseURL(s.redis)
+	client := redis.NewClient(options)
+	defer client.Close()
+	users := func(n int) *session.Manager[string] {
+		m, err := session.New(redissession.New(client, redissession.WithPartitions(n)), session.Config[string]{Name: "users"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	login, err := users(16).Create(t.Context(), "private")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users(5).Get(t.Context(), login.ID); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("with another number: %v", err)
+	}
+	s.ctl(1, "n\n", "repartition", "-partitions", "5")
+	if out, errs := s.ctl(0, "y\n", "repartition", "-partitions", "5"); !strings.Contains(out, "moved ") || !strings.Contains(errs, "users to 5 partitions?") {
+		t.Errorf("%s%s", out, errs)
+	}
+	if _, err := users(5).Get(t.Context(), login.ID); err != nil {
+		t.Errorf("moved: %v", err)
+	}
+	if _, err := users(16).Get(t.Context(), login.ID); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("with the number of before: %v", err)
+	}
+}
+
 func TestAWrongCommandShowsWhatThereIs(t *testing.T) {
 	s := newService(t)
-	for _, args := range [][]string{{}, {"hold"}, {"holds", "a", "b"}, {"-nonsense"}, {"trip"}, {"sessions", "a"}, {"end"}, {"end", "ann"}, {"gaps", "a"}, {"export", "-from", "soon"}, {"holds", "-redis", "nonsense"}} {
+	for _, args := range [][]string{{}, {"hold"}, {"holds", "a", "b"}, {"-nonsense"}, {"trip"}, {"sessions", "a"}, {"end"}, {"end", "ann"}, {"repartition", "9"}, {"gaps", "a"}, {"export", "-from", "soon"}, {"holds", "-redis", "nonsense"}} {
 		if _, errs := s.ctl(2, "", args...); errs == "" {
 			t.Errorf("%v: nothing is said", args)
 		}

@@ -94,3 +94,20 @@ func end(ctx context.Context, t *tool, ids []string) error {
 	}
 	return failed
 }
+
+func repartition(ctx context.Context, t *tool, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: repartition takes no arguments", errUsage)
+	}
+	store, done, err := t.logins()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := t.confirm("move the sessions of %s to %d partitions? No process may use them meanwhile.", t.sessions, t.partitions); err != nil {
+		return err
+	}
+	n, err := store.Repartition(ctx, t.sessions)
+	fmt.Fprintln(t.out, "moved", n, "keys and entries")
+	return err
+}
