@@ -117,7 +117,7 @@ func TestGetRecordsActivityAndPeekDoesNot(t *testing.T) {
 	})
 }
 
-func TestTouchTellsWhenTheSessionEnds(t *testing.T) {
+func TestTouchReturnsWhenTheSessionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStage()
 		m := newManager(t, store, config{})
@@ -137,7 +137,7 @@ func TestTouchTellsWhenTheSessionEnds(t *testing.T) {
 	})
 }
 
-func TestExpiredSessionsAreToldFromUnknownOnes(t *testing.T) {
+func TestExpiredSessionsAreDistinguishedFromUnknownOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, memsession.New(), config{})
 		s := create(t, m, 1)
@@ -217,7 +217,7 @@ func TestDeleteIsIdempotent(t *testing.T) {
 		}
 	}
 	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Deleted}) {
-		t.Errorf("told %v, want one end", got)
+		t.Errorf("reported %v, want one end", got)
 	}
 }
 
@@ -273,12 +273,12 @@ func TestArgumentsThatMakeNoSenseReachNoStore(t *testing.T) {
 		"Converse without a Conversation": func() error { return m.Converse(ctx, session.Conversation{}, cart{}, nothing) },
 		"a subject too long":              func() error { _, err := m.Create(ctx, cart{}, session.ForSubject(long)); return err },
 		"an empty subject":                func() error { _, err := m.DeleteSubject(ctx, ""); return err },
-		"Bind to nobody":                  func() error { return m.Bind(ctx, s, "") },
+		"Bind to no subject":              func() error { return m.Bind(ctx, s, "") },
 		"Bind of nothing":                 func() error { return m.Bind(ctx, nil, "ann") },
 		"Rotate of nothing":               func() error { return m.Rotate(ctx, nil) },
 		"Rotate of a made up one":         func() error { return m.Rotate(ctx, &session.Session[cart]{}) },
 		"Rotate of a conversation":        func() error { return m.Rotate(ctx, conversation) },
-		"BySubject of nobody": func() error {
+		"BySubject of no subject": func() error {
 			for _, err := range m.BySubject(ctx, "") {
 				return err
 			}

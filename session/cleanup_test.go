@@ -41,11 +41,11 @@ func TestSweepEndsWhatHasExpiredAndCountsTheRest(t *testing.T) {
 		}
 		for _, e := range seen.of(session.OpEnded) {
 			if wantAge := map[session.EndReason]time.Duration{session.Idle: 10 * time.Minute, session.Absolute: time.Hour}[e.Reason]; e.Age != wantAge {
-				t.Errorf("a session that ended %v is told to be %v old, want %v", e.Reason, e.Age, wantAge)
+				t.Errorf("a session that ended %v is reported to be %v old, want %v", e.Reason, e.Age, wantAge)
 			}
 		}
 		if n := len(seen.of(session.OpEnded)); n != 4 {
-			t.Errorf("%d ends were told, want 4", n)
+			t.Errorf("%d ends were reported, want 4", n)
 		}
 	})
 }
@@ -138,7 +138,7 @@ func TestTheReportIsTheCallersOwn(t *testing.T) {
 	r := sweep(t, m)
 	r.Ended[session.Idle] = 99
 	if got := seen.of(session.OpCleanup)[0].Report.Ended; len(got) != 0 {
-		t.Errorf("changing the report changed what an observer was told: %v", got)
+		t.Errorf("changing the report changed what an observer has received: %v", got)
 	}
 }
 
@@ -177,9 +177,9 @@ func TestACycleGoesOnWhileThereIsMoreForAnIntervalAtMost(t *testing.T) {
 
 func TestABurstOfExpiriesIsReportedInOneCycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told atomic.Int64
+		var reported atomic.Int64
 		m := newManager(t, memsession.New(), config{CleanupBatch: 5, OnExpire: func(context.Context, session.Expired[cart]) error {
-			told.Add(1)
+			reported.Add(1)
 			return nil
 		}})
 		for range 4000 {
@@ -189,13 +189,13 @@ func TestABurstOfExpiriesIsReportedInOneCycle(t *testing.T) {
 		m.Start()
 		synctest.Wait()
 		_ = m.Stop(t.Context())
-		if n := told.Load(); n != 4000 {
+		if n := reported.Load(); n != 4000 {
 			t.Errorf("%d of 4000 expiries were reported; the rest would pass Grace while others come", n)
 		}
 	})
 }
 
-func TestSweepTellsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
+func TestSweepReportsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, seen := newStage(), &recorder{}
 		m := newManager(t, store, config{Observer: seen, CleanupBatch: 2})
@@ -227,7 +227,7 @@ func TestSweepTellsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
 		}
 		cycles := seen.of(session.OpCleanup)
 		if len(cycles) != 3 || cycles[1].Result != session.Unavailable || cycles[2].Report.Active != 1 {
-			t.Errorf("told %+v, want three cycles, two of them unavailable", cycles)
+			t.Errorf("reported %+v, want three cycles, two of them unavailable", cycles)
 		}
 	})
 }
@@ -245,7 +245,7 @@ func TestRescoredAndVanishedSessionsAreReported(t *testing.T) {
 		t.Errorf("reported %+v", r)
 	}
 	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Vanished}) {
-		t.Errorf("told %v", got)
+		t.Errorf("reported %v", got)
 	}
 }
 
@@ -275,7 +275,7 @@ func TestCleanupUpdatesTheActiveSessionsMetricEveryCycle(t *testing.T) {
 			got = append(got, e.Report.Active)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("the cycles told %v active sessions, want %v", got, want)
+			t.Errorf("the cycles reported %v active sessions, want %v", got, want)
 		}
 	})
 }

@@ -231,7 +231,7 @@ func setting[N ~int | ~int64 | ~float64](v, def N) N {
 	return v
 }
 
-// isName reports whether stores and metrics can use it to tell managers apart.
+// isName reports whether stores and metrics can use it to distinguish managers.
 func isName(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '{' || r == '}' })

@@ -80,7 +80,7 @@ func TestNewReportsAllProblemsAtOnce(t *testing.T) {
 }
 
 // One mistake is one problem, and a name is quoted: it may hold anything.
-func TestAProblemIsToldOnceAndItsTextQuoted(t *testing.T) {
+func TestAProblemIsReportedOnceAndItsTextQuoted(t *testing.T) {
 	for _, c := range []struct {
 		cfg  config
 		want string

@@ -124,7 +124,7 @@ func TestDeletingDoesNotRead(t *testing.T) {
 	s := create(t, newManager(t, store, config{}), 1)
 	m := newManager(t, store, config{Codec: wrongKey{}})
 	if err := m.Delete(t.Context(), s.ID); err != nil {
-		t.Errorf("Delete of a session that nobody can read: %v", err)
+		t.Errorf("Delete of a session that no one can read: %v", err)
 	}
 	if n, _ := m.Count(t.Context()); n != 0 {
 		t.Error("it is still there")
@@ -183,7 +183,7 @@ func TestNothingIsLeftThatTheCodecCannotRead(t *testing.T) {
 	}
 }
 
-func TestAConflictWithAnUnreadableRecordIsToldAsSuch(t *testing.T) {
+func TestAConflictWithAnUnreadableRecordIsReportedAsSuch(t *testing.T) {
 	store := memsession.New()
 	m, other := newManager(t, store, config{}), newManager(t, store, config{Codec: binaryCodec{}})
 	s := create(t, m, 1)
@@ -193,7 +193,7 @@ func TestAConflictWithAnUnreadableRecordIsToldAsSuch(t *testing.T) {
 	}
 	err := m.Save(t.Context(), s)
 	if _, ok := errors.AsType[*session.CorruptError](err); !ok {
-		t.Errorf("Save over a newer record that nobody can read: %v, want a CorruptError", err)
+		t.Errorf("Save over a newer record that no one can read: %v, want a CorruptError", err)
 	}
 }
 

@@ -88,7 +88,7 @@ func ExampleManager_Get() {
 func ExampleManager_Peek() {
 	ctx, m := context.Background(), carts(session.Config[Cart]{})
 	s, _ := m.Create(ctx, Cart{Items: 2})
-	got, err := m.Peek(ctx, s.ID) // an administrator looks, and keeps nobody logged in by it
+	got, err := m.Peek(ctx, s.ID) // an administrator looks, and keeps no one logged in by it
 	fmt.Println(got.Data.Items, got.LastActivity.Equal(s.LastActivity), err)
 	// Output: 2 true <nil>
 }
@@ -112,11 +112,11 @@ func ExampleManager_Save() {
 	slow.Data.Items = 2
 	err := m.Save(ctx, slow)
 	if conflict, ok := errors.AsType[*session.ConflictError[Cart]](err); ok {
-		fmt.Println("somebody saved", conflict.Current.Data.Items)
+		fmt.Println("another request saved", conflict.Current.Data.Items)
 	}
 	// Output:
 	// <nil>
-	// somebody saved 5
+	// another request saved 5
 }
 
 func ExampleManager_Update() {
@@ -143,7 +143,7 @@ func ExampleManager_Exclusive() {
 	ctx, m := context.Background(), carts(session.Config[Cart]{})
 	s, _ := m.Create(ctx, Cart{})
 	err := m.Exclusive(ctx, s.ID, func(ctx context.Context, s *session.Session[Cart]) error {
-		s.Data.Items = 3 // nobody else changes it meanwhile; stop when ctx ends
+		s.Data.Items = 3 // no one else changes it meanwhile; stop when ctx ends
 		return nil
 	})
 	s, _ = m.Get(ctx, s.ID)

@@ -89,7 +89,7 @@ func TestASlowHandlerKeepsItsLeaseAndItsSession(t *testing.T) {
 				return err
 			}
 			if err := other.Save(ctx, stranger); !errors.Is(err, session.ErrBusy) {
-				t.Errorf("somebody else saved under the handler: %v", err)
+				t.Errorf("another caller saved under the handler: %v", err)
 			}
 			s.Data.Items = 7
 			return nil
@@ -111,7 +111,7 @@ func TestLosingTheLeaseEndsTheHandlerAndRefusesTheSave(t *testing.T) {
 		want time.Duration // how long the handler runs
 	}{
 		{"it was deleted", func(t *testing.T, _ *stage, m *manager, id session.ID) { _ = m.Delete(t.Context(), id) }, renewal},
-		{"it passed, and may have been somebody else's", func(t *testing.T, store *stage, _ *manager, _ session.ID) { giveAway(t.Context(), store) }, renewal},
+		{"it passed, and may have been another caller's", func(t *testing.T, store *stage, _ *manager, _ session.ID) { giveAway(t.Context(), store) }, renewal},
 		{"the store does not answer", func(_ *testing.T, store *stage, _ *manager, _ session.ID) {
 			store.on(func(context.Context, string) error { return errDown })
 		}, 10 * time.Second},
@@ -133,7 +133,7 @@ func TestLosingTheLeaseEndsTheHandlerAndRefusesTheSave(t *testing.T) {
 					case <-time.After(time.Minute):
 					}
 					if took := time.Since(start); took < c.want-time.Second || took > c.want+time.Second {
-						t.Errorf("told after %v, want about %v", took, c.want)
+						t.Errorf("reported after %v, want about %v", took, c.want)
 					}
 					if !errors.Is(context.Cause(ctx), session.ErrLeaseLost) {
 						t.Errorf("the cause is %v, want ErrLeaseLost", context.Cause(ctx))
@@ -272,7 +272,7 @@ func TestWaitingForATurnEndsWithTheCaller(t *testing.T) {
 		close(finish)
 		wg.Wait()
 		if err := m.Converse(t.Context(), chat, cart{}, func(context.Context, *session.Session[cart]) error { return nil }); err != nil {
-			t.Errorf("after one gave up waiting nobody gets in any more: %v", err)
+			t.Errorf("after one gave up waiting no one gets in any more: %v", err)
 		}
 	})
 }
@@ -344,7 +344,7 @@ func TestACallerWhoLeavesWhileTheLeaseIsTakenBlocksNobody(t *testing.T) {
 			t.Error(err)
 		}
 		if took := time.Since(start); took != 0 {
-			t.Errorf("the next one waited %v for a lease that nobody uses", took)
+			t.Errorf("the next one waited %v for a lease that no one uses", took)
 		}
 	})
 }

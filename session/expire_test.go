@@ -20,7 +20,7 @@ import (
 
 type expired = session.Expired[cart]
 
-func TestOnExpireIsToldOfEachExpiryWithItsData(t *testing.T) {
+func TestOnExpireIsCalledForEachExpiryWithItsData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []expired
 		m := newManager(t, memsession.New(), config{OnExpire: func(ctx context.Context, e expired) error {
@@ -38,7 +38,7 @@ func TestOnExpireIsToldOfEachExpiryWithItsData(t *testing.T) {
 		}
 		sweep(t, m)
 		if len(got) != 1 || got[0].Data.Items != 7 || got[0].Conversation != chat || got[0].Reason != session.Idle || got[0].Attempt != 1 || got[0].ID == "" {
-			t.Fatalf("told %+v, want the first conversation once", got)
+			t.Fatalf("reported %+v, want the first conversation once", got)
 		}
 		if got[0].ExpiresAt.Sub(got[0].CreatedAt) != 10*time.Minute {
 			t.Errorf("it says it ended %v after its creation", got[0].ExpiresAt.Sub(got[0].CreatedAt))
@@ -73,10 +73,10 @@ func TestFailingCallbacksAreRetriedUnderTheSameIDAndGivenUp(t *testing.T) {
 					time.Sleep(10 * time.Minute)
 				}
 				if !slices.Equal(attempts, []int{1, 2, 3, 4, 5}) || len(slices.Compact(ids)) != 1 {
-					t.Errorf("told at attempts %v under ids %v, want five times under one", attempts, ids)
+					t.Errorf("reported at attempts %v under ids %v, want five times under one", attempts, ids)
 				}
 				if dead != 1 || failures != 5 || !slices.Equal(seen.reasons(), []session.EndReason{session.Idle}) {
-					t.Errorf("counted %d dead and %d failures and told %v, want 1, 5, and one end", dead, failures, seen.reasons())
+					t.Errorf("counted %d dead and %d failures and reported %v, want 1, 5, and one end", dead, failures, seen.reasons())
 				}
 				if c, _ := store.Count(t.Context(), "carts"); c.Quarantined != 1 || c.Backlog != 0 {
 					t.Errorf("counted %+v, want it in quarantine", c)
@@ -169,7 +169,7 @@ func TestCallbacksThatNeverReturnStopNeitherCleanupNorStop(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(11 * time.Minute)
 		if r := sweep(t, m); r.Ended[session.Idle] != 22 || !r.Complete {
-			t.Errorf("after they returned: %+v, want all of them told again, and done", r)
+			t.Errorf("after they returned: %+v, want all of them reported again, and done", r)
 		}
 	})
 }
@@ -190,7 +190,7 @@ func TestAnAvalancheOfExpiriesIsWorkedOffAFewAtATime(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		sweep(t, m)
 		if most.Load() > 8 || done.Load() != 500 {
-			t.Errorf("%d of 500 were told, up to %d at once; want all, 8 at once", done.Load(), most.Load())
+			t.Errorf("%d of 500 were reported, up to %d at once; want all, 8 at once", done.Load(), most.Load())
 		}
 	})
 }
@@ -199,12 +199,12 @@ func TestManyCleanersTellEachExpiryOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memsession.New()
 		var mu sync.Mutex
-		told := map[string]int{}
+		reported := map[string]int{}
 		onExpire := func(_ context.Context, e expired) error {
 			time.Sleep(time.Second)
 			mu.Lock()
 			defer mu.Unlock()
-			told[e.ID]++
+			reported[e.ID]++
 			return nil
 		}
 		var managers []*manager
@@ -220,13 +220,13 @@ func TestManyCleanersTellEachExpiryOnce(t *testing.T) {
 			wg.Go(func() { sweep(t, m) })
 		}
 		wg.Wait()
-		for id, n := range told {
+		for id, n := range reported {
 			if n != 1 {
-				t.Errorf("%s was told %d times", id, n)
+				t.Errorf("%s was reported %d times", id, n)
 			}
 		}
-		if len(told) != 1000 {
-			t.Errorf("%d of 1000 expiries were told", len(told))
+		if len(reported) != 1000 {
+			t.Errorf("%d of 1000 expiries were reported", len(reported))
 		}
 	})
 }
@@ -235,10 +235,10 @@ func TestAClaimOutlastsItsSlowestCallbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memsession.New()
 		var mu sync.Mutex
-		told := map[string]int{}
+		reported := map[string]int{}
 		cfg := config{OnExpire: func(ctx context.Context, e expired) error {
 			mu.Lock()
-			told[e.ID]++
+			reported[e.ID]++
 			mu.Unlock()
 			time.Sleep(29 * time.Second)
 			return ctx.Err()
@@ -258,18 +258,18 @@ func TestAClaimOutlastsItsSlowestCallbacks(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		for _, n := range told {
+		for _, n := range reported {
 			if n != 1 {
-				t.Fatalf("an expiry was told %d times although each call ended in time", n)
+				t.Fatalf("an expiry was reported %d times although each call ended in time", n)
 			}
 		}
-		if len(told) != 120 {
-			t.Errorf("%d of 120 were told", len(told))
+		if len(reported) != 120 {
+			t.Errorf("%d of 120 were reported", len(reported))
 		}
 	})
 }
 
-func TestAnExpiryIsToldAgainWhenItsHandlerDied(t *testing.T) {
+func TestAnExpiryIsReportedAgainWhenItsHandlerDied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStage()
 		var ids []string
@@ -288,7 +288,7 @@ func TestAnExpiryIsToldAgainWhenItsHandlerDied(t *testing.T) {
 		store.on(nil)
 		time.Sleep(3 * time.Minute)
 		if r := sweep(t, m); r.Ended[session.Idle] != 1 || len(ids) != 2 || ids[0] != ids[1] {
-			t.Errorf("told %v, reported %+v; want the same expiry again", ids, r)
+			t.Errorf("handled %v, reported %+v; want the same expiry again", ids, r)
 		}
 	})
 }
@@ -324,19 +324,19 @@ func TestStoppingDoesNotCountAgainstAnExpiry(t *testing.T) {
 
 func TestATouchAndACleanupNeverBothWin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		told := 0
-		m := newManager(t, memsession.New(), config{OnExpire: func(context.Context, expired) error { told++; return nil }})
+		reported := 0
+		m := newManager(t, memsession.New(), config{OnExpire: func(context.Context, expired) error { reported++; return nil }})
 		for range 200 {
 			s := create(t, m, 1)
 			time.Sleep(10*time.Minute - time.Nanosecond)
-			before := told
+			before := reported
 			var touched error
 			var wg sync.WaitGroup
 			wg.Go(func() { time.Sleep(time.Nanosecond); sweep(t, m) })
 			wg.Go(func() { time.Sleep(time.Nanosecond); _, touched = m.Touch(t.Context(), s.ID) })
 			wg.Wait()
-			if alive := touched == nil; alive == (told > before) {
-				t.Fatalf("touched: %v, told of its end: %v", touched, told > before)
+			if alive := touched == nil; alive == (reported > before) {
+				t.Fatalf("touched: %v, its end reported: %v", touched, reported > before)
 			}
 		}
 	})

@@ -102,7 +102,7 @@ func (id ID) Token() string {
 // IsZero reports whether id names no session.
 func (id ID) IsZero() bool { return id == ID{} }
 
-// String returns a redacted form, such as "session:5f3a9c01": enough to tell
+// String returns a redacted form, such as "session:5f3a9c01": enough to distinguish
 // sessions apart in a log. That of a [Conversation] is the same everywhere: a list of
 // peers finds who it may be.
 func (id ID) String() string {

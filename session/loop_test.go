@@ -215,8 +215,8 @@ func TestABacklogBringsTheNextCycleAtOnce(t *testing.T) {
 func TestADayOfCleanup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, seen := memsession.New(), &recorder{}
-		var told atomic.Int64
-		m := newManager(t, store, config{Observer: seen, OnExpire: func(context.Context, expired) error { told.Add(1); return nil }})
+		var reported atomic.Int64
+		m := newManager(t, store, config{Observer: seen, OnExpire: func(context.Context, expired) error { reported.Add(1); return nil }})
 		m.Start()
 		created := 0
 		for range 24 * 60 {
@@ -235,8 +235,8 @@ func TestADayOfCleanup(t *testing.T) {
 				t.Fatalf("a cycle reports %+v (%v)", e.Report, e.Err)
 			}
 		}
-		if int(told.Load()) != created || len(seen.reasons()) != created {
-			t.Errorf("%d sessions were created, %d told to OnExpire and %d to the observer", created, told.Load(), len(seen.reasons()))
+		if int(reported.Load()) != created || len(seen.reasons()) != created {
+			t.Errorf("%d sessions were created, %d reported to OnExpire and %d to the observer", created, reported.Load(), len(seen.reasons()))
 		}
 		if c, _ := store.Count(t.Context(), "carts"); c != (session.CountReply{}) {
 			t.Errorf("the store still has %+v", c)

@@ -54,7 +54,7 @@ func TestEachOperationIsOneEvent(t *testing.T) {
 		"ended deleted", "delete success", "get not_found", "cleanup success",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("reported\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -74,22 +74,22 @@ func TestEventsHoldNoSecrets(t *testing.T) {
 		text := fmt.Sprintf("%+v", e)
 		for _, secret := range []string{token, card, "ann@example.org"} {
 			if strings.Contains(text, secret) && (secret != "ann@example.org" || e.Op != session.OpEnded) {
-				t.Errorf("the event %s tells %q", text, secret)
+				t.Errorf("the event %s contains %q", text, secret)
 			}
 		}
 	}
 }
 
-type panicky struct{ told int }
+type panicky struct{ reported int }
 
-func (p *panicky) ObserveSession(context.Context, session.Event) { p.told++; panic("boom") }
+func (p *panicky) ObserveSession(context.Context, session.Event) { p.reported++; panic("boom") }
 
 func TestAPanickingObserverIsContainedAndCounted(t *testing.T) {
 	first, second := &panicky{}, &recorder{}
 	m := newManager(t, memsession.New(), config{Observer: session.Observers(nil, first, second)})
 	create(t, m, 1)
-	if got := m.Stats().ObserverPanics; got != 2 || first.told != 2 || len(second.events) != 2 {
-		t.Errorf("%d panics counted, %d and %d told; want 2 each", got, first.told, len(second.events))
+	if got := m.Stats().ObserverPanics; got != 2 || first.reported != 2 || len(second.events) != 2 {
+		t.Errorf("%d panics counted, %d and %d reported; want 2 each", got, first.reported, len(second.events))
 	}
 }
 
@@ -123,7 +123,7 @@ func TestAnObserverMayUseTheManager(t *testing.T) {
 		}
 		sweep(t, m)
 		if calls < 4 {
-			t.Errorf("told of %d events", calls)
+			t.Errorf("%d events were reported", calls)
 		}
 	})
 }
@@ -163,13 +163,13 @@ func TestOutcomesHaveTheirResult(t *testing.T) {
 		_, _ = m.Update(ctx, s.ID, func(*cart) error { panic("boom") })
 	}()
 	if e := seen.of(session.OpUpdate); len(e) != 1 || e[0].Result != session.FuncFailed || e[0].Err == nil {
-		t.Errorf("an Update that panicked is told as %+v", e)
+		t.Errorf("an Update that panicked is reported as %+v", e)
 	}
 	store := memsession.New()
 	s = create(t, newManager(t, store, config{}), 1)
 	_, _ = newManager(t, store, config{Observer: seen, Codec: broken{}}).Get(ctx, s.ID)
 	if e := seen.of(session.OpGet); e[len(e)-1].Result != session.CorruptRecord {
-		t.Errorf("a record that cannot be read is told as %v", e[len(e)-1].Result)
+		t.Errorf("a record that cannot be read is reported as %v", e[len(e)-1].Result)
 	}
 }
 

@@ -64,7 +64,7 @@ func sweep(t testing.TB, m *manager) session.Report {
 	return r
 }
 
-// recorder is an observer that keeps what it is told.
+// recorder is an observer that keeps what is reported.
 type recorder struct {
 	mu     sync.Mutex
 	events []session.Event

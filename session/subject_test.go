@@ -56,7 +56,7 @@ func TestSubjectsCanBeListedAndLoggedOutElsewhere(t *testing.T) {
 		}
 	}
 	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Deleted, session.Deleted}) {
-		t.Errorf("told %v, want two deleted", got)
+		t.Errorf("reported %v, want two deleted", got)
 	}
 	for range m.BySubject(t.Context(), "bob") {
 		break // stopping early is fine
@@ -137,7 +137,7 @@ func TestLoginChangesTheIDAndKeepsTheSession(t *testing.T) {
 			t.Errorf("Save after Rotate: %v", err)
 		}
 		if reasons := seen.reasons(); !slices.Equal(reasons, []session.EndReason{session.Rotated, session.Rotated}) {
-			t.Errorf("told %v, want two rotated", reasons)
+			t.Errorf("reported %v, want two rotated", reasons)
 		}
 		if n, _ := m.Count(t.Context()); n != 1 {
 			t.Errorf("%d sessions, want 1", n)
@@ -162,7 +162,7 @@ func TestRotateLosesNoUpdate(t *testing.T) {
 	}
 }
 
-func TestStoreFailuresAreToldFromTheCallersOwn(t *testing.T) {
+func TestStoreFailuresAreDistinguishedFromTheCallersOwn(t *testing.T) {
 	store := newStage()
 	seen := &recorder{}
 	m := newManager(t, store, config{Observer: seen})
@@ -209,7 +209,7 @@ func TestStoreFailuresAreToldFromTheCallersOwn(t *testing.T) {
 	}
 	for _, e := range seen.of(session.OpGet) {
 		if e.Result != session.Unavailable && e.Result != session.Canceled {
-			t.Errorf("a failed Get is told as %v", e.Result)
+			t.Errorf("a failed Get is reported as %v", e.Result)
 		}
 	}
 }

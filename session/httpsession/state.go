@@ -127,7 +127,7 @@ func (v *Visit[T]) describe(data *T) {
 	s.Network = network(v.logins.cfg.RemoteAddr(v.r))
 }
 
-// network returns the network of an address, which tells no single person.
+// network returns the network of an address, which identifies no single person.
 func network(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -32,7 +32,7 @@ var statuses = func() map[string]session.Status {
 	return m
 }()
 
-var errUnknown = errors.New("a reply was lost, and too much has been saved since to tell what became of this write")
+var errUnknown = errors.New("a reply was lost, and too much has been saved since to know what became of this write")
 
 // ask runs a script that is about one record.
 func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, args ...any) (answer, error) {

@@ -19,7 +19,7 @@ local most, lasting, whole = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1
 local room, longest = tonumber(ARGV[6]), 0
 local reply = {0, 0, 0}
 
-local function tell(reason, hash, attempt, raw)
+local function report(reason, hash, attempt, raw)
   reply[#reply + 1] = {reason, hash, attempt, raw}
 end
 
@@ -46,14 +46,14 @@ local function hand(id, head)
   outlive(key, till)
   local raw = read(key)
   room = room - #raw
-  tell(reason(head), at(id, 0, 16), attempt, raw)
+  report(reason(head), at(id, 0, 16), attempt, raw)
 end
 
 -- unreadable reports an entry without a record, or with bytes that are none.
 local function unreadable(key, hash, raw)
-  if raw == '' then return tell('vanished', hash, 1, '') end
+  if raw == '' then return report('vanished', hash, 1, '') end
   discard(key, hash, tonumber(ARGV[4]), tonumber(ARGV[5]))
-  tell('invalid_format', hash, 1, '')
+  report('invalid_format', hash, 1, '')
 end
 
 local function settled(id)
@@ -82,7 +82,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMI
   else
     settled(id)
     redis.call('DEL', key)
-    tell(reason(head), hash, int(head, ATTEMPTS, 2) + 1, head)
+    report(reason(head), hash, int(head, ATTEMPTS, 2) + 1, head)
   end
 end
 
@@ -103,7 +103,7 @@ for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(now), 'LI
   else
     unindex(hash, head)
     redis.call('DEL', key)
-    tell(reason(head), hash, 1, head)
+    report(reason(head), hash, 1, head)
   end
 end
 if longest > 0 then keep(longest) end

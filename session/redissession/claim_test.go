@@ -138,9 +138,9 @@ func TestARemovedRecordIsReportedWithItsAttempts(t *testing.T) {
 	}
 }
 
-// The end of a conversation is told although its guest came back before the
+// The end of a conversation is reported although its guest came back before the
 // cleanup did, again and again.
-func TestEveryLapsedRecordOfAPlaceIsTold(t *testing.T) {
+func TestEveryLapsedRecordOfAPlaceIsReported(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
 		h := newWrite("").Handle
 		var want, got []string
@@ -158,7 +158,7 @@ func TestEveryLapsedRecordOfAPlaceIsTold(t *testing.T) {
 			got = append(got, string(d.Payload))
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("told %q, want %q", got, want)
+			t.Errorf("reported %q, want %q", got, want)
 		}
 	})
 }
@@ -182,7 +182,7 @@ func TestACleanupOfSessionsInOtherPartitionsIsAnError(t *testing.T) {
 						time.Sleep(time.Minute)
 					}
 					got, err := cleaner.Claim(t.Context(), claim)
-					if told := err != nil && strings.Contains(err.Error(), "WithPartitions is "); told != (c.writer != c.cleaner) || len(got.Due) > 0 && told {
+					if reported := err != nil && strings.Contains(err.Error(), "WithPartitions is "); reported != (c.writer != c.cleaner) || len(got.Due) > 0 && reported {
 						t.Fatalf("claimed %d, %v", len(got.Due), err)
 					}
 				}

@@ -14,9 +14,9 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// A payload whose bytes changed is noticed by whoever would hand it out, told
+// A payload whose bytes changed is noticed by the call that would hand it out, reported
 // once as corrupted, and gone.
-func TestAPayloadThatChangedIsToldOnceAsCorrupted(t *testing.T) {
+func TestAPayloadThatChangedIsReportedOnceAsCorrupted(t *testing.T) {
 	calls := map[string]func(*testing.T, *Store, session.Reply) session.Reply{
 		"Load": func(t *testing.T, s *Store, r session.Reply) session.Reply {
 			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: true, Lease: "anna", LeaseFor: time.Minute}))
@@ -68,7 +68,7 @@ func TestACorruptedRecordThatChangedMeanwhileIsLeftAlone(t *testing.T) {
 			t.Errorf("answered %v, %v, want missing", got.Status, err)
 		}
 		if got := peek(t, s, saved.Record.Handle); string(got.Record.Payload) != "saved in between" {
-			t.Error("the record that somebody saved in between is gone")
+			t.Error("the record that another caller saved in between is gone")
 		}
 	})
 }
@@ -200,7 +200,7 @@ func TestRemovalNeverReadsPayloads(t *testing.T) {
 	})
 }
 
-func TestClaimTellsEveryCauseAndGoesOn(t *testing.T) {
+func TestClaimReportsEveryCauseAndGoesOn(t *testing.T) {
 	for _, payload := range []bool{true, false} {
 		inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 			var all []session.WriteRequest
@@ -222,11 +222,11 @@ func TestClaimTellsEveryCauseAndGoesOn(t *testing.T) {
 			}
 			want := []session.EndReason{session.Idle, session.Absolute, session.Corrupted, session.InvalidFormat, session.Vanished}
 			if !payload {
-				want[2] = session.Idle // nobody reads it any more
+				want[2] = session.Idle // no one reads it any more
 			}
 			for i, reason := range want {
-				if told, ok := got[all[i].Hash]; !ok || told != reason {
-					t.Errorf("payload %v: record %d is told as %v (%v), want %v", payload, i, told, ok, reason)
+				if reported, ok := got[all[i].Hash]; !ok || reported != reason {
+					t.Errorf("payload %v: record %d is reported as %v (%v), want %v", payload, i, reported, ok, reason)
 				}
 			}
 			backlog, kept := int64(0), int64(1)
@@ -240,7 +240,7 @@ func TestClaimTellsEveryCauseAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
+func TestASetAsideRecordThatVanishedOrBrokeIsReportedAndGone(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		for range 2 {
 			done(t)(s.Create(t.Context(), newWrite("x")))
@@ -260,7 +260,7 @@ func TestASetAsideRecordThatVanishedOrBrokeIsToldAndGone(t *testing.T) {
 		}
 		slices.Sort(reasons)
 		if !slices.Equal(reasons, []session.EndReason{session.Vanished, session.InvalidFormat}) {
-			t.Errorf("told %v, want vanished and invalid_format", reasons)
+			t.Errorf("reported %v, want vanished and invalid_format", reasons)
 		}
 		if keys := keysLeft(t, client); len(keys) != 0 {
 			t.Errorf("left %q", keys)

@@ -18,7 +18,7 @@ import (
 )
 
 // A maxmemory policy may take any key, of data or of an index. What is left is
-// used, counted when it is used, ended and told; nothing gets stuck, and no key
+// used, counted when it is used, ended and reported; nothing gets stuck, and no key
 // stays for ever.
 func TestWhateverIsEvictedTheRestGoesOn(t *testing.T) {
 	for seed := range uint64(20) {
@@ -27,7 +27,7 @@ func TestWhateverIsEvictedTheRestGoesOn(t *testing.T) {
 				client, server := redistest.Virtual(t)
 				random := rand.New(rand.NewPCG(seed, 1))
 				var mu sync.Mutex
-				told, failing := map[string]int{}, true
+				reported, failing := map[string]int{}, true
 				m := newManager(t, client, session.Config[note]{
 					TouchEvery: -1, MaxPerSubject: 10, WhenFull: session.EvictIdlest,
 					OnExpire: func(_ context.Context, e session.Expired[note]) error {
@@ -36,7 +36,7 @@ func TestWhateverIsEvictedTheRestGoesOn(t *testing.T) {
 						}
 						mu.Lock()
 						defer mu.Unlock()
-						told[e.Data.Text]++
+						reported[e.Data.Text]++
 						return nil
 					},
 				})
@@ -99,12 +99,12 @@ func TestWhateverIsEvictedTheRestGoesOn(t *testing.T) {
 				time.Sleep(time.Minute)
 				r := sweep()
 				for name := range left {
-					if told[name] != 1 {
-						t.Errorf("%s was in use and was told %d times at its end", name, told[name])
+					if reported[name] != 1 {
+						t.Errorf("%s was in use and was reported %d times at its end", name, reported[name])
 					}
 				}
-				if want := len(left) + early; len(told) < want {
-					t.Errorf("told %d, want the %d in use and the %d of the backlog", len(told), len(left), early)
+				if want := len(left) + early; len(reported) < want {
+					t.Errorf("reported %d, want the %d in use and the %d of the backlog", len(reported), len(left), early)
 				}
 				if r.Active != 0 || r.Backlog != 0 {
 					t.Errorf("at the end: %+v", r)

@@ -20,7 +20,7 @@ import (
 // ledgerEnv has the address of the server for a cleaner in a process of its own.
 const ledgerEnv = "HOLDFAST_TEST_CLEANER"
 
-// newCleaner notes each expiry that it is told in the hash "ledger".
+// newCleaner notes each expiry that is reported to it in the hash "ledger".
 func newCleaner(t testing.TB, client *redis.Client) *session.Manager[int] {
 	m, err := session.New(New(client), session.Config[int]{
 		Name: space, Timeout: 10 * time.Second, CleanupInterval: 10 * time.Millisecond,
@@ -102,10 +102,10 @@ func TestKilledCleanersLoseNoExpiry(t *testing.T) {
 		}
 	}
 	if len(ledger) != expiries {
-		t.Errorf("%d of %d expiries were told", len(ledger), expiries)
+		t.Errorf("%d of %d expiries were reported", len(ledger), expiries)
 	}
 	if most := kills * 32; again > most {
-		t.Errorf("%d were told again, want those in flight: %d at most", again, most)
+		t.Errorf("%d were reported again, want those in flight: %d at most", again, most)
 	}
-	t.Logf("%d cleaners killed: %d told, %d of them again", kills, len(ledger), again)
+	t.Logf("%d cleaners killed: %d reported, %d of them again", kills, len(ledger), again)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // A server that evicts nothing refuses what needs memory once that is full.
-// Then nobody can log in, but those who are in stay in, and the cleanup, which
+// Then no one can log in, but those who are in stay in, and the cleanup, which
 // frees memory, has to work.
 func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 	client := redistest.Real(t, "--maxmemory-policy", "noeviction").Client(t)
@@ -69,22 +69,22 @@ func TestAtFullMemoryOnlyNewDataIsRefused(t *testing.T) {
 		t.Errorf("Settle for a retry: %v", err)
 	}
 	time.Sleep(5 * time.Millisecond) // the retry is due
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, d := range claim(t, s, session.ClaimRequest{Payload: true}).Due {
-		told[string(d.Payload)] = true
+		reported[string(d.Payload)] = true
 		if err := s.settle(ctx, space, []session.SettleRequest{{Handle: d.Handle, Rev: d.Rev}}); err != nil {
 			t.Errorf("Settle: %v", err)
 		}
 	}
-	if len(told) != 3 {
-		t.Errorf("told of %v at full memory, want retried, new and reopened", told)
+	if len(reported) != 3 {
+		t.Errorf("reported %v at full memory, want retried, new and reopened", reported)
 	}
 	if gone, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner}); len(gone.Removed) != 1 || err != nil {
 		t.Errorf("Delete at full memory: %+v, %v", gone, err)
 	}
 }
 
-func TestAClosedClientIsToldAsSuch(t *testing.T) {
+func TestAClosedClientIsReportedAsSuch(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0", ContextTimeoutEnabled: true})
 	_ = client.Close()
 	for name, err := range everyCall(t.Context(), New(client)) {

@@ -21,10 +21,10 @@ func TestEachOfManyExpiriesIsReported(t *testing.T) {
 		sessions = 1_000_000
 	}
 	client := redistest.Real(t, "--slowlog-log-slower-than", "5000", "--slowlog-max-len", "1000").Client(t)
-	var told atomic.Int64
+	var reported atomic.Int64
 	m := newManager(t, client, session.Config[note]{
 		IdleTimeout: 20 * time.Millisecond, CleanupInterval: 10 * time.Minute, CleanupBatch: 1000, CleanupWorkers: 64,
-		OnExpire: func(context.Context, session.Expired[note]) error { told.Add(1); return nil },
+		OnExpire: func(context.Context, session.Expired[note]) error { reported.Add(1); return nil },
 	})
 	var creators sync.WaitGroup
 	for range 20 {
@@ -42,9 +42,9 @@ func TestEachOfManyExpiriesIsReported(t *testing.T) {
 	client.ConfigResetStat(t.Context())
 	client.Do(t.Context(), "slowlog", "reset")
 	start := time.Now()
-	for told.Load() < int64(sessions) {
-		if r, err := m.Sweep(t.Context()); err != nil || (r.Complete && told.Load() < int64(sessions)) {
-			t.Fatalf("%+v, %v: %d of %d were reported", r, err, told.Load(), sessions)
+	for reported.Load() < int64(sessions) {
+		if r, err := m.Sweep(t.Context()); err != nil || (r.Complete && reported.Load() < int64(sessions)) {
+			t.Fatalf("%+v, %v: %d of %d were reported", r, err, reported.Load(), sessions)
 		}
 	}
 	took := time.Since(start)
@@ -55,7 +55,7 @@ func TestEachOfManyExpiriesIsReported(t *testing.T) {
 			t.Log("all scripts: ", line)
 		}
 	}
-	if n := told.Load(); n != int64(sessions) {
+	if n := reported.Load(); n != int64(sessions) {
 		t.Errorf("%d reports for %d sessions", n, sessions)
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 // Requests and replies get lost and the server forgets its scripts, all the
 // time. What was confirmed is there, once. Beyond that there may be, once each,
-// what nobody could be told of.
+// those whose outcome is not known.
 func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	t.Parallel()
 	each := 40
@@ -48,7 +48,7 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	}
 	over := make(chan struct{})
 	var gremlin, workers sync.WaitGroup
-	var told, unknown, ended atomic.Int64
+	var reported, unknown, ended atomic.Int64
 	gremlin.Go(func() {
 		for i, before := 0, int64(0); ; {
 			select {
@@ -85,7 +85,7 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 				ended.Add(1)
 				switch {
 				case err == nil:
-					told.Add(1)
+					reported.Add(1)
 				case errors.Is(err, session.ErrUnavailable):
 					unknown.Add(1)
 				case errors.Is(err, session.ErrBusy), errors.Is(err, session.ErrConflict), errors.Is(err, session.ErrLeaseLost): // not carried out, and said so
@@ -106,11 +106,11 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := int64(end.Data); n < told.Load() || n > told.Load()+unknown.Load() {
-		t.Errorf("the value is %d after %d confirmed increments and %d unknown ones, with %d replies lost", n, told.Load(), unknown.Load(), proxy.Lost())
+	if n := int64(end.Data); n < reported.Load() || n > reported.Load()+unknown.Load() {
+		t.Errorf("the value is %d after %d confirmed increments and %d unknown ones, with %d replies lost", n, reported.Load(), unknown.Load(), proxy.Lost())
 	}
-	if proxy.Lost() == 0 || told.Load() == 0 {
-		t.Errorf("%d replies were lost and %d increments confirmed: nothing was tried", proxy.Lost(), told.Load())
+	if proxy.Lost() == 0 || reported.Load() == 0 {
+		t.Errorf("%d replies were lost and %d increments confirmed: nothing was tried", proxy.Lost(), reported.Load())
 	}
-	t.Logf("%d confirmed, %d unknown, value %d; %d replies were lost", told.Load(), unknown.Load(), end.Data, proxy.Lost())
+	t.Logf("%d confirmed, %d unknown, value %d; %d replies were lost", reported.Load(), unknown.Load(), end.Data, proxy.Lost())
 }

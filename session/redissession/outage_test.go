@@ -90,7 +90,7 @@ func TestEveryCallFailsWithTheCauseWhenRedisIsGone(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s answered without a server", name)
 		} else if strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s tells the payload: %v", name, err)
+			t.Errorf("%s contains the payload: %v", name, err)
 		}
 	}
 }

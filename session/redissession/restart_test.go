@@ -17,7 +17,7 @@ import (
 )
 
 // A Redis without persistence comes back empty: everybody is logged out, no
-// late write brings anybody back, and whoever comes next is served.
+// late write brings a session back, and the next caller is served.
 func TestARestartWithoutPersistenceLogsOutAndBringsNobodyBack(t *testing.T) {
 	t.Parallel()
 	first := redistest.Real(t)
@@ -70,7 +70,7 @@ func TestARestartWithoutPersistenceLogsOutAndBringsNobodyBack(t *testing.T) {
 	}
 }
 
-// The cleanup goes through an outage and tells what lapsed meanwhile.
+// The cleanup goes through an outage and reports what lapsed meanwhile.
 func TestTheCleanupResumesAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
@@ -78,10 +78,10 @@ func TestTheCleanupResumesAfterAnOutage(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true, MaxRetries: -1})
 	client.AddHook(&cut{down: &down})
 	t.Cleanup(func() { _ = client.Close() })
-	told := make(chan string, 10)
+	reported := make(chan string, 10)
 	m := newManager(t, client, session.Config[note]{
 		IdleTimeout: 50 * time.Millisecond, CleanupInterval: 20 * time.Millisecond,
-		OnExpire: func(_ context.Context, e session.Expired[note]) error { told <- e.Data.Text; return nil },
+		OnExpire: func(_ context.Context, e session.Expired[note]) error { reported <- e.Data.Text; return nil },
 	})
 	if _, err := m.Create(t.Context(), note{"x"}); err != nil {
 		t.Fatal(err)
@@ -91,12 +91,12 @@ func TestTheCleanupResumesAfterAnOutage(t *testing.T) {
 	time.Sleep(100 * time.Millisecond) // it lapses by the server's clock
 	down.Store(false)
 	select {
-	case got := <-told:
+	case got := <-reported:
 		if got != "x" {
-			t.Errorf("told %q", got)
+			t.Errorf("reported %q", got)
 		}
 	case <-time.After(20 * time.Second):
-		t.Error("an expiry from the outage was never told")
+		t.Error("an expiry from the outage was never reported")
 	}
 	if err := m.Stop(t.Context()); err != nil {
 		t.Error(err)

@@ -63,7 +63,7 @@ func TestARetryAfterALostReplyIsTheSameCall(t *testing.T) {
 }
 
 // Others save while the client waits before it asks again. What became of the
-// first try is told, as long as the record remembers; and then that nobody
+// first try is reported, as long as the record remembers; and then that no one
 // knows, which is not a conflict: after one the caller would do it again.
 func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
 	for name, lease := range map[string]string{"Save": "", "Save that frees the lease": "anna"} {
@@ -109,7 +109,7 @@ func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
 				switch {
 				case k > 4:
 					if !errors.Is(err, errUnknown) {
-						t.Errorf("answered %v, %v after %d others, want that nobody knows", r.Status, err, k)
+						t.Errorf("answered %v, %v after %d others, want that it is not known", r.Status, err, k)
 					}
 				case err != nil || r.Status != session.Done || string(r.Record.Payload) != "mine" || (r.Record.Rev < theirs.Record.Rev) != (k > 0):
 					t.Errorf("answered %v, %q, %v after %d others, want what the first try made", r.Status, r.Record.Payload, err, k)
@@ -296,7 +296,7 @@ func TestARefusedMoveBetweenPartitionsLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-func TestARefusedMoveTellsWhomItEvictedAllTheSame(t *testing.T) {
+func TestARefusedMoveReportsWhatItEvictedAllTheSame(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		s, owner := New(client), newHash(3)
 		there := done(t)(s.Create(t.Context(), of(newWrite("x"), owner)))
@@ -308,8 +308,8 @@ func TestARefusedMoveTellsWhomItEvictedAllTheSame(t *testing.T) {
 		r := answered(t)(s.Move(t.Context(), from.Handle, w))
 		wantStatus(t, r, session.Stale)
 		gone := peek(t, s, there.Record.Handle).Status == session.Missing
-		if told := len(r.Evicted) == 1 && r.Evicted[0].Hash == there.Record.Hash; told != gone {
-			t.Errorf("evicted %v, told %v", gone, r.Evicted)
+		if reported := len(r.Evicted) == 1 && r.Evicted[0].Hash == there.Record.Hash; reported != gone {
+			t.Errorf("evicted %v, reported %v", gone, r.Evicted)
 		}
 	})
 }

@@ -41,7 +41,7 @@ func TestTwoStoresOnOneServerLoseNoUpdate(t *testing.T) {
 	})
 }
 
-// increment adds one to the number in a record, again until nobody was
+// increment adds one to the number in a record, again until no one was
 // quicker.
 func increment(t *testing.T, s *Store, h session.Handle) error {
 	r, err := s.Load(t.Context(), session.LoadRequest{Handle: h})
@@ -81,7 +81,7 @@ func TestListYieldsAllOfALongList(t *testing.T) {
 		for range 2*listBatch + 5 {
 			done(t)(s.Create(t.Context(), of(newWrite("x"), owner)))
 		}
-		stray := newWrite("of nobody")
+		stray := newWrite("without an owner")
 		stray.Hash[0] = owner[0]
 		done(t)(s.Create(t.Context(), stray))
 		client.ZAdd(t.Context(), s.slotOf(space, owner).owner(owner), redis.Z{Score: 1e15, Member: string(stray.Hash[:])})
@@ -148,7 +148,7 @@ func TestASessionInUseElsewhereIsNotEndedHere(t *testing.T) {
 			}
 		}
 		if ended != 0 {
-			t.Errorf("told of %d expiries of a session in use, want none", ended)
+			t.Errorf("reported %d expiries of a session in use, want none", ended)
 		}
 	})
 }

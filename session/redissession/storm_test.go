@@ -71,7 +71,7 @@ func TestManyManagersLoseNoUpdate(t *testing.T) {
 }
 
 // HOLDFAST_LONG makes it 100 000 expiries.
-func TestManyCleanersTellEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
+func TestManyCleanersReportEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	expiries := 1000
 	if long() {
@@ -79,7 +79,7 @@ func TestManyCleanersTellEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 	}
 	client, ctx := busy(t), t.Context()
 	var mu sync.Mutex
-	told, atWork := map[string]int{}, map[string]bool{}
+	reported, atWork := map[string]int{}, map[string]bool{}
 	cfg := session.Config[int]{
 		Name: space, IdleTimeout: time.Minute, Timeout: time.Minute, CleanupInterval: 10 * time.Millisecond,
 		OnExpire: func(_ context.Context, e session.Expired[int]) error {
@@ -88,13 +88,13 @@ func TestManyCleanersTellEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 			atWork[e.ID] = true
 			mu.Unlock()
 			if twice {
-				t.Errorf("%s is told to two at once", e.ID)
+				t.Errorf("%s is reported to two at once", e.ID)
 			}
 			time.Sleep(time.Millisecond) // so that two at once would be seen
 			mu.Lock()
 			defer mu.Unlock()
 			delete(atWork, e.ID)
-			told[fmt.Sprint(e.Data)]++
+			reported[fmt.Sprint(e.Data)]++
 			return nil
 		},
 	}
@@ -118,7 +118,7 @@ func TestManyCleanersTellEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 	all := func() int {
 		mu.Lock()
 		defer mu.Unlock()
-		return len(told)
+		return len(reported)
 	}
 	for end := time.Now().Add(10 * time.Minute); all() < expiries && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // the cleaners are at work
@@ -128,12 +128,12 @@ func TestManyCleanersTellEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(told) != expiries {
-		t.Errorf("%d of %d expiries were told", len(told), expiries)
+	if len(reported) != expiries {
+		t.Errorf("%d of %d expiries were reported", len(reported), expiries)
 	}
-	for who, n := range told {
+	for who, n := range reported {
 		if n != 1 {
-			t.Errorf("%s was told %d times", who, n)
+			t.Errorf("%s was reported %d times", who, n)
 		}
 	}
 	if c := count(t, store); c != (session.CountReply{}) {

@@ -50,14 +50,14 @@ func (n *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// greeting tells what a client sends when it opens a connection.
+// greeting reports whether a client sends a command by itself when it opens a connection.
 func greeting(cmd redis.Cmder) bool { return cmd.Name() == "hello" || cmd.Name() == "client" }
 
 func (n *trips) look(cmd redis.Cmder) {
 	switch name := cmd.Name(); name {
 	case "scan", "keys", // read everything
 		"flushdb", "flushall", // end what is not ours
-		"subscribe", "psubscribe", "ssubscribe", "config": // tell only who listens, and not on every server
+		"subscribe", "psubscribe", "ssubscribe", "config": // reach only those who listen, and not on every server
 		n.t.Errorf("the store called %s", name)
 	}
 	if !strings.HasPrefix(cmd.Name(), "eval") {
@@ -173,16 +173,16 @@ func TestACleanupCycleCallsScriptsByTheBatch(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		n := &trips{t: t}
 		client.AddHook(n)
-		told, more := 0, true
+		reported, more := 0, true
 		for more {
 			got := claim(t, s, session.ClaimRequest{Max: batch})
 			if len(got.Due) > batch {
 				t.Fatalf("claimed %d, want %d at most", len(got.Due), batch)
 			}
-			told, more = told+len(got.Due), got.More
+			reported, more = reported+len(got.Due), got.More
 		}
-		if told != records {
-			t.Errorf("told %d of %d", told, records)
+		if reported != records {
+			t.Errorf("reported %d of %d", reported, records)
 		}
 		if most := records/batch + s.partitions + 1; n.scripts > most {
 			t.Errorf("%d script calls for %d records by %d, want %d at most", n.scripts, records, batch, most)
@@ -200,7 +200,7 @@ func TestClaimIsOldestFirst(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		last := time.Duration(1 << 62)
-		for told := 0; told < 40; {
+		for reported := 0; reported < 40; {
 			oldest := count(t, s).Oldest
 			if oldest > last {
 				t.Fatalf("the oldest is due for %v, before it was %v", oldest, last)
@@ -208,12 +208,12 @@ func TestClaimIsOldestFirst(t *testing.T) {
 			last = oldest
 			got := claim(t, s, session.ClaimRequest{Max: 7}).Due
 			if len(got) == 0 {
-				t.Fatalf("told %d of 40", told)
+				t.Fatalf("reported %d of 40", reported)
 			}
 			if due := time.Since(got[0].ExpiresAt); due != oldest {
 				t.Fatalf("the first is due for %v, but the oldest for %v", due, oldest)
 			}
-			told += len(got)
+			reported += len(got)
 		}
 	})
 }

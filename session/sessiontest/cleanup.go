@@ -18,7 +18,7 @@ func cleanupCases() []conformanceCase {
 		{"AClaimIsOneCallersUntilItRunsOut", claimIsExclusive},
 		{"SettledWithRetryComesBackLater", settleRetry},
 		{"ManyCleanersShareTheWork", manyCleaners},
-		{"CountTellsActiveAndBacklog", countTells},
+		{"CountHasActiveAndBacklog", countHas},
 		{"ANewRecordRemovesWhatNoClaimCameForInTime", createForgets},
 	}
 }
@@ -50,7 +50,7 @@ func claimRemoves(b *bench) {
 		b.Errorf("counted %+v after everything was removed", c)
 	}
 	if again := b.claim(session.ClaimRequest{For: time.Minute}).Due; len(again) != 0 {
-		b.Errorf("it was told a second time: %+v", again)
+		b.Errorf("it was reported a second time: %+v", again)
 	}
 }
 
@@ -81,11 +81,11 @@ func claimOldestFirst(b *bench) {
 }
 
 func claimIsExclusive(b *bench) {
-	rec := b.created(b.handle(session.Hash{}), "told")
+	rec := b.created(b.handle(session.Hash{}), "reported")
 	b.pass(11)
 	c := session.ClaimRequest{For: 4 * b.suite.unit(), Payload: true}
 	first := b.claim(c).Due
-	if len(first) != 1 || first[0].Attempt != 1 || string(first[0].Payload) != "told" {
+	if len(first) != 1 || first[0].Attempt != 1 || string(first[0].Payload) != "reported" {
 		b.Fatalf("claimed %+v, want the payload at its first attempt", first)
 	}
 	if d := first[0]; !d.CreatedAt.Equal(rec.CreatedAt) || !d.ExpiresAt.Equal(rec.ExpiresAt) || !d.LastActivity.Equal(rec.LastActivity) {
@@ -96,13 +96,13 @@ func claimIsExclusive(b *bench) {
 	}
 	b.pass(4.5)
 	second := b.claim(c).Due
-	if len(second) != 1 || second[0].Attempt != 2 || second[0].Rev != first[0].Rev || string(second[0].Payload) != "told" {
+	if len(second) != 1 || second[0].Attempt != 2 || second[0].Rev != first[0].Rev || string(second[0].Payload) != "reported" {
 		b.Fatalf("claimed %+v after the claim ran out, want the same record at its second attempt: its claimant may have died", second)
 	}
 	b.settle(session.SettleRequest{Handle: second[0].Handle, Rev: second[0].Rev})
 	b.pass(4.5)
 	if again := b.claim(c).Due; len(again) != 0 {
-		b.Fatal("a settled record was told again")
+		b.Fatal("a settled record was reported again")
 	}
 	if c := b.count(); c.Backlog != 0 {
 		b.Errorf("the backlog counts %d after everything was settled", c.Backlog)
@@ -138,7 +138,7 @@ func manyCleaners(b *bench) {
 	}
 	b.pass(11)
 	var mu sync.Mutex
-	told := map[session.Hash]int{}
+	reported := map[session.Hash]int{}
 	var wg sync.WaitGroup
 	for range cleaners {
 		wg.Go(func() {
@@ -151,7 +151,7 @@ func manyCleaners(b *bench) {
 				done = nil
 				mu.Lock()
 				for _, d := range got.Due {
-					told[d.Hash]++
+					reported[d.Hash]++
 					done = append(done, session.SettleRequest{Handle: d.Handle, Rev: d.Rev})
 				}
 				mu.Unlock()
@@ -159,17 +159,17 @@ func manyCleaners(b *bench) {
 		})
 	}
 	wg.Wait()
-	if len(told) != records {
-		b.Errorf("%d of %d records were told", len(told), records)
+	if len(reported) != records {
+		b.Errorf("%d of %d records were reported", len(reported), records)
 	}
-	for h, n := range told {
+	for h, n := range reported {
 		if n != 1 {
-			b.Errorf("record %x was told %d times", h[:4], n)
+			b.Errorf("record %x was reported %d times", h[:4], n)
 		}
 	}
 }
 
-func countTells(b *bench) {
+func countHas(b *bench) {
 	if c := b.count(); c != (session.CountReply{}) {
 		b.Errorf("an empty store counts %+v", c)
 	}

@@ -13,7 +13,7 @@ func damageCases(s *suite) []conformanceCase {
 	var list []conformanceCase
 	if s.corrupt != nil {
 		list = append(list,
-			conformanceCase{"ABrokenRecordIsToldOnceAndGone", brokenLoad},
+			conformanceCase{"ABrokenRecordIsReportedOnceAndGone", brokenLoad},
 			conformanceCase{"ABrokenRecordBlocksNoSave", brokenSave},
 			conformanceCase{"ABrokenRecordBlocksNoCreate", brokenCreate},
 			conformanceCase{"ABrokenRecordCanBeDeleted", brokenDelete},
@@ -22,7 +22,7 @@ func damageCases(s *suite) []conformanceCase {
 		)
 	}
 	if s.vanish != nil {
-		list = append(list, conformanceCase{"AVanishedRecordIsToldAndForgotten", vanished})
+		list = append(list, conformanceCase{"AVanishedRecordIsReportedAndForgotten", vanished})
 	}
 	return list
 }
@@ -56,7 +56,7 @@ func brokenLoad(b *bench) {
 func brokenSave(b *bench) {
 	rec := b.damaged(session.Hash{})
 	b.wantBroken(b.save(rec, "new"))
-	b.want(b.save(rec, "new"), session.Missing, "after a broken record was told it is gone, and a Save creates nothing")
+	b.want(b.save(rec, "new"), session.Missing, "after a broken record was reported it is gone, and a Save creates nothing")
 }
 
 func brokenCreate(b *bench) {
@@ -85,10 +85,10 @@ func brokenClaim(b *bench) {
 		reasons[d.Hash] = d.Reason
 	}
 	if c, ok := reasons[first.Hash]; !ok || (c != session.Corrupted && c != session.InvalidFormat) {
-		b.Errorf("the broken record is told as %v (%v), want corrupted or invalid_format", c, ok)
+		b.Errorf("the broken record is reported as %v (%v), want corrupted or invalid_format", c, ok)
 	}
 	if c, ok := reasons[healthy.Hash]; !ok || c != session.Idle {
-		b.Errorf("the healthy record behind the broken one is told as %v (%v): one unreadable record blocks the cleanup", c, ok)
+		b.Errorf("the healthy record behind the broken one is reported as %v (%v): one unreadable record blocks the cleanup", c, ok)
 	}
 	if c := b.count(); c.Backlog != 1 {
 		b.Errorf("the backlog counts %d, want only the healthy one that is not settled", c.Backlog)

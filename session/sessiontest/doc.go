@@ -26,6 +26,8 @@
 //   - Turn may be called too often, and never too seldom. A store that cannot
 //     push calls it once a second for each that waits; what is asked in between
 //     is answered Leased and keeps its place. It is called without a lock held.
+//   - Delete of an owner's many removes some, without holding up others, and answers
+//     More.
 //   - Claim and List read an index; a record that the index misses is found again
 //     with its next write.
 package sessiontest

@@ -49,7 +49,7 @@ func leaseRetaken(b *bench) {
 		b.pass(2)
 		b.want(b.take(rec.Handle, "anna", 3), session.Done, "the holder of a lease renews it by taking it again; a repeated call is a retry")
 	}
-	b.want(b.take(rec.Handle, "ben", 3), session.Leased, "a renewed lease was given to somebody else")
+	b.want(b.take(rec.Handle, "ben", 3), session.Leased, "a renewed lease was given to another caller")
 }
 
 func leaseRenewal(b *bench) {
@@ -59,13 +59,13 @@ func leaseRenewal(b *bench) {
 	b.want(b.take(rec.Handle, "anna", 2), session.Done, "a free lease has to be given")
 	b.want(b.load(renew), session.Done, "a renewal by the holder has to work")
 	b.pass(2.5)
-	b.want(b.load(renew), session.Leased, "after a gap somebody else may have been at work: a renewal must not hide that")
+	b.want(b.load(renew), session.Leased, "after a gap another caller may have been at work: a renewal must not hide that")
 }
 
 func leaseSaves(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "0")
 	b.want(b.take(rec.Handle, "anna", 8), session.Done, "a free lease has to be given")
-	b.want(b.save(rec, "ben's"), session.Leased, "a Save by somebody else changed a session under its exclusive handler")
+	b.want(b.save(rec, "ben's"), session.Leased, "a Save by another caller changed a session under its exclusive handler")
 	w := b.write(rec.Handle, "anna's")
 	w.Rev, w.Lease = rec.Rev, "anna"
 	r := b.must(b.store.Save(b.ctx(), w))
@@ -81,7 +81,7 @@ func leaseSaves(b *bench) {
 	theirs := b.write(rec.Handle, "ben's")
 	theirs.Rev, theirs.Lease = r.Record.Rev, "ben"
 	b.want(b.must(b.store.Save(b.ctx(), theirs)), session.Done, "the holder may save")
-	b.want(b.must(b.store.Save(b.ctx(), w)), session.Done, "a handler that lost the reply to its last Save has not lost its lease, whoever has it since")
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Done, "a handler that lost the reply to its last Save has not lost its lease, whatever caller has it since")
 }
 
 func leaseLostSave(b *bench) {
@@ -100,7 +100,7 @@ func leaseFreed(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
 	b.want(b.take(rec.Handle, "anna", 8), session.Done, "a free lease has to be given")
 	b.want(b.take(rec.Handle, "carl", 0), session.Done, "giving back what one does not hold is no failure")
-	b.want(b.take(rec.Handle, "ben", 1), session.Leased, "somebody gave back a lease that was not theirs")
+	b.want(b.take(rec.Handle, "ben", 1), session.Leased, "another caller gave back a lease that was not theirs")
 	b.want(b.take(rec.Handle, "anna", 0), session.Done, "LeaseFor 0 gives the lease back")
 	b.want(b.take(rec.Handle, "ben", 1), session.Done, "a lease that was given back is free")
 }
@@ -135,5 +135,5 @@ func createOverLeased(b *bench) {
 	r := b.create(b.write(w.Handle, "y"))
 	b.want(r, session.Exists, "reading a conversation does not need its lease, whether by Load or by Create")
 	b.wantPayload(r, "x", "Exists carries what is there")
-	b.want(b.take(w.Handle, "ben", 1), session.Leased, "a Create without a lease took somebody's away")
+	b.want(b.take(w.Handle, "ben", 1), session.Leased, "a Create without a lease took another caller's away")
 }

@@ -83,7 +83,7 @@ func touchKeepsRevision(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "0")
 	b.pass(1)
 	if r := b.touch(rec.Handle); r.Record.Rev != rec.Rev {
-		b.Fatal("a touch changed the revision: every read would make somebody's Save fail")
+		b.Fatal("a touch changed the revision: every read would make another caller's Save fail")
 	}
 	b.want(b.save(rec, "1"), session.Done, "a touch made a Save stale")
 }
@@ -142,7 +142,7 @@ func absoluteDeadline(b *bench) {
 	b.want(b.touch(rec.Handle), session.Lapsed, "touching keeps it alive for ever: a stolen session would never end")
 	due := b.claim(session.ClaimRequest{For: time.Minute}).Due
 	if len(due) != 1 || due[0].Reason != session.Absolute {
-		b.Errorf("its end is told as %+v, want one with reason absolute", due)
+		b.Errorf("its end is reported as %+v, want one with reason absolute", due)
 	}
 }
 
@@ -190,7 +190,7 @@ func createOverLapsed(b *bench) {
 	}
 	due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
 	if len(due) != 1 || string(due[0].Payload) != "old" || due[0].Rev != old.Rev {
-		b.Fatalf("due are %+v, want the old record: its expiry must not be lost because somebody was quicker than the cleanup", due)
+		b.Fatalf("due are %+v, want the old record: its expiry must not be lost because a new session was quicker than the cleanup", due)
 	}
 	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev})
 	b.wantPayload(b.peek(old.Handle), "new", "settling the old record removed the new one")

@@ -185,7 +185,7 @@ func (p *player) claim(int) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		p.Errorf("step %d, unit %d: Claim told %q, the model says %q", p.step, p.now/2, got, want)
+		p.Errorf("step %d, unit %d: Claim reported %q, the model says %q", p.step, p.now/2, got, want)
 	}
 }
 

@@ -182,7 +182,7 @@ func deleteByOldHash(b *bench) {
 	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{from.Hash}}); n != 1 {
 		b.Errorf("deleting by the old hash says %d, want 1", n)
 	}
-	b.want(b.peek(to.Handle), session.Missing, "a logout by an old id logs nobody out")
+	b.want(b.peek(to.Handle), session.Missing, "a logout by an old id logs no one out")
 	b.want(b.peek(from.Handle), session.Missing, "the old id outlives its session")
 }
 

@@ -26,12 +26,12 @@ func listOwner(b *bench) {
 	mine, other := b.owner(), b.owner()
 	one, two, three := b.created(b.handle(mine), "1"), b.created(b.handle(mine), "2"), b.created(b.handle(mine), "3")
 	b.created(b.handle(other), "other's")
-	b.created(b.handle(session.Hash{}), "nobody's")
+	b.created(b.handle(session.Hash{}), "without an owner")
 	b.remove(session.RemoveRequest{Handles: []session.Hash{three.Hash}})
 	b.pass(6)
 	b.touch(two.Handle)
 	if got := b.list(mine); !maps.Equal(got, map[session.Hash]string{one.Hash: "1", two.Hash: "2"}) {
-		b.Errorf("listed %v, want exactly the owner's two: erasing a subject would miss one or take somebody else's", got)
+		b.Errorf("listed %v, want exactly the owner's two: erasing a subject would miss one or take another one's", got)
 	}
 	for rec := range b.store.List(b.ctx(), b.space, mine) {
 		if rec.Space != b.space || rec.Owner != mine || rec.Rev == 0 || rec.ExpiresAt.IsZero() {
@@ -128,7 +128,7 @@ func lapsedTakeNoRoom(b *bench) {
 	b.create(b.limited(mine, "1", session.Reject))
 	b.create(b.limited(mine, "2", session.Reject))
 	b.pass(11)
-	b.want(b.create(b.limited(mine, "3", session.Reject)), session.Done, "sessions that ended by themselves lock their owner out until somebody cleans up")
+	b.want(b.create(b.limited(mine, "3", session.Reject)), session.Done, "sessions that ended by themselves lock their owner out until a cleanup runs")
 	if c := b.count(); c.Active != 1 || c.Backlog != 2 {
 		b.Errorf("counted %+v, want one active and two that wait for Claim", c)
 	}

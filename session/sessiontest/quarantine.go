@@ -110,7 +110,7 @@ func settleQuarantine(b *bench) {
 	}
 	b.pass(3)
 	if n := len(b.claim(session.ClaimRequest{For: time.Minute}).Due); n != 0 {
-		b.Error("a quarantined record was told again")
+		b.Error("a quarantined record was reported again")
 	}
 }
 

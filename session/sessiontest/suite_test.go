@@ -305,7 +305,7 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		}, "ABrokenRecordIsQuarantinedOnRequest"},
 		{"expired ones are counted as active", func() *fault {
 			return &fault{count: func(c session.CountReply) session.CountReply { c.Active += c.Backlog; return c }}
-		}, "CountTellsActiveAndBacklog"},
+		}, "CountHasActiveAndBacklog"},
 		{"a late save inserts", func() *fault {
 			f := &fault{}
 			f.save = func(w session.WriteRequest) session.WriteRequest {

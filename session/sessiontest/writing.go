@@ -49,19 +49,19 @@ func createThenLoad(b *bench) {
 	b.want(got, session.Done, "a record that was just created has to be there")
 	b.wantPayload(got, "hello", "what was written has to be read")
 	if got.Record.Rev != rec.Rev || !got.Record.CreatedAt.Equal(rec.CreatedAt) || !got.Record.ExpiresAt.Equal(rec.ExpiresAt) || !got.Record.Deadline.Equal(rec.Deadline) {
-		b.Errorf("Load tells other times or another revision than Create:\n%+v\n%+v", got.Record, rec)
+		b.Errorf("Load returns other times or another revision than Create:\n%+v\n%+v", got.Record, rec)
 	}
-	b.want(b.peek(b.handle(session.Hash{})), session.Missing, "a hash that nobody created has no record")
+	b.want(b.peek(b.handle(session.Hash{})), session.Missing, "a hash that no one created has no record")
 }
 
 func createNeverOverwrites(b *bench) {
 	h := b.handle(session.Hash{})
 	rec := b.created(h, "first")
 	r := b.create(b.write(h, "second"))
-	b.want(r, session.Exists, "Create over a live record would wipe out somebody's session")
+	b.want(r, session.Exists, "Create over a live record would wipe out another caller's session")
 	b.wantPayload(r, "first", "Exists carries what is there, so that Open needs one trip")
 	if r.Record.Rev != rec.Rev {
-		b.Errorf("Exists tells revision %d, want %d", r.Record.Rev, rec.Rev)
+		b.Errorf("Exists returns revision %d, want %d", r.Record.Rev, rec.Rev)
 	}
 	b.wantPayload(b.peek(h), "first", "a refused Create must write nothing")
 }
@@ -90,7 +90,7 @@ func saveIsCompareAndSwap(b *bench) {
 	b.want(late, session.Stale, "a Save at an old revision would lose the update in between")
 	b.wantPayload(late, "1", "Stale carries the current record, so that a retry needs no further trip")
 	if late.Record.Rev != first.Record.Rev {
-		b.Errorf("Stale tells revision %d, want the current %d", late.Record.Rev, first.Record.Rev)
+		b.Errorf("Stale returns revision %d, want the current %d", late.Record.Rev, first.Record.Rev)
 	}
 	b.wantPayload(b.peek(rec.Handle), "1", "a refused Save must write nothing")
 }
@@ -120,7 +120,7 @@ func rememberedSave(b *bench) {
 	for range later {
 		newest = b.save(newest.Record, "theirs")
 		again := b.must(b.store.Save(b.ctx(), w))
-		b.want(again, session.Done, "others may save before a client that lost the reply asks again: told of a conflict, it would make its change twice")
+		b.want(again, session.Done, "others may save before a client that lost the reply asks again: after a conflict it would make its change twice")
 		if again.Record.Rev != mine.Record.Rev {
 			b.Errorf("the repeated Save answers revision %d, the first one %d: its caller would overwrite what came after it", again.Record.Rev, mine.Record.Rev)
 		}
@@ -160,10 +160,10 @@ func writeWithoutNonce(b *bench) {
 	w := b.write(b.handle(session.Hash{}), "0")
 	w.Nonce = 0
 	rec := b.create(w).Record
-	b.want(b.create(w), session.Exists, "without a nonce nobody can tell a retry from somebody else's Create")
+	b.want(b.create(w), session.Exists, "without a nonce a retry cannot be distinguished from another caller's Create")
 	w.Rev = rec.Rev
 	b.want(b.must(b.store.Save(b.ctx(), w)), session.Done, "a Save at the current revision has to work")
-	b.want(b.must(b.store.Save(b.ctx(), w)), session.Stale, "without a nonce nobody can tell a retry from somebody else's Save: taking it for one would lose an update")
+	b.want(b.must(b.store.Save(b.ctx(), w)), session.Stale, "without a nonce a retry cannot be distinguished from another caller's Save: taking it for one would lose an update")
 }
 
 func saveNeverResurrects(b *bench) {
@@ -228,7 +228,7 @@ func bareLoad(b *bench) {
 	b.want(r, session.Done, "a bare Load finds what a whole one finds")
 	b.wantPayload(r, "", "a bare Load exists to spare the payload's way")
 	if r.Record.Rev != rec.Rev || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
-		b.Errorf("a bare Load tells %+v, want the revision and times of %+v", r.Record, rec)
+		b.Errorf("a bare Load returns %+v, want the revision and times of %+v", r.Record, rec)
 	}
 }
 
