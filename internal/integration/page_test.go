@@ -185,7 +185,7 @@ func picture(t *testing.T, browser context.Context, address string) {
 	}
 	p := openTab(t, browser, address, desktop)
 	p.live()
-	p.say("book room 101 for 2 nights from friday")
+	p.say("book room 101 for 2 nights from tomorrow")
 	p.reads("chat", "Booked")
 	p.press("#r102 td:nth-child(4) button")
 	p.reads("chat", "I hold room 102")

@@ -135,10 +135,6 @@ func (t *turn) availability(ctx context.Context) {
 	if !ok {
 		return
 	}
-	if i := slices.IndexFunc(t.mine(), func(one any) bool { _, yes := stay.Overlap(stayOf(one)); return yes }); i >= 0 {
-		t.say(OK, talk.AlreadyYours, t.mine()[i])
-		return
-	}
 	rooms, err := ask(ctx, t, "free", func(ctx context.Context) ([]string, error) { return t.PMS.Free(ctx, stay.In, stay.Out) })
 	if err != nil {
 		t.noAnswer(err)
@@ -160,6 +156,11 @@ func (t *turn) availability(ctx context.Context) {
 	}
 	if len(free) == 0 {
 		t.say(Refused, talk.NoFreeRoom, stay.Nights())
+		for _, one := range t.mine() {
+			if _, own := stay.Overlap(stayOf(one)); own {
+				t.say(OK, talk.AlreadyYours, one)
+			}
+		}
 		return
 	}
 	t.request.Intent, t.request.Unsure = talk.Book, true // if the answer is one of them

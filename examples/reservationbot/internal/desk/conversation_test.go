@@ -166,7 +166,7 @@ func TestNothingIsBookedWhileTheLocksAreUnavailable(t *testing.T) {
 	if f.pms.calls != before {
 		t.Error("the PMS was called without a hold")
 	}
-	f.say(t, "is room 102 from 2026-12-12 to 2026-12-15 free", Failed)
+	f.say(t, "is "+stay+" free", Failed)
 	if n := f.count(t, "nlp_fallbacks_total", "lock_unavailable"); n != 4 {
 		t.Errorf("nlp_fallbacks_total{lock_unavailable} is %v, want 4", n)
 	}

@@ -173,6 +173,7 @@ func (r *reader) choose(said map[string]bool) Intent {
 	case said["neg"] || courtesy:
 		return No
 	case said["yes"]:
+		r.unsure = r.unsure || said["help"]
 		return Yes
 	case said["want"] && (said["room"] || len(r.dates) > 0):
 		r.unsure = true
@@ -203,7 +204,7 @@ func (r *reader) slots(out *Request) {
 		}
 		r.unsure = r.unsure || !r.dates[1].departure
 	}
-	if r.nights == 0 && len(r.dates) == 1 && r.night {
+	if r.nights == 0 && r.night && (len(r.dates) == 1 || out.Intent == Extend || out.Intent == Cancel) {
 		r.nights = 1
 	}
 	r.unsure = r.unsure || r.dashes == 1 || r.dayFirst && r.monFirst

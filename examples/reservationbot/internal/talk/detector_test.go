@@ -78,6 +78,8 @@ func TestDetectReadsVerbsRoomsAndDates(t *testing.T) {
 		"book from 3/12 to 14/12":                                   "book 2026-12-03-2026-12-14",
 		"book from 12/3 to 12/14":                                   "book 2026-12-03-2026-12-14",
 		"Is room 101 free? I want to book it":                       "availability? 101",
+		"extend it for the night":                                   "extend 1 nights",
+		"yes, help":                                                 "yes?",
 		"extend my hold":                                            "extend",
 		"please cancel my booking HF-7K2QP":                         "cancel HF-7K2QP",
 		"cancel hold":                                               "cancel",
