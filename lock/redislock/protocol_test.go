@@ -4,6 +4,7 @@ package redislock
 
 import (
 	"context"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -296,5 +297,30 @@ func TestAWaiterThatLostItsPlaceAmongGrantsOfItsProcessHasANewOne(t *testing.T) 
 		<-left
 		r.inbox.leave(next.ID)
 		time.Sleep(lock.TrialTime)
+	})
+}
+
+// What has ended without a message makes room; what is still held keeps its place.
+func TestOnlyHoldsThatHaveEndedAreNotWatchedAnyMore(t *testing.T) {
+	virtual(t, func(r *rig) {
+		watch := func(ids string, ttl time.Duration) {
+			for n := range manyRooms {
+				r.inbox.watch(ids+strconv.Itoa(n), func() {}, ttl)
+			}
+		}
+		watch("short", time.Second)
+		watch("long", time.Hour)
+		r.pass(2 * time.Second)
+		watch("more", time.Hour)
+		r.inbox.watch("last", func() {}, time.Hour)
+		r.inbox.mu.Lock()
+		defer r.inbox.mu.Unlock()
+		kept := map[string]int{}
+		for id := range r.inbox.held {
+			kept[strings.TrimRight(id, "0123456789")]++
+		}
+		if want := map[string]int{"long": manyRooms, "more": manyRooms, "last": 1}; !maps.Equal(kept, want) {
+			t.Errorf("watched are %v, want %v", kept, want)
+		}
 	})
 }

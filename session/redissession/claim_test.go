@@ -138,6 +138,29 @@ func TestARemovedRecordIsReportedWithItsAttempts(t *testing.T) {
 	}
 }
 
+// A key that is gone before its members would lose reports; one without an end would
+// stay for ever.
+func TestClaimsAndBacklogLiveAsLongAsWhatIsInThem(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		w := newWrite("")
+		done(t)(s.Create(t.Context(), w))
+		time.Sleep(2 * time.Minute)
+		claim(t, s, session.ClaimRequest{Payload: true, For: time.Minute}) // in progress
+		slot, set := s.slotOf(space, w.Hash), ""
+		for _, k := range client.Keys(t.Context(), "*").Val() {
+			if strings.HasPrefix(k, string(slot)+"e") {
+				set = k
+			}
+		}
+		least := client.PTTL(t.Context(), set).Val()
+		for _, k := range []string{slot.claims(), slot.backlog()} {
+			if left := client.PTTL(t.Context(), k).Val(); least <= 0 || left < least {
+				t.Errorf("%s lives for %v, and the record in it for %v", k, left, least)
+			}
+		}
+	})
+}
+
 // The end of a conversation is reported although its guest came back before the
 // cleanup did, again and again.
 func TestEveryLapsedRecordOfAPlaceIsReported(t *testing.T) {

@@ -75,15 +75,16 @@ func TestACorruptedRecordThatChangedMeanwhileIsLeftAlone(t *testing.T) {
 
 func TestBytesThatAreNoRecordAreInvalidFormat(t *testing.T) {
 	for name, put := range map[string]func(c *redis.Client, t *testing.T, key string){
-		"short": func(c *redis.Client, t *testing.T, key string) { c.Set(t.Context(), key, "hfs\x01 short", 0) },
+		"short":     func(c *redis.Client, t *testing.T, key string) { c.Set(t.Context(), key, "hfs\x01 short", 0) },
+		"version 0": func(c *redis.Client, t *testing.T, key string) { c.SetRange(t.Context(), key, 3, "\x00") },
 		"another type, which no quarantine can keep": func(c *redis.Client, t *testing.T, key string) {
 			c.Del(t.Context(), key)
 			c.HSet(t.Context(), key, "a", "b")
 		},
 	} {
-		kept := int64(0)
-		if name == "short" {
-			kept = 1
+		kept := int64(1)
+		if strings.HasPrefix(name, "another type") {
+			kept = 0
 		}
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, client *redis.Client) {
