@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/drill"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
@@ -43,10 +44,10 @@ type bot struct {
 	visitors *session.Manager[struct{}]
 	logins   *httpsession.Logins[struct{}] // of the page's visitors
 	desk     *desk.Desk
-	oracle   *oracle      // of a storm with locks; else nil
-	latest   string       // storm from the page: how its guests' names begin
-	switches *fault.Board // what can be broken on purpose
-	watch    *site.Watch  // what the page shows while it happens
+	oracle   *drill.Oracle // of a storm with locks; else nil
+	latest   string        // storm from the page: how its guests' names begin
+	switches *fault.Board  // what can be broken on purpose
+	watch    *site.Watch   // what the page shows while it happens
 	closers  []closer
 }
 
@@ -98,7 +99,7 @@ func (b *bot) wire(ctx context.Context) error {
 	if b.chats, err = session.New(redissession.New(rdb), chats); err != nil {
 		return err
 	}
-	chats.Timeout = stormCall
+	chats.Timeout = drill.Call
 	if b.crowd, err = session.New(redissession.New(rdb), chats); err != nil {
 		return err
 	}
@@ -205,7 +206,7 @@ func (b *bot) holds(ttl time.Duration) desk.Holds {
 	}
 	locks := desk.Locks{Manager: b.rooms, TTL: ttl}
 	if b.oracle != nil {
-		return witnessed{locks, b.oracle}
+		return drill.Witnessed{Holds: locks, Oracle: b.oracle}
 	}
 	return locks
 }
@@ -215,7 +216,7 @@ func (b *bot) witness() lock.Observer {
 	if b.options.storm == 0 || b.options.noLocks {
 		return nil
 	}
-	b.oracle = newOracle()
+	b.oracle = drill.NewOracle()
 	return b.oracle
 }
 

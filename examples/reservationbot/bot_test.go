@@ -76,7 +76,7 @@ func TestAScriptLineThatMakesNoSenseIsNamed(t *testing.T) {
 		"!", "!dance now", "!pms sleepy", "!wait long", "!wait -1s", "!show money", "!guest",
 		"!guest a\x00b", "!guest " + strings.Repeat("a", 65), strings.Repeat("a", 1<<16),
 	} {
-		err := play(t.Context(), b, strings.NewReader("\n"+line+"\n"), new(bytes.Buffer))
+		err := b.script().Play(t.Context(), strings.NewReader("\n"+line+"\n"), new(bytes.Buffer))
 		if err == nil || !strings.HasPrefix(err.Error(), "line 2: ") {
 			t.Errorf("%s: %v, want an error that names line 2", line, err)
 		}
@@ -89,7 +89,7 @@ func TestAScriptStopsWhileItWaitsForALine(t *testing.T) {
 	defer typed.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error)
-	go func() { stopped <- play(ctx, b, terminal, io.Discard) }()
+	go func() { stopped <- b.script().Play(ctx, terminal, io.Discard) }()
 	fmt.Fprintln(typed, "hello")
 	cancel()
 	if err := <-stopped; !errors.Is(err, context.Canceled) {
@@ -101,7 +101,7 @@ func TestAHangingPMSCostsAMessageOneSecondAndNotItsHold(t *testing.T) {
 	b := start(t, "-script", "-")
 	script := "!pms hanging\nhold room 101 from 2026-12-12 to 2026-12-15\n!pms healthy\nbook\n!show holds\n"
 	var out bytes.Buffer
-	if err := play(t.Context(), b, strings.NewReader(script), &out); err != nil {
+	if err := b.script().Play(t.Context(), strings.NewReader(script), &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"I keep room 101 for you", "Booked: room 101", "nothing is held"} {

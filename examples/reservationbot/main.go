@@ -25,7 +25,7 @@ func main() {
 }
 
 // run returns the exit code: 2 when the flags make no sense, 1 when something
-// failed or a storm double-booked.
+// failed, or a storm double-booked or lost an event.
 func run(ctx context.Context, args []string, getenv func(string) string, in io.Reader, out, errs io.Writer) int {
 	o, err := parseOptions(args, getenv, out)
 	if errors.Is(err, flag.ErrHelp) {
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 func (b *bot) work(ctx context.Context, in io.Reader, out, errs io.Writer) error {
 	switch {
 	case b.options.script != "":
-		return playFile(ctx, b, b.options.script, in, out)
+		return b.script().PlayFile(ctx, b.options.script, in, out)
 	case b.options.storm > 0:
 		return storm(ctx, b, out, errs)
 	}

@@ -48,7 +48,8 @@ func TestAStormOnTheEmbeddedRedisBesideOneInMemory(t *testing.T) {
 	}
 	run := func(b *bot) time.Duration {
 		began := time.Now()
-		r, err := b.storm(t.Context(), plan(b, b.options.storm), io.Discard)
+		s := b.storm()
+		r, err := s.Run(t.Context(), s.Plan(b.options.storm), io.Discard)
 		if err != nil || r.DoubleBookings != 0 || r.Errors != 0 || r.Booked == 0 {
 			t.Errorf("%+v, %v", r, err)
 		}

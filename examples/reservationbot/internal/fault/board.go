@@ -1,5 +1,17 @@
 // SPDX-License-Identifier: MIT
 
+// Package fault breaks the bot's parts on demand, so that a visitor or a test
+// can watch how the rest copes.
+//
+//	part       broken by                       what the library then sees
+//	PMS        the simulator's own modes       slow, failing, hanging or lost answers
+//	audit      [Sink], in front of the sink    writes that fail
+//	Redis      [Redis], a hook of the client   commands that fail at once
+//	a session  [Codec], the sessions' codec    a record with a wrong checksum
+//	cleanup    stopping its loop               a gauge that freezes
+//
+// A switch breaks the way to a part, not the part: other processes that use
+// the same Redis or database do not notice.
 package fault
 
 import (
@@ -7,8 +19,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"sync"
+	"sync/atomic"
 
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/session"
@@ -132,4 +150,101 @@ func (b *Board) Corrupt(ctx context.Context, guest string) error {
 		b.Codec.marked.Store(&s.Data)
 		return nil
 	})
+}
+
+// ErrSwitchedOff is what a part that was switched off answers.
+var ErrSwitchedOff = errors.New("fault: switched off")
+
+// Redis is a hook of a client that can cut it off from its server, or spoil what
+// it sends. The zero value lets everything through.
+type Redis struct {
+	down    atomic.Bool
+	spoiled atomic.Pointer[string] // the end of an argument that is to be damaged once
+}
+
+var _ redis.Hook = (*Redis)(nil)
+
+// DialHook implements [redis.Hook].
+func (r *Redis) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if r.down.Load() {
+			return nil, ErrSwitchedOff
+		}
+		return next(ctx, network, addr)
+	}
+}
+
+// ProcessHook implements [redis.Hook].
+func (r *Redis) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if r.down.Load() {
+			cmd.SetErr(ErrSwitchedOff)
+			return ErrSwitchedOff
+		}
+		spoiled := r.spoil(cmd.Args())
+		err := next(ctx, cmd)
+		if spoiled && err == nil {
+			r.spoiled.Store(nil)
+		}
+		return err
+	}
+}
+
+// spoil changes the last byte of the argument that was marked, if it is among
+// args.
+func (r *Redis) spoil(args []any) bool {
+	end := r.spoiled.Load()
+	for i, arg := range args {
+		if s, _ := arg.(string); end != nil && *end != "" && strings.HasSuffix(s, *end) {
+			args[i] = s[:len(s)-1] + string(s[len(s)-1]^1)
+			return true
+		}
+	}
+	return false
+}
+
+// ProcessPipelineHook implements [redis.Hook].
+func (r *Redis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if r.down.Load() {
+			for _, cmd := range cmds {
+				cmd.SetErr(ErrSwitchedOff)
+			}
+			return ErrSwitchedOff
+		}
+		return next(ctx, cmds)
+	}
+}
+
+// Codec is the sessions' JSON. It has Redis damage the next save of the
+// conversation that was marked.
+type Codec struct {
+	session.JSON
+	Redis  *Redis
+	marked atomic.Pointer[desk.Chat]
+}
+
+// Encode implements [session.Codec].
+func (c *Codec) Encode(v any) ([]byte, error) {
+	data, err := c.JSON.Encode(v)
+	if chat, ok := v.(*desk.Chat); ok && chat != nil && c.marked.CompareAndSwap(chat, nil) {
+		end := string(data)
+		c.Redis.spoiled.Store(&end)
+	}
+	return data, err
+}
+
+// Sink is a sink in front of another, which it can keep events from. Writes
+// fail while it is down, in a way that the audit log may try again.
+type Sink struct {
+	audit.Sink
+	down atomic.Bool
+}
+
+// Write implements [audit.Sink].
+func (s *Sink) Write(ctx context.Context, batch []audit.Event) error {
+	if s.down.Load() {
+		return ErrSwitchedOff
+	}
+	return s.Sink.Write(ctx, batch)
 }

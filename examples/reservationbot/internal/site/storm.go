@@ -20,7 +20,8 @@ type Tally struct {
 	DoubleBookings int     `json:"double_bookings"`
 	Errors         int     `json:"errors"` // of the bot, and refusals that nothing explains
 	AuditEvents    uint64  `json:"audit_events"`
-	P50            float64 `json:"p50_ms"` // from message to answer
+	AuditLost      uint64  `json:"audit_lost"` // events that the trail does not have
+	P50            float64 `json:"p50_ms"`     // from message to answer
 	P99            float64 `json:"p99_ms"`
 }
 

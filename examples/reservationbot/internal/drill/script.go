@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-package main
+package drill
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,20 +19,30 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// playFile plays the script in the named file, "-" = in.
-func playFile(ctx context.Context, b *bot, name string, in io.Reader, out io.Writer) error {
+// Script is a guest's side of conversations, played on a bot.
+type Script struct {
+	Desk    *desk.Desk
+	Rooms   *lock.Manager
+	Trail   *audit.Log
+	Events  *gormsink.Sink
+	PMS     *hotel.Client
+	Started time.Time // what the trail shows is later
+}
+
+// PlayFile plays the script in the named file, "-" = in.
+func (s Script) PlayFile(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 	if name == "-" {
-		return play(ctx, b, in, out)
+		return s.Play(ctx, in, out)
 	}
 	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return play(ctx, b, file, out)
+	return s.Play(ctx, file, out)
 }
 
-// play reads one guest message a line and prints it with the bot's answer.
+// Play reads one guest message a line and prints it with the bot's answer.
 // Lines that begin with "!" steer the play, and those with "#" are printed
 // as they are:
 //
@@ -40,10 +52,10 @@ func playFile(ctx context.Context, b *bot, name string, in io.Reader, out io.Wri
 //	!show holds|audit|breaker            what the library knows
 //
 // It stops at the first line that it cannot make out, and when ctx ends.
-func play(ctx context.Context, b *bot, in io.Reader, out io.Writer) error {
+func (s Script) Play(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &player{bot: b, out: out, guest: "guest"}
+	p := &player{Script: s, out: out, guest: "guest"}
 	script := linesOf(ctx, in)
 	for n := 1; ; n++ {
 		text, err := script.next(ctx)
@@ -60,7 +72,7 @@ func play(ctx context.Context, b *bot, in io.Reader, out io.Writer) error {
 }
 
 type player struct {
-	*bot
+	Script
 	out   io.Writer
 	guest string
 }
@@ -74,7 +86,7 @@ func (p *player) line(ctx context.Context, text string) error {
 		return nil
 	case !strings.HasPrefix(text, "!"):
 		fmt.Fprintf(p.out, "%s> %s\n", p.guest, text)
-		reply := p.desk.Answer(ctx, p.guest, text)
+		reply := p.Desk.Answer(ctx, p.guest, text)
 		fmt.Fprintf(p.out, "bot> %s\n", reply.Text)
 		return reply.Err
 	}
@@ -97,7 +109,7 @@ func (p *player) command(ctx context.Context, words []string) error {
 		if !hotel.Mode(arg).Valid() {
 			return fmt.Errorf("!pms %s: the modes are %v", arg, hotel.Modes)
 		}
-		return p.pms.SetMode(ctx, hotel.Mode(arg))
+		return p.PMS.SetMode(ctx, hotel.Mode(arg))
 	case "wait":
 		return wait(ctx, arg)
 	case "show":
@@ -127,7 +139,7 @@ func (p *player) show(ctx context.Context, what string) error {
 	case "audit":
 		return p.showAudit(ctx)
 	case "breaker":
-		s := p.breaker.Stats()
+		s := p.Desk.Breaker.Stats()
 		fmt.Fprintf(p.out, "  pms: %s; calls: %d succeeded, %d failed, %d rejected\n", s.State, s.Total.Success, s.Total.Failure, s.Rejected)
 		return nil
 	}
@@ -136,7 +148,7 @@ func (p *player) show(ctx context.Context, what string) error {
 
 func (p *player) showHolds(ctx context.Context) error {
 	none := true
-	for h, err := range p.rooms.Holds(ctx, lock.Resource{}) {
+	for h, err := range p.Rooms.Holds(ctx, lock.Resource{}) {
 		if err != nil {
 			return err
 		}
@@ -152,10 +164,10 @@ func (p *player) showHolds(ctx context.Context) error {
 
 // showAudit prints what this process has written to the database.
 func (p *player) showAudit(ctx context.Context) error {
-	if err := p.trail.Flush(ctx); err != nil {
+	if err := p.Trail.Flush(ctx); err != nil {
 		return err
 	}
-	for e, err := range p.sink.Query(ctx, gormsink.Criteria{From: p.started}) {
+	for e, err := range p.Events.Query(ctx, gormsink.Criteria{From: p.Started}) {
 		if err != nil {
 			return err
 		}
@@ -166,4 +178,47 @@ func (p *player) showAudit(ctx context.Context) error {
 		fmt.Fprintln(p.out, strings.TrimRight(line, " "))
 	}
 	return nil
+}
+
+// lines reads a script line by line, for as long as a context lasts. A read of
+// a terminal cannot be interrupted, so it has a goroutine of its own: there it
+// keeps nobody from stopping the program, whose end takes it along.
+type lines struct {
+	scanner *bufio.Scanner
+	texts   chan string
+}
+
+func linesOf(ctx context.Context, in io.Reader) *lines {
+	l := &lines{bufio.NewScanner(in), make(chan string)}
+	go func() {
+		defer close(l.texts)
+		for l.scanner.Scan() {
+			select {
+			case l.texts <- l.scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return l
+}
+
+// next returns io.EOF after the last line.
+func (l *lines) next(ctx context.Context) (string, error) {
+	select {
+	case text, more := <-l.texts:
+		if more {
+			return text, nil
+		}
+	case <-ctx.Done():
+	}
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(l.scanner.Err(), bufio.ErrTooLong):
+		return "", fmt.Errorf("longer than %d bytes", bufio.MaxScanTokenSize)
+	case l.scanner.Err() != nil:
+		return "", l.scanner.Err()
+	}
+	return "", io.EOF
 }

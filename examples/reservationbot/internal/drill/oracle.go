@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package main
+package drill
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// oracle watches the locks of a storm and tells afterwards whether each
+// Oracle watches the locks of a storm and tells afterwards whether each
 // refusal was right: another guest's hold or booking must have been in the way
 // at the moment of asking.
 //
@@ -23,7 +23,7 @@ import (
 // succeeded; a refusal was decided while its call was under way. If the two do
 // not meet, nothing can explain the refusal. Spans may only err on the long
 // side, so each begins before its call, and ends when the oracle is told.
-type oracle struct {
+type Oracle struct {
 	mu       sync.Mutex
 	asked    map[string]time.Time // by the guest: when the latest call began
 	holds    map[string]span      // by the hold's ID
@@ -36,30 +36,30 @@ type span struct {
 	from, to time.Time // to is zero while it lasts
 }
 
-func newOracle() *oracle {
-	return &oracle{asked: make(map[string]time.Time), holds: make(map[string]span), refusals: make(map[string]span)}
+func NewOracle() *Oracle {
+	return &Oracle{asked: make(map[string]time.Time), holds: make(map[string]span), refusals: make(map[string]span)}
 }
 
-// witnessed are holds whose asking the oracle is told of beforehand.
-type witnessed struct {
+// Witnessed are holds whose asking the oracle is told of beforehand.
+type Witnessed struct {
 	desk.Holds
-	oracle *oracle
+	Oracle *Oracle
 }
 
 // Take implements [desk.Holds].
-func (w witnessed) Take(ctx context.Context, s hotel.Stay, guest string) (desk.Hold, error) {
-	w.oracle.asks(guest)
+func (w Witnessed) Take(ctx context.Context, s hotel.Stay, guest string) (desk.Hold, error) {
+	w.Oracle.asks(guest)
 	return w.Holds.Take(ctx, s, guest)
 }
 
-func (o *oracle) asks(guest string) {
+func (o *Oracle) asks(guest string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked[guest] = time.Now()
 }
 
 // ObserveLock implements [lock.Observer].
-func (o *oracle) ObserveLock(_ context.Context, e lock.Event) {
+func (o *Oracle) ObserveLock(_ context.Context, e lock.Event) {
 	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -78,7 +78,7 @@ func (o *oracle) ObserveLock(_ context.Context, e lock.Event) {
 }
 
 // explain returns why a refusal cannot be right, or nil.
-func (o *oracle) explain(t try) error {
+func (o *Oracle) explain(t Try) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch r := t.reply; {
@@ -90,7 +90,7 @@ func (o *oracle) explain(t try) error {
 	return errors.New("refused without a reason")
 }
 
-func (o *oracle) explainHold(t try, h lock.Hold) error {
+func (o *Oracle) explainHold(t Try, h lock.Hold) error {
 	theirs, known := o.holds[h.ID]
 	asked, refused := o.refusals[t.guest]
 	switch {
@@ -110,7 +110,7 @@ func (o *oracle) explainHold(t try, h lock.Hold) error {
 
 // explainBooking relies on the booking's key, which is the ID of the hold
 // that it was made with. A booking stays when its hold has gone.
-func (o *oracle) explainBooking(t try, b hotel.Booking) error {
+func (o *Oracle) explainBooking(t Try, b hotel.Booking) error {
 	theirs, known := o.holds[b.Key]
 	_, overlap := t.stay.Overlap(b.Stay)
 	switch {
