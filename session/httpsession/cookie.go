@@ -43,7 +43,8 @@ const remembered = ".r"
 // whether the cookie outlives the browser. What is malformed is none. A Secure
 // cookie counts on a plain connection, too.
 func (c cookie) read(r *http.Request, plain bool) (id session.ID, lasts, ok bool) {
-	for _, name := range []string{c.on(plain).Name, c.template.Name} {
+	names := []string{c.on(plain).Name, c.template.Name}
+	for _, name := range slices.Compact(names) {
 		for _, got := range r.CookiesNamed(name) {
 			token, lasts := strings.CutSuffix(got.Value, remembered)
 			if id, err := session.ParseID(token); err == nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -40,7 +41,7 @@ func (v *Visit[T]) load(ctx context.Context) (*session.Session[T], error) {
 		return v.s, nil
 	}
 	v.varies()
-	for _, id := range v.ids() {
+	for id := range v.ids() {
 		s, err := v.logins.sessions.Get(ctx, id)
 		if _, corrupt := errors.AsType[*session.CorruptError](err); corrupt {
 			v.logins.cfg.OnError(v.r, err)
@@ -72,25 +73,26 @@ func (v *Visit[T]) varies() {
 
 var private = []string{"private"}
 
-// ids returns what the request has for a session, the best first.
-func (v *Visit[T]) ids() (ids []session.ID) {
-	if token := v.header(); token != "" {
-		id, err := session.ParseID(token)
-		if err != nil {
-			return nil
+// ids yields what the request has for a session, the best first. Each cookie is read
+// when it is needed.
+func (v *Visit[T]) ids() iter.Seq[session.ID] {
+	return func(yield func(session.ID) bool) {
+		if token := v.header(); token != "" {
+			if id, err := session.ParseID(token); err == nil {
+				yield(id)
+			}
+			return
 		}
-		return []session.ID{id}
-	}
-	if v.r.Header["Cookie"] == nil {
-		return nil
-	}
-	plain := isPlain(v.r)
-	for _, c := range []cookie{v.logins.login, v.logins.visitor} {
-		if id, _, ok := c.read(v.r, plain); ok {
-			ids = append(ids, id)
+		if v.r.Header["Cookie"] == nil {
+			return
+		}
+		plain := isPlain(v.r)
+		for _, c := range []cookie{v.logins.login, v.logins.visitor} {
+			if id, _, ok := c.read(v.r, plain); ok && !yield(id) {
+				return
+			}
 		}
 	}
-	return ids
 }
 
 // header returns the token in Config.Header.
