@@ -23,6 +23,7 @@ type options struct {
 	audit   string   // DSN; "" = SQLite in a temporary folder
 	pms     string   // URL; "" = simulated
 	addr    string   // of the web page
+	hosts   []string // names of the web page
 	open    bool     // the page in a browser
 	seed    uint64
 
@@ -53,6 +54,7 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 	flags.StringVar(&o.audit, "audit", "", "database of the audit trail, `DSN` postgres://... or sqlite:FILE; default: SQLite in a temporary folder")
 	flags.StringVar(&o.pms, "pms", "", "`URL` of a PMS that speaks like the simulated one; default: simulated")
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` of the web page")
+	hosts := flags.String("host", "", "`NAME[,NAME...]` under which the web page may be asked for, beside localhost, addresses and the name in -addr")
 	flags.BoolVar(&o.open, "open", false, "open the web page in a browser")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of the random stays and booking references")
 
@@ -68,6 +70,9 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 	}
 	if *addresses != "" {
 		o.redis = strings.Split(*addresses, ",")
+	}
+	if *hosts != "" {
+		o.hosts = strings.Split(*hosts, ",")
 	}
 	given := make(map[string]bool)
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -95,6 +100,8 @@ func (o options) check(rest []string, given map[string]bool) error {
 		return errors.New("-addr is for the web page; -script and -storm have none")
 	case o.open && (given["script"] || given["storm"]):
 		return errors.New("-open is for the web page; -script and -storm have none")
+	case given["host"] && (given["script"] || given["storm"]):
+		return errors.New("-host is for the web page; -script and -storm have none")
 	case o.rooms < 1 || o.rooms > 1000:
 		return fmt.Errorf("-rooms %d: between 1 and 1000 are possible", o.rooms)
 	case given["audit"] && !strings.HasPrefix(o.audit, "postgres://") && (!strings.HasPrefix(o.audit, "sqlite:") || o.audit == "sqlite:"):

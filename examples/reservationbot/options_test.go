@@ -20,7 +20,7 @@ func TestFlagsThatMakeNoSenseAreOneErrorAndExitCode2(t *testing.T) {
 	for _, args := range []string{
 		"-nonsense", "-seed x", "-rooms", "stray",
 		"-script a -storm 3", "-script=", "-storm 0", "-storm -1", "-no-locks", "-no-locks -script -",
-		"-storm 3 -addr :0", "-storm 3 -open", "-script - -open", "-script - -addr :0",
+		"-storm 3 -addr :0", "-storm 3 -open", "-script - -open", "-script - -addr :0", "-storm 3 -host a",
 		"-rooms 0", "-rooms 1001",
 		"-audit mysql://x", "-audit sqlite:", "-audit=", "-redis=", "-redis a,,b", "-pms nowhere", "-pms=",
 	} {
@@ -33,7 +33,7 @@ func TestFlagsThatMakeNoSenseAreOneErrorAndExitCode2(t *testing.T) {
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	code, out, _ := command(t, "-help")
-	for _, name := range []string{"script", "storm", "rooms", "no-locks", "redis", "audit", "pms", "addr", "open", "seed"} {
+	for _, name := range []string{"script", "storm", "rooms", "no-locks", "redis", "audit", "pms", "addr", "host", "open", "seed"} {
 		if !strings.Contains(out, "  -"+name) {
 			t.Errorf("help does not name -%s", name)
 		}

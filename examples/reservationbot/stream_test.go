@@ -158,28 +158,60 @@ func TestAClientThatTakesNothingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	}
 }
 
-func TestTooManyPagesAreRefusedUntilOneIsClosed(t *testing.T) {
-	server, client := slowly(t)
-	var first *listener
-	for range 64 {
-		first = listen(t, client, server.URL, "")
-		first.next()
+// visit opens a page from an address, and returns what is closed when it has ended.
+func visit(t *testing.T, here *site.Site, address string) (ended chan struct{}) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended = make(chan struct{})
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/events", nil)
+	r.RemoteAddr = address + ":1234"
+	w := &opened{ResponseRecorder: httptest.NewRecorder(), shown: make(chan struct{})}
+	go func() {
+		defer close(ended)
+		here.Handler().ServeHTTP(w, r)
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	<-w.shown
+	return ended
+}
+
+// opened says when the first event was sent.
+type opened struct {
+	*httptest.ResponseRecorder
+	shown chan struct{}
+}
+
+func (*opened) SetWriteDeadline(time.Time) error { return nil }
+
+func (o *opened) Flush() {
+	o.ResponseRecorder.Flush()
+	select {
+	case <-o.shown:
+	default:
+		close(o.shown)
 	}
-	knock := func() int {
-		answer, err := client.Get(server.URL + "/events")
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer.Body.Close()
-		return answer.StatusCode
+}
+
+func TestOneAddressDoesNotShutOthersOut(t *testing.T) {
+	b := start(t)
+	parts := b.shown()
+	parts.Tick = time.Hour
+	here := site.New(parts, b.watch)
+	t.Cleanup(here.Close)
+	other := visit(t, here, "192.0.2.1")
+	var greedy []chan struct{}
+	for range 63 {
+		greedy = append(greedy, visit(t, here, "192.0.2.2"))
 	}
-	if code := knock(); code != http.StatusServiceUnavailable {
-		t.Errorf("answered %d", code)
-	}
-	first.close()
-	for end := time.Now().Add(10 * time.Second); knock() != http.StatusOK; {
-		if time.Now().After(end) {
-			t.Fatal("there is no place for another")
+	third := visit(t, here, "192.0.2.3")
+	<-greedy[0] // for the third
+	visit(t, here, "192.0.2.2")
+	<-greedy[1] // for its own
+	for _, still := range []chan struct{}{other, greedy[2], third} {
+		select {
+		case <-still:
+			t.Error("a page was closed without need")
+		default:
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,8 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 		return errors.Join(err, listener.Close())
 	}
 	page := b.site()
-	if at, ok := listener.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
-		page.Local, _, _ = net.SplitHostPort(b.options.addr)
+	if name, _, err := net.SplitHostPort(b.options.addr); err == nil {
+		page.Hosts = append(slices.Clone(b.options.hosts), name)
 	}
 	server := newServer(page.Handler())
 	var running sync.WaitGroup

@@ -247,7 +247,7 @@ func (s *Site) postStorm(w http.ResponseWriter, r *http.Request) {
 	wanted := struct {
 		Guests int `json:"guests"`
 	}{1000}
-	if !read(w, r, &wanted) {
+	if r.ContentLength != 0 && !read(w, r, &wanted) {
 		return
 	}
 	switch err := s.startStorm(wanted.Guests); {

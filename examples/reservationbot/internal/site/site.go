@@ -11,14 +11,14 @@
 //	POST /api/sessions/corrupt               damages the records of the latest conversations
 //	POST /api/sessions/{guest}/corrupt       damages one
 //	POST /api/cleanup                        one cleanup cycle of the sessions, and its report
-//	POST /api/storm     {"guests":1000}      starts a storm; its result appears in the state
+//	POST /api/storm     {"guests":1000}      starts a storm, of a thousand guests without a body; its result appears in the state
 //	POST /api/reset                          the simulated PMS forgets its bookings
 //	GET  /metrics /healthz /readyz           for Prometheus and the orchestrator
 //	GET  /breakers/                          the breaker, for holdfastctl
 //
 // Errors of the API are problem details (RFC 9457). Writes from other sites
-// are refused, and so are bodies of more than 16 KiB. On loopback the site
-// answers to localhost, to addresses, and to the name that it was started with.
+// are refused, and so are bodies of more than 16 KiB. The site answers to
+// addresses, to localhost, and to the names that it was started with.
 package site
 
 import (
@@ -63,10 +63,10 @@ type Parts struct {
 	Storms func(ctx context.Context, guests int, done func(Tally)) error
 	// Tick is how often open pages look for changes; default 250 ms.
 	Tick time.Duration
-	// Local is the name of a site on loopback. Requests for a host of another
-	// name are then refused, because a page from elsewhere can have its name
-	// point to 127.0.0.1 and be taken for this one. "" allows all.
-	Local string
+	// Hosts are names of the site, beside localhost. Requests for another name are
+	// refused: a page from elsewhere can have its name point to the site's address and
+	// be taken for it.
+	Hosts []string
 }
 
 // Site serves the page. Make it with [New], keep [Site.Run] running while it
@@ -165,7 +165,7 @@ func (s *Site) Handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if !s.isOwn(r.Host) {
-			fail(w, http.StatusMisdirectedRequest, "The page on loopback answers to localhost and to addresses, not to other names.")
+			fail(w, http.StatusMisdirectedRequest, "The page answers to addresses, to localhost and to the names that -host gave it.")
 			return
 		}
 		guarded.ServeHTTP(w, r)
@@ -175,12 +175,10 @@ func (s *Site) Handler() http.Handler {
 // isOwn tells whether a request for this host means this site. An address, other
 // than a name, means whom it reaches.
 func (s *Site) isOwn(host string) bool {
-	if s.Local == "" {
-		return true
-	}
 	name := (&url.URL{Host: host}).Hostname()
 	_, err := netip.ParseAddr(name)
-	return err == nil || strings.EqualFold(name, "localhost") || strings.EqualFold(name, s.Local)
+	return err == nil || strings.EqualFold(name, "localhost") ||
+		slices.ContainsFunc(s.Hosts, func(own string) bool { return own != "" && strings.EqualFold(name, own) })
 }
 
 // healthz says that the process answers.

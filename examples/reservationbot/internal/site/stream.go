@@ -7,8 +7,10 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +30,7 @@ const (
 // off; its browser connects again and gets everything.
 type streams struct {
 	mu     sync.Mutex
-	open   int
+	open   []*seat       // the oldest first
 	wake   chan struct{} // closed by hurry
 	change uint64        // counts calls of hurry
 	busy   time.Time     // when the latest was
@@ -56,20 +58,50 @@ func (st *streams) woken() <-chan struct{} {
 	return st.wake
 }
 
-func (st *streams) enter() bool {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.open == maxStreams {
-		return false
-	}
-	st.open++
-	return true
+// seat is one open page.
+type seat struct {
+	address string
+	end     context.CancelFunc
 }
 
-func (st *streams) leave() {
+// enter opens a page, and returns a context that ends when another page needs its
+// place: the oldest page of the address that has most is closed for it. So no
+// address shuts others out.
+func (st *streams) enter(ctx context.Context, remote string) (_ context.Context, leave func()) {
+	address, _, _ := net.SplitHostPort(remote)
+	ctx, end := context.WithCancel(ctx)
+	mine := &seat{address, end}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.open--
+	if len(st.open) >= maxStreams {
+		st.remove(st.spare())
+	}
+	st.open = append(st.open, mine)
+	return ctx, func() {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		st.remove(mine)
+	}
+}
+
+// spare is the oldest page of the address that has most. st.mu is held.
+func (st *streams) spare() (oldest *seat) {
+	count := make(map[string]int)
+	for _, s := range st.open {
+		count[s.address]++
+	}
+	for _, s := range st.open {
+		if oldest == nil || count[s.address] > count[oldest.address] {
+			oldest = s
+		}
+	}
+	return oldest
+}
+
+// remove ends a page, unless it has ended. st.mu is held.
+func (st *streams) remove(s *seat) {
+	s.end()
+	st.open = slices.DeleteFunc(st.open, func(other *seat) bool { return other == s })
 }
 
 // busyFor is how long after something was done here more may happen.
@@ -91,11 +123,8 @@ func (s *Site) pace() (change uint64, every time.Duration) {
 // events streams the sections of the page. The first event, "reload", has all
 // of them; each later one, "change", has those that are different now.
 func (s *Site) events(w http.ResponseWriter, r *http.Request) {
-	if !s.streams.enter() {
-		fail(w, http.StatusServiceUnavailable, "Too many pages are open.")
-		return
-	}
-	defer s.streams.leave()
+	ctx, leave := s.streams.enter(r.Context(), r.RemoteAddr)
+	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write([]byte("retry: 500\n\n"))
@@ -105,13 +134,13 @@ func (s *Site) events(w http.ResponseWriter, r *http.Request) {
 	defer every.Stop()
 	for name := "reload"; ; name = "change" {
 		woken := s.streams.woken()
-		if err := c.update(r.Context(), name, ask); err != nil {
+		if err := c.update(ctx, name, ask); err != nil {
 			return
 		}
 		select {
 		case <-every.C:
 		case <-woken:
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		case <-s.ctx.Done():
 			return
