@@ -158,3 +158,23 @@ func TestAnswersOfAnUnknownShapeAreErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestAConflictWithAPartThatWasNotWantedIsAnError(t *testing.T) {
+	room := lock.Key("room")
+	for part, good := range map[int64]bool{0: false, 1: true, 2: false} {
+		r := open([]any{[]any{[]any{part, member(sole, room) + "id", "id", int64(10), ""}}})
+		if got := r.conflicts([]lock.Resource{room}); (r.err() == nil) != good || good != (len(got) == 1) {
+			t.Errorf("part %d of one: %d conflicts, %v", part, len(got), r.err())
+		}
+	}
+}
+
+func TestMessagesThatAreForeignOrMalformedAreCountedAndIgnored(t *testing.T) {
+	s := New(nil)
+	for i, message := range []string{"", "unknown", "unknown ", "unknown 12 34,,", "unknown x y"} {
+		s.inbox.read(message)
+		if n := s.IgnoredMessages(); n != i+1 {
+			t.Errorf("after %q %d are counted, want %d", message, n, i+1)
+		}
+	}
+}
