@@ -12,7 +12,8 @@ import (
 var (
 	// ErrClosed is returned by every call after [Log.Close].
 	ErrClosed = errors.New("audit: closed")
-	// ErrFull says that the event was not taken because the queue is full.
+	// ErrFull says that the event was not taken because the queue, or the spool,
+	// is full.
 	ErrFull = errors.New("audit: queue full")
 	// ErrInvalid says that an event, an id, details, a sink or a [Config] makes
 	// no sense.

@@ -185,6 +185,9 @@ func (l *Log) giveUp(ctx context.Context, f *flush) (inDoubt int) {
 // settled ends the lane's part in the flushes whose entries have left queue and
 // flight. Close's flush also waits for the writer to end. Called with mu held.
 func (a *lane) settled() {
+	if len(a.flushes) == 0 {
+		return
+	}
 	oldest := a.log.seq + 1
 	switch {
 	case len(a.flight) > 0:

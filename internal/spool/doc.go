@@ -14,9 +14,9 @@
 //	       24  CRC-32C of the first 24 bytes
 //	       64  for each reader two slots of 32 bytes, written in turns:
 //	           generation, settled frames, CRC-32C with the seed and the reader
-//	frame   0  length of the payload
-//	        4  CRC-32C of the length and the payload, begun with the CRC of the
+//	frame   0  CRC-32C of the length and the payload, begun with the CRC of the
 //	           frame before, the first one with that of the header
+//	        4  length of the payload
 //
 // So a frame that was damaged, cut out, moved, or left by another file breaks the
 // chain at its place, and what follows is not read.

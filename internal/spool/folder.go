@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Level is what an appended frame survives.
@@ -60,11 +61,12 @@ type Folder struct {
 	current  *segment   // the last of them while it is written to
 	trash    []*segment // to be removed
 	last     uint64     // highest number in use
-	bytes    int64
 	unsynced []byte // at Interval: frames that the disk may not have
-	low      bool   // the disk has less than MinFree
 	failures uint64
 	err      error // of the last write or sync, nil after one that succeeded
+
+	bytes atomic.Int64 // of the segments
+	low   atomic.Bool  // the disk has less than MinFree
 }
 
 type segment struct {
@@ -95,7 +97,6 @@ func (f *Folder) path(number uint64) string {
 // read them, unless the file system does not even cut them off again. Without
 // frames it only repairs what a failed Sync has left.
 func (f *Folder) Append(frames []byte, n int) (Pos, error) {
-	defer f.sweep()
 	f.mu.Lock()
 	seg := f.current
 	broken := f.err != nil
@@ -120,19 +121,20 @@ func (f *Folder) Append(frames []byte, n int) (Pos, error) {
 		_ = seg.file.Truncate(seg.size)
 		return f.begin(frames, n)
 	}
+	f.bytes.Add(int64(len(frames)))
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	at := Pos{seg.number, seg.frames}
 	seg.sum, seg.size, seg.frames = sum, seg.size+int64(len(frames)), seg.frames+n
-	f.bytes += int64(len(frames))
 	if f.o.Level == Interval {
 		f.unsynced = append(f.unsynced, frames...)
 	}
+	f.mu.Unlock()
 	return at, nil
 }
 
 // begin writes the frames, and what the disk may not have, to a new segment.
 func (f *Folder) begin(frames []byte, n int) (Pos, error) {
+	f.sweep()
 	body := newHeader()
 	skip := 0
 	if f.o.Head != nil {
@@ -147,7 +149,7 @@ func (f *Folder) begin(frames []byte, n int) (Pos, error) {
 	f.last++
 	number := f.last
 	body = append(body, f.unsynced...)
-	for rest := f.unsynced; len(rest) > 0; rest = rest[frameHead+int(order.Uint32(rest)):] {
+	for rest := f.unsynced; len(rest) > 0; rest = rest[frameHead+length(rest):] {
 		skip++
 	}
 	f.mu.Unlock()
@@ -168,10 +170,9 @@ func (f *Folder) begin(frames []byte, n int) (Pos, error) {
 			_ = f.o.FS.Remove(path)
 		}
 	}
-	low := f.o.FS.Free(f.dir) < f.o.MinFree
+	f.low.Store(f.o.FS.Free(f.dir) < f.o.MinFree)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.low = low
 	if f.err = err; err != nil {
 		f.failures++
 		return Pos{}, err
@@ -180,7 +181,7 @@ func (f *Folder) begin(frames []byte, n int) (Pos, error) {
 	seg.sum, seg.size, seg.frames, seg.skip = sum, int64(len(body)), skip+n, skip
 	f.segments = append(f.segments, seg)
 	f.current = seg
-	f.bytes += seg.size
+	f.bytes.Add(seg.size)
 	f.unsynced = f.unsynced[:0]
 	return Pos{number, skip}, nil
 }
@@ -278,7 +279,7 @@ func (f *Folder) Settle(reader int, to Pos) {
 }
 
 // Forgo gives up, for the reader, a segment that Complete has returned. The file
-// is removed by the next Settle or Append.
+// is removed when the next segment begins, or by Settle or Probe.
 func (f *Folder) Forgo(reader int, number uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -299,7 +300,7 @@ func (f *Folder) discard() {
 	f.segments = slices.DeleteFunc(f.segments, func(s *segment) bool {
 		over := s != f.current && s.done()
 		if over {
-			f.bytes -= s.size
+			f.bytes.Add(-s.size)
 			f.trash = append(f.trash, s)
 		}
 		return over
@@ -346,18 +347,10 @@ func (f *Folder) Complete() []uint64 {
 }
 
 // Room reports whether n more bytes are allowed.
-func (f *Folder) Room(n int) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.bytes+int64(n) <= f.o.MaxBytes
-}
+func (f *Folder) Room(n int) bool { return f.bytes.Load()+int64(n) <= f.o.MaxBytes }
 
 // Low reports whether the disk has too little free space.
-func (f *Folder) Low() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.low
-}
+func (f *Folder) Low() bool { return f.low.Load() }
 
 // Oldest returns the number of the oldest segment.
 func (f *Folder) Oldest() uint64 {
@@ -371,15 +364,9 @@ func (f *Folder) Oldest() uint64 {
 
 // Probe looks at the free space of the disk again when it was too little.
 func (f *Folder) Probe() {
-	f.mu.Lock()
-	low := f.low
-	f.mu.Unlock()
-	if low {
+	if f.low.Load() {
 		f.sweep()
-		low = f.o.FS.Free(f.dir) < f.o.MinFree
-		f.mu.Lock()
-		f.low = low
-		f.mu.Unlock()
+		f.low.Store(f.o.FS.Free(f.dir) < f.o.MinFree)
 	}
 }
 
@@ -388,7 +375,7 @@ func (f *Folder) Probe() {
 func (f *Folder) State() (bytes int64, failures uint64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.bytes, f.failures, f.err
+	return f.bytes.Load(), f.failures, f.err
 }
 
 // Before reports whether p is a place, and lies before q.

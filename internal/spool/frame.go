@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	frameHead  = 8 // length and CRC
+	frameHead  = 8 // CRC and length
 	headerSize = 4096
 	slotsAt    = 64
 	slotSize   = 32
@@ -30,25 +30,25 @@ var (
 
 // Reserve appends the place of a frame's head to b; the payload follows, and
 // then [Finish].
-func Reserve(b []byte) []byte { return append(b, make([]byte, frameHead)...) }
+func Reserve(b []byte) []byte { return append(b, 0, 0, 0, 0, 0, 0, 0, 0) }
 
 // Finish enters the length of a payload that is complete.
-func Finish(frame []byte) { order.PutUint32(frame, uint32(len(frame)-frameHead)) }
+func Finish(frame []byte) { order.PutUint32(frame[4:], uint32(len(frame)-frameHead)) }
 
 // chain enters the CRCs of frames that follow on sum, and returns the last.
 func chain(frames []byte, sum uint32) uint32 {
 	for len(frames) > 0 {
-		end := frameHead + int(order.Uint32(frames))
+		end := frameHead + length(frames)
 		sum = sumOf(frames[:end], sum)
-		order.PutUint32(frames[4:], sum)
+		order.PutUint32(frames, sum)
 		frames = frames[end:]
 	}
 	return sum
 }
 
-func sumOf(frame []byte, sum uint32) uint32 {
-	return crc32.Update(crc32.Update(sum, castagnoli, frame[:4]), castagnoli, frame[frameHead:])
-}
+func length(frame []byte) int { return int(order.Uint32(frame[4:])) }
+
+func sumOf(frame []byte, sum uint32) uint32 { return crc32.Update(sum, castagnoli, frame[4:]) }
 
 // walk calls visit with the payload of each whole frame of data, and returns how
 // many bytes those take and the last CRC. It ends at the first frame that is cut
@@ -56,13 +56,13 @@ func sumOf(frame []byte, sum uint32) uint32 {
 func walk(data []byte, sum uint32, visit func(payload []byte) bool) (int, uint32) {
 	done := 0
 	for rest := data; len(rest) > frameHead; rest = data[done:] {
-		n := order.Uint32(rest)
+		n := order.Uint32(rest[4:])
 		if n == 0 || n > MaxPayload || int(n) > len(rest)-frameHead {
 			break
 		}
 		frame := rest[:frameHead+int(n)]
 		next := sumOf(frame, sum)
-		if next != order.Uint32(frame[4:]) || !visit(frame[frameHead:]) {
+		if next != order.Uint32(frame) || !visit(frame[frameHead:]) {
 			break
 		}
 		sum = next

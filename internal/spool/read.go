@@ -61,7 +61,7 @@ func (f *Folder) loadAll(visit func(Pos, []byte, []int)) (damage []string, err e
 			damage = append(damage, lost)
 		}
 	}
-	f.low = f.o.FS.Free(f.dir) < f.o.MinFree
+	f.low.Store(f.o.FS.Free(f.dir) < f.o.MinFree)
 	return damage, f.o.FS.SyncDir(f.dir)
 }
 
@@ -126,7 +126,7 @@ func (f *Folder) load(number uint64, visit func(Pos, []byte, []int)) (lost strin
 		}
 	}
 	f.segments = append(f.segments, s)
-	f.bytes += s.size
+	f.bytes.Add(s.size)
 	at := Pos{Segment: number}
 	walk(data[headerSize:s.size], s.base, func(payload []byte) bool {
 		visit(at, payload, s.settled)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/internal/bench"
 )
 
@@ -23,6 +24,13 @@ func Suite(t testing.TB) bench.Suite {
 		Cases: []bench.Case{
 			{Name: "Record", Make: record, NoAllocs: true},
 			{Name: "floor: lock, UUIDv7, clock, copy", Make: floor},
+			{Name: "spool: Process, one caller", Make: spool(t, audit.Process, 1)},
+			{Name: "spool: Process, 16 callers", Make: spool(t, audit.Process, 16)},
+			{Name: "floor: write, one caller", Make: bare(t, 1)},
+			{Name: "floor: write, 16 callers", Make: bare(t, 16)},
+			{Name: "spool: Interval, 16 callers", Make: spool(t, audit.Interval, 16)},
+			{Name: "spool: Disk, 256 callers", Make: spool(t, audit.Disk, 256)},
+			{Name: "floor: write and fdatasync, 128", Make: bareSync(t, 128)},
 			{Name: "store: gormsink, 512", Make: db.gormsink},
 			{Name: "store: GORM Create, one by one", Make: db.create},
 			{Name: "store: GORM CreateInBatches, 512", Make: db.createInBatches},
@@ -36,6 +44,8 @@ func Suite(t testing.TB) bench.Suite {
 		},
 		Bars: []bench.Bar{
 			{Slow: "Record", Fast: "floor: lock, UUIDv7, clock, copy", AtMost: 1.5},
+			{Slow: "spool: Process, 16 callers", Fast: "floor: write, 16 callers", AtMost: 1.5},
+			{Slow: "spool: Disk, 256 callers", Fast: "floor: write and fdatasync, 128", AtMost: 1.67},
 			{Slow: "store: GORM Create, one by one", Fast: "store: gormsink, 512", AtLeast: 25},
 			{Slow: "store: GORM CreateInBatches, 512", Fast: "store: gormsink, 512", AtLeast: 1.15},
 			{Slow: "store: gormsink, 512", Fast: "store: raw COPY, 512", AtMost: 1.3},
