@@ -109,7 +109,7 @@ func TestAFullSpoolDropsItsOldestSegmentsAndMarksThem(t *testing.T) {
 
 func TestASinkThatIsBehindLosesItsOldestSegmentsAloneWhenTheSpoolIsFull(t *testing.T) {
 	up, down := NewMemory(), newGated()
-	l := newLog(t, Multi(up, down), Config{Spool: Spool{Dir: t.TempDir(), MaxBytes: 1 << 20, Level: Process}})
+	l := newLog(t, Multi(up, down), Config{BlockFor: time.Minute, Spool: Spool{Dir: t.TempDir(), MaxBytes: 1 << 20, Level: Process}})
 	accepted, err := fill(t, l, 3000)
 	if err != nil {
 		t.Fatalf("accepted %d, %v, %+v", accepted, err, l.Stats())
