@@ -168,8 +168,8 @@ func TestTheCatalogueKnowsEveryValueOfTheCores(t *testing.T) {
 			t.Errorf("lock operation %s is not in the catalogue", op)
 		}
 	}
-	for op := session.OpCreated; int(op) < len(sessionSeries{}.ops); op++ {
-		if own := []session.Op{session.OpCreated, session.OpEnded, session.OpUndecodable, session.OpCleanup}; !slices.Contains(own, op) && !slices.Contains(operations(sessionOutcomes), op.String()) {
+	for op := session.OpNew; int(op) < len(sessionSeries{}.ops); op++ {
+		if own := []session.Op{session.OpNew, session.OpEnded, session.OpUndecodable, session.OpCleanup}; !slices.Contains(own, op) && !slices.Contains(operations(sessionOutcomes), op.String()) {
 			t.Errorf("session operation %s is not in the catalogue", op)
 		}
 	}

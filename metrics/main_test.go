@@ -70,7 +70,7 @@ func everything(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	ctx := t.Context()
 	m.ObserveBreaker(ctx, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
 	m.ObserveLock(ctx, lock.Event{Op: lock.OpCreated, Source: l})
-	m.ObserveSession(ctx, session.Event{Op: session.OpCreated, Source: s})
+	m.ObserveSession(ctx, session.Event{Op: session.OpNew, Source: s})
 	m.ObserveAudit(ctx, audit.Activity{Op: audit.OpCreated, Source: a})
 	if err := m.DB("trail", db); err != nil {
 		t.Fatal(err)

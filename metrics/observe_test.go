@@ -98,18 +98,18 @@ func TestSessionEventsAreCounted(t *testing.T) {
 	src := named[session.Stats]("chats")
 	src.set(func(s *session.Stats) { s.ObserverPanics = 1 })
 	for _, e := range []session.Event{
-		{Op: session.OpCreated},
+		{Op: session.OpNew},
 		{Op: session.OpCreate, Bytes: 1000, Took: ms(2)},
 		{Op: session.OpGet, Bytes: 1000, Took: ms(2)},
-		{Op: session.OpSave, Result: session.TooLarge, Bytes: 1 << 20},
-		{Op: session.OpSave, Result: session.Conflicted, Bytes: 100},
-		{Op: session.OpGet, Result: session.NotFound},
+		{Op: session.OpSave, Result: session.ResultTooLarge, Bytes: 1 << 20},
+		{Op: session.OpSave, Result: session.ResultConflict, Bytes: 100},
+		{Op: session.OpGet, Result: session.ResultNotFound},
 		{Op: session.OpExclusive, Took: ms(150), Waited: ms(100)},
-		{Op: session.OpEnded, Reason: session.Idle},
-		{Op: session.OpEnded, Reason: session.InvalidFormat},
+		{Op: session.OpEnded, Reason: session.ReasonIdle},
+		{Op: session.OpEnded, Reason: session.ReasonInvalidFormat},
 		{Op: session.OpUndecodable},
 		{Op: session.OpCleanup, Took: time.Second, Report: session.Report{Backlog: 7, CallbackErrors: 2, Dead: 1}},
-		{Op: session.OpCleanup, Result: session.Unavailable, Took: time.Second, Report: session.Report{Backlog: 6}},
+		{Op: session.OpCleanup, Result: session.ResultUnavailable, Took: time.Second, Report: session.Report{Backlog: 6}},
 	} {
 		e.Source = src
 		m.ObserveSession(background, e)

@@ -17,7 +17,7 @@ import (
 type originalSeries struct {
 	ops      [len(originalOps)][len(originalResults)]atomic.Uint64
 	cleanups [len(cleanupResults)]atomic.Uint64
-	ended    [session.InvalidFormat + 1]atomic.Uint64
+	ended    [session.ReasonInvalidFormat + 1]atomic.Uint64
 	timeouts atomic.Uint64
 }
 
@@ -27,7 +27,7 @@ var (
 
 	// originalReasons are the reasons of sessions that were not deleted.
 	originalReasons = []session.EndReason{
-		session.Idle, session.Absolute, session.Evicted, session.Vanished, session.Corrupted, session.InvalidFormat,
+		session.ReasonIdle, session.ReasonAbsolute, session.ReasonEvicted, session.ReasonVanished, session.ReasonCorrupted, session.ReasonInvalidFormat,
 	}
 )
 

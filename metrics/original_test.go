@@ -118,8 +118,8 @@ func TestOriginalCountersCoverAllManagersAndOutliveThem(t *testing.T) {
 		s.set(func(s *session.Stats) { s.Active = 4 })
 		sessions = append(sessions, s)
 		m.ObserveLock(background, conflictOn(l, lock.Key("101")))
-		m.ObserveSession(background, session.Event{Op: session.OpEnded, Reason: session.Corrupted, Source: s})
-		m.ObserveSession(background, session.Event{Op: session.OpCleanup, Result: session.Failed, Source: s})
+		m.ObserveSession(background, session.Event{Op: session.OpEnded, Reason: session.ReasonCorrupted, Source: s})
+		m.ObserveSession(background, session.Event{Op: session.OpCleanup, Result: session.ResultFailed, Source: s})
 		m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Err: context.DeadlineExceeded, Source: a})
 		m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Err: errors.New("else"), Source: a})
 	}
@@ -153,7 +153,7 @@ func TestTheOriginalGaugeIsOfAllManagers(t *testing.T) {
 	for i, name := range []string{"chats", "logins"} {
 		src := named[session.Stats](name)
 		src.set(func(s *session.Stats) { s.Active = int64(3 + i) })
-		m.ObserveSession(background, session.Event{Op: session.OpCreated, Source: src})
+		m.ObserveSession(background, session.Event{Op: session.OpNew, Source: src})
 	}
 	expect(t, reg, map[string]float64{"session_active_total": 7})
 }

@@ -312,17 +312,17 @@ var lockOutcomes = []outcomes[lock.Op, lock.Result]{
 }
 
 var sessionOutcomes = []outcomes[session.Op, session.Result]{
-	{session.OpCreate, []session.Result{session.OK, session.TooLarge, session.Full, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpOpen, []session.Result{session.OK, session.TooLarge, session.Full, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpGet, []session.Result{session.OK, session.NotFound, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpPeek, []session.Result{session.OK, session.NotFound, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpTouch, []session.Result{session.OK, session.NotFound, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpSave, []session.Result{session.OK, session.NotFound, session.Conflicted, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpUpdate, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Busy, session.TooLarge, session.CorruptRecord, session.Unavailable, session.Canceled, session.LeaseLost, session.FuncFailed, session.Failed}},
-	{session.OpExclusive, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Busy, session.TooLarge, session.Full, session.CorruptRecord, session.Unavailable, session.Canceled, session.LeaseLost, session.FuncFailed, session.Failed}},
-	{session.OpRotate, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpBind, []session.Result{session.OK, session.NotFound, session.Conflicted, session.Full, session.Unavailable, session.Canceled, session.Failed}},
-	{session.OpDelete, []session.Result{session.OK, session.NotFound, session.Unavailable, session.Canceled, session.Failed}},
+	{session.OpCreate, []session.Result{session.ResultOK, session.ResultTooLarge, session.ResultFull, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpOpen, []session.Result{session.ResultOK, session.ResultTooLarge, session.ResultFull, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpGet, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpPeek, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpTouch, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpSave, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultTooLarge, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpUpdate, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultBusy, session.ResultTooLarge, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultLeaseLost, session.ResultFuncFailed, session.ResultFailed}},
+	{session.OpExclusive, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultBusy, session.ResultTooLarge, session.ResultFull, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultLeaseLost, session.ResultFuncFailed, session.ResultFailed}},
+	{session.OpRotate, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpBind, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultFull, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpDelete, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
 }
 
 func operations[O, R enum](table []outcomes[O, R]) []string {

@@ -11,11 +11,11 @@ import (
 )
 
 type sessionSeries struct {
-	ops                     [session.OpCleanup + 1][session.Failed + 1]atomic.Uint64
+	ops                     [session.OpCleanup + 1][session.ResultFailed + 1]atomic.Uint64
 	took                    [session.OpCleanup + 1]*distribution // nil for what is no operation
 	bytes, cleanup          *distribution
 	cleanups                [len(cleanupResults)]atomic.Uint64
-	ended                   [session.Undecodable + 1]atomic.Uint64
+	ended                   [session.ReasonUndecodable + 1]atomic.Uint64
 	callbackErrors, givenUp atomic.Uint64
 	undecodable             atomic.Uint64
 	backlog                 atomic.Int64
@@ -38,7 +38,7 @@ func (m *Metrics) ObserveSession(ctx context.Context, e session.Event) {
 	if e.Source == nil || int(e.Op) >= len(sessionSeries{}.ops) {
 		return
 	}
-	if e.Op == session.OpCreated {
+	if e.Op == session.OpNew {
 		m.sessions.add(e.Source.Name(), e.Source)
 		return
 	}
@@ -57,9 +57,9 @@ func (m *Metrics) ObserveSession(ctx context.Context, e session.Event) {
 		s.cleaned(e)
 		m.observe(ctx, s.cleanup, e.Took.Seconds())
 	case s.took[e.Op] != nil:
-		s.ops[e.Op][min(e.Result, session.Failed)].Add(1)
+		s.ops[e.Op][min(e.Result, session.ResultFailed)].Add(1)
 		m.observe(ctx, s.took[e.Op], (e.Took - e.Waited).Seconds())
-		if e.Bytes > 0 && e.Result == session.OK && !reads(e.Op) {
+		if e.Bytes > 0 && e.Result == session.ResultOK && !reads(e.Op) {
 			m.observe(ctx, s.bytes, float64(e.Bytes))
 		}
 	}
@@ -82,7 +82,7 @@ func (s *sessionSeries) cleaned(e session.Event) {
 
 // cleanupResult is the place of a cycle's result in cleanupResults.
 func cleanupResult(e session.Event) int {
-	if e.Result == session.OK {
+	if e.Result == session.ResultOK {
 		return 0
 	}
 	return 1

@@ -37,7 +37,7 @@ var meetOne = map[string]func(m *Metrics) (source any, end func()){
 	},
 	"session": func(m *Metrics) (any, func()) {
 		src := &fake[session.Stats]{name: "gone"}
-		m.ObserveSession(background, session.Event{Op: session.OpCreated, Source: src})
+		m.ObserveSession(background, session.Event{Op: session.OpNew, Source: src})
 		return src, nil
 	},
 	"audit": func(m *Metrics) (any, func()) {
@@ -205,7 +205,7 @@ func TestFiguresOfTheStoreAreNotAddedUp(t *testing.T) {
 	one.set(func(s *session.Stats) { s.Active, s.MaxSessions, s.Interval, s.Running = 9, 100, time.Minute, true })
 	two.set(func(s *session.Stats) { s.Active, s.MaxSessions, s.Interval, s.Running = 8, 100, time.Minute, true })
 	for _, s := range []*fake[session.Stats]{one, two} {
-		m.ObserveSession(background, session.Event{Op: session.OpCreated, Source: s})
+		m.ObserveSession(background, session.Event{Op: session.OpNew, Source: s})
 	}
 	expect(t, reg, map[string]float64{
 		`holdfast_session_active{manager="chats"}`:                   9,

@@ -40,11 +40,11 @@ func (m *Manager[T]) Create(ctx context.Context, data T, opts ...CreateOption) (
 	w.Idle, w.Total = idle, absolute
 	w.MaxPerOwner, w.WhenFull = m.cfg.MaxPerSubject, m.cfg.WhenFull
 	o.Bytes = len(w.Payload)
-	r, err := m.ask(ctx, OpCreate, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) })
+	r, err := m.ask(ctx, OpCreate, w.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Create(ctx, w) })
 	if err != nil {
 		return nil, err
 	}
-	if r.Status != Done {
+	if r.Status != StatusDone {
 		return nil, m.refusal(ctx, OpCreate, r, id, "")
 	}
 	m.evicted(ctx, r, want.subject)
@@ -85,7 +85,7 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 	// since a fault may spoil every record that is written.
 	for range 3 {
 		s, err = m.openOnce(o, fresh, w)
-		if corrupt, ok := errors.AsType[*CorruptError](err); !ok || corrupt.Reason == Undecodable {
+		if corrupt, ok := errors.AsType[*CorruptError](err); !ok || corrupt.Reason == ReasonUndecodable {
 			break
 		}
 	}
@@ -93,32 +93,32 @@ func (m *Manager[T]) open(o *operation, c Conversation, initial *T, lease string
 }
 
 // openOnce returns the session that is there, or fresh, which w creates.
-func (m *Manager[T]) openOnce(o *operation, fresh *Session[T], w WriteRequest) (*Session[T], error) {
+func (m *Manager[T]) openOnce(o *operation, fresh *Session[T], w StoreWrite) (*Session[T], error) {
 	id := fresh.ID
-	r := Reply{Status: Missing}
+	r := StoreReply{Status: StatusMissing}
 	var err error
 	if len(w.Payload) > inlineOpen {
 		l := m.loading(id)
 		l.Lease, l.LeaseFor, l.Turn, l.TouchEvery = w.Lease, w.LeaseFor, w.Turn, w.TouchEvery
-		if r, err = m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) }); err != nil {
+		if r, err = m.ask(o.ctx, o.Op, l.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Load(ctx, l) }); err != nil {
 			return nil, err
 		}
-		if r.Status == Done {
-			r.Status = Exists
+		if r.Status == StatusDone {
+			r.Status = StatusExists
 		}
 	}
-	if r.Status == Missing || r.Status == Lapsed {
-		if r, err = m.ask(o.ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Create(ctx, w) }); err != nil {
+	if r.Status == StatusMissing || r.Status == StatusLapsed {
+		if r, err = m.ask(o.ctx, o.Op, w.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Create(ctx, w) }); err != nil {
 			return nil, err
 		}
 	}
-	o.Touched, o.Fresh = r.Touched, r.Status == Done
+	o.Touched, o.Fresh = r.Touched, r.Status == StatusDone
 	switch r.Status {
-	case Done:
+	case StatusDone:
 		m.evicted(o.ctx, r, fresh.Subject)
 		fresh.took(r.Record)
 		return fresh, nil
-	case Exists:
+	case StatusExists:
 		return m.read(o.ctx, r.Record, id)
 	}
 	return nil, m.refusal(o.ctx, o.Op, r, id, "")
@@ -152,22 +152,22 @@ func (m *Manager[T]) load(ctx context.Context, op Op, id ID) (s *Session[T], err
 }
 
 // loaded calls Load and turns every answer but Done into an error.
-func (m *Manager[T]) loaded(o *operation, id ID, l LoadRequest) (Reply, error) {
+func (m *Manager[T]) loaded(o *operation, id ID, l StoreLoad) (StoreReply, error) {
 	if id.IsZero() {
-		return Reply{}, invalid("the zero ID names no session")
+		return StoreReply{}, invalid("the zero ID names no session")
 	}
-	r, err := m.follow(&l.Handle, func() (Reply, error) {
-		return m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+	r, err := m.follow(&l.StoreHandle, func() (StoreReply, error) {
+		return m.ask(o.ctx, o.Op, l.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Load(ctx, l) })
 	})
-	if err == nil && r.Status == Frozen && (o.Op == OpGet || o.Op == OpPeek || o.Op == OpTouch) {
+	if err == nil && r.Status == StatusFrozen && (o.Op == OpGet || o.Op == OpPeek || o.Op == OpTouch) {
 		r, err = m.thaw(o, r)
 	}
 	if err != nil {
-		return Reply{}, err
+		return StoreReply{}, err
 	}
 	o.Bytes, o.Touched = len(r.Record.Payload), r.Touched
-	if r.Status != Done {
-		return Reply{}, m.refusal(o.ctx, o.Op, r, id, "")
+	if r.Status != StatusDone {
+		return StoreReply{}, m.refusal(o.ctx, o.Op, r, id, "")
 	}
 	return r, nil
 }
@@ -207,13 +207,13 @@ func (m *Manager[T]) save(ctx context.Context, o *operation, s *Session[T], free
 	}
 	w.Rev, w.Lease, w.Free = s.rev, s.lease, free
 	o.Bytes = len(w.Payload)
-	r, err := m.follow(&w.Handle, func() (Reply, error) { // where it has moved, this revision is stale
-		return m.ask(ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Save(ctx, w) })
+	r, err := m.follow(&w.StoreHandle, func() (StoreReply, error) { // where it has moved, this revision is stale
+		return m.ask(ctx, o.Op, w.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Save(ctx, w) })
 	})
 	if err != nil {
 		return err
 	}
-	if r.Status != Done {
+	if r.Status != StatusDone {
 		return m.refusal(ctx, o.Op, r, s.ID, s.lease)
 	}
 	s.took(r.Record)
@@ -313,7 +313,7 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 		return invalid("the zero ID names no session")
 	}
 	hash := m.index.id(id)
-	if _, err = m.remove(ctx, RemoveRequest{Handles: []Hash{hash}}, ""); err != nil {
+	if _, err = m.remove(ctx, StoreRemove{Handles: []Hash{hash}}, ""); err != nil {
 		return err
 	}
 	for h := range m.handlings(ctx) {
@@ -326,7 +326,7 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 
 // remove deletes sessions of a subject, or of any if that is empty, and reports
 // each that ended by it.
-func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest, subject string) (RemoveReply, error) {
+func (m *Manager[T]) remove(ctx context.Context, d StoreRemove, subject string) (StoreRemoved, error) {
 	d.Space, d.Payload = m.cfg.Name, m.cfg.Observer != nil && subject == ""
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
@@ -335,15 +335,15 @@ func (m *Manager[T]) remove(ctx context.Context, d RemoveRequest, subject string
 		return r, unanswered(ctx, "delete", err)
 	}
 	for _, rec := range r.Removed {
-		m.ended(ctx, Deleted, rec.Hash, cmp.Or(subject, m.subjectIn(rec)), 0)
+		m.ended(ctx, ReasonDeleted, rec.Hash, cmp.Or(subject, m.subjectIn(rec)), 0)
 	}
 	return r, nil
 }
 
 // evicted reports the sessions of a subject that made room for another.
-func (m *Manager[T]) evicted(ctx context.Context, r Reply, subject string) {
+func (m *Manager[T]) evicted(ctx context.Context, r StoreReply, subject string) {
 	for _, h := range r.Evicted {
-		m.ended(ctx, Evicted, h.Hash, subject, 0)
+		m.ended(ctx, ReasonEvicted, h.Hash, subject, 0)
 	}
 }
 

@@ -216,7 +216,7 @@ func TestDeleteIsIdempotent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Deleted}) {
+	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.ReasonDeleted}) {
 		t.Errorf("reported %v, want one end", got)
 	}
 }

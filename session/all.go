@@ -39,7 +39,7 @@ func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
 	defer func() { m.finish(o, err) }()
 	var some []Hash
 	end := func() error {
-		r, err := m.remove(ctx, RemoveRequest{Handles: some}, "")
+		r, err := m.remove(ctx, StoreRemove{Handles: some}, "")
 		n, some = n+len(r.Removed), nil
 		return err
 	}

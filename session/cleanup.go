@@ -61,7 +61,7 @@ func (m *Manager[T]) patient(ctx context.Context) (context.Context, context.Canc
 
 // claimAll takes batches until one says that there is no more.
 func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err error) {
-	c := ClaimRequest{
+	c := StoreClaim{
 		Space: m.cfg.Name, Max: m.cfg.CleanupBatch, For: claimFor,
 		Payload: m.cfg.OnExpire != nil, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	}
@@ -91,10 +91,10 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 
 // endAll deals with one batch: with OnExpire, expired sessions go there; all
 // others are removed already, and only have to be reported.
-func (m *Manager[T]) endAll(ctx context.Context, r *Report, due []Due) error {
-	var callbacks []Due
+func (m *Manager[T]) endAll(ctx context.Context, r *Report, due []StoreDue) error {
+	var callbacks []StoreDue
 	for _, d := range due {
-		if m.cfg.OnExpire != nil && (d.Reason == Idle || d.Reason == Absolute) {
+		if m.cfg.OnExpire != nil && (d.Reason == ReasonIdle || d.Reason == ReasonAbsolute) {
 			callbacks = append(callbacks, d)
 			continue
 		}
@@ -103,13 +103,13 @@ func (m *Manager[T]) endAll(ctx context.Context, r *Report, due []Due) error {
 	return m.callBack(ctx, r, callbacks)
 }
 
-func (m *Manager[T]) endOne(ctx context.Context, r *Report, d Due, reason EndReason) {
+func (m *Manager[T]) endOne(ctx context.Context, r *Report, d StoreDue, reason EndReason) {
 	r.Ended[reason]++
 	var age time.Duration
 	if !d.CreatedAt.IsZero() {
 		age = d.ExpiresAt.Sub(d.CreatedAt)
 	}
-	m.ended(ctx, reason, d.Hash, m.subjectIn(d.Record), age)
+	m.ended(ctx, reason, d.Hash, m.subjectIn(d.StoreRecord), age)
 }
 
 // countAll reads the numbers. Without them the report keeps the last known

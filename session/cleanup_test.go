@@ -35,12 +35,12 @@ func TestSweepEndsWhatHasExpiredAndCountsTheRest(t *testing.T) {
 		}
 		create(t, m, 3)
 		r := sweep(t, m)
-		want := map[session.EndReason]int{session.Idle: 3, session.Absolute: 1}
+		want := map[session.EndReason]int{session.ReasonIdle: 3, session.ReasonAbsolute: 1}
 		if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
 			t.Errorf("reported %+v, want %v ended, 1 active, nothing left", r, want)
 		}
 		for _, e := range seen.of(session.OpEnded) {
-			if wantAge := map[session.EndReason]time.Duration{session.Idle: 10 * time.Minute, session.Absolute: time.Hour}[e.Reason]; e.Age != wantAge {
+			if wantAge := map[session.EndReason]time.Duration{session.ReasonIdle: 10 * time.Minute, session.ReasonAbsolute: time.Hour}[e.Reason]; e.Age != wantAge {
 				t.Errorf("a session that ended %v is reported to be %v old, want %v", e.Reason, e.Age, wantAge)
 			}
 		}
@@ -57,19 +57,19 @@ func TestCleanupRemovesDamagedSessions(t *testing.T) {
 			called := 0
 			m := newManager(t, store, config{Observer: seen, OnCorrupt: policy, OnExpire: func(context.Context, session.Expired[cart]) error { called++; return nil }})
 			create(t, m, 1)
-			store.Store.(*memsession.Store).Damage(store.writes[0].Handle)
+			store.Store.(*memsession.Store).Damage(store.writes[0].StoreHandle)
 			create(t, m, 1)
 			time.Sleep(11 * time.Minute)
 			alive := create(t, m, 1)
 
 			r := sweep(t, m)
-			want := map[session.EndReason]int{session.Corrupted: 1, session.Idle: 1}
+			want := map[session.EndReason]int{session.ReasonCorrupted: 1, session.ReasonIdle: 1}
 			if !maps.Equal(r.Ended, want) || r.Active != 1 || r.Backlog != 0 || !r.Complete {
 				t.Errorf("%v: reported %+v, want %v ended and 1 active", policy, r, want)
 			}
 			reasons := seen.reasons()
 			slices.Sort(reasons)
-			if !slices.Equal(reasons, []session.EndReason{session.Idle, session.Corrupted}) {
+			if !slices.Equal(reasons, []session.EndReason{session.ReasonIdle, session.ReasonCorrupted}) {
 				t.Errorf("%v: reported %v, want each by its reason", policy, reasons)
 			}
 			if called != 1 {
@@ -101,7 +101,7 @@ func TestACleanupLeavesWhatItCannotDecodeToOtherInstances(t *testing.T) {
 			t.Errorf("the canary reported %+v, want one that is left and reported as undecodable", r)
 		}
 		time.Sleep(10 * time.Minute)
-		if r := sweep(t, good); r.Ended[session.Idle] != 1 || !slices.Equal(handled, []int{7}) {
+		if r := sweep(t, good); r.Ended[session.ReasonIdle] != 1 || !slices.Equal(handled, []int{7}) {
 			t.Errorf("the other instance handled %v and reported %+v", handled, r)
 		}
 	})
@@ -136,7 +136,7 @@ func TestTheReportIsTheCallersOwn(t *testing.T) {
 	var seen recorder
 	m := newManager(t, memsession.New(), config{Observer: &seen})
 	r := sweep(t, m)
-	r.Ended[session.Idle] = 99
+	r.Ended[session.ReasonIdle] = 99
 	if got := seen.of(session.OpCleanup)[0].Report.Ended; len(got) != 0 {
 		t.Errorf("changing the report changed what an observer has received: %v", got)
 	}
@@ -156,7 +156,7 @@ func TestACycleGoesOnWhileThereIsMoreForAnIntervalAtMost(t *testing.T) {
 			}
 			return nil
 		})
-		if r := sweep(t, m); !r.Complete || r.Backlog != 0 || r.Ended[session.Idle] != 1200 {
+		if r := sweep(t, m); !r.Complete || r.Backlog != 0 || r.Ended[session.ReasonIdle] != 1200 {
 			t.Errorf("reported %+v, want all 1200 in 240 batches", r)
 		}
 		for range 1200 {
@@ -218,7 +218,7 @@ func TestSweepReportsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
 		if !errors.Is(err, session.ErrUnavailable) || !errors.Is(err, errDown) {
 			t.Errorf("Sweep returned %v, want ErrUnavailable with its cause", err)
 		}
-		if r.Ended[session.Idle] != 2 || r.Active != 1 || r.Backlog != 3 || r.Complete {
+		if r.Ended[session.ReasonIdle] != 2 || r.Active != 1 || r.Backlog != 3 || r.Complete {
 			t.Errorf("reported %+v, want the 2 that were done, 1 active and 3 left", r)
 		}
 		store.on(func(context.Context, string) error { return errDown })
@@ -226,7 +226,7 @@ func TestSweepReportsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
 			t.Errorf("without an answer Active is %d, want the last known 1", r.Active)
 		}
 		cycles := seen.of(session.OpCleanup)
-		if len(cycles) != 3 || cycles[1].Result != session.Unavailable || cycles[2].Report.Active != 1 {
+		if len(cycles) != 3 || cycles[1].Result != session.ResultUnavailable || cycles[2].Report.Active != 1 {
 			t.Errorf("reported %+v, want three cycles, two of them unavailable", cycles)
 		}
 	})
@@ -234,17 +234,17 @@ func TestSweepReportsWhatItDidAlthoughTheStoreFailed(t *testing.T) {
 
 func TestRescoredAndVanishedSessionsAreReported(t *testing.T) {
 	store, seen := newStage(), &recorder{}
-	store.claim = func(session.ClaimReply) session.ClaimReply {
-		return session.ClaimReply{Rescored: 2, Due: []session.Due{{Reason: session.Vanished}}}
+	store.claim = func(session.StoreClaimed) session.StoreClaimed {
+		return session.StoreClaimed{Rescored: 2, Due: []session.StoreDue{{Reason: session.ReasonVanished}}}
 	}
 	m := newManager(t, store, config{Observer: seen, OnExpire: func(context.Context, session.Expired[cart]) error {
 		t.Error("OnExpire was called for a session without data")
 		return nil
 	}})
-	if r := sweep(t, m); r.Rescored != 2 || r.Ended[session.Vanished] != 1 {
+	if r := sweep(t, m); r.Rescored != 2 || r.Ended[session.ReasonVanished] != 1 {
 		t.Errorf("reported %+v", r)
 	}
-	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Vanished}) {
+	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.ReasonVanished}) {
 		t.Errorf("reported %v", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 // Codec turns a session's data into bytes and back. It is called concurrently,
 // and owns the bytes that Decode receives. A panic counts as failing. Each write
 // decodes what it has encoded, and is refused with [ErrInvalid] when that fails.
-// A record that Decode refuses stays in the store: see [Undecodable].
+// A record that Decode refuses stays in the store: see [ReasonUndecodable].
 //
 // A codec that encrypts protects the data and nothing else: the subject and the
 // conversation stand beside it in clear, and the bytes can be moved to another

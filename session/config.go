@@ -101,7 +101,7 @@ type Config[T any] struct {
 	// session is found. nil = none.
 	IndexKey []byte
 	// Version is the version of T, from 0 up to 65535. It is stored with each session. An
-	// instance leaves sessions of a later version alone: see [Undecodable]. So
+	// instance leaves sessions of a later version alone: see [ReasonUndecodable]. So
 	// raise it when older instances must not read or save what this one writes.
 	// Without that, an older instance loses the fields that it does not know when
 	// it saves a session.

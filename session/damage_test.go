@@ -37,16 +37,16 @@ func TestADamagedSessionCostsOneErrorAndNoMore(t *testing.T) {
 			store, seen := newStage(), &recorder{}
 			m := newManager(t, store, config{Observer: seen, OnCorrupt: policy})
 			s := create(t, m, 1)
-			store.Store.(*memsession.Store).Damage(store.writes[0].Handle)
+			store.Store.(*memsession.Store).Damage(store.writes[0].StoreHandle)
 			err := call(m, s.ID)
 			corrupt, ok := errors.AsType[*session.CorruptError](err)
-			if !ok || corrupt.Reason != session.Corrupted || !errors.Is(err, session.ErrNotFound) || strings.Contains(err.Error(), card) {
+			if !ok || corrupt.Reason != session.ReasonCorrupted || !errors.Is(err, session.ErrNotFound) || strings.Contains(err.Error(), card) {
 				t.Errorf("%s of a damaged record: %v, want a CorruptError that is ErrNotFound", name, err)
 			}
 			if err := call(m, s.ID); !errors.Is(err, session.ErrNotFound) || errors.As(err, &corrupt) {
 				t.Errorf("%s once more: %v, want a plain ErrNotFound", name, err)
 			}
-			if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Corrupted}) {
+			if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.ReasonCorrupted}) {
 				t.Errorf("%s reported %v, want corrupted once", name, got)
 			}
 			c, _ := store.Count(t.Context(), "carts")
@@ -83,7 +83,7 @@ func TestWhatOneInstanceCannotDecodeStaysForTheOthers(t *testing.T) {
 			for range 2 {
 				err := read(m, s.ID)
 				corrupt, ok := errors.AsType[*session.CorruptError](err)
-				if !ok || corrupt.Reason != session.Undecodable || errors.Is(err, session.ErrNotFound) || strings.Contains(err.Error(), card) {
+				if !ok || corrupt.Reason != session.ReasonUndecodable || errors.Is(err, session.ErrNotFound) || strings.Contains(err.Error(), card) {
 					t.Errorf("%s with %s: %v, want a CorruptError that is undecodable and not ErrNotFound", name, why, err)
 				}
 			}
@@ -137,12 +137,12 @@ func TestOpenReplacesADamagedConversation(t *testing.T) {
 		m := newManager(t, store, config{Observer: seen})
 		data := cart{Items: 2, Notes: map[string]string{"x": strings.Repeat("x", size)}}
 		_, _, _ = m.Open(t.Context(), chat, cart{Items: 1})
-		store.Store.(*memsession.Store).Damage(store.writes[0].Handle)
+		store.Store.(*memsession.Store).Damage(store.writes[0].StoreHandle)
 		s, created, err := m.Open(t.Context(), chat, data)
 		if err != nil || !created || s.Data.Items != 2 {
 			t.Errorf("Open over a damaged record: %+v, %v, %v, want a new session at once", s, created, err)
 		}
-		if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Corrupted}) {
+		if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.ReasonCorrupted}) {
 			t.Errorf("reported %v, want corrupted", got)
 		}
 	}
@@ -151,8 +151,8 @@ func TestOpenReplacesADamagedConversation(t *testing.T) {
 // spoiling finds each record unreadable that it is to create.
 type spoiling struct{ session.Store }
 
-func (spoiling) Create(context.Context, session.WriteRequest) (session.Reply, error) {
-	return session.Reply{Status: session.Broken, Reason: session.Corrupted}, nil
+func (spoiling) Create(context.Context, session.StoreWrite) (session.StoreReply, error) {
+	return session.StoreReply{Status: session.StatusBroken, Reason: session.ReasonCorrupted}, nil
 }
 
 func TestOpenGivesUpOnAStoreThatSpoilsEverything(t *testing.T) {

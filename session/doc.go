@@ -135,7 +135,7 @@
 //     [QuarantineCorrupt] it can be listed and restored.
 //   - A session that an instance cannot decode stays as it is: a canary with
 //     another type, a wrong key or an older version costs errors, no sessions. See
-//     [Undecodable]. An expired one waits for another instance as long as
+//     [ReasonUndecodable]. An expired one waits for another instance as long as
 //     Config.Grace.
 //   - What is written can be read: each write decodes what it has encoded.
 //   - Ids have 248 random bits. The store keeps only hashes of them, every way of

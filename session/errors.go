@@ -68,14 +68,14 @@ func (*ConflictError[T]) Unwrap() error { return ErrConflict }
 
 // CorruptError says that the stored record could not be read. One whose bytes
 // are damaged has been removed already, as [Config.OnCorrupt] says, and the error
-// matches [ErrNotFound]. One that is [Undecodable] stays: starting a new session
+// matches [ErrNotFound]. One that is [ReasonUndecodable] stays: starting a new session
 // would log its user out, although another instance can read it.
 type CorruptError struct {
 	Reason EndReason // Corrupted, InvalidFormat or Undecodable
 }
 
 func (e *CorruptError) Error() string {
-	if e.Reason == Undecodable {
+	if e.Reason == ReasonUndecodable {
 		return "session: this instance cannot decode the stored record, which stays as it is"
 	}
 	return fmt.Sprintf("session: the stored record was damaged (%v) and has been removed", e.Reason)
@@ -83,7 +83,7 @@ func (e *CorruptError) Error() string {
 
 // Unwrap returns [ErrNotFound], or nil for an undecodable session.
 func (e *CorruptError) Unwrap() error {
-	if e.Reason == Undecodable {
+	if e.Reason == ReasonUndecodable {
 		return nil
 	}
 	return ErrNotFound
@@ -117,27 +117,27 @@ func resultOf(inFunction bool, err error) Result {
 	_, corrupt := errors.AsType[*CorruptError](err)
 	switch {
 	case err == nil:
-		return OK
+		return ResultOK
 	case errors.Is(err, ErrLeaseLost):
-		return LeaseLost
+		return ResultLeaseLost
 	case errors.Is(err, context.Canceled):
-		return Canceled
+		return ResultCanceled
 	case inFunction:
-		return FuncFailed
+		return ResultFuncFailed
 	case errors.Is(err, ErrBusy):
-		return Busy
+		return ResultBusy
 	case errors.Is(err, ErrUnavailable):
-		return Unavailable
+		return ResultUnavailable
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrReadOnly):
-		return Conflicted
+		return ResultConflict
 	case errors.Is(err, ErrTooLarge):
-		return TooLarge
+		return ResultTooLarge
 	case errors.Is(err, ErrFull):
-		return Full
+		return ResultFull
 	case corrupt:
-		return CorruptRecord
+		return ResultCorrupt
 	case errors.Is(err, ErrNotFound):
-		return NotFound
+		return ResultNotFound
 	}
-	return Failed
+	return ResultFailed
 }

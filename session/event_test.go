@@ -70,9 +70,9 @@ func TestEventsOfExclusiveHaveTheTimeOfWaiting(t *testing.T) {
 				wg.Go(func() { _ = m.Exclusive(t.Context(), s.ID, slow) })
 				wg.Wait()
 				const poll = 50 * time.Millisecond // another process's lease is polled for
-				want := map[session.Result][2]time.Duration{session.Busy: {patience, patience}, session.OK: {busy, 2 * busy}}
+				want := map[session.Result][2]time.Duration{session.ResultBusy: {patience, patience}, session.ResultOK: {busy, 2 * busy}}
 				for _, e := range seen.of(session.OpExclusive) {
-					if e.Result == session.OK && e.Waited == 0 {
+					if e.Result == session.ResultOK && e.Waited == 0 {
 						continue // the first one
 					}
 					waited, took := want[e.Result][0], want[e.Result][1]
@@ -100,25 +100,25 @@ func TestEveryEndNamesTheSessionAndItsSubject(t *testing.T) {
 		do  func(ctx context.Context, m *manager, s *session.Session[cart])
 		end end // but for Session
 	}{
-		"logout":           {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Delete(ctx, s.ID) }, end{session.Deleted, session.Hash{}, "ann"}},
-		"of all sessions":  {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _, _ = m.DeleteSubject(ctx, "ann") }, end{session.Deleted, session.Hash{}, "ann"}},
-		"rotation":         {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Rotate(ctx, s) }, end{session.Rotated, session.Hash{}, "ann"}},
-		"login as another": {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Bind(ctx, s, "ben") }, end{session.Rotated, session.Hash{}, "ann"}},
+		"logout":           {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Delete(ctx, s.ID) }, end{session.ReasonDeleted, session.Hash{}, "ann"}},
+		"of all sessions":  {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _, _ = m.DeleteSubject(ctx, "ann") }, end{session.ReasonDeleted, session.Hash{}, "ann"}},
+		"rotation":         {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Rotate(ctx, s) }, end{session.ReasonRotated, session.Hash{}, "ann"}},
+		"login as another": {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) { _ = m.Bind(ctx, s, "ben") }, end{session.ReasonRotated, session.Hash{}, "ann"}},
 		"eviction": {config{MaxPerSubject: 1, WhenFull: session.EvictOldest}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
 			_, _ = m.Create(ctx, cart{}, session.ForSubject("ann"))
-		}, end{session.Evicted, session.Hash{}, "ann"}},
+		}, end{session.ReasonEvicted, session.Hash{}, "ann"}},
 		"eviction by a login": {config{MaxPerSubject: 1, WhenFull: session.EvictOldest}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
 			other, _ := m.Create(ctx, cart{})
 			_ = m.Bind(ctx, other, "ann")
-		}, end{session.Evicted, session.Hash{}, "ann"}},
+		}, end{session.ReasonEvicted, session.Hash{}, "ann"}},
 		"expiry": {config{OnExpire: func(context.Context, session.Expired[cart]) error { return nil }}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
 			time.Sleep(time.Hour)
 			_, _ = m.Sweep(ctx)
-		}, end{session.Idle, session.Hash{}, "ann"}},
+		}, end{session.ReasonIdle, session.Hash{}, "ann"}},
 		"expiry that no one reads": {config{}, func(ctx context.Context, m *manager, s *session.Session[cart]) {
 			time.Sleep(time.Hour)
 			_, _ = m.Sweep(ctx)
-		}, end{session.Idle, session.Hash{}, ""}},
+		}, end{session.ReasonIdle, session.Hash{}, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

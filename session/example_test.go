@@ -267,7 +267,7 @@ func ExampleManager_Sweep() {
 	_, _ = m.Create(ctx, Cart{Items: 2})
 	time.Sleep(5 * time.Millisecond) // an example has no virtual time: the session has to expire for real
 	r, err := m.Sweep(ctx)
-	fmt.Println(r.Ended[session.Idle], r.Active, r.Complete, err)
+	fmt.Println(r.Ended[session.ReasonIdle], r.Active, r.Complete, err)
 	// Output:
 	// abandoned: 2 items, idle
 	// 1 0 true <nil>
@@ -317,6 +317,6 @@ func ExampleObservers() {
 	m := carts(session.Config[Cart]{Observer: session.Observers(printer{}, nil)})
 	_, _ = m.Peek(context.Background(), session.Conversation{Channel: "sms", Peer: "1"}.ID())
 	// Output:
-	// created success
+	// new success
 	// peek not_found
 }

@@ -205,12 +205,12 @@ func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc,
 	for sleep(ctx, wait) == nil {
 		start, lastChance := time.Now(), held.Add(m.cfg.Lease)
 		limited, cancel := context.WithTimeout(ctx, min(every/2, time.Until(lastChance))) // one lost request is not the lease's end
-		r, err := m.ask(limited, OpExclusive, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+		r, err := m.ask(limited, OpExclusive, l.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Load(ctx, l) })
 		cancel()
 		switch {
 		case ctx.Err() != nil || h.deleted.Load():
 			return
-		case err == nil && r.Status == Done:
+		case err == nil && r.Status == StatusDone:
 			held, wait = start, every
 		case err == nil || !time.Now().Before(lastChance):
 			end(fmt.Errorf("%w: it could not be renewed", ErrLeaseLost))

@@ -157,7 +157,7 @@ func giveAway(ctx context.Context, store *stage) {
 	store.mu.Lock()
 	first := store.loads[0]
 	store.mu.Unlock()
-	_, _ = store.Store.Load(ctx, session.LoadRequest{Handle: first.Handle, Lease: first.Lease})
+	_, _ = store.Store.Load(ctx, session.StoreLoad{StoreHandle: first.StoreHandle, Lease: first.Lease})
 }
 
 func TestAShortOutageDoesNotCostTheLease(t *testing.T) {

@@ -26,7 +26,7 @@ const (
 
 // verdict is what came of one expired session.
 type verdict struct {
-	settlement SettleRequest
+	settlement StoreSettle
 	over       bool // it is gone for good, for reason
 	reason     EndReason
 	failed     bool // OnExpire failed
@@ -36,7 +36,7 @@ type verdict struct {
 // callBack hands expired sessions to OnExpire, a few at a time, and settles
 // all of them together. What a settlement that fails leaves open is
 // reported again: at least once, never lost.
-func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
+func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []StoreDue) error {
 	if len(due) == 0 {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 		})
 	}
 	wg.Wait()
-	settlements := make([]SettleRequest, len(due))
+	settlements := make([]StoreSettle, len(due))
 	for i, v := range verdicts {
 		settlements[i] = v.settlement
 		if v.failed {
@@ -61,7 +61,7 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 	}
 	limited, cancel := m.patient(context.WithoutCancel(ctx))
 	defer cancel()
-	if _, err := m.store.Claim(limited, ClaimRequest{Space: m.cfg.Name, Settle: settlements}); err != nil {
+	if _, err := m.store.Claim(limited, StoreClaim{Space: m.cfg.Name, Settle: settlements}); err != nil {
 		return unanswered(ctx, "settle", err)
 	}
 	for i, v := range verdicts {
@@ -78,8 +78,8 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []Due) error {
 // judge decodes one expired session and calls OnExpire. One that was handed
 // out often, because processes died with it, is still called for: only a call
 // that fails at the last attempt gives it up.
-func (m *Manager[T]) judge(ctx context.Context, d Due) verdict {
-	s, ok := m.opened(ID{}, d.Record)
+func (m *Manager[T]) judge(ctx context.Context, d StoreDue) verdict {
+	s, ok := m.opened(ID{}, d.StoreRecord)
 	if !ok {
 		return m.left(ctx, d)
 	}
@@ -93,30 +93,30 @@ func (m *Manager[T]) judge(ctx context.Context, d Due) verdict {
 	if !ok {
 		return m.failed(ctx, d)
 	}
-	return verdict{settlement: SettleRequest{Handle: d.Handle, Rev: d.Rev}, over: true, reason: d.Reason}
+	return verdict{settlement: StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev}, over: true, reason: d.Reason}
 }
 
 // left is the verdict on a session that this instance cannot decode. It is due
 // again until Config.Grace has passed, so that another instance can handle it.
 // The time is counted in attempts, of which maxAttempts may be failures of
 // OnExpire, which come sooner.
-func (m *Manager[T]) left(ctx context.Context, d Due) verdict {
+func (m *Manager[T]) left(ctx context.Context, d StoreDue) verdict {
 	m.undecodable(ctx)
 	wait := max(m.cfg.CleanupInterval, m.cfg.Grace/16)
 	if d.Attempt > maxAttempts+1+int(m.cfg.Grace/wait) {
 		return m.givenUp(d)
 	}
-	return verdict{settlement: SettleRequest{Handle: d.Handle, Rev: d.Rev, Retry: wait}}
+	return verdict{settlement: StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Retry: wait}}
 }
 
 // givenUp is the verdict on a session that no call of OnExpire could handle.
-func (m *Manager[T]) givenUp(d Due) verdict {
-	gone := SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt}
+func (m *Manager[T]) givenUp(d StoreDue) verdict {
+	gone := StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt}
 	return verdict{settlement: gone, over: true, reason: d.Reason, dead: true}
 }
 
 // failed is the verdict on a session for which OnExpire did not succeed.
-func (m *Manager[T]) failed(ctx context.Context, d Due) verdict {
+func (m *Manager[T]) failed(ctx context.Context, d StoreDue) verdict {
 	switch {
 	case ctx.Err() != nil: // it was interrupted: that is not its failure
 		return verdict{settlement: m.retry(d)}
@@ -128,9 +128,9 @@ func (m *Manager[T]) failed(ctx context.Context, d Due) verdict {
 	return verdict{settlement: m.retry(d), failed: true}
 }
 
-func (m *Manager[T]) retry(d Due) SettleRequest {
+func (m *Manager[T]) retry(d StoreDue) StoreSettle {
 	wait := retryAfter << min(d.Attempt-1, 20)
-	return SettleRequest{Handle: d.Handle, Rev: d.Rev, Retry: min(wait, m.cfg.CleanupInterval)}
+	return StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Retry: min(wait, m.cfg.CleanupInterval)}
 }
 
 // onExpire calls the user's function and reports whether it succeeded. A panic

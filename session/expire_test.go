@@ -33,11 +33,11 @@ func TestOnExpireIsCalledForEachExpiryWithItsData(t *testing.T) {
 		_, _, _ = m.Open(t.Context(), chat, cart{Items: 7})
 		time.Sleep(11 * time.Minute)
 		again, _, _ := m.Open(t.Context(), chat, cart{Items: 8})
-		if r := sweep(t, m); r.Ended[session.Idle] != 1 || r.CallbackErrors != 0 {
+		if r := sweep(t, m); r.Ended[session.ReasonIdle] != 1 || r.CallbackErrors != 0 {
 			t.Errorf("reported %+v", r)
 		}
 		sweep(t, m)
-		if len(got) != 1 || got[0].Data.Items != 7 || got[0].Conversation != chat || got[0].Reason != session.Idle || got[0].Attempt != 1 || got[0].ID == "" {
+		if len(got) != 1 || got[0].Data.Items != 7 || got[0].Conversation != chat || got[0].Reason != session.ReasonIdle || got[0].Attempt != 1 || got[0].ID == "" {
 			t.Fatalf("reported %+v, want the first conversation once", got)
 		}
 		if got[0].ExpiresAt.Sub(got[0].CreatedAt) != 10*time.Minute {
@@ -75,7 +75,7 @@ func TestFailingCallbacksAreRetriedUnderTheSameIDAndGivenUp(t *testing.T) {
 				if !slices.Equal(attempts, []int{1, 2, 3, 4, 5}) || len(slices.Compact(ids)) != 1 {
 					t.Errorf("reported at attempts %v under ids %v, want five times under one", attempts, ids)
 				}
-				if dead != 1 || failures != 5 || !slices.Equal(seen.reasons(), []session.EndReason{session.Idle}) {
+				if dead != 1 || failures != 5 || !slices.Equal(seen.reasons(), []session.EndReason{session.ReasonIdle}) {
 					t.Errorf("counted %d dead and %d failures and reported %v, want 1, 5, and one end", dead, failures, seen.reasons())
 				}
 				if c, _ := store.Count(t.Context(), "carts"); c.Quarantined != 1 || c.Backlog != 0 {
@@ -102,7 +102,7 @@ func TestOneFailingCallbackKeepsNobodyElseWaiting(t *testing.T) {
 		}
 		time.Sleep(11 * time.Minute)
 		r := sweep(t, m)
-		if done.Load() != 99 || r.Ended[session.Idle] != 99 || r.CallbackErrors != 1 || r.Backlog != 1 {
+		if done.Load() != 99 || r.Ended[session.ReasonIdle] != 99 || r.CallbackErrors != 1 || r.Backlog != 1 {
 			t.Errorf("%d were handled, reported %+v; want 99, and one left for later", done.Load(), r)
 		}
 		if r.Took > 31*time.Second {
@@ -147,7 +147,7 @@ func TestCallbacksThatNeverReturnStopNeitherCleanupNorStop(t *testing.T) {
 		}
 		create(t, m, -1)
 		time.Sleep(11 * time.Minute)
-		if r := sweep(t, m); r.Ended[session.Idle] != 100 || r.CallbackErrors != 1 || r.Took > 36*time.Second {
+		if r := sweep(t, m); r.Ended[session.ReasonIdle] != 100 || r.CallbackErrors != 1 || r.Took > 36*time.Second {
 			t.Errorf("beside a callback that never returns: %+v", r)
 		}
 		for range 20 {
@@ -168,7 +168,7 @@ func TestCallbacksThatNeverReturnStopNeitherCleanupNorStop(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		time.Sleep(11 * time.Minute)
-		if r := sweep(t, m); r.Ended[session.Idle] != 22 || !r.Complete {
+		if r := sweep(t, m); r.Ended[session.ReasonIdle] != 22 || !r.Complete {
 			t.Errorf("after they returned: %+v, want all of them reported again, and done", r)
 		}
 	})
@@ -282,12 +282,12 @@ func TestAnExpiryIsReportedAgainWhenItsHandlerDied(t *testing.T) {
 			}
 			return nil
 		})
-		if r, err := m.Sweep(t.Context()); !errors.Is(err, session.ErrUnavailable) || r.Ended[session.Idle] != 0 {
+		if r, err := m.Sweep(t.Context()); !errors.Is(err, session.ErrUnavailable) || r.Ended[session.ReasonIdle] != 0 {
 			t.Errorf("an expiry that the store does not know of is counted as done: %+v, %v", r, err)
 		}
 		store.on(nil)
 		time.Sleep(3 * time.Minute)
-		if r := sweep(t, m); r.Ended[session.Idle] != 1 || len(ids) != 2 || ids[0] != ids[1] {
+		if r := sweep(t, m); r.Ended[session.ReasonIdle] != 1 || len(ids) != 2 || ids[0] != ids[1] {
 			t.Errorf("handled %v, reported %+v; want the same expiry again", ids, r)
 		}
 	})
@@ -316,7 +316,7 @@ func TestStoppingDoesNotCountAgainstAnExpiry(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 		}
 		interrupted = false
-		if r := sweep(t, m); r.Ended[session.Idle] != 1 || calls != 8 {
+		if r := sweep(t, m); r.Ended[session.ReasonIdle] != 1 || calls != 8 {
 			t.Errorf("after %d calls reported %+v, want it done at last", calls, r)
 		}
 	})

@@ -161,7 +161,7 @@ func TestALogoutByTheOldIDOfARotationLogsOut(t *testing.T) {
 	if _, err := m.Get(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("the session lives on: %v", err)
 	}
-	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Rotated, session.Deleted}) {
+	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.ReasonRotated, session.ReasonDeleted}) {
 		t.Errorf("reported %v", got)
 	}
 }

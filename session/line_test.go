@@ -75,7 +75,7 @@ func TestAMessageAsksTwiceHoweverLongItWaits(t *testing.T) {
 		}
 		wg.Wait()
 		for i, e := range seen.of(session.OpExclusive) {
-			if e.Attempts > 2 || e.Result != session.OK {
+			if e.Attempts > 2 || e.Result != session.ResultOK {
 				t.Errorf("message %d is reported as %+v, want two attempts", i, e)
 			}
 		}
@@ -102,7 +102,7 @@ func TestAWaitThatEndsIsAlwaysErrBusy(t *testing.T) {
 		})
 		busy := 0
 		for _, e := range seen.of(session.OpExclusive) {
-			if e.Result == session.Busy {
+			if e.Result == session.ResultBusy {
 				busy++
 			}
 		}
@@ -343,15 +343,15 @@ func TestResultsOfHandlers(t *testing.T) {
 			want session.Result
 			fn   func(m *manager, store *stage, ctx context.Context, s *session.Session[cart]) error
 		}{
-			{session.OK, func(*manager, *stage, context.Context, *session.Session[cart]) error { return nil }},
-			{session.FuncFailed, func(*manager, *stage, context.Context, *session.Session[cart]) error { return errDown }},
-			{session.FuncFailed, func(*manager, *stage, context.Context, *session.Session[cart]) error { return session.ErrUnavailable }},
-			{session.FuncFailed, func(*manager, *stage, context.Context, *session.Session[cart]) error { return session.ErrBusy }},
-			{session.Unavailable, func(_ *manager, store *stage, _ context.Context, _ *session.Session[cart]) error {
+			{session.ResultOK, func(*manager, *stage, context.Context, *session.Session[cart]) error { return nil }},
+			{session.ResultFuncFailed, func(*manager, *stage, context.Context, *session.Session[cart]) error { return errDown }},
+			{session.ResultFuncFailed, func(*manager, *stage, context.Context, *session.Session[cart]) error { return session.ErrUnavailable }},
+			{session.ResultFuncFailed, func(*manager, *stage, context.Context, *session.Session[cart]) error { return session.ErrBusy }},
+			{session.ResultUnavailable, func(_ *manager, store *stage, _ context.Context, _ *session.Session[cart]) error {
 				store.on(func(context.Context, string) error { return errDown })
 				return nil
 			}},
-			{session.LeaseLost, func(_ *manager, store *stage, ctx context.Context, s *session.Session[cart]) error {
+			{session.ResultLeaseLost, func(_ *manager, store *stage, ctx context.Context, s *session.Session[cart]) error {
 				giveAway(ctx, store)
 				return nil
 			}},

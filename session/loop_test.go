@@ -231,14 +231,14 @@ func TestADayOfCleanup(t *testing.T) {
 			t.Errorf("%d cycles in a day, want about 147", len(cycles))
 		}
 		for _, e := range cycles {
-			if e.Result != session.OK || !e.Report.Complete || e.Report.Active > 11 {
+			if e.Result != session.ResultOK || !e.Report.Complete || e.Report.Active > 11 {
 				t.Fatalf("a cycle reports %+v (%v)", e.Report, e.Err)
 			}
 		}
 		if int(reported.Load()) != created || len(seen.reasons()) != created {
 			t.Errorf("%d sessions were created, %d reported to OnExpire and %d to the observer", created, reported.Load(), len(seen.reasons()))
 		}
-		if c, _ := store.Count(t.Context(), "carts"); c != (session.CountReply{}) {
+		if c, _ := store.Count(t.Context(), "carts"); c != (session.StoreCount{}) {
 			t.Errorf("the store still has %+v", c)
 		}
 	})

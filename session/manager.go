@@ -54,7 +54,7 @@ func New[T any](store Store, cfg Config[T]) (*Manager[T], error) {
 	m.cfg.IndexKey = nil
 	m.seal, m.cfg.Codec = unsealed(cfg.Codec)
 	m.stats = Stats{Interval: cfg.CleanupInterval, MaxSessions: cfg.MaxSessions}
-	m.emit(context.Background(), Event{Op: OpCreated})
+	m.emit(context.Background(), Event{Op: OpNew})
 	return m, nil
 }
 
@@ -151,14 +151,14 @@ func (m *Manager[T]) limit() time.Duration {
 }
 
 // ask makes one call of the store that is about one record.
-func (m *Manager[T]) ask(ctx context.Context, op Op, h Handle, call func(context.Context) (Reply, error)) (Reply, error) {
+func (m *Manager[T]) ask(ctx context.Context, op Op, h StoreHandle, call func(context.Context) (StoreReply, error)) (StoreReply, error) {
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
 	r, err := call(limited)
 	if err != nil {
-		return Reply{}, unanswered(ctx, op.String(), err)
+		return StoreReply{}, unanswered(ctx, op.String(), err)
 	}
-	if r.Status == Broken {
+	if r.Status == StatusBroken {
 		m.ended(ctx, r.Reason, h.Hash, "", 0)
 	}
 	return r, nil
@@ -166,36 +166,36 @@ func (m *Manager[T]) ask(ctx context.Context, op Op, h Handle, call func(context
 
 // follow repeats a call at the place to which a session has moved, as long as its
 // old place says so.
-func (m *Manager[T]) follow(h *Handle, call func() (Reply, error)) (Reply, error) {
+func (m *Manager[T]) follow(h *StoreHandle, call func() (StoreReply, error)) (StoreReply, error) {
 	for range maxMoves {
 		r, err := call()
-		if err != nil || r.Status != Moved {
+		if err != nil || r.Status != StatusMoved {
 			return r, err
 		}
 		h.Hash = r.Record.Next
 	}
-	return Reply{Status: Missing}, nil
+	return StoreReply{Status: StatusMissing}, nil
 }
 
 // thaw decides whether a frozen record may be shown: while its session lives, where
 // it is now.
-func (m *Manager[T]) thaw(o *operation, r Reply) (Reply, error) {
+func (m *Manager[T]) thaw(o *operation, r StoreReply) (StoreReply, error) {
 	next := r
 	for range maxMoves {
-		l := LoadRequest{Handle: Handle{Space: m.cfg.Name, Hash: next.Record.Next}, Bare: true}
+		l := StoreLoad{StoreHandle: StoreHandle{Space: m.cfg.Name, Hash: next.Record.Next}, Bare: true}
 		var err error
-		next, err = m.ask(o.ctx, o.Op, l.Handle, func(ctx context.Context) (Reply, error) { return m.store.Load(ctx, l) })
+		next, err = m.ask(o.ctx, o.Op, l.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Load(ctx, l) })
 		switch {
 		case err != nil:
-			return Reply{}, err
-		case next.Status == Done:
-			r.Status = Done
+			return StoreReply{}, err
+		case next.Status == StatusDone:
+			r.Status = StatusDone
 			return r, nil
-		case next.Status != Moved && next.Status != Frozen:
-			return Reply{Status: Missing}, nil
+		case next.Status != StatusMoved && next.Status != StatusFrozen:
+			return StoreReply{Status: StatusMissing}, nil
 		}
 	}
-	return Reply{Status: Missing}, nil
+	return StoreReply{Status: StatusMissing}, nil
 }
 
 // unanswered is the error of a call of the store that failed. A store that
@@ -215,37 +215,37 @@ func unanswered(ctx context.Context, op string, err error) error {
 }
 
 // refusal is the error for an answer that is neither Done nor Exists.
-func (m *Manager[T]) refusal(ctx context.Context, op Op, r Reply, id ID, lease string) error {
+func (m *Manager[T]) refusal(ctx context.Context, op Op, r StoreReply, id ID, lease string) error {
 	switch r.Status {
-	case Missing:
+	case StatusMissing:
 		return fmt.Errorf("%w: %v", ErrNotFound, op)
-	case Lapsed:
+	case StatusLapsed:
 		return fmt.Errorf("%w: %v", ErrExpired, op)
-	case Stale:
+	case StatusStale:
 		current, err := m.read(ctx, r.Record, id)
 		if err != nil {
 			return err
 		}
 		return &ConflictError[T]{Current: current}
-	case Leased:
+	case StatusLeased:
 		if lease != "" {
 			return fmt.Errorf("%w: %v", ErrLeaseLost, op)
 		}
 		return fmt.Errorf("%w: %v: it is handled exclusively for %v at most", ErrBusy, op, r.Retry)
-	case OverLimit:
+	case StatusOverLimit:
 		return fmt.Errorf("%w: MaxPerSubject is %d", ErrFull, m.cfg.MaxPerSubject)
-	case Broken:
+	case StatusBroken:
 		return &CorruptError{Reason: r.Reason}
-	case Frozen:
+	case StatusFrozen:
 		return fmt.Errorf("%w: %v", ErrReadOnly, op)
-	case Newer:
+	case StatusNewer:
 		return m.undecodable(ctx)
 	}
 	return fmt.Errorf("session: %v: the store answered %v, which makes no sense here", op, r.Status)
 }
 
 // read decodes a record.
-func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], error) {
+func (m *Manager[T]) read(ctx context.Context, rec StoreRecord, id ID) (*Session[T], error) {
 	if rec.Hash != m.index.id(id) {
 		id = listed(rec.Hash) // it has moved, and only its owner knows the new token
 	}
@@ -264,12 +264,12 @@ func (m *Manager[T]) read(ctx context.Context, rec Record, id ID) (*Session[T], 
 // is: other instances may read it well.
 func (m *Manager[T]) undecodable(ctx context.Context) error {
 	m.emit(ctx, Event{Op: OpUndecodable})
-	return &CorruptError{Reason: Undecodable}
+	return &CorruptError{Reason: ReasonUndecodable}
 }
 
 // opened decrypts and decodes a payload, which it may change. ok is false when it
 // cannot be decoded.
-func (m *Manager[T]) opened(id ID, rec Record) (s *Session[T], ok bool) {
+func (m *Manager[T]) opened(id ID, rec StoreRecord) (s *Session[T], ok bool) {
 	if m.seal == nil {
 		return m.decoded(id, rec.Payload)
 	}
@@ -300,7 +300,7 @@ func (m *Manager[T]) decoded(id ID, payload []byte) (s *Session[T], ok bool) {
 }
 
 // subjectIn returns whose session a record is, if it can be read.
-func (m *Manager[T]) subjectIn(rec Record) string {
+func (m *Manager[T]) subjectIn(rec StoreRecord) string {
 	payload := rec.Payload
 	if m.seal != nil {
 		payload, _, _ = m.seal.open(payload, m.cfg.Name, rec.Hash)
@@ -310,29 +310,29 @@ func (m *Manager[T]) subjectIn(rec Record) string {
 }
 
 // handle is what the store knows an id and a subject by.
-func (m *Manager[T]) handle(id ID, subject string) Handle {
-	return Handle{Space: m.cfg.Name, Hash: m.index.id(id), Owner: m.index.subject(subject)}
+func (m *Manager[T]) handle(id ID, subject string) StoreHandle {
+	return StoreHandle{Space: m.cfg.Name, Hash: m.index.id(id), Owner: m.index.subject(subject)}
 }
 
 // written prepares a write of s, and returns the session that a reader would
 // decode from it: what cannot be read back is refused, and the caller's data,
 // which may be a template, shares no map or slice with a session. The nonce
 // makes a repeated call harmless.
-func (m *Manager[T]) written(s *Session[T]) (WriteRequest, *Session[T], error) {
+func (m *Manager[T]) written(s *Session[T]) (StoreWrite, *Session[T], error) {
 	if err := m.kind.claim(); err != nil {
-		return WriteRequest{}, nil, err
+		return StoreWrite{}, nil, err
 	}
 	b, err := encode(m.cfg.Codec, &s.Data)
 	if err != nil {
-		return WriteRequest{}, nil, err
+		return StoreWrite{}, nil, err
 	}
 	if m.cfg.MaxBytes > 0 && len(b) > m.cfg.MaxBytes {
-		return WriteRequest{}, nil, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
+		return StoreWrite{}, nil, fmt.Errorf("%w: %d bytes, MaxBytes is %d", ErrTooLarge, len(b), m.cfg.MaxBytes)
 	}
 	payload := envelope{Version: m.cfg.Version, Subject: s.Subject, Conversation: s.Conversation, Data: b}.append(nil)
 	back, ok := m.decoded(s.ID, slices.Clone(payload)) // a codec may decrypt in place
 	if !ok {
-		return WriteRequest{}, nil, invalid("the codec cannot decode what it has encoded of this %T", s.Data)
+		return StoreWrite{}, nil, invalid("the codec cannot decode what it has encoded of this %T", s.Data)
 	}
 	h := m.handle(s.ID, s.Subject)
 	if m.seal != nil {
@@ -341,13 +341,13 @@ func (m *Manager[T]) written(s *Session[T]) (WriteRequest, *Session[T], error) {
 		}
 		payload = m.seal.seal(payload, back.random, h.Space, h.Hash)
 	}
-	return WriteRequest{
-		Record:     Record{Handle: h, Payload: payload, Idle: m.cfg.IdleTimeout},
-		Nonce:      nonce(),
-		Total:      m.cfg.AbsoluteTimeout,
-		TouchEvery: m.cfg.TouchEvery,
-		Keep:       m.cfg.Grace,
-		Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
+	return StoreWrite{
+		StoreRecord: StoreRecord{StoreHandle: h, Payload: payload, Idle: m.cfg.IdleTimeout},
+		Nonce:       nonce(),
+		Total:       m.cfg.AbsoluteTimeout,
+		TouchEvery:  m.cfg.TouchEvery,
+		Keep:        m.cfg.Grace,
+		Quarantine:  m.cfg.OnCorrupt == QuarantineCorrupt,
 	}, back, nil
 }
 
@@ -369,9 +369,9 @@ func (s *Session[T]) intact() error {
 }
 
 // loading prepares a load that touches.
-func (m *Manager[T]) loading(id ID) LoadRequest {
-	return LoadRequest{
-		Handle: m.handle(id, ""), Touch: true, TouchEvery: m.cfg.TouchEvery,
+func (m *Manager[T]) loading(id ID) StoreLoad {
+	return StoreLoad{
+		StoreHandle: m.handle(id, ""), Touch: true, TouchEvery: m.cfg.TouchEvery,
 		Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt,
 	}
 }

@@ -40,7 +40,7 @@ func (all observers) ObserveSession(ctx context.Context, e Event) {
 type Op uint8
 
 const (
-	OpCreated     Op = iota // sent by [New]
+	OpNew         Op = iota // sent by [New]
 	OpCreate                // Create
 	OpOpen                  // Open
 	OpGet                   // Get
@@ -59,25 +59,25 @@ const (
 
 // String returns the operation in lower case, such as "get".
 func (o Op) String() string {
-	return name(o, "created", "create", "open", "get", "peek", "touch", "save", "update", "exclusive", "rotate", "bind", "delete", "ended", "undecodable", "cleanup")
+	return name(o, "new", "create", "open", "get", "peek", "touch", "save", "update", "exclusive", "rotate", "bind", "delete", "ended", "undecodable", "cleanup")
 }
 
 // Result is how an operation ended.
 type Result uint8
 
 const (
-	OK            Result = iota
-	NotFound             // no such session, or it has expired
-	Conflicted           // another caller saved first
-	Busy                 // another caller handles the session
-	TooLarge             // the payload is over MaxBytes
-	Full                 // the subject has MaxPerSubject sessions
-	CorruptRecord        // the stored record cannot be read
-	Unavailable          // the store did not answer
-	Canceled             // ctx was cancelled by the caller
-	LeaseLost            // the lease could not be renewed while the caller's function ran
-	FuncFailed           // the caller's function returned an error, panicked or ended its goroutine
-	Failed               // anything else
+	ResultOK          Result = iota
+	ResultNotFound           // no such session, or it has expired
+	ResultConflict           // another caller saved first
+	ResultBusy               // another caller handles the session
+	ResultTooLarge           // the payload is over MaxBytes
+	ResultFull               // the subject has MaxPerSubject sessions
+	ResultCorrupt            // the stored record cannot be read
+	ResultUnavailable        // the store did not answer
+	ResultCanceled           // ctx was cancelled by the caller
+	ResultLeaseLost          // the lease could not be renewed while the caller's function ran
+	ResultFuncFailed         // the caller's function returned an error, panicked or ended its goroutine
+	ResultFailed             // anything else
 )
 
 // String returns "success" for OK, "error" for Failed, and the other results
@@ -90,19 +90,19 @@ func (r Result) String() string {
 type EndReason uint8
 
 const (
-	Idle          EndReason = iota // not used for IdleTimeout
-	Absolute                       // AbsoluteTimeout has passed since Create
-	Deleted                        // Delete or DeleteSubject
-	Evicted                        // made room for another session of the subject
-	Rotated                        // it lives on under another id
-	Vanished                       // the index names it, but its record is gone
-	Corrupted                      // its bytes changed in the store
-	InvalidFormat                  // its bytes are no record
+	ReasonIdle          EndReason = iota // not used for IdleTimeout
+	ReasonAbsolute                       // AbsoluteTimeout has passed since Create
+	ReasonDeleted                        // Delete or DeleteSubject
+	ReasonEvicted                        // made room for another session of the subject
+	ReasonRotated                        // it lives on under another id
+	ReasonVanished                       // the index names it, but its record is gone
+	ReasonCorrupted                      // its bytes changed in the store
+	ReasonInvalidFormat                  // its bytes are no record
 
-	// Undecodable: its bytes are intact, but this instance cannot decode them: it
+	// ReasonUndecodable: its bytes are intact, but this instance cannot decode them: it
 	// has another type, key, codec or an older version than the writer. No
 	// session ends for it; only a [CorruptError] has this reason.
-	Undecodable
+	ReasonUndecodable
 )
 
 // String returns the reason in lower case with underscores, such as
@@ -113,7 +113,7 @@ func (c EndReason) String() string {
 
 // EndReasons lists all reasons for which sessions end.
 func EndReasons() []EndReason {
-	return []EndReason{Idle, Absolute, Deleted, Evicted, Rotated, Vanished, Corrupted, InvalidFormat}
+	return []EndReason{ReasonIdle, ReasonAbsolute, ReasonDeleted, ReasonEvicted, ReasonRotated, ReasonVanished, ReasonCorrupted, ReasonInvalidFormat}
 }
 
 func name[T ~uint8](v T, names ...string) string {

@@ -49,7 +49,7 @@ func TestEachOperationIsOneEvent(t *testing.T) {
 		}
 	}
 	want := []string{
-		"created success", "create success", "get success", "peek success", "touch success", "save success", "update success", "exclusive success",
+		"new success", "create success", "get success", "peek success", "touch success", "save success", "update success", "exclusive success",
 		"open success fresh", "exclusive success", "get success", "ended rotated", "rotate success", "ended rotated", "bind success",
 		"ended deleted", "delete success", "get not_found", "cleanup success",
 	}
@@ -99,7 +99,7 @@ func TestAnObserverMayUseTheManager(t *testing.T) {
 		var inside bool
 		calls := 0
 		m = newManager(t, memsession.New(), config{Observer: observerFunc(func(ctx context.Context, e session.Event) {
-			if inside || e.Op == session.OpCreated {
+			if inside || e.Op == session.OpNew {
 				return
 			}
 			inside = true
@@ -155,20 +155,20 @@ func TestOutcomesHaveTheirResult(t *testing.T) {
 		t.Errorf("saves ended %v, want %v", got, want)
 	}
 	_, _ = m.Create(ctx, cart{}, session.ForSubject("ann"))
-	if e := seen.of(session.OpCreate); e[len(e)-1].Result != session.Full {
+	if e := seen.of(session.OpCreate); e[len(e)-1].Result != session.ResultFull {
 		t.Errorf("a Create over the limit ended %v", e[len(e)-1].Result)
 	}
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = m.Update(ctx, s.ID, func(*cart) error { panic("boom") })
 	}()
-	if e := seen.of(session.OpUpdate); len(e) != 1 || e[0].Result != session.FuncFailed || e[0].Err == nil {
+	if e := seen.of(session.OpUpdate); len(e) != 1 || e[0].Result != session.ResultFuncFailed || e[0].Err == nil {
 		t.Errorf("an Update that panicked is reported as %+v", e)
 	}
 	store := memsession.New()
 	s = create(t, newManager(t, store, config{}), 1)
 	_, _ = newManager(t, store, config{Observer: seen, Codec: broken{}}).Get(ctx, s.ID)
-	if e := seen.of(session.OpGet); e[len(e)-1].Result != session.CorruptRecord {
+	if e := seen.of(session.OpGet); e[len(e)-1].Result != session.ResultCorrupt {
 		t.Errorf("a record that cannot be read is reported as %v", e[len(e)-1].Result)
 	}
 }
@@ -178,7 +178,7 @@ func TestNamesOfValuesAreStable(t *testing.T) {
 	for _, c := range session.EndReasons() {
 		got = append(got, c.String())
 	}
-	got = append(got, session.EvictIdlest.String(), session.QuarantineCorrupt.String(), session.Broken.String(), session.Op(99).String(), session.OpCleanup.String(), session.Unavailable.String())
+	got = append(got, session.EvictIdlest.String(), session.QuarantineCorrupt.String(), session.StatusBroken.String(), session.Op(99).String(), session.OpCleanup.String(), session.ResultUnavailable.String())
 	want := []string{"idle", "absolute", "deleted", "evicted", "rotated", "vanished", "corrupted", "invalid_format",
 		"evict_idlest", "quarantine", "broken", "unknown", "cleanup", "unavailable"}
 	if !slices.Equal(got, want) {

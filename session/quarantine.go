@@ -70,11 +70,11 @@ func (m *Manager[T]) Restore(ctx context.Context, id string) error {
 		return unanswered(ctx, "restore", err)
 	}
 	switch status {
-	case Done:
+	case StatusDone:
 		return nil
-	case Exists:
+	case StatusExists:
 		return fmt.Errorf("%w: a session is in its place", ErrConflict)
-	case Broken:
+	case StatusBroken:
 		return invalid("the bytes are no record")
 	}
 	return fmt.Errorf("%w: restore", ErrNotFound)

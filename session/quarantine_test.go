@@ -34,7 +34,7 @@ func TestTheQuarantineCanBeListedAndRestored(t *testing.T) {
 	store := newStage()
 	m := newManager(t, store, config{OnCorrupt: session.QuarantineCorrupt})
 	s := create(t, m, 7)
-	store.Store.(*memsession.Store).Damage(store.writes[0].Handle)
+	store.Store.(*memsession.Store).Damage(store.writes[0].StoreHandle)
 	_, _ = m.Get(t.Context(), s.ID)
 	q := quarantined(t, m)
 	if len(q.Payload) == 0 || q.At.IsZero() || !q.CreatedAt.Equal(s.CreatedAt) {
@@ -68,14 +68,14 @@ func TestAnExpiredSessionThatWasGivenUpCanBeHandledAfterAll(t *testing.T) {
 		if err := m.Restore(t.Context(), quarantined(t, m).ID); err != nil {
 			t.Fatal(err)
 		}
-		if r := sweep(t, m); handled != 6 || r.Ended[session.Idle] != 1 {
+		if r := sweep(t, m); handled != 6 || r.Ended[session.ReasonIdle] != 1 {
 			t.Errorf("OnExpire was called %d times, and reported was %+v; want a sixth call that succeeds", handled, r)
 		}
 	})
 }
 
 func TestRestoreSaysWhyNot(t *testing.T) {
-	for status, want := range map[session.Status]error{session.Missing: session.ErrNotFound, session.Exists: session.ErrConflict, session.Broken: session.ErrInvalid} {
+	for status, want := range map[session.StoreStatus]error{session.StatusMissing: session.ErrNotFound, session.StatusExists: session.ErrConflict, session.StatusBroken: session.ErrInvalid} {
 		err := newManager(t, restoring{memsession.New(), status, nil}, config{}).Restore(t.Context(), "x")
 		if !errors.Is(err, want) {
 			t.Errorf("%v: %v, want %v", status, err, want)
@@ -89,11 +89,11 @@ func TestRestoreSaysWhyNot(t *testing.T) {
 
 type restoring struct {
 	session.StoreQuarantine
-	status session.Status
+	status session.StoreStatus
 	err    error
 }
 
-func (r restoring) Restore(context.Context, string, string) (session.Status, error) {
+func (r restoring) Restore(context.Context, string, string) (session.StoreStatus, error) {
 	return r.status, r.err
 }
 

@@ -99,9 +99,9 @@ type stage struct {
 	mu     sync.Mutex
 	calls  []string
 	before func(ctx context.Context, call string) error
-	claim  func(session.ClaimReply) session.ClaimReply // changes what Claim answers
-	writes []session.WriteRequest
-	loads  []session.LoadRequest
+	claim  func(session.StoreClaimed) session.StoreClaimed // changes what Claim answers
+	writes []session.StoreWrite
+	loads  []session.StoreLoad
 }
 
 func newStage() *stage { return &stage{Store: memsession.New()} }
@@ -133,67 +133,67 @@ func (s *stage) trips() []string {
 	return all
 }
 
-func (s *stage) wrote(w session.WriteRequest) {
+func (s *stage) wrote(w session.StoreWrite) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes = append(s.writes, w)
 }
 
-func (s *stage) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *stage) Create(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	s.wrote(w)
 	if err := s.enter(ctx, "Create"); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	return s.Store.Create(ctx, w)
 }
 
-func (s *stage) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (s *stage) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	s.mu.Lock()
 	s.loads = append(s.loads, l)
 	s.mu.Unlock()
 	if err := s.enter(ctx, "Load"); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	return s.Store.Load(ctx, l)
 }
 
-func (s *stage) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *stage) Save(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	s.wrote(w)
 	if err := s.enter(ctx, "Save"); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	return s.Store.Save(ctx, w)
 }
 
-func (s *stage) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (s *stage) Move(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	s.wrote(w)
 	if err := s.enter(ctx, "Move"); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	return s.Store.Move(ctx, from, w)
 }
 
-func (s *stage) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+func (s *stage) Delete(ctx context.Context, d session.StoreRemove) (session.StoreRemoved, error) {
 	if err := s.enter(ctx, "Delete"); err != nil {
-		return session.RemoveReply{}, err
+		return session.StoreRemoved{}, err
 	}
 	return s.Store.Delete(ctx, d)
 }
 
-func (s *stage) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
+func (s *stage) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
 	if err := s.enter(ctx, "List"); err != nil {
-		return func(yield func(session.Record, error) bool) { yield(session.Record{}, err) }
+		return func(yield func(session.StoreRecord, error) bool) { yield(session.StoreRecord{}, err) }
 	}
 	return s.Store.List(ctx, space, owner)
 }
 
-func (s *stage) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+func (s *stage) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {
 	call := "Claim"
 	if c.Max == 0 {
 		call = "Settle"
 	}
 	if err := s.enter(ctx, call); err != nil {
-		return session.ClaimReply{}, err
+		return session.StoreClaimed{}, err
 	}
 	got, err := s.Store.Claim(ctx, c)
 	if s.claim != nil {
@@ -209,16 +209,16 @@ func (s *stage) Quarantined(ctx context.Context, space string) iter.Seq2[session
 	return s.Store.(session.StoreQuarantine).Quarantined(ctx, space)
 }
 
-func (s *stage) Restore(ctx context.Context, space, id string) (session.Status, error) {
+func (s *stage) Restore(ctx context.Context, space, id string) (session.StoreStatus, error) {
 	if err := s.enter(ctx, "Restore"); err != nil {
 		return 0, err
 	}
 	return s.Store.(session.StoreQuarantine).Restore(ctx, space, id)
 }
 
-func (s *stage) Count(ctx context.Context, space string) (session.CountReply, error) {
+func (s *stage) Count(ctx context.Context, space string) (session.StoreCount, error) {
 	if err := s.enter(ctx, "Count"); err != nil {
-		return session.CountReply{}, err
+		return session.StoreCount{}, err
 	}
 	return s.Store.Count(ctx, space)
 }

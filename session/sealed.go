@@ -26,7 +26,7 @@ import (
 // Each record is encrypted by AES-256-GCM with a key of its own, which HKDF derives
 // from the first key and a random of the record that lasts as long as the session,
 // also through Rotate and Bind. The bytes are bound to Config.Name, the place of the
-// record and that random: a record that was changed or moved is [Undecodable], and
+// record and that random: a record that was changed or moved is [ReasonUndecodable], and
 // so is one that was written without Sealed or under a key that is missing. What is
 // not hidden: hashes of ids and subjects (see Config.IndexKey), times, sizes, and
 // the first 4 bytes of a hash of the key. Who can write to the store can still

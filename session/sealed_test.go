@@ -77,7 +77,7 @@ func TestKeysRotate(t *testing.T) {
 		t.Errorf("after a save only the new key is needed, but: %+v, %v", got, err)
 	}
 	_, err = old.Get(t.Context(), s.ID)
-	if corrupt, ok := errors.AsType[*session.CorruptError](err); !ok || corrupt.Reason != session.Undecodable {
+	if corrupt, ok := errors.AsType[*session.CorruptError](err); !ok || corrupt.Reason != session.ReasonUndecodable {
 		t.Errorf("without the key: %v, want undecodable", err)
 	}
 	if _, err := both.Get(t.Context(), s.ID); err != nil {
@@ -88,12 +88,12 @@ func TestKeysRotate(t *testing.T) {
 // swap is a store whose reads get the payload of another record.
 type swap struct {
 	*stage
-	change func(session.Record) []byte
+	change func(session.StoreRecord) []byte
 }
 
-func (s swap) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (s swap) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	r, err := s.stage.Load(ctx, l)
-	if r.Status == session.Done {
+	if r.Status == session.StatusDone {
 		r.Record.Payload = s.change(r.Record)
 	}
 	return r, err
@@ -117,9 +117,9 @@ func TestSealedBytesCannotBeChangedOrMoved(t *testing.T) {
 		m := newManager(t, store, cfg)
 		s := create(t, m, 1, session.ForSubject("eve"))
 		create(t, m, 2, session.ForSubject("ann"))
-		reader := newManager(t, swap{store, func(r session.Record) []byte { return change(r.Payload, bytes.Clone(store.writes[1].Payload)) }}, cfg)
+		reader := newManager(t, swap{store, func(r session.StoreRecord) []byte { return change(r.Payload, bytes.Clone(store.writes[1].Payload)) }}, cfg)
 		got, err := reader.Get(t.Context(), s.ID)
-		if corrupt, ok := errors.AsType[*session.CorruptError](err); !ok || corrupt.Reason != session.Undecodable {
+		if corrupt, ok := errors.AsType[*session.CorruptError](err); !ok || corrupt.Reason != session.ReasonUndecodable {
 			t.Errorf("%s: read %+v, %v; want undecodable", name, got, err)
 		}
 	}
@@ -132,7 +132,7 @@ func TestSealedBytesAreOfOneName(t *testing.T) {
 	cfg.Name = "others"
 	other := newManager(t, store, cfg)
 	o := create(t, other, 2)
-	reader := newManager(t, swap{store, func(session.Record) []byte { return bytes.Clone(store.writes[0].Payload) }}, cfg)
+	reader := newManager(t, swap{store, func(session.StoreRecord) []byte { return bytes.Clone(store.writes[0].Payload) }}, cfg)
 	if got, err := reader.Get(t.Context(), o.ID); err == nil {
 		t.Errorf("the session %v of another name is read as %+v", s.ID, got)
 	}

@@ -44,7 +44,7 @@ type Expired[T any] struct {
 	Attempt                            int // from 1
 }
 
-func (s *Session[T]) took(rec Record) {
+func (s *Session[T]) took(rec StoreRecord) {
 	s.rev, s.created, s.deadline, s.idle = rec.Rev, rec.CreatedAt, rec.Deadline, rec.Idle
 	s.CreatedAt, s.LastActivity, s.ExpiresAt = rec.CreatedAt, rec.LastActivity, rec.ExpiresAt
 }

@@ -35,7 +35,8 @@ import (
 // removed. A request with LeaseFor 0 gives up the lease or the place of that
 // name. A place of a process that was not heard of for some seconds is dropped.
 //
-// Requests and answers grow by fields. Implementations must be safe for
+// What only stores need begins with Store, and their answers with Status. Requests
+// and answers grow by fields. Implementations must be safe for
 // concurrent use and must not keep or hand out memory that the caller changes.
 // One that was made without what it needs, such as a client, answers each call
 // with an error that matches [ErrInvalid], which managers return as it is.
@@ -48,14 +49,14 @@ type Store interface {
 	// Done, with the revision that it made. Missing says the same of a record
 	// that has ended since. A few records that no Claim came for within their
 	// Keep are removed, so that a store in which nothing claims does not grow.
-	Create(ctx context.Context, w WriteRequest) (Reply, error)
+	Create(ctx context.Context, w StoreWrite) (StoreReply, error)
 
 	// Load returns a live record, moving its idle deadline when l.Touch is
 	// set and the last activity is at least l.TouchEvery ago, or half of the
 	// record's own idle timeout if that is less; neither payload
 	// nor revision are written. With l.Lease it also takes, renews or frees
 	// the record's lease, or answers Leased and touches nothing.
-	Load(ctx context.Context, l LoadRequest) (Reply, error)
+	Load(ctx context.Context, l StoreLoad) (StoreReply, error)
 
 	// Save replaces the payload of a live record whose revision is w.Rev,
 	// and moves its idle deadline by its own idle timeout. Stale carries the current record. A lease
@@ -63,7 +64,7 @@ type Store interface {
 	// held any more. A write that is repeated is Done again, with the revision
 	// that it made; when it is not remembered and may have been made, that is
 	// an error.
-	Save(ctx context.Context, w WriteRequest) (Reply, error)
+	Save(ctx context.Context, w StoreWrite) (StoreReply, error)
 
 	// Move creates w and deletes from, keeping its times unless w.Restart is set
 	// (Rotate, Bind). Like
@@ -79,28 +80,28 @@ type Store interface {
 	// the same byte. Delete of a hash that is Moved deletes the record that it leads
 	// to, and Delete of an owner spares that for an exception; one that is Frozen
 	// counts as none.
-	Move(ctx context.Context, from Handle, w WriteRequest) (Reply, error)
+	Move(ctx context.Context, from StoreHandle, w StoreWrite) (StoreReply, error)
 
 	// Delete removes records, readable or not. Expired ones that a Claim handed
 	// out, or that were set aside, are not its concern. Of an owner's many it
 	// removes as many as hold up others for about a millisecond, and answers More.
-	Delete(ctx context.Context, d RemoveRequest) (RemoveReply, error)
+	Delete(ctx context.Context, d StoreRemove) (StoreRemoved, error)
 
 	// List yields the live records of an owner, or of the whole space if that is
 	// zero, reading a part of them at a time. One may come twice. Broken ones are left out.
 	// Its last error matches [ErrIncomplete] when records of the owner may be missing.
-	List(ctx context.Context, space string, owner Hash) iter.Seq2[Record, error]
+	List(ctx context.Context, space string, owner Hash) iter.Seq2[StoreRecord, error]
 
 	// Claim ends the claims that c.Settle names, and then takes up to c.Max
 	// records that are due, oldest first (in a store
 	// that is split: in each partition, the one with the oldest first), each
 	// given to one caller until c.For has passed. Lapsed ones are due, and
-	// those whose claim ran out or whose SettleRequest.Retry has passed. Broken
+	// those whose claim ran out or whose StoreSettle.Retry has passed. Broken
 	// and vanished ones are reported and removed, whatever c.Payload says.
-	Claim(ctx context.Context, c ClaimRequest) (ClaimReply, error)
+	Claim(ctx context.Context, c StoreClaim) (StoreClaimed, error)
 
 	// Count reads the number of live records from the index.
-	Count(ctx context.Context, space string) (CountReply, error)
+	Count(ctx context.Context, space string) (StoreCount, error)
 }
 
 // StoreQuarantine is a [Store] that can keep damaged records aside, when a request says
@@ -116,7 +117,7 @@ type StoreQuarantine interface {
 	// and with its deadlines: Done, Exists when a record is in its place, Missing,
 	// or Broken when the bytes are no record. One that has lapsed is due at once,
 	// at its first attempt, even when a newer record is in its place.
-	Restore(ctx context.Context, space, id string) (Status, error)
+	Restore(ctx context.Context, space, id string) (StoreStatus, error)
 }
 
 // TurnTime is how long the first of a line has to take the lease when that is
@@ -128,16 +129,16 @@ const TurnTime = 2 * time.Second
 // that a store may keep them together.
 type Hash [16]byte
 
-// Handle names a record. Owner is the hash of its subject; zero = none.
-type Handle struct {
+// StoreHandle names a record. Owner is the hash of its subject; zero = none.
+type StoreHandle struct {
 	Space string // Config.Name
 	Hash  Hash
 	Owner Hash
 }
 
-// Record is one session as the store keeps it.
-type Record struct {
-	Handle
+// StoreRecord is one session as the store keeps it.
+type StoreRecord struct {
+	StoreHandle
 	Rev                     uint64 // rises with each write, never repeats for a handle, also not after Delete and Create
 	Payload                 []byte
 	CreatedAt, LastActivity time.Time
@@ -147,28 +148,28 @@ type Record struct {
 	Next                    Hash // Moved and Frozen: where the record is now
 }
 
-// WriteRequest asks to store a payload.
-type WriteRequest struct {
-	Record
+// StoreWrite asks to store a payload.
+type StoreWrite struct {
+	StoreRecord
 	Nonce       uint64        // the same nonce is a retry of this very write; 0 = there are none
 	Total       time.Duration // Create, and Move with Restart: 0 = no absolute deadline. Idle is used by Create and Move, and always set there
 	Grace       time.Duration // Move
 	Freeze      bool          // Move
 	Restart     bool          // Move: it is created now, and Total counts from now
-	TouchEvery  time.Duration // Create: as in LoadRequest, for a record that exists
+	TouchEvery  time.Duration // Create: as in StoreLoad, for a record that exists
 	Keep        time.Duration // a lapsed record waits so long for Claim at least; remembered with the record
 	Lease       string        // Create: take it. Save: it must be held; "" = no one may hold one
 	LeaseFor    time.Duration // Create
-	Turn        func()        // Create: as in LoadRequest
+	Turn        func()        // Create: as in StoreLoad
 	Free        bool          // Save: give the lease back
 	MaxPerOwner int           // Create, Move: 0 = unlimited
 	WhenFull    FullPolicy
 	Quarantine  bool // keep a broken record aside instead of deleting it
 }
 
-// LoadRequest asks for a record.
-type LoadRequest struct {
-	Handle
+// StoreLoad asks for a record.
+type StoreLoad struct {
+	StoreHandle
 	Touch      bool          // false = leave the idle deadline alone (Peek)
 	TouchEvery time.Duration // 0 = touch every time
 	Lease      string        // take the lease under this name, or renew it when it is held already
@@ -176,81 +177,81 @@ type LoadRequest struct {
 	Held       bool          // renew only: Leased when it is not held any more
 	Turn       func()        // wait in line for the lease: called when the request is worth repeating, and perhaps more often; must be quick
 	Bare       bool          // leave the payload out of the answer
-	Quarantine bool          // as in WriteRequest
+	Quarantine bool          // as in StoreWrite
 }
 
-// Status is a store's answer.
-type Status uint8
+// StoreStatus is a store's answer, which comments name without the prefix.
+type StoreStatus uint8
 
 const (
-	Done      Status = iota
-	Missing          // no such record
-	Lapsed           // its deadline has passed; also Missing once it is claimed or gone
-	Exists           // Create: with the record that is there
-	Stale            // Save, Move: another revision; with the current record
-	Leased           // another caller has the lease
-	OverLimit        // the owner has too many
-	Broken           // the bytes were damaged, and are gone; Reply.Reason says what was wrong
-	Moved            // it has another hash now: Record.Next
-	Frozen           // it has moved, and shows what it was: read only
-	Newer            // a live record of a later version of the store, which is left alone
+	StatusDone      StoreStatus = iota
+	StatusMissing               // no such record
+	StatusLapsed                // its deadline has passed; also Missing once it is claimed or gone
+	StatusExists                // Create: with the record that is there
+	StatusStale                 // Save, Move: another revision; with the current record
+	StatusLeased                // another caller has the lease
+	StatusOverLimit             // the owner has too many
+	StatusBroken                // the bytes were damaged, and are gone; StoreReply.Reason says what was wrong
+	StatusMoved                 // it has another hash now: StoreRecord.Next
+	StatusFrozen                // it has moved, and shows what it was: read only
+	StatusNewer                 // a live record of a later version of the store, which is left alone
 )
 
 // String returns the status in lower case, such as "stale".
-func (s Status) String() string {
+func (s StoreStatus) String() string {
 	return name(s, "done", "missing", "lapsed", "exists", "stale", "leased", "over_limit", "broken", "moved", "frozen", "newer")
 }
 
-// Reply is a store's answer with its details. On Done and Exists, Record has
+// StoreReply is a store's answer with its details. On Done and Exists, Record has
 // the state after the call.
-type Reply struct {
-	Status  Status
-	Record  Record
+type StoreReply struct {
+	Status  StoreStatus
+	Record  StoreRecord
 	Touched bool
 	Reason  EndReason // Broken: Corrupted or InvalidFormat
-	Evicted []Handle
+	Evicted []StoreHandle
 	Retry   time.Duration // Leased: when the lease ends at the latest
 }
 
-// RemoveRequest names records to delete. With Owner set, it means the records of
+// StoreRemove names records to delete. With Owner set, it means the records of
 // the owner except Handles.
-type RemoveRequest struct {
+type StoreRemove struct {
 	Space   string
 	Handles []Hash
 	Owner   Hash
 	Payload bool // hand out the payload of each of Handles that is intact
 }
 
-// RemoveReply contains what was removed. Only the handle's space and hash are
+// StoreRemoved contains what was removed. Only the handle's space and hash are
 // certain.
-type RemoveReply struct {
-	Removed    []Record
+type StoreRemoved struct {
+	Removed    []StoreRecord
 	More       bool // the owner has more
 	Incomplete bool // the store may have lost the places of some in the owner's index
 }
 
-// ClaimRequest asks for records that are due.
-type ClaimRequest struct {
+// StoreClaim asks for records that are due.
+type StoreClaim struct {
 	Space   string
-	Settle  []SettleRequest
+	Settle  []StoreSettle
 	Max     int // 0 = only settle
 	For     time.Duration
 	Payload bool // keep a lapsed record until Settle and hand out its payload; false = remove it now
 
-	Quarantine bool // as in WriteRequest
+	Quarantine bool // as in StoreWrite
 }
 
-// ClaimReply contains records that are due.
-type ClaimReply struct {
-	Due      []Due
+// StoreClaimed contains records that are due.
+type StoreClaimed struct {
+	Due      []StoreDue
 	Rescored int  // index entries corrected: their records were alive
 	More     bool // there may be more
 }
 
-// Due is one record that has ended. Of a broken or vanished one only the
+// StoreDue is one record that has ended. Of a broken or vanished one only the
 // handle's hash is certain.
-type Due struct {
-	Record
+type StoreDue struct {
+	StoreRecord
 	Reason  EndReason // Idle, Absolute, Vanished, Corrupted or InvalidFormat
 	Attempt int       // 1 the first time it is handed out
 }
@@ -259,22 +260,22 @@ type Due struct {
 // call of OnExpire succeeded. Of one that is no record at all, only the handle's
 // space and hash are set, and Payload is all of its bytes.
 type Quarantined struct {
-	Record
+	StoreRecord
 	ID string    // for [Manager.Restore]
 	At time.Time // when it was set aside
 }
 
-// SettleRequest ends the claim of one record at one revision: it is gone for good,
+// StoreSettle ends the claim of one record at one revision: it is gone for good,
 // or due again. A record of another revision is left alone.
-type SettleRequest struct {
-	Handle
+type StoreSettle struct {
+	StoreHandle
 	Rev        uint64
 	Retry      time.Duration // due again after so long; 0 = gone for good
 	Quarantine bool
 }
 
-// CountReply contains the numbers of an index.
-type CountReply struct {
+// StoreCount contains the numbers of an index.
+type StoreCount struct {
 	Active      int64 // live records
 	Backlog     int64 // lapsed ones that no Claim has settled
 	Quarantined int64

@@ -36,13 +36,13 @@ func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*S
 
 // records reads all records of a subject before any is handed on, so that no
 // code of the caller runs while the store is at work.
-func (m *Manager[T]) records(ctx context.Context, subject string) ([]Record, error) {
+func (m *Manager[T]) records(ctx context.Context, subject string) ([]StoreRecord, error) {
 	if err := needSubject(subject); err != nil {
 		return nil, err
 	}
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
-	var all []Record
+	var all []StoreRecord
 	for rec, err := range m.store.List(limited, m.cfg.Name, m.index.subject(subject)) {
 		switch {
 		case errors.Is(err, ErrIncomplete):
@@ -68,7 +68,7 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 	if err := needSubject(subject); err != nil {
 		return 0, err
 	}
-	d := RemoveRequest{Owner: m.index.subject(subject)}
+	d := StoreRemove{Owner: m.index.subject(subject)}
 	for _, id := range except {
 		d.Handles = append(d.Handles, m.index.id(id))
 	}
@@ -112,7 +112,7 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 	if err := s.intact(); err != nil {
 		return err
 	}
-	return m.move(o, s, s.Subject, WriteRequest{Record: Record{Idle: s.idle}})
+	return m.move(o, s, s.Subject, StoreWrite{StoreRecord: StoreRecord{Idle: s.idle}})
 }
 
 // Bind makes s a session of subject, as at login: with a new id, like Rotate, but the
@@ -139,12 +139,12 @@ func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, op
 	case want.subject != "":
 		return invalid("Bind has the subject already")
 	}
-	w := WriteRequest{Record: Record{Idle: idle}, Total: absolute, Restart: !m.cfg.BindKeepsAge || want.absolute != 0, Freeze: true}
+	w := StoreWrite{StoreRecord: StoreRecord{Idle: idle}, Total: absolute, Restart: !m.cfg.BindKeepsAge || want.absolute != 0, Freeze: true}
 	return m.move(o, s, subject, w)
 }
 
 // move saves s under another id. times says how long it lasts there.
-func (m *Manager[T]) move(o *operation, s *Session[T], subject string, times WriteRequest) error {
+func (m *Manager[T]) move(o *operation, s *Session[T], subject string, times StoreWrite) error {
 	switch {
 	case s.Conversation != (Conversation{}):
 		return invalid("a conversation's id follows from its Conversation, and cannot change")
@@ -166,17 +166,17 @@ func (m *Manager[T]) move(o *operation, s *Session[T], subject string, times Wri
 	w.Grace = m.cfg.RotateGrace
 	o.Bytes = len(w.Payload)
 	from := m.handle(s.ID, s.Subject)
-	r, err := m.follow(&from, func() (Reply, error) { // where it has moved, this revision is stale
-		return m.ask(o.ctx, o.Op, w.Handle, func(ctx context.Context) (Reply, error) { return m.store.Move(ctx, from, w) })
+	r, err := m.follow(&from, func() (StoreReply, error) { // where it has moved, this revision is stale
+		return m.ask(o.ctx, o.Op, w.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Move(ctx, from, w) })
 	})
 	if err != nil {
 		return err
 	}
-	if r.Status != Done {
+	if r.Status != StatusDone {
 		return m.refusal(o.ctx, o.Op, r, s.ID, "")
 	}
 	m.evicted(o.ctx, r, subject)
-	m.ended(o.ctx, Rotated, from.Hash, s.Subject, r.Record.LastActivity.Sub(s.created))
+	m.ended(o.ctx, ReasonRotated, from.Hash, s.Subject, r.Record.LastActivity.Sub(s.created))
 	s.ID, s.Subject, s.owner = id, subject, subject
 	s.took(r.Record)
 	return nil
@@ -191,7 +191,7 @@ func (m *Manager[T]) Unbind(ctx context.Context, s *Session[T]) (err error) {
 	if err := s.intact(); err != nil {
 		return err
 	}
-	return m.move(o, s, "", WriteRequest{Record: Record{Idle: s.idle}})
+	return m.move(o, s, "", StoreWrite{StoreRecord: StoreRecord{Idle: s.idle}})
 }
 
 func needSubject(subject string) error {

@@ -55,7 +55,7 @@ func TestSubjectsCanBeListedAndLoggedOutElsewhere(t *testing.T) {
 			t.Errorf("an excepted session is gone: %v", err)
 		}
 	}
-	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.Deleted, session.Deleted}) {
+	if got := seen.reasons(); !slices.Equal(got, []session.EndReason{session.ReasonDeleted, session.ReasonDeleted}) {
 		t.Errorf("reported %v, want two deleted", got)
 	}
 	for range m.BySubject(t.Context(), "bob") {
@@ -136,7 +136,7 @@ func TestLoginChangesTheIDAndKeepsTheSession(t *testing.T) {
 		if err := m.Save(t.Context(), &rotated); err != nil {
 			t.Errorf("Save after Rotate: %v", err)
 		}
-		if reasons := seen.reasons(); !slices.Equal(reasons, []session.EndReason{session.Rotated, session.Rotated}) {
+		if reasons := seen.reasons(); !slices.Equal(reasons, []session.EndReason{session.ReasonRotated, session.ReasonRotated}) {
 			t.Errorf("reported %v, want two rotated", reasons)
 		}
 		if n, _ := m.Count(t.Context()); n != 1 {
@@ -208,7 +208,7 @@ func TestStoreFailuresAreDistinguishedFromTheCallersOwn(t *testing.T) {
 		}
 	}
 	for _, e := range seen.of(session.OpGet) {
-		if e.Result != session.Unavailable && e.Result != session.Canceled {
+		if e.Result != session.ResultUnavailable && e.Result != session.ResultCanceled {
 			t.Errorf("a failed Get is reported as %v", e.Result)
 		}
 	}
@@ -244,20 +244,20 @@ func nothing(context.Context, *session.Session[cart]) error { return nil }
 // hiding is a store that may have lost the places of some sessions.
 type hiding struct{ session.Store }
 
-func (h hiding) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+func (h hiding) Delete(ctx context.Context, d session.StoreRemove) (session.StoreRemoved, error) {
 	r, err := h.Store.Delete(ctx, d)
 	r.Incomplete = true
 	return r, err
 }
 
-func (h hiding) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
-	return func(yield func(session.Record, error) bool) {
+func (h hiding) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+	return func(yield func(session.StoreRecord, error) bool) {
 		for rec, err := range h.Store.List(ctx, space, owner) {
 			if !yield(rec, err) {
 				return
 			}
 		}
-		yield(session.Record{}, fmt.Errorf("%w: list", session.ErrIncomplete))
+		yield(session.StoreRecord{}, fmt.Errorf("%w: list", session.ErrIncomplete))
 	}
 }
 
@@ -290,7 +290,7 @@ func TestWhatASubjectMayHaveBesidesIsReportedBesideWhatWasFound(t *testing.T) {
 // slow is a store whose Delete takes most of a manager's Timeout.
 type slow struct{ session.Store }
 
-func (s slow) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+func (s slow) Delete(ctx context.Context, d session.StoreRemove) (session.StoreRemoved, error) {
 	time.Sleep(200 * time.Millisecond)
 	return s.Store.Delete(ctx, d)
 }

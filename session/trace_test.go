@@ -21,13 +21,13 @@ type within struct {
 
 func (w *within) ObserveSession(ctx context.Context, e session.Event) {
 	switch got := spantest.Within(ctx); {
-	case e.Op == session.OpEnded, e.Op == session.OpCreated, got == "session."+e.Op.String():
+	case e.Op == session.OpEnded, e.Op == session.OpNew, got == "session."+e.Op.String():
 	default:
 		w.events = append(w.events, e.Op.String()+" within "+got)
 	}
 }
 
-func (w *within) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (w *within) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	w.loads = append(w.loads, spantest.Within(ctx))
 	return w.Store.Load(ctx, l)
 }

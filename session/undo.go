@@ -27,7 +27,7 @@ type leftovers struct {
 }
 
 type leftover struct {
-	Handle
+	StoreHandle
 	lease string
 	until time.Time
 }
@@ -76,7 +76,7 @@ func (m *Manager[T]) giveBackAll(ctx context.Context, done chan<- struct{}) {
 		next := l.list[0]
 		l.list = l.list[1:]
 		l.mu.Unlock()
-		switch err := m.giveBack(ctx, next.Handle, next.lease); {
+		switch err := m.giveBack(ctx, next.StoreHandle, next.lease); {
 		case err == nil:
 			pause = firstUndo
 		case errors.Is(err, ErrInvalid) || errors.Is(err, ErrClosed) || time.Now().After(next.until):
@@ -91,7 +91,7 @@ func (m *Manager[T]) giveBackAll(ctx context.Context, done chan<- struct{}) {
 }
 
 // giveBack frees a lease, or gives up a place in line.
-func (m *Manager[T]) giveBack(ctx context.Context, h Handle, lease string) (err error) {
+func (m *Manager[T]) giveBack(ctx context.Context, h StoreHandle, lease string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("session: the store panicked: %v", p)
@@ -99,6 +99,8 @@ func (m *Manager[T]) giveBack(ctx context.Context, h Handle, lease string) (err 
 	}()
 	limited, cancel := context.WithTimeout(ctx, m.limit())
 	defer cancel()
-	_, err = m.follow(&h, func() (Reply, error) { return m.store.Load(limited, LoadRequest{Handle: h, Lease: lease, Bare: true}) })
+	_, err = m.follow(&h, func() (StoreReply, error) {
+		return m.store.Load(limited, StoreLoad{StoreHandle: h, Lease: lease, Bare: true})
+	})
 	return err
 }

@@ -55,7 +55,7 @@ func TestUpgradeReadsWhatAnEarlierVersionWrote(t *testing.T) {
 		t.Errorf("after its save the later version reads %+v, %v", again, err)
 	}
 	corrupt, ok := errors.AsType[*session.CorruptError](old.Save(t.Context(), s))
-	if !ok || corrupt.Reason != session.Undecodable {
+	if !ok || corrupt.Reason != session.ReasonUndecodable {
 		t.Errorf("a save by the earlier version over the later one: %v, want undecodable", corrupt)
 	}
 }
@@ -69,7 +69,7 @@ func TestAnUpgradeThatFailsLeavesTheSession(t *testing.T) {
 		"panic": func(int, []byte) (cart, error) { panic("no") },
 	} {
 		_, err := managerOf(t, store, config{Version: 1, Upgrade: fail}).Get(t.Context(), s.ID)
-		if corrupt, ok := errors.AsType[*session.CorruptError](err); !ok || corrupt.Reason != session.Undecodable {
+		if corrupt, ok := errors.AsType[*session.CorruptError](err); !ok || corrupt.Reason != session.ReasonUndecodable {
 			t.Errorf("%s: %v, want undecodable", name, err)
 		}
 	}

@@ -82,7 +82,7 @@ func end(ctx context.Context, t *tool, ids []string) error {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", id, err))
 			continue
 		}
-		gone, err := store.Delete(ctx, session.RemoveRequest{Space: t.sessions, Handles: []session.Hash{session.Hash(raw)}})
+		gone, err := store.Delete(ctx, session.StoreRemove{Space: t.sessions, Handles: []session.Hash{session.Hash(raw)}})
 		switch {
 		case err != nil:
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", id, err))

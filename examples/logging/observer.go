@@ -40,7 +40,7 @@ func (o observer) ObserveLock(ctx context.Context, e lock.Event) {
 }
 
 func (o observer) ObserveSession(ctx context.Context, e session.Event) {
-	if e.Result != session.OK && e.Result != session.NotFound { // an id and its data are nothing for a log
+	if e.Result != session.ResultOK && e.Result != session.ResultNotFound { // an id and its data are nothing for a log
 		o.log.WarnContext(ctx, "session", "manager", e.Source.Name(), "op", e.Op, "err", e.Err)
 	}
 }

@@ -62,7 +62,7 @@ func TestASessionManagerWorksOnAClusterOfThreeNodes(t *testing.T) {
 		t.Errorf("deleted %d of a subject, %v, want 10", n, err)
 	}
 	time.Sleep(5100 * time.Millisecond) // the servers' clocks are real
-	if r, err := m.Sweep(ctx); err != nil || r.Ended[session.Idle] != 90 || r.Active != 0 || !r.Complete {
+	if r, err := m.Sweep(ctx); err != nil || r.Ended[session.ReasonIdle] != 90 || r.Active != 0 || !r.Complete {
 		t.Errorf("swept %+v, %v, want 90 of all nodes", r, err)
 	}
 	close(done)

@@ -45,39 +45,39 @@ func (s *store) called() error {
 	return nil
 }
 
-func (s *store) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *store) Create(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	if err := s.called(); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
-	return lossy(s, func() (session.Reply, error) { return s.Store.Create(ctx, w) })
+	return lossy(s, func() (session.StoreReply, error) { return s.Store.Create(ctx, w) })
 }
 
-func (s *store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (s *store) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	if err := s.called(); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	return s.Store.Load(ctx, l)
 }
 
-func (s *store) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *store) Save(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	if err := s.called(); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
-	return lossy(s, func() (session.Reply, error) { return s.Store.Save(ctx, w) })
+	return lossy(s, func() (session.StoreReply, error) { return s.Store.Save(ctx, w) })
 }
 
-func (s *store) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+func (s *store) Delete(ctx context.Context, d session.StoreRemove) (session.StoreRemoved, error) {
 	if err := s.called(); err != nil {
-		return session.RemoveReply{}, err
+		return session.StoreRemoved{}, err
 	}
-	return lossy(s, func() (session.RemoveReply, error) { return s.Store.Delete(ctx, d) })
+	return lossy(s, func() (session.StoreRemoved, error) { return s.Store.Delete(ctx, d) })
 }
 
-func (s *store) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (s *store) Move(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	if err := s.called(); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
-	return lossy(s, func() (session.Reply, error) { return s.Store.Move(ctx, from, w) })
+	return lossy(s, func() (session.StoreReply, error) { return s.Store.Move(ctx, from, w) })
 }
 
 // lossy makes a call, whose answer may get lost.

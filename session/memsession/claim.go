@@ -12,14 +12,14 @@ import (
 
 // Claim implements [session.Store]. Claims that ran out come first: they
 // lapsed before anything that has not been claimed yet.
-func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+func (s *Store) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {
 	sp, now, err := s.lock(ctx, c.Space)
 	if err != nil {
-		return session.ClaimReply{}, err
+		return session.StoreClaimed{}, err
 	}
 	defer s.unlock(sp)
 	sp.settle(c.Settle, now)
-	var got session.ClaimReply
+	var got session.StoreClaimed
 	for len(got.Due) < c.Max {
 		e := sp.nextDue(now)
 		if e == nil {
@@ -40,15 +40,15 @@ func (sp *space) nextDue(now time.Time) *entry {
 
 // claim hands e out. Unless it has to be kept until it is settled, this is its
 // end.
-func (sp *space) claim(e *entry, c session.ClaimRequest, now time.Time) session.Due {
+func (sp *space) claim(e *entry, c session.StoreClaim, now time.Time) session.StoreDue {
 	if e.damaged {
 		sp.remove(e, c.Quarantine)
-		return session.Due{Record: session.Record{Handle: e.Handle}, Reason: session.Corrupted, Attempt: 1}
+		return session.StoreDue{StoreRecord: session.StoreRecord{StoreHandle: e.StoreHandle}, Reason: session.ReasonCorrupted, Attempt: 1}
 	}
-	d := session.Due{Record: e.Record, Reason: session.Idle, Attempt: e.attempts + 1}
+	d := session.StoreDue{StoreRecord: e.StoreRecord, Reason: session.ReasonIdle, Attempt: e.attempts + 1}
 	d.Payload = nil
 	if e.ExpiresAt.Equal(e.Deadline) {
-		d.Reason = session.Absolute
+		d.Reason = session.ReasonAbsolute
 	}
 	if !c.Payload {
 		sp.remove(e, false)
@@ -61,7 +61,7 @@ func (sp *space) claim(e *entry, c session.ClaimRequest, now time.Time) session.
 }
 
 // settle ends claims.
-func (sp *space) settle(list []session.SettleRequest, now time.Time) {
+func (sp *space) settle(list []session.StoreSettle, now time.Time) {
 	for _, done := range list {
 		e := sp.claimOf(done)
 		switch {
@@ -76,7 +76,7 @@ func (sp *space) settle(list []session.SettleRequest, now time.Time) {
 
 // claimOf finds a claimed entry. One that a new session has replaced is in no
 // map any more, only in the queue of claims.
-func (sp *space) claimOf(done session.SettleRequest) *entry {
+func (sp *space) claimOf(done session.StoreSettle) *entry {
 	if e := sp.byHash[done.Hash]; e != nil && e.Rev == done.Rev && e.claimed() {
 		return e
 	}
@@ -89,14 +89,14 @@ func (sp *space) claimOf(done session.SettleRequest) *entry {
 }
 
 // Count implements [session.Store]. It costs O(backlog).
-func (s *Store) Count(ctx context.Context, name string) (session.CountReply, error) {
+func (s *Store) Count(ctx context.Context, name string) (session.StoreCount, error) {
 	sp, now, err := s.lock(ctx, name)
 	if err != nil {
-		return session.CountReply{}, err
+		return session.StoreCount{}, err
 	}
 	defer s.unlock(sp)
 	lapsed := sp.expiry.countDue(now)
-	c := session.CountReply{
+	c := session.StoreCount{
 		Active:      int64(len(sp.expiry)) - lapsed,
 		Backlog:     int64(len(sp.claims)) + lapsed,
 		Quarantined: int64(len(sp.quarantine)),

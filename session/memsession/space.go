@@ -50,7 +50,7 @@ type write struct{ rev, nonce uint64 }
 // entry is one record. Its payload is never written to: a Save puts another
 // slice in its place.
 type entry struct {
-	session.Record
+	session.StoreRecord
 	writes   [remembered]write // the latest ones, newest first
 	keep     time.Duration
 	lease    string
@@ -151,14 +151,14 @@ func (sp *space) remove(e *entry, quarantine bool) {
 
 // former is what a hash answers for a while after its record has moved.
 type former struct {
-	record session.Record
+	record session.StoreRecord
 	frozen bool
 }
 
 func (f former) lives(now time.Time) bool { return now.Before(f.record.ExpiresAt) }
 
 // formerly lets the hash of e answer after w has moved it.
-func (sp *space) formerly(e *entry, w session.WriteRequest, now time.Time) {
+func (sp *space) formerly(e *entry, w session.StoreWrite, now time.Time) {
 	for len(sp.moved) > 0 && !sp.former[sp.moved[0]].lives(now) {
 		delete(sp.former, sp.moved[0])
 		sp.moved = sp.moved[1:]
@@ -166,7 +166,7 @@ func (sp *space) formerly(e *entry, w session.WriteRequest, now time.Time) {
 	if w.Grace <= 0 {
 		return
 	}
-	f := former{e.Record, w.Freeze}
+	f := former{e.StoreRecord, w.Freeze}
 	f.record.Owner, f.record.Next = session.Hash{}, w.Hash
 	if ends := now.Add(w.Grace); ends.Before(f.record.ExpiresAt) {
 		f.record.ExpiresAt = ends
@@ -186,28 +186,28 @@ func (sp *space) latest(h session.Hash, now time.Time) session.Hash {
 
 // find returns the live entry of a hash, or the answer that says why there is
 // none.
-func (sp *space) find(h session.Hash, quarantine bool, now time.Time) (*entry, session.Reply) {
+func (sp *space) find(h session.Hash, quarantine bool, now time.Time) (*entry, session.StoreReply) {
 	e := sp.byHash[h]
 	f := sp.former[h]
 	switch {
 	case e == nil && f.lives(now) && f.frozen:
-		return nil, session.Reply{Status: session.Frozen}
+		return nil, session.StoreReply{Status: session.StatusFrozen}
 	case e == nil && f.lives(now):
-		return nil, session.Reply{Status: session.Moved, Record: session.Record{Handle: f.record.Handle, Next: f.record.Next}}
+		return nil, session.StoreReply{Status: session.StatusMoved, Record: session.StoreRecord{StoreHandle: f.record.StoreHandle, Next: f.record.Next}}
 	case e == nil:
-		return nil, session.Reply{Status: session.Missing}
+		return nil, session.StoreReply{Status: session.StatusMissing}
 	case e.damaged && !e.claimed():
 		sp.remove(e, quarantine)
-		return nil, session.Reply{Status: session.Broken, Reason: session.Corrupted}
+		return nil, session.StoreReply{Status: session.StatusBroken, Reason: session.ReasonCorrupted}
 	case e.lapsed(now) || e.claimed():
-		return nil, session.Reply{Status: session.Lapsed}
+		return nil, session.StoreReply{Status: session.StatusLapsed}
 	}
-	return e, session.Reply{}
+	return e, session.StoreReply{}
 }
 
 // room makes room for one more record of w's owner, or reports that there is
 // none. moving is the record that w replaces, if any.
-func (sp *space) room(w session.WriteRequest, moving *entry, now time.Time) (evicted []session.Handle, ok bool) {
+func (sp *space) room(w session.StoreWrite, moving *entry, now time.Time) (evicted []session.StoreHandle, ok bool) {
 	if w.MaxPerOwner <= 0 || w.Owner == (session.Hash{}) {
 		return nil, true
 	}
@@ -227,7 +227,7 @@ func (sp *space) room(w session.WriteRequest, moving *entry, now time.Time) (evi
 				victim = i
 			}
 		}
-		evicted = append(evicted, live[victim].Handle)
+		evicted = append(evicted, live[victim].StoreHandle)
 		sp.remove(live[victim], false)
 		live[victim] = live[len(live)-1]
 		live = live[:len(live)-1]

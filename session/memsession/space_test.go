@@ -12,13 +12,13 @@ import (
 func TestAnOwnerWhoseRecordsAreDeletedIsForgotten(t *testing.T) {
 	s := New()
 	for i := range byte(100) {
-		w := session.WriteRequest{Nonce: 1}
+		w := session.StoreWrite{Nonce: 1}
 		w.Idle = time.Minute
 		w.Space, w.Hash, w.Owner = "x", session.Hash{i}, session.Hash{i, 1}
 		if _, err := s.Create(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: "x", Handles: []session.Hash{w.Hash}}); len(gone.Removed) != 1 || err != nil {
+		if gone, err := s.Delete(t.Context(), session.StoreRemove{Space: "x", Handles: []session.Hash{w.Hash}}); len(gone.Removed) != 1 || err != nil {
 			t.Fatalf("deleted %+v, %v", gone, err)
 		}
 	}

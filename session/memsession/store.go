@@ -61,7 +61,7 @@ func (s *Store) nextRev(now time.Time) uint64 {
 }
 
 // write stores w's payload in e.
-func (s *Store) write(sp *space, e *entry, w session.WriteRequest, now time.Time) {
+func (s *Store) write(sp *space, e *entry, w session.StoreWrite, now time.Time) {
 	e.Rev, e.keep = s.nextRev(now), w.Keep
 	copy(e.writes[1:], e.writes[:])
 	e.writes[0] = write{e.Rev, w.Nonce}
@@ -70,15 +70,15 @@ func (s *Store) write(sp *space, e *entry, w session.WriteRequest, now time.Time
 }
 
 // answer copies what e has now.
-func answer(status session.Status, e *entry) session.Reply {
-	r := session.Reply{Status: status, Record: e.Record}
+func answer(status session.StoreStatus, e *entry) session.StoreReply {
+	r := session.StoreReply{Status: status, Record: e.StoreRecord}
 	r.Record.Payload = bytes.Clone(e.Payload)
 	return r
 }
 
 // repeated answers a write that has been made already, with the revision that
 // it made.
-func (e *entry) repeated(w session.WriteRequest) (r session.Reply, ok bool) {
+func (e *entry) repeated(w session.StoreWrite) (r session.StoreReply, ok bool) {
 	if e == nil {
 		return r, false
 	}
@@ -86,14 +86,14 @@ func (e *entry) repeated(w session.WriteRequest) (r session.Reply, ok bool) {
 	if !ok {
 		return r, false
 	}
-	r = session.Reply{Status: session.Done, Record: e.Record}
+	r = session.StoreReply{Status: session.StatusDone, Record: e.StoreRecord}
 	r.Record.Rev, r.Record.Payload = rev, bytes.Clone(w.Payload)
 	return r, true
 }
 
 // leased says that the lease of a record, if there is one, is not to be had.
-func leased(e *entry, now time.Time) session.Reply {
-	r := session.Reply{Status: session.Leased}
+func leased(e *entry, now time.Time) session.StoreReply {
+	r := session.StoreReply{Status: session.StatusLeased}
 	if e != nil {
 		r.Retry = max(0, e.leaseEnd.Sub(now))
 	}
@@ -101,10 +101,10 @@ func leased(e *entry, now time.Time) session.Reply {
 }
 
 // Create implements [session.Store].
-func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) Create(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	sp, now, err := s.lock(ctx, w.Space)
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	defer s.unlock(sp)
 	sp.forget(now)
@@ -113,27 +113,27 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 		return r, nil
 	}
 	switch {
-	case why.Status == session.Broken || why.Status == session.Moved || why.Status == session.Frozen:
+	case why.Status == session.StatusBroken || why.Status == session.StatusMoved || why.Status == session.StatusFrozen:
 		return why, nil
 	case !sp.mayTake(w.Hash, w.Lease, w.Turn, now):
 		return leased(e, now), nil
 	case e != nil:
 		e.take(w.Lease, w.LeaseFor, now)
 		touched := sp.touch(e, true, w.TouchEvery, now)
-		r := answer(session.Exists, e)
+		r := answer(session.StatusExists, e)
 		r.Touched = touched
 		return r, nil
 	}
 	evicted, ok := sp.room(w, nil, now)
 	if !ok {
-		return session.Reply{Status: session.OverLimit}, nil
+		return session.StoreReply{Status: session.StatusOverLimit}, nil
 	}
-	e = &entry{Record: session.Record{Handle: w.Handle, CreatedAt: now, Idle: w.Idle}}
+	e = &entry{StoreRecord: session.StoreRecord{StoreHandle: w.StoreHandle, CreatedAt: now, Idle: w.Idle}}
 	e.begin(w.Total, now)
 	e.take(w.Lease, w.LeaseFor, now)
 	sp.insert(e)
 	s.write(sp, e, w, now)
-	r := answer(session.Done, e)
+	r := answer(session.StatusDone, e)
 	r.Evicted = evicted
 	return r, nil
 }
@@ -156,17 +156,17 @@ func (sp *space) touch(e *entry, wanted bool, every time.Duration, now time.Time
 }
 
 // Load implements [session.Store].
-func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (s *Store) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	sp, now, err := s.lock(ctx, l.Space)
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	defer s.unlock(sp)
 	e, why := sp.find(l.Hash, l.Quarantine, now)
 	if l.Lease != "" && l.LeaseFor <= 0 {
 		sp.leave(l.Hash, l.Lease, now)
 	}
-	if why.Status == session.Frozen && l.Lease == "" {
+	if why.Status == session.StatusFrozen && l.Lease == "" {
 		why.Record = sp.former[l.Hash].record
 		why.Record.Payload = nil
 		if !l.Bare {
@@ -182,7 +182,7 @@ func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply,
 		}
 		e.take(l.Lease, l.LeaseFor, now)
 	}
-	r := session.Reply{Status: session.Done, Touched: sp.touch(e, l.Touch, l.TouchEvery, now), Record: e.Record}
+	r := session.StoreReply{Status: session.StatusDone, Touched: sp.touch(e, l.Touch, l.TouchEvery, now), Record: e.StoreRecord}
 	r.Record.Payload = nil
 	if !l.Bare {
 		r.Record.Payload = bytes.Clone(e.Payload)
@@ -191,10 +191,10 @@ func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply,
 }
 
 // Save implements [session.Store].
-func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) Save(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	sp, now, err := s.lock(ctx, w.Space)
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	defer s.unlock(sp)
 	e, refused := sp.writable(w.Hash, w, now)
@@ -206,12 +206,12 @@ func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply
 		e.lease = ""
 		sp.serve(w.Hash, now)
 	}
-	return answer(session.Done, e), nil
+	return answer(session.StatusDone, e), nil
 }
 
 // writable returns the entry of h when w may change it. Otherwise the reply
 // says why not; Done means that this very write has been made.
-func (sp *space) writable(h session.Hash, w session.WriteRequest, now time.Time) (*entry, session.Reply) {
+func (sp *space) writable(h session.Hash, w session.StoreWrite, now time.Time) (*entry, session.StoreReply) {
 	e, why := sp.find(h, w.Quarantine, now)
 	if r, again := e.repeated(w); again {
 		return nil, r
@@ -222,16 +222,16 @@ func (sp *space) writable(h session.Hash, w session.WriteRequest, now time.Time)
 	case w.Lease != "" && !e.leasedTo(w.Lease, now), e.leasedToOthers(w.Lease, now):
 		return nil, leased(e, now)
 	case e.Rev != w.Rev:
-		return nil, answer(session.Stale, e)
+		return nil, answer(session.StatusStale, e)
 	}
-	return e, session.Reply{}
+	return e, session.StoreReply{}
 }
 
 // Move implements [session.Store], in one step.
-func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) Move(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	sp, now, err := s.lock(ctx, w.Space)
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	defer s.unlock(sp)
 	target, why := sp.find(w.Hash, w.Quarantine, now)
@@ -240,8 +240,8 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	}
 	switch {
 	case target != nil:
-		return answer(session.Exists, target), nil
-	case why.Status == session.Broken:
+		return answer(session.StatusExists, target), nil
+	case why.Status == session.StatusBroken:
 		return why, nil
 	}
 	old, refused := sp.writable(from.Hash, w, now)
@@ -250,17 +250,17 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	}
 	evicted, ok := sp.room(w, old, now)
 	if !ok {
-		return session.Reply{Status: session.OverLimit}, nil
+		return session.StoreReply{Status: session.StatusOverLimit}, nil
 	}
 	sp.remove(old, false)
 	sp.formerly(old, w, now)
-	e := &entry{Record: session.Record{Handle: w.Handle, CreatedAt: old.CreatedAt, Deadline: old.Deadline, Idle: w.Idle}}
+	e := &entry{StoreRecord: session.StoreRecord{StoreHandle: w.StoreHandle, CreatedAt: old.CreatedAt, Deadline: old.Deadline, Idle: w.Idle}}
 	if w.Restart {
 		e.begin(w.Total, now)
 	}
 	sp.insert(e)
 	s.write(sp, e, w, now)
-	r := answer(session.Done, e)
+	r := answer(session.StatusDone, e)
 	r.Evicted = evicted
 	return r, nil
 }
@@ -269,7 +269,7 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 const removeMost = 1000
 
 // Delete implements [session.Store].
-func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (r session.RemoveReply, err error) {
+func (s *Store) Delete(ctx context.Context, d session.StoreRemove) (r session.StoreRemoved, err error) {
 	sp, now, err := s.lock(ctx, d.Space)
 	if err != nil {
 		return r, err
@@ -301,7 +301,7 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (r session.
 			continue
 		}
 		sp.remove(e, false)
-		rec := e.Record
+		rec := e.StoreRecord
 		rec.Payload = nil
 		if d.Payload {
 			rec.Payload = bytes.Clone(e.Payload)
@@ -313,11 +313,11 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (r session.
 
 // List implements [session.Store]. It looks again at each of those that there
 // were at its start, and yields with the store unlocked.
-func (s *Store) List(ctx context.Context, name string, owner session.Hash) iter.Seq2[session.Record, error] {
-	return func(yield func(session.Record, error) bool) {
+func (s *Store) List(ctx context.Context, name string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+	return func(yield func(session.StoreRecord, error) bool) {
 		sp, _, err := s.lock(ctx, name)
 		if err != nil {
-			yield(session.Record{}, err)
+			yield(session.StoreRecord{}, err)
 			return
 		}
 		of := sp.byHash
@@ -336,7 +336,7 @@ func (s *Store) List(ctx context.Context, name string, owner session.Hash) iter.
 }
 
 // look copies e if it is still a live record.
-func (s *Store) look(ctx context.Context, name string, e *entry) (rec session.Record, live bool, err error) {
+func (s *Store) look(ctx context.Context, name string, e *entry) (rec session.StoreRecord, live bool, err error) {
 	sp, now, err := s.lock(ctx, name)
 	if err != nil {
 		return rec, false, err
@@ -345,12 +345,12 @@ func (s *Store) look(ctx context.Context, name string, e *entry) (rec session.Re
 	if sp.byHash[e.Hash] != e || e.damaged || e.claimed() || e.lapsed(now) {
 		return rec, false, nil
 	}
-	return answer(session.Done, e).Record, true, nil
+	return answer(session.StatusDone, e).Record, true, nil
 }
 
 // Damage spoils the record at h as a fault of the memory would, so that tests
 // can see what happens then: the next call that meets it finds it corrupted.
-func (s *Store) Damage(h session.Handle) {
+func (s *Store) Damage(h session.StoreHandle) {
 	sp, _, _ := s.lock(context.Background(), h.Space)
 	defer s.unlock(sp)
 	if e := sp.byHash[h.Hash]; e != nil {

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestStoreConforms(t *testing.T) {
-	damage := func(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
+	damage := func(_ testing.TB, s session.Store, h session.StoreHandle) { s.(*memsession.Store).Damage(h) }
 	sessiontest.Run(t, func(testing.TB) session.Store { return memsession.New() },
 		sessiontest.Virtual(), sessiontest.Corrupt(damage), sessiontest.Schedules(10_000))
 }
@@ -36,8 +36,8 @@ func ExampleNew() {
 }
 
 // write is a record with a new hash.
-func write(n int) session.WriteRequest {
-	w := session.WriteRequest{Nonce: uint64(n), Keep: time.Hour}
+func write(n int) session.StoreWrite {
+	w := session.StoreWrite{Nonce: uint64(n), Keep: time.Hour}
 	w.Space, w.Idle = "x", time.Minute
 	w.Hash[0], w.Hash[1], w.Hash[2] = byte(n>>16), byte(n>>8), byte(n)
 	return w
@@ -64,8 +64,8 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 		w := write(i + 1)
 		w.Payload = make([]byte, 1<<20)
 		_, _ = s.Create(t.Context(), w)
-		s.Damage(w.Handle)
-		_, _ = s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Quarantine: true})
+		s.Damage(w.StoreHandle)
+		_, _ = s.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle, Quarantine: true})
 	}
 	if c, _ := s.Count(t.Context(), "x"); c.Quarantined != 15 {
 		t.Errorf("%d in quarantine, want the latest 16 MiB, entries included", c.Quarantined)
@@ -79,11 +79,11 @@ func TestNothingIsDoneUnderAContextThatHasEnded(t *testing.T) {
 	var errs []error
 	add := func(_ any, err error) { errs = append(errs, err) }
 	add(s.Create(ctx, write(1)))
-	add(s.Load(ctx, session.LoadRequest{}))
+	add(s.Load(ctx, session.StoreLoad{}))
 	add(s.Save(ctx, write(1)))
-	add(s.Move(ctx, session.Handle{}, write(2)))
-	add(s.Delete(ctx, session.RemoveRequest{}))
-	add(s.Claim(ctx, session.ClaimRequest{}))
+	add(s.Move(ctx, session.StoreHandle{}, write(2)))
+	add(s.Delete(ctx, session.StoreRemove{}))
+	add(s.Claim(ctx, session.StoreClaim{}))
 	add(s.Count(ctx, "x"))
 	add(s.Restore(ctx, "x", "y"))
 	for _, err := range s.List(ctx, "x", session.Hash{}) {
@@ -108,14 +108,14 @@ func TestMovingOntoARecordOverwritesNothing(t *testing.T) {
 	_, _ = s.Create(t.Context(), write(2))
 	w := write(2)
 	w.Nonce, w.Rev = 3, a.Record.Rev
-	if r, _ := s.Move(t.Context(), a.Record.Handle, w); r.Status != session.Exists {
+	if r, _ := s.Move(t.Context(), a.Record.StoreHandle, w); r.Status != session.StatusExists {
 		t.Errorf("a move onto another record answers %v, want exists", r.Status)
 	}
-	s.Damage(w.Handle)
-	if r, _ := s.Move(t.Context(), a.Record.Handle, w); r.Status != session.Broken {
+	s.Damage(w.StoreHandle)
+	if r, _ := s.Move(t.Context(), a.Record.StoreHandle, w); r.Status != session.StatusBroken {
 		t.Errorf("a move onto a broken record answers %v, want broken", r.Status)
 	}
-	if r, _ := s.Move(t.Context(), a.Record.Handle, w); r.Status != session.Done {
+	if r, _ := s.Move(t.Context(), a.Record.StoreHandle, w); r.Status != session.StatusDone {
 		t.Errorf("once the broken record is gone a move answers %v, want done", r.Status)
 	}
 }

@@ -16,14 +16,14 @@ import (
 
 func TestTheFirstCallOfAProcessWithAnotherNumberOfPartitionsIsAnError(t *testing.T) {
 	client, _ := redistest.Virtual(t)
-	h := done(t)(New(client).Create(t.Context(), newWrite("x"))).Record.Handle
+	h := done(t)(New(client).Create(t.Context(), newWrite("x"))).Record.StoreHandle
 	for name, call := range map[string]func(*Store) error{
 		"Create": func(s *Store) error { _, err := s.Create(t.Context(), newWrite("y")); return err },
-		"Load":   func(s *Store) error { _, err := s.Load(t.Context(), session.LoadRequest{Handle: h}); return err },
+		"Load":   func(s *Store) error { _, err := s.Load(t.Context(), session.StoreLoad{StoreHandle: h}); return err },
 		"Save":   func(s *Store) error { _, err := s.Save(t.Context(), newWrite("y")); return err },
 		"Move":   func(s *Store) error { _, err := s.Move(t.Context(), h, newWrite("y")); return err },
 		"Delete": func(s *Store) error {
-			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{h.Hash}})
+			_, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{h.Hash}})
 			return err
 		},
 		"List": func(s *Store) (err error) {
@@ -32,7 +32,7 @@ func TestTheFirstCallOfAProcessWithAnotherNumberOfPartitionsIsAnError(t *testing
 			return err
 		},
 		"Claim": func(s *Store) error {
-			_, err := s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 1})
+			_, err := s.Claim(t.Context(), session.StoreClaim{Space: space, Max: 1})
 			return err
 		},
 		"Count": func(s *Store) error { _, err := s.Count(t.Context(), space); return err },
@@ -68,7 +68,7 @@ func TestTheFirstCallOfAProcessWithAnotherNumberOfPartitionsIsAnError(t *testing
 
 func TestTheNumberOfPartitionsIsAskedForOnce(t *testing.T) {
 	client, _ := redistest.Virtual(t)
-	h := done(t)(New(client).Create(t.Context(), newWrite("x"))).Record.Handle
+	h := done(t)(New(client).Create(t.Context(), newWrite("x"))).Record.StoreHandle
 	loadScript.Load(t.Context(), client)
 	n, s := &trips{t: t}, New(client)
 	client.AddHook(n)
@@ -87,13 +87,13 @@ func TestACleanupComparesTheNumberOfPartitionsAndKeepsIt(t *testing.T) {
 		done(t)(s.Create(t.Context(), newWrite("x")))
 		for range 3 {
 			time.Sleep(numberKept - time.Hour)
-			claim(t, s, session.ClaimRequest{})
+			claim(t, s, session.StoreClaim{})
 		}
 		if left := client.TTL(t.Context(), s.numberKey(space)).Val(); left != numberKept {
 			t.Errorf("after cleanups the number is kept for %v, want %v", left, numberKept)
 		}
 		client.Set(t.Context(), s.numberKey(space), "32", 0)
-		if _, err := s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 1}); !errors.Is(err, session.ErrInvalid) {
+		if _, err := s.Claim(t.Context(), session.StoreClaim{Space: space, Max: 1}); !errors.Is(err, session.ErrInvalid) {
 			t.Errorf("%v, want ErrInvalid", err)
 		}
 		client.Del(t.Context(), s.numberKey(space))
@@ -106,12 +106,12 @@ func TestACleanupComparesTheNumberOfPartitionsAndKeepsIt(t *testing.T) {
 
 func TestFullMemoryKeepsNoProcessFromItsFirstCall(t *testing.T) {
 	client := redistest.Real(t, "--maxmemory-policy", "noeviction").Client(t)
-	h := done(t)(New(client).Create(t.Context(), newWrite("x"))).Record.Handle
+	h := done(t)(New(client).Create(t.Context(), newWrite("x"))).Record.StoreHandle
 	client.Del(t.Context(), New(client).numberKey(space))
 	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if r := peek(t, New(client), h); r.Status != session.Done {
+	if r := peek(t, New(client), h); r.Status != session.StatusDone {
 		t.Errorf("answered %v, want done", r.Status)
 	}
 }

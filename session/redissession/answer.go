@@ -16,7 +16,7 @@ import (
 // answer is what a script said about one record: {status, record or its
 // header, touched, retry ms, evicted hashes}, or only a record, which is Done.
 type answer struct {
-	status  session.Status
+	status  session.StoreStatus
 	raw     string
 	touched bool
 	retry   time.Duration
@@ -24,9 +24,9 @@ type answer struct {
 }
 
 // statuses has the words that scripts use for a status.
-var statuses = func() map[string]session.Status {
-	m := map[string]session.Status{}
-	for status := session.Done; status <= session.Newer; status++ {
+var statuses = func() map[string]session.StoreStatus {
+	m := map[string]session.StoreStatus{}
+	for status := session.StatusDone; status <= session.StatusNewer; status++ {
 		m[status.String()] = status
 	}
 	return m
@@ -41,7 +41,7 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 		return answer{}, failed(err)
 	}
 	if raw, plain := reply.(string); plain && raw != "" {
-		return answer{status: session.Done, raw: raw}, nil
+		return answer{status: session.StatusDone, raw: raw}, nil
 	}
 	list, _ := reply.([]any)
 	if len(list) < 4 {
@@ -77,20 +77,20 @@ func hashOf(reply any) (h session.Hash) {
 
 // reply turns an answer about the record at h into what the manager sees.
 // whole says that raw has the payload, whose checksum is then verified.
-func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, quarantine bool) (session.Reply, error) {
-	r := session.Reply{Status: a.status, Touched: a.touched, Retry: a.retry}
-	if a.status == session.Broken {
-		r.Reason = session.InvalidFormat
+func (s *Store) reply(ctx context.Context, a answer, h session.StoreHandle, whole, quarantine bool) (session.StoreReply, error) {
+	r := session.StoreReply{Status: a.status, Touched: a.touched, Retry: a.retry}
+	if a.status == session.StatusBroken {
+		r.Reason = session.ReasonInvalidFormat
 	}
 	for _, hash := range a.evicted {
-		r.Evicted = append(r.Evicted, session.Handle{Space: h.Space, Hash: hash, Owner: h.Owner})
+		r.Evicted = append(r.Evicted, session.StoreHandle{Space: h.Space, Hash: hash, Owner: h.Owner})
 	}
 	if a.raw == "" {
 		return r, nil
 	}
 	head, payload, ok := decode(a.raw)
 	if !ok {
-		return session.Reply{}, fmt.Errorf("a script answered %d bytes that are no record", len(a.raw))
+		return session.StoreReply{}, fmt.Errorf("a script answered %d bytes that are no record", len(a.raw))
 	}
 	r.Record = head.record(h.Space, h.Hash)
 	if !whole {
@@ -105,13 +105,13 @@ func (s *Store) reply(ctx context.Context, a answer, h session.Handle, whole, qu
 
 // corrupted removes a record whose payload is not what was written, unless it
 // has changed since: only the call that removes it reports it.
-func (s *Store) corrupted(ctx context.Context, h session.Handle, rev uint64, quarantine bool) (session.Reply, error) {
-	gone, err := s.deleteHandles(ctx, session.RemoveRequest{Space: h.Space, Handles: []session.Hash{h.Hash}}, rev, quarantine)
+func (s *Store) corrupted(ctx context.Context, h session.StoreHandle, rev uint64, quarantine bool) (session.StoreReply, error) {
+	gone, err := s.deleteHandles(ctx, session.StoreRemove{Space: h.Space, Handles: []session.Hash{h.Hash}}, rev, quarantine)
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	if len(gone.Removed) == 0 {
-		return session.Reply{Status: session.Missing}, nil
+		return session.StoreReply{Status: session.StatusMissing}, nil
 	}
-	return session.Reply{Status: session.Broken, Reason: session.Corrupted}, nil
+	return session.StoreReply{Status: session.StatusBroken, Reason: session.ReasonCorrupted}, nil
 }

@@ -37,18 +37,18 @@ const (
 //
 // It is an error when the oldest are not where they belong: then processes
 // disagree about [WithPartitions].
-func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+func (s *Store) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {
 	if err := s.agree(ctx, c.Space); err != nil {
-		return session.ClaimReply{}, err
+		return session.StoreClaimed{}, err
 	}
 	if err := s.settle(ctx, c.Space, c.Settle); err != nil || c.Max <= 0 {
-		return session.ClaimReply{}, err
+		return session.StoreClaimed{}, err
 	}
 	order, err := s.oldestFirst(ctx, c.Space)
 	if err != nil {
-		return session.ClaimReply{}, failed(err)
+		return session.StoreClaimed{}, failed(err)
 	}
-	var got session.ClaimReply
+	var got session.StoreClaimed
 	batch := removeBatch
 	if c.Payload {
 		batch = handBatch
@@ -67,14 +67,14 @@ func (s *Store) Claim(ctx context.Context, c session.ClaimRequest) (session.Clai
 				got.More = true
 				break
 			}
-			return session.ClaimReply{}, err
+			return session.StoreClaimed{}, err
 		}
 		if seen == 0 { // the oldest head is not due: nor are the others
 			break
 		}
 		got.More = got.More || more || seen >= left
 	}
-	slices.SortStableFunc(got.Due, func(a, b session.Due) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	slices.SortStableFunc(got.Due, func(a, b session.StoreDue) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 	return got, nil
 }
 
@@ -145,7 +145,7 @@ func headScore(head *redis.ZSliceCmd) float64 {
 
 // claimIn claims in one partition and returns how many entries of its indexes
 // were looked at, and whether it stopped for the size of what it handed out.
-func (s *Store) claimIn(ctx context.Context, partition, most int, c session.ClaimRequest, got *session.ClaimReply) (looked int, more bool, err error) {
+func (s *Store) claimIn(ctx context.Context, partition, most int, c session.StoreClaim, got *session.StoreClaimed) (looked int, more bool, err error) {
 	slot := s.slot(c.Space, partition)
 	reply, err := s.caller.Run(ctx, claimScript, []string{slot.expiry(), slot.claims(), slot.backlog()},
 		most, millis(c.For), flag(c.Payload), s.aside(c.Quarantine), s.quarantineMost, handBytes)
@@ -160,14 +160,14 @@ func (s *Store) claimIn(ctx context.Context, partition, most int, c session.Clai
 	rescored, _ := list[1].(int64)
 	more = list[2] == int64(1)
 	got.Rescored += int(rescored)
-	var corrupted []session.SettleRequest
+	var corrupted []session.StoreSettle
 	for _, x := range list[3:] {
 		d, ok := dueOf(c, x)
 		if !ok {
 			return 0, false, errors.New("a script answered a claim that cannot be read")
 		}
-		if d.Reason == session.Corrupted {
-			corrupted = append(corrupted, session.SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: c.Quarantine})
+		if d.Reason == session.ReasonCorrupted {
+			corrupted = append(corrupted, session.StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Quarantine: c.Quarantine})
 		}
 		got.Due = append(got.Due, d)
 	}
@@ -188,29 +188,29 @@ var reasons = func() map[string]session.EndReason {
 
 // dueOf reads {reason, hash, attempt, record or its header}. A payload whose
 // checksum is wrong is not handed out.
-func dueOf(c session.ClaimRequest, reply any) (session.Due, bool) {
+func dueOf(c session.StoreClaim, reply any) (session.StoreDue, bool) {
 	list, _ := reply.([]any)
 	if len(list) != 4 {
-		return session.Due{}, false
+		return session.StoreDue{}, false
 	}
 	word, _ := list[0].(string)
 	reason, known := reasons[word]
 	attempt, _ := list[2].(int64)
-	d := session.Due{Reason: reason, Attempt: int(attempt)}
-	d.Handle = session.Handle{Space: c.Space, Hash: hashOf(list[1])}
+	d := session.StoreDue{Reason: reason, Attempt: int(attempt)}
+	d.StoreHandle = session.StoreHandle{Space: c.Space, Hash: hashOf(list[1])}
 	raw, _ := list[3].(string)
 	if raw == "" {
 		return d, known
 	}
 	head, payload, ok := decode(raw)
 	if !ok {
-		return session.Due{}, false
+		return session.StoreDue{}, false
 	}
-	d.Record = head.record(c.Space, d.Hash)
+	d.StoreRecord = head.record(c.Space, d.Hash)
 	switch {
 	case !c.Payload || head.newer:
 	case checksum(payload) != head.crc:
-		d.Reason = session.Corrupted
+		d.Reason = session.ReasonCorrupted
 	default:
 		d.Payload = []byte(payload)
 	}
@@ -218,7 +218,7 @@ func dueOf(c session.ClaimRequest, reply any) (session.Due, bool) {
 }
 
 // settle ends claims.
-func (s *Store) settle(ctx context.Context, space string, list []session.SettleRequest) error {
+func (s *Store) settle(ctx context.Context, space string, list []session.StoreSettle) error {
 	byPartition := map[int]int{} // to its index in calls
 	var calls []rediscall.Call
 	for _, done := range list {

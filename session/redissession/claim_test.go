@@ -52,10 +52,10 @@ func TestAFailureInTheMiddleOfAClaimLosesNothingOfIt(t *testing.T) {
 		hook := &limping{}
 		hook.left.Store(1)
 		client.AddHook(hook)
-		if got := claim(t, s, session.ClaimRequest{}); len(got.Due) != 1 || !got.More {
+		if got := claim(t, s, session.StoreClaim{}); len(got.Due) != 1 || !got.More {
 			t.Errorf("claimed %+v, want what the first partition gave, and more to come", got)
 		}
-		if _, err := s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 10, For: time.Minute}); err == nil {
+		if _, err := s.Claim(t.Context(), session.StoreClaim{Space: space, Max: 10, For: time.Minute}); err == nil {
 			t.Error("a claim that got nothing hides its failure")
 		}
 	})
@@ -69,7 +69,7 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 		done(t)(s.Create(t.Context(), w))
 		time.Sleep(90 * time.Second)
 		for attempt := range 10 {
-			due := claim(t, s, session.ClaimRequest{For: time.Hour, Payload: true}).Due
+			due := claim(t, s, session.StoreClaim{For: time.Hour, Payload: true}).Due
 			if len(due) != 1 || due[0].Attempt != attempt+1 || string(due[0].Payload) != "x" || due[0].Owner != w.Owner {
 				t.Fatalf("attempt %d gave %+v", attempt+1, due)
 			}
@@ -78,13 +78,13 @@ func TestAClaimedRecordOutlivesItsRetries(t *testing.T) {
 				continue
 			}
 			retry := 10 * time.Hour
-			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev, Retry: retry}}); err != nil {
+			if err := s.settle(t.Context(), space, []session.StoreSettle{{StoreHandle: due[0].StoreHandle, Rev: due[0].Rev, Retry: retry}}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(retry)
 		}
-		due := claim(t, s, session.ClaimRequest{For: time.Hour, Payload: true}).Due
-		if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: due[0].Handle, Rev: due[0].Rev}}); err != nil {
+		due := claim(t, s, session.StoreClaim{For: time.Hour, Payload: true}).Due
+		if err := s.settle(t.Context(), space, []session.StoreSettle{{StoreHandle: due[0].StoreHandle, Rev: due[0].Rev}}); err != nil {
 			t.Fatal(err)
 		}
 		if keys := keysLeft(t, client); len(keys) != 0 {
@@ -101,13 +101,13 @@ func TestAClaimedRecordIsKeptForItsClaimAndItsRetry(t *testing.T) {
 		w.Keep = 90 * time.Second
 		r := done(t)(s.Create(t.Context(), w)).Record
 		time.Sleep(time.Minute)
-		claim(t, s, session.ClaimRequest{For: time.Hour, Payload: true})
+		claim(t, s, session.StoreClaim{For: time.Hour, Payload: true})
 		aside := client.Keys(t.Context(), "*:e*").Val()
 		if left := client.PTTL(t.Context(), aside[0]).Val(); left != time.Hour+w.Keep {
 			t.Errorf("claimed for an hour it is kept for %v, want that and %v", left, w.Keep)
 		}
-		retry := session.SettleRequest{Handle: r.Handle, Rev: r.Rev, Retry: 2 * time.Hour}
-		if err := s.settle(t.Context(), space, []session.SettleRequest{retry}); err != nil {
+		retry := session.StoreSettle{StoreHandle: r.StoreHandle, Rev: r.Rev, Retry: 2 * time.Hour}
+		if err := s.settle(t.Context(), space, []session.StoreSettle{retry}); err != nil {
 			t.Fatal(err)
 		}
 		if left := client.PTTL(t.Context(), aside[0]).Val(); left != retry.Retry+w.Keep {
@@ -124,11 +124,11 @@ func TestARemovedRecordIsReportedWithItsAttempts(t *testing.T) {
 			done(t)(s.Create(t.Context(), newWrite("x")))
 			time.Sleep(time.Minute)
 			for range before {
-				claim(t, s, session.ClaimRequest{Payload: true})
+				claim(t, s, session.StoreClaim{Payload: true})
 				time.Sleep(time.Minute)
 			}
-			due := claim(t, s, session.ClaimRequest{}).Due
-			if len(due) != 1 || due[0].Attempt != before+1 || due[0].Reason != session.Idle {
+			due := claim(t, s, session.StoreClaim{}).Due
+			if len(due) != 1 || due[0].Attempt != before+1 || due[0].Reason != session.ReasonIdle {
 				t.Errorf("after %d attempts: %+v", before, due)
 			}
 			if keys := keysLeft(t, client); len(keys) != 0 {
@@ -145,7 +145,7 @@ func TestClaimsAndBacklogLiveAsLongAsWhatIsInThem(t *testing.T) {
 		w := newWrite("")
 		done(t)(s.Create(t.Context(), w))
 		time.Sleep(2 * time.Minute)
-		claim(t, s, session.ClaimRequest{Payload: true, For: time.Minute}) // in progress
+		claim(t, s, session.StoreClaim{Payload: true, For: time.Minute}) // in progress
 		slot, set := s.slotOf(space, w.Hash), ""
 		for _, k := range client.Keys(t.Context(), "*").Val() {
 			if strings.HasPrefix(k, string(slot)+"e") {
@@ -165,11 +165,11 @@ func TestClaimsAndBacklogLiveAsLongAsWhatIsInThem(t *testing.T) {
 // cleanup did, again and again.
 func TestEveryLapsedRecordOfAPlaceIsReported(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
-		h := newWrite("").Handle
+		h := newWrite("").StoreHandle
 		var want, got []string
 		for _, payload := range []string{"1", "2", "3"} {
 			w := newWrite(payload)
-			w.Handle = h
+			w.StoreHandle = h
 			done(t)(s.Create(t.Context(), w))
 			want = append(want, payload)
 			time.Sleep(2 * time.Minute)
@@ -177,7 +177,7 @@ func TestEveryLapsedRecordOfAPlaceIsReported(t *testing.T) {
 		if c := count(t, s); c.Backlog != 3 || c.Oldest != 5*time.Minute {
 			t.Errorf("counted %+v, want 3 in the backlog, the oldest due for 5 min", c)
 		}
-		for _, d := range claim(t, s, session.ClaimRequest{Payload: true}).Due {
+		for _, d := range claim(t, s, session.StoreClaim{Payload: true}).Due {
 			got = append(got, string(d.Payload))
 		}
 		if !slices.Equal(got, want) {
@@ -199,7 +199,7 @@ func TestACleanupOfSessionsInOtherPartitionsIsAnError(t *testing.T) {
 					time.Sleep(time.Millisecond) // so that this is the order of the index
 				}
 				client.Del(t.Context(), writer.numberKey(space))
-				claim := session.ClaimRequest{Space: space, Max: 10, For: time.Minute, Payload: true}
+				claim := session.StoreClaim{Space: space, Max: 10, For: time.Minute, Payload: true}
 				for _, lapsed := range []bool{false, true, true} { // the last time some may be claimed
 					if lapsed {
 						time.Sleep(time.Minute)
@@ -224,7 +224,7 @@ func TestLargeRecordsAreHandedOutBySize(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		due := 0
 		for more := true; more; {
-			got := claim(t, s, session.ClaimRequest{Payload: true})
+			got := claim(t, s, session.StoreClaim{Payload: true})
 			if bytes := len(got.Due) * size; bytes > handBytes+size {
 				t.Errorf("%d bytes were handed out at once, want %d and one record more at most", bytes, handBytes)
 			}

@@ -36,7 +36,7 @@ func TestARevisionIsRememberedUntilTheClockHasPassedIt(t *testing.T) {
 				m.SetTime(start)
 				r := done(t)(s.Create(t.Context(), newWrite("x"))).Record
 				m.SetTime(start.Add(-c.back))
-				if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}}); len(gone.Removed) != 1 || err != nil {
+				if gone, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{r.Hash}}); len(gone.Removed) != 1 || err != nil {
 					t.Fatalf("deleted %+v, %v", gone, err)
 				}
 				noted := string(s.slotOf(space, r.Hash)) + "r"
@@ -59,12 +59,12 @@ func TestALowerRevisionDoesNotReplaceTheOneThatIsRemembered(t *testing.T) {
 		first := done(t)(s.Create(t.Context(), newWrite("x"))).Record
 		second := done(t)(s.Save(t.Context(), next(done(t)(s.Create(t.Context(), newWrite("x"))), "y"))).Record
 		for _, h := range []session.Hash{second.Hash, first.Hash} {
-			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{h}}); err != nil {
+			if _, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{h}}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		w := newWrite("again")
-		w.Handle = second.Handle
+		w.StoreHandle = second.StoreHandle
 		if again := done(t)(s.Create(t.Context(), w)).Record; again.Rev <= second.Rev {
 			t.Errorf("revision %d after %d: an old handle could overwrite a new session", again.Rev, second.Rev)
 		}
@@ -74,37 +74,37 @@ func TestALowerRevisionDoesNotReplaceTheOneThatIsRemembered(t *testing.T) {
 // A record lives up to its deadline, and at its deadline no longer, whatever
 // looks at it.
 func TestARecordHasLapsedAtItsDeadline(t *testing.T) {
-	for name, live := range map[string]func(*testing.T, *Store, session.Record) bool{
-		"Load": func(t *testing.T, s *Store, r session.Record) bool {
-			return peek(t, s, r.Handle).Status == session.Done
+	for name, live := range map[string]func(*testing.T, *Store, session.StoreRecord) bool{
+		"Load": func(t *testing.T, s *Store, r session.StoreRecord) bool {
+			return peek(t, s, r.StoreHandle).Status == session.StatusDone
 		},
-		"Load of the header": func(t *testing.T, s *Store, r session.Record) bool {
-			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Bare: true})).Status == session.Done
+		"Load of the header": func(t *testing.T, s *Store, r session.StoreRecord) bool {
+			return answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.StoreHandle, Bare: true})).Status == session.StatusDone
 		},
-		"Create": func(t *testing.T, s *Store, r session.Record) bool {
+		"Create": func(t *testing.T, s *Store, r session.StoreRecord) bool {
 			w := newWrite("other")
-			w.Handle = r.Handle
-			return answered(t)(s.Create(t.Context(), w)).Status == session.Exists
+			w.StoreHandle = r.StoreHandle
+			return answered(t)(s.Create(t.Context(), w)).Status == session.StatusExists
 		},
-		"Create at the limit": func(t *testing.T, s *Store, r session.Record) bool {
+		"Create at the limit": func(t *testing.T, s *Store, r session.StoreRecord) bool {
 			w := of(newWrite("other"), r.Owner)
 			w.MaxPerOwner = 1
-			return answered(t)(s.Create(t.Context(), w)).Status == session.OverLimit
+			return answered(t)(s.Create(t.Context(), w)).Status == session.StatusOverLimit
 		},
-		"Save": func(t *testing.T, s *Store, r session.Record) bool {
-			return answered(t)(s.Save(t.Context(), next(session.Reply{Record: r}, "other"))).Status == session.Done
+		"Save": func(t *testing.T, s *Store, r session.StoreRecord) bool {
+			return answered(t)(s.Save(t.Context(), next(session.StoreReply{Record: r}, "other"))).Status == session.StatusDone
 		},
-		"List": func(t *testing.T, s *Store, r session.Record) bool {
+		"List": func(t *testing.T, s *Store, r session.StoreRecord) bool {
 			for range s.List(t.Context(), space, r.Owner) {
 				return true
 			}
 			return false
 		},
-		"Count": func(t *testing.T, s *Store, _ session.Record) bool {
-			return count(t, s) == session.CountReply{Active: 1}
+		"Count": func(t *testing.T, s *Store, _ session.StoreRecord) bool {
+			return count(t, s) == session.StoreCount{Active: 1}
 		},
-		"Claim": func(t *testing.T, s *Store, _ session.Record) bool {
-			return len(claim(t, s, session.ClaimRequest{}).Due) == 0
+		"Claim": func(t *testing.T, s *Store, _ session.StoreRecord) bool {
+			return len(claim(t, s, session.StoreClaim{}).Due) == 0
 		},
 	} {
 		for _, absolute := range []bool{false, true} {
@@ -138,31 +138,31 @@ func TestARecordHasLapsedAtItsDeadline(t *testing.T) {
 func TestALeaseIsFreeAtItsEnd(t *testing.T) {
 	const lasting = 10 * time.Second
 	for name, c := range map[string]struct {
-		call          func(*testing.T, *Store, session.Record) session.Reply
-		before, after session.Status
+		call          func(*testing.T, *Store, session.StoreRecord) session.StoreReply
+		before, after session.StoreStatus
 	}{
-		"Save without it": {func(t *testing.T, s *Store, r session.Record) session.Reply {
-			return answered(t)(s.Save(t.Context(), next(session.Reply{Record: r}, "y")))
-		}, session.Leased, session.Done},
-		"Save under it": {func(t *testing.T, s *Store, r session.Record) session.Reply {
-			w := next(session.Reply{Record: r}, "y")
+		"Save without it": {func(t *testing.T, s *Store, r session.StoreRecord) session.StoreReply {
+			return answered(t)(s.Save(t.Context(), next(session.StoreReply{Record: r}, "y")))
+		}, session.StatusLeased, session.StatusDone},
+		"Save under it": {func(t *testing.T, s *Store, r session.StoreRecord) session.StoreReply {
+			w := next(session.StoreReply{Record: r}, "y")
 			w.Lease = "anna"
 			return answered(t)(s.Save(t.Context(), w))
-		}, session.Done, session.Leased},
-		"Load for another": {func(t *testing.T, s *Store, r session.Record) session.Reply {
-			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Lease: "bert", LeaseFor: lasting}))
-		}, session.Leased, session.Done},
-		"Load that renews it": {func(t *testing.T, s *Store, r session.Record) session.Reply {
-			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Lease: "anna", LeaseFor: lasting, Held: true}))
-		}, session.Done, session.Leased},
+		}, session.StatusDone, session.StatusLeased},
+		"Load for another": {func(t *testing.T, s *Store, r session.StoreRecord) session.StoreReply {
+			return answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.StoreHandle, Lease: "bert", LeaseFor: lasting}))
+		}, session.StatusLeased, session.StatusDone},
+		"Load that renews it": {func(t *testing.T, s *Store, r session.StoreRecord) session.StoreReply {
+			return answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.StoreHandle, Lease: "anna", LeaseFor: lasting, Held: true}))
+		}, session.StatusDone, session.StatusLeased},
 	} {
-		for left, want := range map[time.Duration]session.Status{time.Millisecond: c.before, 0: c.after} {
+		for left, want := range map[time.Duration]session.StoreStatus{time.Millisecond: c.before, 0: c.after} {
 			inVirtualTime(t, func(t *testing.T, s *Store, _ *redis.Client) {
 				r := done(t)(s.Create(t.Context(), newWrite("x"))).Record
-				done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Lease: "anna", LeaseFor: lasting}))
+				done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.StoreHandle, Lease: "anna", LeaseFor: lasting}))
 				time.Sleep(lasting - left)
 				got := c.call(t, s, r)
-				if got.Status != want || got.Status == session.Leased && got.Retry != left {
+				if got.Status != want || got.Status == session.StatusLeased && got.Retry != left {
 					t.Errorf("%s, %v before the end: %v for %v, want %v", name, left, got.Status, got.Retry, want)
 				}
 			})

@@ -13,9 +13,9 @@ import (
 
 // Count implements [session.Store]: one pipeline with O(log n) for each
 // partition. Partitions are counted one after the other, not at one instant.
-func (s *Store) Count(ctx context.Context, space string) (session.CountReply, error) {
+func (s *Store) Count(ctx context.Context, space string) (session.StoreCount, error) {
 	if err := s.agree(ctx, space); err != nil {
-		return session.CountReply{}, err
+		return session.StoreCount{}, err
 	}
 	calls := make([]rediscall.Call, s.partitions)
 	for p := range calls {
@@ -27,13 +27,13 @@ func (s *Store) Count(ctx context.Context, space string) (session.CountReply, er
 	}
 	replies, err := s.caller.RunAll(ctx, countScript, calls)
 	if err != nil {
-		return session.CountReply{}, failed(err)
+		return session.StoreCount{}, failed(err)
 	}
-	var c session.CountReply
+	var c session.StoreCount
 	for _, r := range replies {
 		list, _ := r.([]any)
 		if len(list) != 4 {
-			return session.CountReply{}, fmt.Errorf("a script answered %T of length %d", r, len(list))
+			return session.StoreCount{}, fmt.Errorf("a script answered %T of length %d", r, len(list))
 		}
 		var n [4]int64
 		for i := range n {

@@ -17,41 +17,41 @@ import (
 // A payload whose bytes changed is noticed by the call that would hand it out, reported
 // once as corrupted, and gone.
 func TestAPayloadThatChangedIsReportedOnceAsCorrupted(t *testing.T) {
-	calls := map[string]func(*testing.T, *Store, session.Reply) session.Reply{
-		"Load": func(t *testing.T, s *Store, r session.Reply) session.Reply {
-			return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: true, Lease: "anna", LeaseFor: time.Minute}))
+	calls := map[string]func(*testing.T, *Store, session.StoreReply) session.StoreReply{
+		"Load": func(t *testing.T, s *Store, r session.StoreReply) session.StoreReply {
+			return answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.Record.StoreHandle, Touch: true, Lease: "anna", LeaseFor: time.Minute}))
 		},
-		"Create": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+		"Create": func(t *testing.T, s *Store, r session.StoreReply) session.StoreReply {
 			return answered(t)(s.Create(t.Context(), next(r, "other")))
 		},
-		"Save of an old revision": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+		"Save of an old revision": func(t *testing.T, s *Store, r session.StoreReply) session.StoreReply {
 			w := next(r, "other")
 			w.Rev--
 			return answered(t)(s.Save(t.Context(), w))
 		},
-		"Move of an old revision": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+		"Move of an old revision": func(t *testing.T, s *Store, r session.StoreReply) session.StoreReply {
 			w := newWrite("other")
 			w.Rev = 1
-			return answered(t)(s.Move(t.Context(), r.Record.Handle, w))
+			return answered(t)(s.Move(t.Context(), r.Record.StoreHandle, w))
 		},
-		"Move from afar": func(t *testing.T, s *Store, r session.Reply) session.Reply {
+		"Move from afar": func(t *testing.T, s *Store, r session.StoreReply) session.StoreReply {
 			w := newWrite("other")
 			w.Hash[0], w.Rev, w.CreatedAt = 8, 1, r.Record.CreatedAt
-			return answered(t)(s.Move(t.Context(), r.Record.Handle, w))
+			return answered(t)(s.Move(t.Context(), r.Record.StoreHandle, w))
 		},
 	}
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		for name, call := range calls {
 			s := New(client, WithPrefix(name))
 			r := done(t)(s.Create(t.Context(), newWrite("precious")))
-			damagePayload(t, s, r.Record.Handle)
-			if got := call(t, s, r); got.Status != session.Broken || got.Reason != session.Corrupted || len(got.Record.Payload) != 0 {
+			damagePayload(t, s, r.Record.StoreHandle)
+			if got := call(t, s, r); got.Status != session.StatusBroken || got.Reason != session.ReasonCorrupted || len(got.Record.Payload) != 0 {
 				t.Errorf("%s answered %+v, want broken, corrupted, without payload", name, got)
 			}
-			if got := peek(t, s, r.Record.Handle); got.Status != session.Missing {
+			if got := peek(t, s, r.Record.StoreHandle); got.Status != session.StatusMissing {
 				t.Errorf("after %s it answers %v, want missing", name, got.Status)
 			}
-			if c := count(t, s); c != (session.CountReply{}) {
+			if c := count(t, s); c != (session.StoreCount{}) {
 				t.Errorf("after %s %+v are counted", name, c)
 			}
 		}
@@ -63,11 +63,11 @@ func TestACorruptedRecordThatChangedMeanwhileIsLeftAlone(t *testing.T) {
 		s := New(client)
 		r := done(t)(s.Create(t.Context(), newWrite("precious")))
 		saved := done(t)(s.Save(t.Context(), next(r, "saved in between")))
-		got, err := s.corrupted(t.Context(), r.Record.Handle, r.Record.Rev, false)
-		if err != nil || got.Status != session.Missing {
+		got, err := s.corrupted(t.Context(), r.Record.StoreHandle, r.Record.Rev, false)
+		if err != nil || got.Status != session.StatusMissing {
 			t.Errorf("answered %v, %v, want missing", got.Status, err)
 		}
-		if got := peek(t, s, saved.Record.Handle); string(got.Record.Payload) != "saved in between" {
+		if got := peek(t, s, saved.Record.StoreHandle); string(got.Record.Payload) != "saved in between" {
 			t.Error("the record that another caller saved in between is gone")
 		}
 	})
@@ -90,12 +90,12 @@ func TestBytesThatAreNoRecordAreInvalidFormat(t *testing.T) {
 			onBoth(t, func(t *testing.T, client *redis.Client) {
 				s := New(client)
 				r := done(t)(s.Create(t.Context(), newWrite("x")))
-				put(client, t, key(s, r.Record.Handle))
-				got := answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Quarantine: true}))
-				if got.Status != session.Broken || got.Reason != session.InvalidFormat {
+				put(client, t, key(s, r.Record.StoreHandle))
+				got := answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.Record.StoreHandle, Quarantine: true}))
+				if got.Status != session.StatusBroken || got.Reason != session.ReasonInvalidFormat {
 					t.Errorf("answered %v for %v, want broken for invalid_format", got.Status, got.Reason)
 				}
-				wantStatus(t, peek(t, s, r.Record.Handle), session.Missing)
+				wantStatus(t, peek(t, s, r.Record.StoreHandle), session.StatusMissing)
 				if c := count(t, s); c.Active != 0 || c.Quarantined != kept {
 					t.Errorf("counted %+v, want %d in quarantine", c, kept)
 				}
@@ -109,28 +109,30 @@ func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		s, owner, ctx := New(client), newHash(7), t.Context()
 		r := done(t)(s.Create(ctx, of(newWrite("x"), owner)))
-		client.SetRange(ctx, key(s, r.Record.Handle), 3, "\x09")
-		before := client.Get(ctx, key(s, r.Record.Handle)).Val()
+		client.SetRange(ctx, key(s, r.Record.StoreHandle), 3, "\x09")
+		before := client.Get(ctx, key(s, r.Record.StoreHandle)).Val()
 		far := newWrite("moved")
 		far.Hash[0], far.Rev, far.CreatedAt = 8, r.Record.Rev, r.Record.CreatedAt
-		for name, call := range map[string]func() (session.Reply, error){
-			"Load": func() (session.Reply, error) { return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle}) },
-			"Touch": func() (session.Reply, error) {
-				return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle, Touch: true})
+		for name, call := range map[string]func() (session.StoreReply, error){
+			"Load": func() (session.StoreReply, error) {
+				return s.Load(ctx, session.StoreLoad{StoreHandle: r.Record.StoreHandle})
 			},
-			"Lease": func() (session.Reply, error) {
-				return s.Load(ctx, session.LoadRequest{Handle: r.Record.Handle, Lease: "anna", LeaseFor: time.Minute, Bare: true})
+			"Touch": func() (session.StoreReply, error) {
+				return s.Load(ctx, session.StoreLoad{StoreHandle: r.Record.StoreHandle, Touch: true})
 			},
-			"Create": func() (session.Reply, error) { return s.Create(ctx, next(r, "other")) },
-			"Save":   func() (session.Reply, error) { return s.Save(ctx, next(r, "other")) },
-			"Move": func() (session.Reply, error) {
+			"Lease": func() (session.StoreReply, error) {
+				return s.Load(ctx, session.StoreLoad{StoreHandle: r.Record.StoreHandle, Lease: "anna", LeaseFor: time.Minute, Bare: true})
+			},
+			"Create": func() (session.StoreReply, error) { return s.Create(ctx, next(r, "other")) },
+			"Save":   func() (session.StoreReply, error) { return s.Save(ctx, next(r, "other")) },
+			"Move": func() (session.StoreReply, error) {
 				w := newWrite("moved")
 				w.Rev = r.Record.Rev
-				return s.Move(ctx, r.Record.Handle, w)
+				return s.Move(ctx, r.Record.StoreHandle, w)
 			},
-			"Move to another partition": func() (session.Reply, error) { return s.Move(ctx, r.Record.Handle, far) },
+			"Move to another partition": func() (session.StoreReply, error) { return s.Move(ctx, r.Record.StoreHandle, far) },
 		} {
-			if got := answered(t)(call()); got.Status != session.Newer {
+			if got := answered(t)(call()); got.Status != session.StatusNewer {
 				t.Errorf("%s answered %v, want newer", name, got.Status)
 			}
 		}
@@ -141,13 +143,13 @@ func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
 			}
 			listed++
 		}
-		if after := client.Get(ctx, key(s, r.Record.Handle)).Val(); after != before || listed != 1 {
+		if after := client.Get(ctx, key(s, r.Record.StoreHandle)).Val(); after != before || listed != 1 {
 			t.Errorf("listed %d, and the record is %q, want it as it was: %q", listed, after, before)
 		}
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v", c)
 		}
-		if gone, err := s.Delete(ctx, session.RemoveRequest{Space: space, Owner: owner}); len(gone.Removed) != 1 || err != nil {
+		if gone, err := s.Delete(ctx, session.StoreRemove{Space: space, Owner: owner}); len(gone.Removed) != 1 || err != nil {
 			t.Errorf("deleted %+v, %v: a logout reads no record", gone, err)
 		}
 	})
@@ -156,19 +158,19 @@ func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
 func TestAnExpiredRecordOfALaterVersionIsHandedOutWithoutItsPayload(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		r := done(t)(s.Create(t.Context(), newWrite("x")))
-		client.SetRange(t.Context(), key(s, r.Record.Handle), 3, "\x09")
+		client.SetRange(t.Context(), key(s, r.Record.StoreHandle), 3, "\x09")
 		time.Sleep(2 * time.Minute)
 		for attempt := range 2 {
-			due := claim(t, s, session.ClaimRequest{Payload: true}).Due
-			if len(due) != 1 || due[0].Reason != session.Idle || due[0].Payload != nil || due[0].Rev != r.Record.Rev || due[0].Attempt != attempt+1 {
+			due := claim(t, s, session.StoreClaim{Payload: true}).Due
+			if len(due) != 1 || due[0].Reason != session.ReasonIdle || due[0].Payload != nil || due[0].Rev != r.Record.Rev || due[0].Attempt != attempt+1 {
 				t.Fatalf("due are %+v, want the record without a payload", due)
 			}
-			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: r.Record.Handle, Rev: r.Record.Rev, Retry: time.Second}}); err != nil {
+			if err := s.settle(t.Context(), space, []session.StoreSettle{{StoreHandle: r.Record.StoreHandle, Rev: r.Record.Rev, Retry: time.Second}}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
 		}
-		if due := claim(t, s, session.ClaimRequest{}).Due; len(due) != 1 || due[0].Reason != session.Idle {
+		if due := claim(t, s, session.StoreClaim{}).Due; len(due) != 1 || due[0].Reason != session.ReasonIdle {
 			t.Errorf("without payload due are %+v", due)
 		}
 		if keys := keysLeft(t, client); len(keys) != 0 {
@@ -184,14 +186,14 @@ func TestRemovalNeverReadsPayloads(t *testing.T) {
 		for range 3 {
 			w := of(newWrite("x"), owner)
 			done(t)(s.Create(t.Context(), w))
-			client.Set(t.Context(), key(s, w.Handle), "rubbish", 0)
+			client.Set(t.Context(), key(s, w.StoreHandle), "rubbish", 0)
 			handles = append(handles, w.Hash)
 		}
-		gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: handles[:1]})
+		gone, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: handles[:1]})
 		if err != nil || len(gone.Removed) != 1 {
 			t.Errorf("deleted %+v, %v, want 1", gone, err)
 		}
-		gone, err = s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
+		gone, err = s.Delete(t.Context(), session.StoreRemove{Space: space, Owner: owner})
 		if err != nil || len(gone.Removed) != 2 {
 			t.Errorf("deleted %+v of the owner's, %v, want 2", gone, err)
 		}
@@ -204,7 +206,7 @@ func TestRemovalNeverReadsPayloads(t *testing.T) {
 func TestClaimReportsEveryCauseAndGoesOn(t *testing.T) {
 	for _, payload := range []bool{true, false} {
 		inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
-			var all []session.WriteRequest
+			var all []session.StoreWrite
 			for i := range 5 {
 				w := newWrite("x")
 				if i == 1 {
@@ -213,17 +215,17 @@ func TestClaimReportsEveryCauseAndGoesOn(t *testing.T) {
 				done(t)(s.Create(t.Context(), w))
 				all = append(all, w)
 			}
-			damagePayload(t, s, all[2].Handle)
-			client.SetRange(t.Context(), key(s, all[3].Handle), 0, "XXX")
-			client.Del(t.Context(), key(s, all[4].Handle))
+			damagePayload(t, s, all[2].StoreHandle)
+			client.SetRange(t.Context(), key(s, all[3].StoreHandle), 0, "XXX")
+			client.Del(t.Context(), key(s, all[4].StoreHandle))
 			time.Sleep(time.Hour)
 			got := map[session.Hash]session.EndReason{}
-			for _, d := range claim(t, s, session.ClaimRequest{Payload: payload, Quarantine: true}).Due {
+			for _, d := range claim(t, s, session.StoreClaim{Payload: payload, Quarantine: true}).Due {
 				got[d.Hash] = d.Reason
 			}
-			want := []session.EndReason{session.Idle, session.Absolute, session.Corrupted, session.InvalidFormat, session.Vanished}
+			want := []session.EndReason{session.ReasonIdle, session.ReasonAbsolute, session.ReasonCorrupted, session.ReasonInvalidFormat, session.ReasonVanished}
 			if !payload {
-				want[2] = session.Idle // no one reads it any more
+				want[2] = session.ReasonIdle // no one reads it any more
 			}
 			for i, reason := range want {
 				if reported, ok := got[all[i].Hash]; !ok || reported != reason {
@@ -247,7 +249,7 @@ func TestASetAsideRecordThatVanishedOrBrokeIsReportedAndGone(t *testing.T) {
 			done(t)(s.Create(t.Context(), newWrite("x")))
 		}
 		time.Sleep(2 * time.Minute)
-		claim(t, s, session.ClaimRequest{Payload: true})
+		claim(t, s, session.StoreClaim{Payload: true})
 		aside := client.Keys(t.Context(), "*:e*").Val()
 		if len(aside) != 2 {
 			t.Fatalf("set aside are %q", aside)
@@ -256,11 +258,11 @@ func TestASetAsideRecordThatVanishedOrBrokeIsReportedAndGone(t *testing.T) {
 		client.Set(t.Context(), aside[1], "rubbish", 0)
 		time.Sleep(2 * time.Minute)
 		var reasons []session.EndReason
-		for _, d := range claim(t, s, session.ClaimRequest{Payload: true}).Due {
+		for _, d := range claim(t, s, session.StoreClaim{Payload: true}).Due {
 			reasons = append(reasons, d.Reason)
 		}
 		slices.Sort(reasons)
-		if !slices.Equal(reasons, []session.EndReason{session.Vanished, session.InvalidFormat}) {
+		if !slices.Equal(reasons, []session.EndReason{session.ReasonVanished, session.ReasonInvalidFormat}) {
 			t.Errorf("reported %v, want vanished and invalid_format", reasons)
 		}
 		if keys := keysLeft(t, client); len(keys) != 0 {
@@ -276,48 +278,48 @@ const counted = headerSize + 1 + 256
 func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 	const most = 4
 	lasting := 3 * time.Hour
-	for name, find := range map[string]func(*testing.T, *Store, session.Record){
-		"Load": func(t *testing.T, s *Store, r session.Record) {
-			wantStatus(t, answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Handle, Quarantine: true})), session.Broken)
+	for name, find := range map[string]func(*testing.T, *Store, session.StoreRecord){
+		"Load": func(t *testing.T, s *Store, r session.StoreRecord) {
+			wantStatus(t, answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.StoreHandle, Quarantine: true})), session.StatusBroken)
 		},
-		"Create": func(t *testing.T, s *Store, r session.Record) {
+		"Create": func(t *testing.T, s *Store, r session.StoreRecord) {
 			w := newWrite("other")
-			w.Handle, w.Quarantine = r.Handle, true
-			wantStatus(t, answered(t)(s.Create(t.Context(), w)), session.Broken)
+			w.StoreHandle, w.Quarantine = r.StoreHandle, true
+			wantStatus(t, answered(t)(s.Create(t.Context(), w)), session.StatusBroken)
 		},
-		"Save": func(t *testing.T, s *Store, r session.Record) {
-			w := next(session.Reply{Record: r}, "other")
+		"Save": func(t *testing.T, s *Store, r session.StoreRecord) {
+			w := next(session.StoreReply{Record: r}, "other")
 			w.Quarantine = true
-			wantStatus(t, answered(t)(s.Save(t.Context(), w)), session.Broken)
+			wantStatus(t, answered(t)(s.Save(t.Context(), w)), session.StatusBroken)
 		},
-		"Move": func(t *testing.T, s *Store, r session.Record) {
+		"Move": func(t *testing.T, s *Store, r session.StoreRecord) {
 			w := newWrite("other")
 			w.Rev, w.Quarantine = r.Rev, true
-			wantStatus(t, answered(t)(s.Move(t.Context(), r.Handle, w)), session.Broken)
+			wantStatus(t, answered(t)(s.Move(t.Context(), r.StoreHandle, w)), session.StatusBroken)
 		},
-		"Move to another partition": func(t *testing.T, s *Store, r session.Record) {
+		"Move to another partition": func(t *testing.T, s *Store, r session.StoreRecord) {
 			w := newWrite("other")
 			w.Hash[0], w.Rev, w.CreatedAt, w.Quarantine = 8, r.Rev, r.CreatedAt, true
-			wantStatus(t, answered(t)(s.Move(t.Context(), r.Handle, w)), session.Broken)
+			wantStatus(t, answered(t)(s.Move(t.Context(), r.StoreHandle, w)), session.StatusBroken)
 		},
-		"Delete": func(t *testing.T, s *Store, r session.Record) {
-			gone, err := s.deleteHandles(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Hash}}, 0, true)
+		"Delete": func(t *testing.T, s *Store, r session.StoreRecord) {
+			gone, err := s.deleteHandles(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{r.Hash}}, 0, true)
 			if len(gone.Removed) != 1 || err != nil {
 				t.Errorf("deleted %+v, %v", gone, err)
 			}
 		},
-		"Claim": func(t *testing.T, s *Store, _ session.Record) {
+		"Claim": func(t *testing.T, s *Store, _ session.StoreRecord) {
 			time.Sleep(2 * time.Minute)
-			if due := claim(t, s, session.ClaimRequest{Quarantine: true}).Due; len(due) != 1 || due[0].Reason != session.InvalidFormat {
+			if due := claim(t, s, session.StoreClaim{Quarantine: true}).Due; len(due) != 1 || due[0].Reason != session.ReasonInvalidFormat {
 				t.Errorf("claimed %+v", due)
 			}
 		},
-		"Settle": func(t *testing.T, s *Store, r session.Record) {
+		"Settle": func(t *testing.T, s *Store, r session.StoreRecord) {
 			time.Sleep(2 * time.Minute)
 			e := string(s.slotOf(space, r.Hash)) + "e" + string(r.Hash[:])
 			e = string(binary.BigEndian.AppendUint64([]byte(e), r.Rev))
 			s.caller.Client().Set(t.Context(), e, strings.Repeat("x", headerSize+1), 0)
-			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: r.Handle, Rev: r.Rev, Quarantine: true}}); err != nil {
+			if err := s.settle(t.Context(), space, []session.StoreSettle{{StoreHandle: r.StoreHandle, Rev: r.Rev, Quarantine: true}}); err != nil {
 				t.Error(err)
 			}
 		},
@@ -326,7 +328,7 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 			s := New(client, WithQuarantine(16*most*counted, lasting))
 			for range most + 2 {
 				r := done(t)(s.Create(t.Context(), of(newWrite("x"), newHash(7)))).Record
-				client.SetRange(t.Context(), key(s, r.Handle), 0, "XXX")
+				client.SetRange(t.Context(), key(s, r.StoreHandle), 0, "XXX")
 				find(t, s, r)
 			}
 			if c := count(t, s); c.Quarantined != most {
@@ -351,7 +353,7 @@ func TestTheQuarantineIsBounded(t *testing.T) {
 		for range 10 {
 			w := newWrite("x")
 			done(t)(s.Create(t.Context(), w))
-			if _, err := s.deleteHandles(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}, 0, true); err != nil {
+			if _, err := s.deleteHandles(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{w.Hash}}, 0, true); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)

@@ -19,7 +19,7 @@ const ownerBatch = 64
 // for handles of one partition; one pipeline for handles of several, where each
 // partition changes by itself. After a lost reply a retry names only what the
 // first try left.
-func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+func (s *Store) Delete(ctx context.Context, d session.StoreRemove) (session.StoreRemoved, error) {
 	if d.Owner != (session.Hash{}) {
 		return s.deleteOwner(ctx, d)
 	}
@@ -28,7 +28,7 @@ func (s *Store) Delete(ctx context.Context, d session.RemoveRequest) (session.Re
 
 // deleteHandles deletes records, of this revision only unless it is 0, or puts them
 // into quarantine.
-func (s *Store) deleteHandles(ctx context.Context, d session.RemoveRequest, rev uint64, quarantine bool) (session.RemoveReply, error) {
+func (s *Store) deleteHandles(ctx context.Context, d session.StoreRemove, rev uint64, quarantine bool) (session.StoreRemoved, error) {
 	byPartition := map[int]int{} // to its index in calls
 	var calls []rediscall.Call
 	for _, h := range d.Handles {
@@ -46,16 +46,16 @@ func (s *Store) deleteHandles(ctx context.Context, d session.RemoveRequest, rev 
 		calls[i].Args = append(calls[i].Args, string(h[:]))
 	}
 	if len(calls) == 0 {
-		return session.RemoveReply{}, nil
+		return session.StoreRemoved{}, nil
 	}
 	if err := s.agree(ctx, d.Space); err != nil {
-		return session.RemoveReply{}, err
+		return session.StoreRemoved{}, err
 	}
 	replies, err := s.caller.RunAll(ctx, deleteScript, calls)
 	if err != nil {
-		return session.RemoveReply{}, failed(err)
+		return session.StoreRemoved{}, failed(err)
 	}
-	var r session.RemoveReply
+	var r session.StoreRemoved
 	for _, reply := range replies {
 		list, ok := reply.([]any)
 		if !ok {
@@ -71,8 +71,8 @@ func (s *Store) deleteHandles(ctx context.Context, d session.RemoveRequest, rev 
 
 // removed is what a script said of a record that it has deleted. Bytes that are
 // damaged are left out.
-func removed(d session.RemoveRequest, hash session.Hash, raw string) session.Record {
-	rec := session.Record{Handle: session.Handle{Space: d.Space, Hash: hash, Owner: d.Owner}}
+func removed(d session.StoreRemove, hash session.Hash, raw string) session.StoreRecord {
+	rec := session.StoreRecord{StoreHandle: session.StoreHandle{Space: d.Space, Hash: hash, Owner: d.Owner}}
 	if head, payload, ok := decode(raw); ok {
 		rec = head.record(d.Space, hash)
 		if checksum(payload) == head.crc {
@@ -82,7 +82,7 @@ func removed(d session.RemoveRequest, hash session.Hash, raw string) session.Rec
 	return rec
 }
 
-func (s *Store) deleteOwner(ctx context.Context, d session.RemoveRequest) (r session.RemoveReply, err error) {
+func (s *Store) deleteOwner(ctx context.Context, d session.StoreRemove) (r session.StoreRemoved, err error) {
 	if err := s.agree(ctx, d.Space); err != nil {
 		return r, err
 	}

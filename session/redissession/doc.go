@@ -107,11 +107,11 @@
 //
 // Scripts read the header and never the payload; this package computes and
 // compares the checksum. Bytes that do not begin with a header are
-// [session.InvalidFormat]; a payload that does not match its checksum is
-// [session.Corrupted]. A later version may only append to the header: its scripts
+// [session.ReasonInvalidFormat]; a payload that does not match its checksum is
+// [session.ReasonCorrupted]. A later version may only append to the header: its scripts
 // find the fields of a version-1 record at their places, and the next Save writes
 // the new version. A process that does not know a version leaves such records
-// alone, and managers return [session.Undecodable]; deadlines and Delete work by the
+// alone, and managers return [session.ReasonUndecodable]; deadlines and Delete work by the
 // fields of version 1. A version is released in two steps, first reading and then
 // writing it, so that processes of two versions can run at once.
 //
@@ -126,7 +126,7 @@
 //	Load         1 trip           O(1), reads only; with touch O(log n)
 //	Save         1 trip           O(log n)
 //	Move         1 trip           O(log n), within a partition
-//	             2 trips          between partitions; 3 without WriteRequest.CreatedAt and Restart
+//	             2 trips          between partitions; 3 without StoreWrite.CreatedAt and Restart
 //	Delete       1 trip           O(log n) for each; several partitions: 1 pipeline
 //	 of an owner 1 trip for each 64 of the owner's sessions: O(log n) for each
 //	List         2 trips for each 64 of the owner's sessions
@@ -169,7 +169,7 @@
 //   - Survival of what Redis loses: after a failover, asynchronous replication
 //     can have lost the last writes, and a maxmemory policy that evicts keys
 //     evicts sessions, too. An index entry without its session is reported as
-//     [session.Vanished]. A session without its index entries gets them back
+//     [session.ReasonVanished]. A session without its index entries gets them back
 //     with its next touch or Save, and is neither counted nor reported until
 //     then; nor is it found as its owner's, which List and Delete then say. Where
 //     Redis has evicted x and o of a partition at once, they say so only if scripts
@@ -188,7 +188,7 @@
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
 //   - That a changed header is noticed: the checksum covers the payload only.
-//   - That ends are reported exactly once without ClaimRequest.Payload: when the
+//   - That ends are reported exactly once without StoreClaim.Payload: when the
 //     reply of a Claim is lost, its records are removed and not reported.
 //   - Secrecy: [session.Sealed] encrypts what records contain.
 package redissession

@@ -126,9 +126,9 @@ func checksum[T string | []byte](payload T) uint32 {
 }
 
 // record turns a header into what managers see.
-func (h header) record(space string, hash session.Hash) session.Record {
-	r := session.Record{
-		Handle:       session.Handle{Space: space, Hash: hash, Owner: h.owner},
+func (h header) record(space string, hash session.Hash) session.StoreRecord {
+	r := session.StoreRecord{
+		StoreHandle:  session.StoreHandle{Space: space, Hash: hash, Owner: h.owner},
 		Rev:          h.rev,
 		CreatedAt:    time.UnixMilli(h.created),
 		LastActivity: time.UnixMilli(h.last),

@@ -69,13 +69,13 @@ func (b *inbox) way(lease leaseName, in slot, h session.Hash, turn func()) strin
 
 // answered takes in what a script has said to a call. One that waits has the
 // inbox opened.
-func (b *inbox) answered(lease leaseName, status session.Status) {
+func (b *inbox) answered(lease leaseName, status session.StoreStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := b.waiting[lease]
 	switch {
 	case w == nil:
-	case status != session.Leased:
+	case status != session.StatusLeased:
 		b.forget(lease)
 	default:
 		w.placed = true

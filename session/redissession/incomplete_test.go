@@ -28,15 +28,15 @@ func indexes(s *Store, owner session.Hash) map[string]string {
 
 // wantAllOrIncomplete ends all sessions of an owner and fails the test if one is
 // left that the answer does not hint at.
-func wantAllOrIncomplete(t *testing.T, s *Store, owner session.Hash, all []session.WriteRequest) session.RemoveReply {
+func wantAllOrIncomplete(t *testing.T, s *Store, owner session.Hash, all []session.StoreWrite) session.StoreRemoved {
 	t.Helper()
-	r, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
+	r, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Owner: owner})
 	if err != nil {
 		t.Fatal(err)
 	}
 	left := 0
 	for _, w := range all {
-		if peek(t, s, w.Handle).Status == session.Done {
+		if peek(t, s, w.StoreHandle).Status == session.StatusDone {
 			left++
 		}
 	}
@@ -48,36 +48,36 @@ func wantAllOrIncomplete(t *testing.T, s *Store, owner session.Hash, all []sessi
 
 // Whatever Redis evicted of the indexes, and whatever happened since.
 func TestALogOutEverywhereFindsAllSessionsOrSaysThatItMayNotHave(t *testing.T) {
-	steps := map[string]func(*testing.T, *Store, []session.WriteRequest) []session.WriteRequest{
-		"nothing": func(_ *testing.T, _ *Store, all []session.WriteRequest) []session.WriteRequest { return all },
-		"one is used": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
-			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: all[1].Handle, Touch: true}))
+	steps := map[string]func(*testing.T, *Store, []session.StoreWrite) []session.StoreWrite{
+		"nothing": func(_ *testing.T, _ *Store, all []session.StoreWrite) []session.StoreWrite { return all },
+		"one is used": func(t *testing.T, s *Store, all []session.StoreWrite) []session.StoreWrite {
+			done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: all[1].StoreHandle, Touch: true}))
 			return all
 		},
-		"one begins": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+		"one begins": func(t *testing.T, s *Store, all []session.StoreWrite) []session.StoreWrite {
 			w := of(newWrite("x"), all[0].Owner)
 			done(t)(s.Create(t.Context(), w))
 			return append(all, w)
 		},
-		"one ends": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
-			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{all[2].Hash}}); err != nil {
+		"one ends": func(t *testing.T, s *Store, all []session.StoreWrite) []session.StoreWrite {
+			if _, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{all[2].Hash}}); err != nil {
 				t.Fatal(err)
 			}
 			return all
 		},
-		"one begins and ends": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+		"one begins and ends": func(t *testing.T, s *Store, all []session.StoreWrite) []session.StoreWrite {
 			w := of(newWrite("x"), all[0].Owner)
 			done(t)(s.Create(t.Context(), w))
-			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); err != nil {
+			if _, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{w.Hash}}); err != nil {
 				t.Fatal(err)
 			}
 			return all
 		},
-		"another owner's begins": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+		"another owner's begins": func(t *testing.T, s *Store, all []session.StoreWrite) []session.StoreWrite {
 			done(t)(s.Create(t.Context(), of(newWrite("x"), newHash(7))))
 			return all
 		},
-		"one without an owner begins": func(t *testing.T, s *Store, all []session.WriteRequest) []session.WriteRequest {
+		"one without an owner begins": func(t *testing.T, s *Store, all []session.StoreWrite) []session.StoreWrite {
 			done(t)(s.Create(t.Context(), newWrite("x")))
 			return all
 		},
@@ -87,7 +87,7 @@ func TestALogOutEverywhereFindsAllSessionsOrSaysThatItMayNotHave(t *testing.T) {
 			t.Run(fmt.Sprintf("lost %q, %s", lost, name), func(t *testing.T) {
 				inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 					owner := newHash(7)
-					var all []session.WriteRequest
+					var all []session.StoreWrite
 					for range 3 {
 						all = append(all, of(newWrite("x"), owner))
 						done(t)(s.Create(t.Context(), all[len(all)-1]))
@@ -119,15 +119,15 @@ func TestALostIndexIsWholeAgainOnceTheSessionsWereUsedOrExpired(t *testing.T) {
 			owner := newHash(7)
 			used, idle := of(newWrite("x"), owner), of(newWrite("x"), owner)
 			used.Total = 0
-			for _, w := range []session.WriteRequest{used, idle} {
+			for _, w := range []session.StoreWrite{used, idle} {
 				done(t)(s.Create(t.Context(), w))
 			}
 			client.Del(t.Context(), indexes(s, owner)[lost])
 			for range 6 * 60 {
 				time.Sleep(30 * time.Second)
-				done(t)(s.Load(t.Context(), session.LoadRequest{Handle: used.Handle, Touch: true}))
+				done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: used.StoreHandle, Touch: true}))
 			}
-			if r := wantAllOrIncomplete(t, s, owner, []session.WriteRequest{used, idle}); r.Incomplete || len(r.Removed) != 1 {
+			if r := wantAllOrIncomplete(t, s, owner, []session.StoreWrite{used, idle}); r.Incomplete || len(r.Removed) != 1 {
 				t.Errorf("%q was lost three hours ago: ended %+v, want the one that is left and no warning", lost, r)
 			}
 		})

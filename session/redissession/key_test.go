@@ -54,7 +54,7 @@ func TestPrefixesAreApart(t *testing.T) {
 	one, other := New(client, WithPrefix("one")), New(client, WithPrefix("other"))
 	w := newWrite("x")
 	done(t)(one.Create(t.Context(), w))
-	wantStatus(t, peek(t, other, w.Handle), session.Missing)
+	wantStatus(t, peek(t, other, w.StoreHandle), session.StatusMissing)
 	if c := count(t, other); c.Active != 0 {
 		t.Errorf("counted %+v under another prefix", c)
 	}
@@ -68,7 +68,7 @@ func TestARecordOutsideItsOwnersPartitionIsRefused(t *testing.T) {
 	if _, err := s.Create(t.Context(), w); err == nil {
 		t.Error("Create answered")
 	}
-	if _, err := s.Move(t.Context(), session.Handle{Space: space, Hash: newHash(8)}, w); err == nil {
+	if _, err := s.Move(t.Context(), session.StoreHandle{Space: space, Hash: newHash(8)}, w); err == nil {
 		t.Error("Move answered")
 	}
 	if keys := client.Keys(t.Context(), "*}:*").Val(); len(keys) != 0 {
@@ -86,10 +86,10 @@ func TestARecordIsOneStringOfHeaderAndPayload(t *testing.T) {
 		if len(keys) != 3 { // the record and two indexes
 			t.Errorf("one session takes the keys %q", keys)
 		}
-		if kind := client.Type(t.Context(), key(s, w.Handle)).Val(); kind != "string" {
+		if kind := client.Type(t.Context(), key(s, w.StoreHandle)).Val(); kind != "string" {
 			t.Errorf("a record is a %s", kind)
 		}
-		raw := client.Get(t.Context(), key(s, w.Handle)).Val()
+		raw := client.Get(t.Context(), key(s, w.StoreHandle)).Val()
 		if h, payload, ok := decode(raw); !ok || payload != string(w.Payload) || h.lease != (leaseName{}) || h.leaseEnd != 0 || h.attempts != 0 {
 			t.Errorf("a new record is %+v and %d bytes, want neither lease nor attempts, and 1024 bytes", h, len(payload))
 		}
@@ -100,7 +100,7 @@ func TestARecordIsOneStringOfHeaderAndPayload(t *testing.T) {
 func TestEveryKeyHasATimeToLive(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		s, owner := New(client), newHash(7)
-		short := func() session.WriteRequest {
+		short := func() session.StoreWrite {
 			w := of(newWrite("x"), owner)
 			w.Idle, w.Keep = 10*time.Millisecond, time.Second
 			done(t)(s.Create(t.Context(), w))
@@ -114,10 +114,10 @@ func TestEveryKeyHasATimeToLive(t *testing.T) {
 		done(t)(s.Create(t.Context(), reopened))
 		damaged := of(newWrite("x"), owner)
 		done(t)(s.Create(t.Context(), damaged))
-		damagePayload(t, s, damaged.Handle)
-		due := claim(t, s, session.ClaimRequest{Payload: true, Quarantine: true, Max: 2}).Due
+		damagePayload(t, s, damaged.StoreHandle)
+		due := claim(t, s, session.StoreClaim{Payload: true, Quarantine: true, Max: 2}).Due
 		for i, retry := range []time.Duration{time.Minute, 0} {
-			if err := s.settle(t.Context(), space, []session.SettleRequest{{Handle: due[i].Handle, Rev: due[i].Rev, Retry: retry, Quarantine: true}}); err != nil {
+			if err := s.settle(t.Context(), space, []session.StoreSettle{{StoreHandle: due[i].StoreHandle, Rev: due[i].Rev, Retry: retry, Quarantine: true}}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -59,7 +59,7 @@ func TestACreateThatComesAfterItsRetryBringsBackNothing(t *testing.T) {
 		if next.Load() || len(kept) == 0 {
 			t.Fatal("no request was delayed")
 		}
-		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); len(gone.Removed) != 1 || err != nil {
+		if gone, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{w.Hash}}); len(gone.Removed) != 1 || err != nil {
 			t.Fatalf("deleted %+v, %v", gone, err)
 		}
 		late, err := net.Dial("tcp", server.Addr)
@@ -75,7 +75,7 @@ func TestACreateThatComesAfterItsRetryBringsBackNothing(t *testing.T) {
 		if err != nil || !strings.Contains(string(reply[:n]), "missing") {
 			t.Errorf("the late Create was answered %q, %v; want missing", reply[:n], err)
 		}
-		wantStatus(t, peek(t, s, w.Handle), session.Missing)
+		wantStatus(t, peek(t, s, w.StoreHandle), session.StatusMissing)
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("%d sessions are alive, want the other one only", c.Active)
 		}

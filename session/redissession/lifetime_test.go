@@ -28,13 +28,13 @@ func TestARecordLapsesByItsDeadlineThoughRedisStillHasIt(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		r := done(t)(s.Create(t.Context(), newWrite("x")))
 		time.Sleep(time.Until(r.Record.ExpiresAt) - time.Millisecond)
-		wantStatus(t, peek(t, s, r.Record.Handle), session.Done)
+		wantStatus(t, peek(t, s, r.Record.StoreHandle), session.StatusDone)
 		time.Sleep(2 * time.Millisecond) // deadline + 1 ms
-		wantStatus(t, peek(t, s, r.Record.Handle), session.Lapsed)
-		if n := client.Exists(t.Context(), key(s, r.Record.Handle)).Val(); n != 1 {
+		wantStatus(t, peek(t, s, r.Record.StoreHandle), session.StatusLapsed)
+		if n := client.Exists(t.Context(), key(s, r.Record.StoreHandle)).Val(); n != 1 {
 			t.Error("Redis has forgotten it before anybody could claim it")
 		}
-		wantStatus(t, answered(t)(s.Save(t.Context(), next(r, "y"))), session.Lapsed)
+		wantStatus(t, answered(t)(s.Save(t.Context(), next(r, "y"))), session.StatusLapsed)
 	})
 }
 
@@ -49,7 +49,7 @@ func TestEveryRecordHasATimeToLiveJustPastItsDeadline(t *testing.T) {
 			r := done(t)(s.Create(t.Context(), w))
 			for step := range 6 {
 				keep := time.Duration(template(w).keep) * time.Second
-				for name, k := range map[string]string{"record": key(s, w.Handle), "owner index": s.slotOf(space, w.Hash).owner(w.Owner)} {
+				for name, k := range map[string]string{"record": key(s, w.StoreHandle), "owner index": s.slotOf(space, w.Hash).owner(w.Owner)} {
 					left := client.PTTL(t.Context(), k).Val()
 					least := time.Until(r.Record.ExpiresAt) + keep - time.Millisecond
 					if left < least || (name == "record" && left > w.Idle+keep+time.Millisecond) {
@@ -58,13 +58,13 @@ func TestEveryRecordHasATimeToLiveJustPastItsDeadline(t *testing.T) {
 				}
 				time.Sleep(time.Duration(rand.Int64N(int64(w.Idle))))
 				if step%2 == 0 {
-					r = answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true}))
+					r = answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle, Touch: true}))
 				} else {
 					w = next(r, "y")
 					w.Owner, w.Idle, w.Keep = r.Record.Owner, r.Record.Idle, time.Duration(rand.Int64N(int64(time.Hour)))
 					r = answered(t)(s.Save(t.Context(), w))
 				}
-				if r.Status != session.Done {
+				if r.Status != session.StatusDone {
 					break // the absolute deadline
 				}
 			}
@@ -93,9 +93,9 @@ func TestWithoutIdleTimeoutOnlyTheAbsoluteDeadlineCounts(t *testing.T) {
 			t.Errorf("expires at %v, want the absolute deadline %v", r.Record.ExpiresAt, r.Record.Deadline)
 		}
 		time.Sleep(59 * time.Minute)
-		wantStatus(t, peek(t, s, w.Handle), session.Done)
+		wantStatus(t, peek(t, s, w.StoreHandle), session.StatusDone)
 		time.Sleep(time.Minute)
-		wantStatus(t, peek(t, s, w.Handle), session.Lapsed)
+		wantStatus(t, peek(t, s, w.StoreHandle), session.StatusLapsed)
 	})
 }
 
@@ -112,12 +112,12 @@ func TestOnlyTheServersClockCounts(t *testing.T) {
 			t.Errorf("created at %v with revision %d, want the server's %v", r.Record.CreatedAt, r.Record.Rev, ahead)
 		}
 		time.Sleep(2 * time.Hour) // only this process ages
-		wantStatus(t, peek(t, s, r.Record.Handle), session.Done)
+		wantStatus(t, peek(t, s, r.Record.StoreHandle), session.StatusDone)
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v, want one active", c)
 		}
 		m.SetTime(ahead.Add(time.Minute))
-		wantStatus(t, peek(t, s, r.Record.Handle), session.Lapsed)
+		wantStatus(t, peek(t, s, r.Record.StoreHandle), session.StatusLapsed)
 		if c := count(t, s); c.Active != 0 || c.Backlog != 1 {
 			t.Errorf("counted %+v, want one in the backlog", c)
 		}
@@ -139,7 +139,7 @@ func TestRevisionsRiseThoughTheServersClockStepsBack(t *testing.T) {
 				t.Fatalf("revisions %d and %d after %d: an old handle could overwrite a new session", created.Record.Rev, saved.Record.Rev, last)
 			}
 			last = saved.Record.Rev
-			if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash}}); err != nil {
+			if _, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{w.Hash}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -149,10 +149,10 @@ func TestRevisionsRiseThoughTheServersClockStepsBack(t *testing.T) {
 func TestATouchWritesNeitherPayloadNorRevision(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		r := done(t)(s.Create(t.Context(), newWrite("payload")))
-		before := client.Get(t.Context(), key(s, r.Record.Handle)).Val()
+		before := client.Get(t.Context(), key(s, r.Record.StoreHandle)).Val()
 		time.Sleep(time.Second)
-		touched := done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: true}))
-		after := client.Get(t.Context(), key(s, r.Record.Handle)).Val()
+		touched := done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.Record.StoreHandle, Touch: true}))
+		after := client.Get(t.Context(), key(s, r.Record.StoreHandle)).Val()
 		if !touched.Touched || before[:36] != after[:36] || before[36:54] == after[36:54] || before[54:] != after[54:] {
 			t.Errorf("a touch turned\n%x into\n%x, want only idle, last activity and the time it lapses to change", before, after)
 		}
@@ -170,9 +170,9 @@ func TestAWriteIsNotReportedAsATouch(t *testing.T) {
 		resaved := done(t)(s.Save(t.Context(), second))
 		w := newWrite("2")
 		w.Rev = saved.Record.Rev
-		moved := done(t)(s.Move(t.Context(), first.Handle, w))
-		removed := done(t)(s.Move(t.Context(), first.Handle, w))
-		for name, r := range map[string]session.Reply{
+		moved := done(t)(s.Move(t.Context(), first.StoreHandle, w))
+		removed := done(t)(s.Move(t.Context(), first.StoreHandle, w))
+		for name, r := range map[string]session.StoreReply{
 			"Create": created, "Create again": repeated, "Save": saved, "Save again": resaved, "Move": moved, "Move again": removed,
 		} {
 			if r.Touched {
@@ -189,7 +189,7 @@ func TestATouchHealsIndexesThatWereEvicted(t *testing.T) {
 		slot := s.slotOf(space, w.Hash)
 		client.Del(t.Context(), slot.expiry(), slot.owner(w.Owner))
 		time.Sleep(time.Second)
-		done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true}))
+		done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle, Touch: true}))
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v after a touch, want the session again", c)
 		}
@@ -226,9 +226,9 @@ func TestAMoveWithinAPartitionKeepsToTheOwnersLimit(t *testing.T) {
 		from := done(t)(s.Create(t.Context(), newWrite("guest"))).Record
 		w := of(newWrite("user"), owner)
 		w.Rev, w.MaxPerOwner = from.Rev, 1
-		wantStatus(t, answered(t)(s.Move(t.Context(), from.Handle, w)), session.OverLimit)
+		wantStatus(t, answered(t)(s.Move(t.Context(), from.StoreHandle, w)), session.StatusOverLimit)
 		w.WhenFull = session.EvictOldest
-		if r := done(t)(s.Move(t.Context(), from.Handle, w)); len(r.Evicted) != 1 || r.Evicted[0].Hash != there.Hash {
+		if r := done(t)(s.Move(t.Context(), from.StoreHandle, w)); len(r.Evicted) != 1 || r.Evicted[0].Hash != there.Hash {
 			t.Errorf("evicted %v, want the one there", r.Evicted)
 		}
 	})
@@ -242,7 +242,7 @@ func TestAMoveTakesWhatHasLapsedOutOfTheOwnersIndex(t *testing.T) {
 		from := done(t)(s.Create(t.Context(), newWrite("guest"))).Record
 		w := of(newWrite("user"), owner)
 		w.Rev = from.Rev
-		done(t)(s.Move(t.Context(), from.Handle, w))
+		done(t)(s.Move(t.Context(), from.StoreHandle, w))
 		if got := client.ZRange(t.Context(), s.slotOf(space, owner).owner(owner), 0, -1).Val(); len(got) != 1 || got[0] != string(w.Hash[:]) {
 			t.Errorf("the index has %q, want the moved record alone", got)
 		}
@@ -257,20 +257,20 @@ func TestOfTouchAndClaimOneWins(t *testing.T) {
 			r := done(t)(s.Create(t.Context(), newWrite("x")))
 			time.Sleep(time.Until(r.Record.ExpiresAt) - time.Duration(rand.IntN(3))*time.Millisecond)
 			var wg sync.WaitGroup
-			var touched session.Reply
-			var claimed session.ClaimReply
+			var touched session.StoreReply
+			var claimed session.StoreClaimed
 			wg.Go(func() {
-				touched, _ = s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Touch: true})
+				touched, _ = s.Load(t.Context(), session.StoreLoad{StoreHandle: r.Record.StoreHandle, Touch: true})
 			})
 			wg.Go(func() {
-				claimed, _ = s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 10, For: time.Hour, Payload: true})
+				claimed, _ = s.Claim(t.Context(), session.StoreClaim{Space: space, Max: 10, For: time.Hour, Payload: true})
 			})
 			wg.Wait()
-			if alive := touched.Status == session.Done; alive == (len(claimed.Due) == 1) {
+			if alive := touched.Status == session.StatusDone; alive == (len(claimed.Due) == 1) {
 				t.Fatalf("touched: %v, claimed: %d, want one of both", touched.Status, len(claimed.Due))
 			}
-			if touched.Status == session.Done {
-				if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Record.Hash}}); err != nil {
+			if touched.Status == session.StatusDone {
+				if _, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{r.Record.Hash}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -282,10 +282,10 @@ func TestAnIndexEntryOfALiveRecordIsCorrectedNotClaimed(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		r := done(t)(s.Create(t.Context(), newWrite("x")))
 		client.ZAdd(t.Context(), s.slotOf(space, r.Record.Hash).expiry(), redis.Z{Score: 1, Member: string(r.Record.Hash[:])})
-		if got := claim(t, s, session.ClaimRequest{}); len(got.Due) != 0 || got.Rescored != 1 {
+		if got := claim(t, s, session.StoreClaim{}); len(got.Due) != 0 || got.Rescored != 1 {
 			t.Errorf("claimed %+v, want one corrected entry", got)
 		}
-		wantStatus(t, peek(t, s, r.Record.Handle), session.Done)
+		wantStatus(t, peek(t, s, r.Record.StoreHandle), session.StatusDone)
 		if c := count(t, s); c.Active != 1 || c.Backlog != 0 {
 			t.Errorf("counted %+v, want one active", c)
 		}
@@ -297,7 +297,7 @@ func TestARecordIsKeptForADayWhenTheManagerDoesNotSay(t *testing.T) {
 		w := newWrite("x")
 		w.Keep = 0
 		done(t)(s.Create(t.Context(), w))
-		if left := client.PTTL(t.Context(), key(s, w.Handle)).Val(); left != w.Idle+24*time.Hour {
+		if left := client.PTTL(t.Context(), key(s, w.StoreHandle)).Val(); left != w.Idle+24*time.Hour {
 			t.Errorf("it lives for %v, want the idle timeout and a day", left)
 		}
 	})

@@ -23,13 +23,13 @@ var talk = session.Conversation{Channel: "sms", Peer: "1"}
 // claimed is a call that wants a lease, as a manager makes it.
 type claimed struct {
 	s     *Store
-	l     session.LoadRequest
+	l     session.StoreLoad
 	turns chan struct{}
 }
 
-func newClaimed(s *Store, h session.Handle, lease string) *claimed {
+func newClaimed(s *Store, h session.StoreHandle, lease string) *claimed {
 	c := &claimed{s: s, turns: make(chan struct{}, 1)}
-	c.l = session.LoadRequest{Handle: h, Lease: lease, LeaseFor: time.Minute, Turn: func() {
+	c.l = session.StoreLoad{StoreHandle: h, Lease: lease, LeaseFor: time.Minute, Turn: func() {
 		select {
 		case c.turns <- struct{}{}:
 		default:
@@ -38,14 +38,14 @@ func newClaimed(s *Store, h session.Handle, lease string) *claimed {
 	return c
 }
 
-func (c *claimed) asks(t *testing.T, want session.Status) {
+func (c *claimed) asks(t *testing.T, want session.StoreStatus) {
 	t.Helper()
 	wantStatus(t, answered(t)(c.s.Load(t.Context(), c.l)), want)
 }
 
 func (c *claimed) frees(t *testing.T) {
 	t.Helper()
-	answered(t)(c.s.Load(context.WithoutCancel(t.Context()), session.LoadRequest{Handle: c.l.Handle, Lease: c.l.Lease, Bare: true}))
+	answered(t)(c.s.Load(context.WithoutCancel(t.Context()), session.StoreLoad{StoreHandle: c.l.StoreHandle, Lease: c.l.Lease, Bare: true}))
 }
 
 // calledWithin fails the test unless the turn comes in that time.
@@ -64,17 +64,17 @@ func heldBy(t *testing.T, client *redis.Client) *claimed {
 	t.Helper()
 	w := newWrite("x")
 	w.Idle = time.Hour
-	anna := newClaimed(New(client), w.Handle, "anna")
+	anna := newClaimed(New(client), w.StoreHandle, "anna")
 	done(t)(anna.s.Create(t.Context(), w))
-	anna.asks(t, session.Done)
+	anna.asks(t, session.StatusDone)
 	return anna
 }
 
 // waits is one who waits in a process of its own until the test is over.
 func (c *claimed) waits(t *testing.T, client *redis.Client, name string) *claimed {
 	t.Helper()
-	w := newClaimed(New(client), c.l.Handle, name)
-	w.asks(t, session.Leased)
+	w := newClaimed(New(client), c.l.StoreHandle, name)
+	w.asks(t, session.StatusLeased)
 	t.Cleanup(func() { w.frees(t) })
 	return w
 }
@@ -175,7 +175,7 @@ func TestATurnComesWithoutDelay(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		anna.frees(t)
 		ben.calledWithin(t, time.Millisecond)
-		ben.asks(t, session.Done)
+		ben.asks(t, session.StatusDone)
 	})
 }
 
@@ -184,7 +184,7 @@ func TestTheLineOfADeletedRecordIsServedWithoutDelay(t *testing.T) {
 		anna := heldBy(t, client)
 		ben := anna.waits(t, client, "ben")
 		time.Sleep(10*pulse + pulse/2)
-		if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{anna.l.Hash}}); err != nil {
+		if _, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{anna.l.Hash}}); err != nil {
 			t.Fatal(err)
 		}
 		ben.calledWithin(t, time.Millisecond)
@@ -195,13 +195,13 @@ func TestTheLineOfADeletedRecordIsServedWithoutDelay(t *testing.T) {
 func TestAProcessThatIsDeafAsksEachSecond(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		anna := heldBy(t, client)
-		ben := newClaimed(New(client), anna.l.Handle, "ben")
+		ben := newClaimed(New(client), anna.l.StoreHandle, "ben")
 		ben.s.inbox.channel = "another"
-		ben.asks(t, session.Leased)
+		ben.asks(t, session.StatusLeased)
 		t.Cleanup(func() { ben.frees(t) })
 		anna.frees(t)
 		ben.calledWithin(t, 2*pulse)
-		ben.asks(t, session.Done)
+		ben.asks(t, session.StatusDone)
 	})
 }
 
@@ -240,12 +240,12 @@ func TestPlacesLastWhileTheirProcessPings(t *testing.T) {
 		}
 		for range 10 {
 			time.Sleep(30 * time.Second)
-			answered(t)(anna.s.Load(t.Context(), session.LoadRequest{Handle: anna.l.Handle, Lease: "anna", LeaseFor: time.Minute, Held: true, Bare: true}))
+			answered(t)(anna.s.Load(t.Context(), session.StoreLoad{StoreHandle: anna.l.StoreHandle, Lease: "anna", LeaseFor: time.Minute, Held: true, Bare: true}))
 		}
 		anna.frees(t)
 		for _, c := range line {
 			c.calledWithin(t, time.Millisecond)
-			c.asks(t, session.Done)
+			c.asks(t, session.StatusDone)
 			c.frees(t)
 		}
 	})
@@ -258,7 +258,7 @@ func TestWhoLosesThePlaceGetsAnother(t *testing.T) {
 		ben := anna.waits(t, client, "ben")
 		client.FlushAll(t.Context())
 		ben.calledWithin(t, 2*pulse)
-		ben.asks(t, session.Missing)
+		ben.asks(t, session.StatusMissing)
 	})
 }
 
@@ -266,12 +266,12 @@ func TestWhoLosesThePlaceGetsAnother(t *testing.T) {
 func TestATakeThatComesAfterItWasGivenUpTakesNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		w := newWrite("x")
-		late := newClaimed(New(client), w.Handle, "late")
+		late := newClaimed(New(client), w.StoreHandle, "late")
 		done(t)(late.s.Create(t.Context(), w))
 		late.frees(t)
-		late.asks(t, session.Leased)
+		late.asks(t, session.StatusLeased)
 		t.Cleanup(func() { late.frees(t) })
-		newClaimed(New(client), w.Handle, "ben").asks(t, session.Done)
+		newClaimed(New(client), w.StoreHandle, "ben").asks(t, session.StatusDone)
 	})
 }
 
@@ -346,8 +346,8 @@ func TestManyWaitersArePingedInParts(t *testing.T) {
 		s := New(client)
 		var line []*claimed
 		for i := range 3*pingSize + 5 {
-			c := newClaimed(s, anna.l.Handle, fmt.Sprint("waiter", i))
-			c.asks(t, session.Leased)
+			c := newClaimed(s, anna.l.StoreHandle, fmt.Sprint("waiter", i))
+			c.asks(t, session.StatusLeased)
 			t.Cleanup(func() { c.frees(t) })
 			line = append(line, c)
 		}
@@ -377,5 +377,5 @@ func TestWaitingNeedsNoRightToSubscribeOrPublish(t *testing.T) {
 	ben := anna.waits(t, client, "ben")
 	anna.frees(t)
 	ben.calledWithin(t, 2*pulse)
-	ben.asks(t, session.Done)
+	ben.asks(t, session.StatusDone)
 }

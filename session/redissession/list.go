@@ -16,16 +16,16 @@ const listBatch = 64
 
 // List implements [session.Store]: one round trip for 64 or so of the index, and one
 // for their records. What ends meanwhile is left out; what begins meanwhile may be.
-func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
-	return func(yield func(session.Record, error) bool) {
+func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+	return func(yield func(session.StoreRecord, error) bool) {
 		if err := s.agree(ctx, space); err != nil {
-			yield(session.Record{}, err)
+			yield(session.StoreRecord{}, err)
 			return
 		}
 		partial := false
 		for page, err := range s.pages(ctx, space, owner) {
 			if err != nil {
-				yield(session.Record{}, failed(err))
+				yield(session.StoreRecord{}, failed(err))
 				return
 			}
 			for first := true; first || len(page.hashes) > 0; first = false {
@@ -33,7 +33,7 @@ func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter
 				page.hashes = page.hashes[len(batch):]
 				records, missing, err := s.listSome(ctx, page.slot, space, owner, batch)
 				if err != nil {
-					yield(session.Record{}, err)
+					yield(session.StoreRecord{}, err)
 					return
 				}
 				partial = partial || missing
@@ -45,7 +45,7 @@ func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter
 			}
 		}
 		if partial {
-			yield(session.Record{}, fmt.Errorf("%w: list", session.ErrIncomplete))
+			yield(session.StoreRecord{}, fmt.Errorf("%w: list", session.ErrIncomplete))
 		}
 	}
 }
@@ -96,7 +96,7 @@ func (s *Store) scan(ctx context.Context, slot slot, index string, yield func(pa
 // listSome reads a batch, and reports whether the index of the owner may lack some.
 // Damaged records are left out, and so is one that has another owner than is asked
 // for.
-func (s *Store) listSome(ctx context.Context, slot slot, space string, owner session.Hash, batch []string) (records []session.Record, partial bool, err error) {
+func (s *Store) listSome(ctx context.Context, slot slot, space string, owner session.Hash, batch []string) (records []session.StoreRecord, partial bool, err error) {
 	keys, of := []string{slot.expiry()}, ""
 	if owner != (session.Hash{}) {
 		of = string(owner[:])

@@ -9,9 +9,9 @@ import (
 )
 
 // Load implements [session.Store] in one round trip.
-func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (s *Store) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	if err := s.agree(ctx, l.Space); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	slot := s.slotOf(l.Space, l.Hash)
 	args := []any{l.Hash[:], flag(l.Touch), millis(l.TouchEvery), flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
@@ -26,8 +26,8 @@ func (s *Store) Load(ctx context.Context, l session.LoadRequest) (session.Reply,
 	}
 	a, err := s.ask(ctx, loadScript, []string{slot.expiry(), slot.record(l.Hash)}, args...)
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	s.inbox.answered(lease, a.status)
-	return s.reply(ctx, a, l.Handle, !l.Bare, l.Quarantine)
+	return s.reply(ctx, a, l.StoreHandle, !l.Bare, l.Quarantine)
 }

@@ -15,12 +15,12 @@ import (
 // that lapses by itself; what made room for the copy stays evicted. It takes
 // two round trips when w repeats CreatedAt and Deadline of from, otherwise
 // three.
-func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
-	if err := s.placed(w.Handle); err != nil {
-		return session.Reply{}, err
+func (s *Store) Move(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
+	if err := s.placed(w.StoreHandle); err != nil {
+		return session.StoreReply{}, err
 	}
 	if err := s.agree(ctx, w.Space); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	if s.partition(from.Hash) == s.partition(w.Hash) {
 		return s.moveWithin(ctx, from, w)
@@ -28,20 +28,20 @@ func (s *Store) Move(ctx context.Context, from session.Handle, w session.WriteRe
 	if w.Restart || !w.CreatedAt.IsZero() {
 		return s.moveAcross(ctx, from, w)
 	}
-	r, err := s.Load(ctx, session.LoadRequest{Handle: from, Quarantine: w.Quarantine})
+	r, err := s.Load(ctx, session.StoreLoad{StoreHandle: from, Quarantine: w.Quarantine})
 	switch {
-	case err == nil && (r.Status == session.Missing || r.Status == session.Frozen):
+	case err == nil && (r.Status == session.StatusMissing || r.Status == session.StatusFrozen):
 		return s.movedBefore(ctx, from, w)
-	case err != nil || r.Status != session.Done:
+	case err != nil || r.Status != session.StatusDone:
 		return r, err
 	case r.Record.Rev != w.Rev:
-		return session.Reply{Status: session.Stale, Record: r.Record}, nil
+		return session.StoreReply{Status: session.StatusStale, Record: r.Record}, nil
 	}
 	w.CreatedAt, w.Deadline = r.Record.CreatedAt, r.Record.Deadline
 	return s.moveAcross(ctx, from, w)
 }
 
-func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) moveWithin(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	slot := s.slotOf(w.Space, w.Hash)
 	keys := []string{slot.expiry(), slot.record(w.Hash), slot.record(from.Hash)}
 	if w.Owner != (session.Hash{}) {
@@ -53,15 +53,15 @@ func (s *Store) moveWithin(ctx context.Context, from session.Handle, w session.W
 		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, flag(w.Restart),
 		millis(w.Grace), flag(w.Freeze))
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
-	if a.status == session.Stale || a.status == session.Moved {
+	if a.status == session.StatusStale || a.status == session.StatusMoved {
 		return s.reply(ctx, a, from, true, w.Quarantine)
 	}
 	return s.written(ctx, a, w)
 }
 
-func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) moveAcross(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	h := template(w)
 	h.lease = leaseName{}
 	if w.Restart {
@@ -73,36 +73,36 @@ func (s *Store) moveAcross(ctx context.Context, from session.Handle, w session.W
 		}
 	}
 	created, err := s.create(ctx, w, h)
-	if err != nil || created.Status != session.Done {
+	if err != nil || created.Status != session.StatusDone {
 		return created, err
 	}
 	gone, err := s.retire(ctx, from, w)
-	if err != nil || gone.Status == session.Done {
+	if err != nil || gone.Status == session.StatusDone {
 		return created, err
 	}
-	_, err = s.deleteHandles(ctx, session.RemoveRequest{Space: w.Space, Handles: []session.Hash{w.Hash}}, created.Record.Rev, false)
+	_, err = s.deleteHandles(ctx, session.StoreRemove{Space: w.Space, Handles: []session.Hash{w.Hash}}, created.Record.Rev, false)
 	gone.Evicted = created.Evicted
 	return gone, err
 }
 
 // retire deletes from after its copy was created.
-func (s *Store) retire(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) retire(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	slot := s.slotOf(from.Space, from.Hash)
 	a, err := s.ask(ctx, retireScript, []string{slot.expiry(), slot.record(from.Hash), slot.moveNote(from.Hash)},
 		from.Hash[:], template(w).encode(), noted.Milliseconds(), s.aside(w.Quarantine), s.quarantineMost,
 		w.Hash[:], millis(w.Grace), flag(w.Freeze))
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	return s.reply(ctx, a, from, true, w.Quarantine)
 }
 
 // movedBefore answers a move whose from is missing: Done when this very move
 // has deleted it.
-func (s *Store) movedBefore(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) movedBefore(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	gone, err := s.retire(ctx, from, w)
-	if err != nil || gone.Status != session.Done {
+	if err != nil || gone.Status != session.StatusDone {
 		return gone, err
 	}
-	return s.Load(ctx, session.LoadRequest{Handle: w.Handle, Quarantine: w.Quarantine})
+	return s.Load(ctx, session.StoreLoad{StoreHandle: w.StoreHandle, Quarantine: w.Quarantine})
 }

@@ -17,21 +17,21 @@ func TestWithoutAClientEveryCallIsInvalid(t *testing.T) {
 	var none *redis.Client
 	for _, client := range []redis.UniversalClient{nil, none} {
 		s, w, ctx := New(client, nil, WithPrefix("app"), nil), newWrite("x"), t.Context()
-		elsewhere := session.Handle{Space: space, Hash: newHash(8)}
+		elsewhere := session.StoreHandle{Space: space, Hash: newHash(8)}
 		for what, call := range map[string]func() error{
 			"Create":      func() error { _, err := s.Create(ctx, w); return err },
-			"Load":        func() error { _, err := s.Load(ctx, session.LoadRequest{Handle: w.Handle}); return err },
+			"Load":        func() error { _, err := s.Load(ctx, session.StoreLoad{StoreHandle: w.StoreHandle}); return err },
 			"Save":        func() error { _, err := s.Save(ctx, w); return err },
-			"Move":        func() error { _, err := s.Move(ctx, w.Handle, w); return err },
+			"Move":        func() error { _, err := s.Move(ctx, w.StoreHandle, w); return err },
 			"Move across": func() error { _, err := s.Move(ctx, elsewhere, w); return err },
 			"Delete": func() error {
-				_, err := s.Delete(ctx, session.RemoveRequest{Handles: []session.Hash{w.Hash}})
+				_, err := s.Delete(ctx, session.StoreRemove{Handles: []session.Hash{w.Hash}})
 				return err
 			},
-			"Delete an owner's": func() error { _, err := s.Delete(ctx, session.RemoveRequest{Owner: w.Hash}); return err },
+			"Delete an owner's": func() error { _, err := s.Delete(ctx, session.StoreRemove{Owner: w.Hash}); return err },
 			"Check":             func() error { _, err := s.Check(ctx); return err },
-			"Claim":             func() error { _, err := s.Claim(ctx, session.ClaimRequest{Max: 1}); return err },
-			"Settle":            func() error { return s.settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}}) },
+			"Claim":             func() error { _, err := s.Claim(ctx, session.StoreClaim{Max: 1}); return err },
+			"Settle":            func() error { return s.settle(ctx, space, []session.StoreSettle{{StoreHandle: w.StoreHandle}}) },
 			"Count":             func() error { _, err := s.Count(ctx, space); return err },
 			"List": func() (err error) {
 				for _, err = range s.List(ctx, space, w.Hash) {

@@ -19,27 +19,27 @@ import (
 // everyCall makes each call of a store once and returns the errors.
 func everyCall(ctx context.Context, s *Store) map[string]error {
 	w := newWrite("secret")
-	from := session.Handle{Space: space, Hash: newHash(8)}
+	from := session.StoreHandle{Space: space, Hash: newHash(8)}
 	errs := map[string]error{}
 	_, errs["Create"] = s.Create(ctx, w)
-	_, errs["Load"] = s.Load(ctx, session.LoadRequest{Handle: w.Handle})
+	_, errs["Load"] = s.Load(ctx, session.StoreLoad{StoreHandle: w.StoreHandle})
 	_, errs["Save"] = s.Save(ctx, w)
-	_, errs["Move within"] = s.Move(ctx, w.Handle, w)
+	_, errs["Move within"] = s.Move(ctx, w.StoreHandle, w)
 	_, errs["Move"] = s.Move(ctx, from, w)
 	w.CreatedAt = time.Unix(1, 0)
 	_, errs["Move across"] = s.Move(ctx, from, w)
 	_, errs["retire"] = s.retire(ctx, from, w)
 	_, errs["movedBefore"] = s.movedBefore(ctx, from, w)
 	_, errs["corrupted"] = s.corrupted(ctx, from, 1, false)
-	_, errs["Delete"] = s.Delete(ctx, session.RemoveRequest{Space: space, Handles: []session.Hash{w.Hash, from.Hash}})
+	_, errs["Delete"] = s.Delete(ctx, session.StoreRemove{Space: space, Handles: []session.Hash{w.Hash, from.Hash}})
 	for _, err := range s.List(ctx, space, w.Hash) {
 		errs["List"] = err
 	}
 	_, _, errs["listSome"] = s.listSome(ctx, s.slotOf(space, w.Hash), space, w.Hash, []string{"one"})
 	_, errs["Count"] = s.Count(ctx, space)
-	_, errs["Claim"] = s.Claim(ctx, session.ClaimRequest{Space: space, Max: 1})
-	_, _, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.ClaimRequest{Space: space}, &session.ClaimReply{})
-	errs["Settle"] = s.settle(ctx, space, []session.SettleRequest{{Handle: w.Handle}})
+	_, errs["Claim"] = s.Claim(ctx, session.StoreClaim{Space: space, Max: 1})
+	_, _, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.StoreClaim{Space: space}, &session.StoreClaimed{})
+	errs["Settle"] = s.settle(ctx, space, []session.StoreSettle{{StoreHandle: w.StoreHandle}})
 	return errs
 }
 
@@ -64,7 +64,7 @@ func TestCallsEndWithTheirContextThoughTheServerHangs(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		start := time.Now()
-		_, err := New(client).Load(ctx, session.LoadRequest{Handle: newWrite("x").Handle})
+		_, err := New(client).Load(ctx, session.StoreLoad{StoreHandle: newWrite("x").StoreHandle})
 		took := time.Since(start)
 		cancel()
 		var timeout net.Error

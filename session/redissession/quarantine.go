@@ -70,7 +70,7 @@ func (s *Store) quarantined(ctx context.Context, space string, slot slot, ids []
 		q := session.Quarantined{ID: hex.EncodeToString([]byte(ids[i])), At: time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(ids[i][16:]))))}
 		q.Space, q.Hash, q.Payload = space, hashOf(ids[i]), []byte(raw)
 		if head, payload, ok := decode(raw); ok {
-			q.Record = head.record(space, q.Hash)
+			q.StoreRecord = head.record(space, q.Hash)
 			q.Payload = []byte(payload)
 		}
 		found = append(found, q)
@@ -80,10 +80,10 @@ func (s *Store) quarantined(ctx context.Context, space string, slot slot, ids []
 
 // Restore implements [session.StoreQuarantine] in two round trips: one reads the record for
 // a new checksum.
-func (s *Store) Restore(ctx context.Context, space, id string) (session.Status, error) {
+func (s *Store) Restore(ctx context.Context, space, id string) (session.StoreStatus, error) {
 	name, err := hex.DecodeString(id)
 	if err != nil || len(name) != kept {
-		return session.Missing, nil
+		return session.StatusMissing, nil
 	}
 	if err := s.agree(ctx, space); err != nil {
 		return 0, err

@@ -72,13 +72,13 @@ func inhabited(t *testing.T, before, after *Store, change func(*Store)) {
 		w.Hash = newHash(byte(i * 4))
 		done(t)(before.Create(t.Context(), w))
 		if i < 5 {
-			damagePayload(t, before, w.Handle)
+			damagePayload(t, before, w.StoreHandle)
 		}
 	}
 	time.Sleep(2 * time.Minute)
 	left := 60
-	for _, d := range claim(t, before, session.ClaimRequest{Max: 20, Payload: true, Quarantine: true}).Due {
-		if d.Reason == session.Corrupted { // and in quarantine
+	for _, d := range claim(t, before, session.StoreClaim{Max: 20, Payload: true, Quarantine: true}).Due {
+		if d.Reason == session.ReasonCorrupted { // and in quarantine
 			left--
 		}
 	}
@@ -89,7 +89,7 @@ func inhabited(t *testing.T, before, after *Store, change func(*Store)) {
 		t.Errorf("counted %+v, before %+v", now, was)
 	}
 	for h, payload := range live {
-		r := answered(t)(after.Load(t.Context(), session.LoadRequest{Handle: session.Handle{Space: space, Hash: h}, Touch: true}))
+		r := answered(t)(after.Load(t.Context(), session.StoreLoad{StoreHandle: session.StoreHandle{Space: space, Hash: h}, Touch: true}))
 		if string(r.Record.Payload) != payload {
 			t.Fatalf("%v %q, want %q", r.Status, r.Record.Payload, payload)
 		}
@@ -109,7 +109,7 @@ func inhabited(t *testing.T, before, after *Store, change func(*Store)) {
 	time.Sleep(2 * time.Minute) // the claims run out
 	due := 0
 	for more := true; more; {
-		got := claim(t, after, session.ClaimRequest{Payload: true, Quarantine: true})
+		got := claim(t, after, session.StoreClaim{Payload: true, Quarantine: true})
 		due, more = due+len(got.Due), got.More
 	}
 	if due != left {

@@ -89,14 +89,14 @@ func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
 				created := done(t)(s.Create(t.Context(), newWrite("0")))
 				warm := done(t)(s.Save(t.Context(), next(created, "1")))
 				if lease != "" {
-					done(t)(s.Load(t.Context(), session.LoadRequest{Handle: warm.Record.Handle, Lease: lease, LeaseFor: time.Minute}))
+					done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: warm.Record.StoreHandle, Lease: lease, LeaseFor: time.Minute}))
 				}
 				w := next(warm, "mine")
 				w.Lease, w.Free = lease, lease != ""
-				theirs := session.Reply{}
+				theirs := session.StoreReply{}
 				meanwhile = func() {
 					meanwhile = nil
-					theirs = peek(t, others, w.Handle)
+					theirs = peek(t, others, w.StoreHandle)
 					for range k {
 						theirs = done(t)(others.Save(t.Context(), next(theirs, "theirs")))
 					}
@@ -111,10 +111,10 @@ func TestARetryAfterOthersSavedIsTheSameSaveOrUnknown(t *testing.T) {
 					if !errors.Is(err, errUnknown) {
 						t.Errorf("answered %v, %v after %d others, want that it is not known", r.Status, err, k)
 					}
-				case err != nil || r.Status != session.Done || string(r.Record.Payload) != "mine" || (r.Record.Rev < theirs.Record.Rev) != (k > 0):
+				case err != nil || r.Status != session.StatusDone || string(r.Record.Payload) != "mine" || (r.Record.Rev < theirs.Record.Rev) != (k > 0):
 					t.Errorf("answered %v, %q, %v after %d others, want what the first try made", r.Status, r.Record.Payload, err, k)
 				}
-				if got := peek(t, others, w.Handle); got.Record.Rev != theirs.Record.Rev {
+				if got := peek(t, others, w.StoreHandle); got.Record.Rev != theirs.Record.Rev {
 					t.Errorf("revision %d, want %d: a repeated Save wrote again", got.Record.Rev, theirs.Record.Rev)
 				}
 			})
@@ -167,7 +167,7 @@ func TestAFirstTryThatIsFarBehindIsAConflict(t *testing.T) {
 			if forgotten {
 				client.ScriptFlush(t.Context())
 			}
-			wantStatus(t, answered(t)(s.Save(t.Context(), next(created, "late"))), session.Stale)
+			wantStatus(t, answered(t)(s.Save(t.Context(), next(created, "late"))), session.StatusStale)
 		}
 	})
 }
@@ -191,7 +191,7 @@ func loseEachReply(t *testing.T, s *Store, client *redis.Client, drop *atomic.Bo
 	lose()
 	created := done(t)(s.Create(t.Context(), w))
 	lose()
-	done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Lease: "anna", LeaseFor: time.Minute}))
+	done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle, Lease: "anna", LeaseFor: time.Minute}))
 	save := next(created, "1")
 	save.Lease, save.Free = "anna", true
 	lose()
@@ -202,21 +202,21 @@ func loseEachReply(t *testing.T, s *Store, client *redis.Client, drop *atomic.Bo
 	near := newWrite("2")
 	near.Rev = saved.Record.Rev
 	lose()
-	moved := done(t)(s.Move(t.Context(), w.Handle, near))
+	moved := done(t)(s.Move(t.Context(), w.StoreHandle, near))
 	far := newWrite("3")
 	far.Hash[0], far.Rev = near.Hash[0]+1, moved.Record.Rev
 	far.CreatedAt, far.Deadline = moved.Record.CreatedAt, moved.Record.Deadline
 	lose() // of the insertion; the deletion's is next
-	moved = done(t)(s.Move(t.Context(), near.Handle, far))
-	if got := peek(t, s, far.Handle); string(got.Record.Payload) != "3" || !got.Record.CreatedAt.Equal(created.Record.CreatedAt) {
+	moved = done(t)(s.Move(t.Context(), near.StoreHandle, far))
+	if got := peek(t, s, far.StoreHandle); string(got.Record.Payload) != "3" || !got.Record.CreatedAt.Equal(created.Record.CreatedAt) {
 		t.Errorf("moved twice it is %+v, want the payload 3 and the times of the first", got.Record)
 	}
 	lose()
-	if _, err := s.retire(t.Context(), far.Handle, next(moved, "")); err != nil {
+	if _, err := s.retire(t.Context(), far.StoreHandle, next(moved, "")); err != nil {
 		t.Fatal(err)
 	}
 	lose()
-	if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{far.Hash}}); err != nil || len(gone.Removed) != 0 {
+	if gone, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{far.Hash}}); err != nil || len(gone.Removed) != 0 {
 		t.Errorf("deleted %+v, %v, want nothing more", gone, err)
 	}
 	if c := count(t, s); c.Active != 0 || c.Backlog != 0 {
@@ -239,15 +239,15 @@ func TestAMoveBetweenPartitionsCanBeRepeated(t *testing.T) {
 			h := template(w) // the first half
 			h.created, h.absolute = from.Record.CreatedAt.UnixMilli(), from.Record.Deadline.UnixMilli()
 			done(t)(s.create(t.Context(), w, h))
-			wantStatus(t, peek(t, s, from.Record.Handle), session.Done)
+			wantStatus(t, peek(t, s, from.Record.StoreHandle), session.StatusDone)
 
-			first := done(t)(s.Move(t.Context(), from.Record.Handle, w))
-			second := done(t)(s.Move(t.Context(), from.Record.Handle, w))
+			first := done(t)(s.Move(t.Context(), from.Record.StoreHandle, w))
+			second := done(t)(s.Move(t.Context(), from.Record.StoreHandle, w))
 			if first.Record.Rev != second.Record.Rev {
 				t.Errorf("repeated it answers revision %d, at first %d", second.Record.Rev, first.Record.Rev)
 			}
-			wantStatus(t, peek(t, s, from.Record.Handle), session.Missing)
-			if got := peek(t, s, w.Handle); !got.Record.CreatedAt.Equal(from.Record.CreatedAt) || !got.Record.Deadline.Equal(from.Record.Deadline) {
+			wantStatus(t, peek(t, s, from.Record.StoreHandle), session.StatusMissing)
+			if got := peek(t, s, w.StoreHandle); !got.Record.CreatedAt.Equal(from.Record.CreatedAt) || !got.Record.Deadline.Equal(from.Record.Deadline) {
 				t.Errorf("moved it has %+v, want the times of %+v", got.Record, from.Record)
 			}
 		}
@@ -263,11 +263,11 @@ func TestALogoutInTheMiddleOfAMoveWins(t *testing.T) {
 		h := template(w)
 		h.created, h.absolute = w.CreatedAt.UnixMilli(), w.Deadline.UnixMilli()
 		done(t)(s.create(t.Context(), w, h))
-		if _, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{from.Record.Hash}}); err != nil {
+		if _, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{from.Record.Hash}}); err != nil {
 			t.Fatal(err)
 		}
-		wantStatus(t, answered(t)(s.Move(t.Context(), from.Record.Handle, w)), session.Missing)
-		wantStatus(t, peek(t, s, w.Handle), session.Missing)
+		wantStatus(t, answered(t)(s.Move(t.Context(), from.Record.StoreHandle, w)), session.StatusMissing)
+		wantStatus(t, peek(t, s, w.StoreHandle), session.StatusMissing)
 		if c := count(t, s); c.Active != 0 {
 			t.Errorf("counted %+v: the logged-out session lives on under another id", c)
 		}
@@ -280,16 +280,16 @@ func TestARefusedMoveBetweenPartitionsLeavesNothingBehind(t *testing.T) {
 		r := done(t)(s.Create(t.Context(), newWrite("guest")))
 		w := newWrite("user")
 		w.Hash[0], w.Rev, w.CreatedAt, w.Deadline = 8, r.Record.Rev-1, r.Record.CreatedAt, r.Record.Deadline
-		stale := answered(t)(s.Move(t.Context(), r.Record.Handle, w))
-		wantStatus(t, stale, session.Stale)
-		if stale.Record.Handle != r.Record.Handle || string(stale.Record.Payload) != "guest" {
+		stale := answered(t)(s.Move(t.Context(), r.Record.StoreHandle, w))
+		wantStatus(t, stale, session.StatusStale)
+		if stale.Record.StoreHandle != r.Record.StoreHandle || string(stale.Record.Payload) != "guest" {
 			t.Errorf("stale carries %+v, want the current record of the old handle", stale.Record)
 		}
-		wantStatus(t, peek(t, s, w.Handle), session.Missing)
-		done(t)(s.Load(t.Context(), session.LoadRequest{Handle: r.Record.Handle, Lease: "anna", LeaseFor: time.Minute}))
+		wantStatus(t, peek(t, s, w.StoreHandle), session.StatusMissing)
+		done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: r.Record.StoreHandle, Lease: "anna", LeaseFor: time.Minute}))
 		w.Rev = r.Record.Rev
-		wantStatus(t, answered(t)(s.Move(t.Context(), r.Record.Handle, w)), session.Leased)
-		wantStatus(t, peek(t, s, w.Handle), session.Missing)
+		wantStatus(t, answered(t)(s.Move(t.Context(), r.Record.StoreHandle, w)), session.StatusLeased)
+		wantStatus(t, peek(t, s, w.StoreHandle), session.StatusMissing)
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v, want only the old one", c)
 		}
@@ -301,13 +301,13 @@ func TestARefusedMoveReportsWhatItEvictedAllTheSame(t *testing.T) {
 		s, owner := New(client), newHash(3)
 		there := done(t)(s.Create(t.Context(), of(newWrite("x"), owner)))
 		from := done(t)(s.Create(t.Context(), newWrite("guest"))).Record
-		done(t)(s.Save(t.Context(), next(session.Reply{Record: from}, "newer")))
+		done(t)(s.Save(t.Context(), next(session.StoreReply{Record: from}, "newer")))
 		w := of(newWrite("user"), owner)
 		w.MaxPerOwner, w.WhenFull, w.Rev = 1, session.EvictOldest, from.Rev
 		w.CreatedAt, w.Deadline = from.CreatedAt, from.Deadline
-		r := answered(t)(s.Move(t.Context(), from.Handle, w))
-		wantStatus(t, r, session.Stale)
-		gone := peek(t, s, there.Record.Handle).Status == session.Missing
+		r := answered(t)(s.Move(t.Context(), from.StoreHandle, w))
+		wantStatus(t, r, session.StatusStale)
+		gone := peek(t, s, there.Record.StoreHandle).Status == session.StatusMissing
 		if reported := len(r.Evicted) == 1 && r.Evicted[0].Hash == there.Record.Hash; reported != gone {
 			t.Errorf("evicted %v, reported %v", gone, r.Evicted)
 		}
@@ -320,7 +320,7 @@ func TestAWriteWithoutNonceIsNoRetry(t *testing.T) {
 		w := newWrite("0")
 		w.Nonce = 0
 		r := done(t)(s.Create(t.Context(), w))
-		wantStatus(t, answered(t)(s.Create(t.Context(), w)), session.Exists)
+		wantStatus(t, answered(t)(s.Create(t.Context(), w)), session.StatusExists)
 		w = next(r, "1")
 		w.Nonce = 0
 		if got := done(t)(s.Save(t.Context(), w)); got.Record.Rev == r.Record.Rev {
@@ -334,7 +334,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 		s := New(client)
 		w, owner := newWrite("x"), newHash(7)
 		done(t)(s.Create(t.Context(), of(newWrite("z"), owner)))
-		var r session.Reply
+		var r session.StoreReply
 		var spread []session.Hash
 		for p := range 5 {
 			other := newWrite("y")
@@ -344,7 +344,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 		}
 		for name, call := range map[string]func() error{
 			"Create": func() (err error) { r, err = s.Create(t.Context(), w); return err },
-			"Load":   func() error { _, err := s.Load(t.Context(), session.LoadRequest{Handle: w.Handle}); return err },
+			"Load":   func() error { _, err := s.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle}); return err },
 			"Save":   func() error { _, err := s.Save(t.Context(), next(r, "y")); return err },
 			"Count": func() error {
 				c, err := s.Count(t.Context(), space)
@@ -353,8 +353,8 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 				}
 				return err
 			},
-			"Claim": func() error { _, err := s.Claim(t.Context(), session.ClaimRequest{Space: space, Max: 1}); return err },
-			"Move":  func() error { _, err := s.Move(t.Context(), w.Handle, newWrite("z")); return err },
+			"Claim": func() error { _, err := s.Claim(t.Context(), session.StoreClaim{Space: space, Max: 1}); return err },
+			"Move":  func() error { _, err := s.Move(t.Context(), w.StoreHandle, newWrite("z")); return err },
 			"List": func() error {
 				n := 0
 				for _, err := range s.List(t.Context(), space, owner) {
@@ -369,7 +369,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 				return nil
 			},
 			"Settle": func() error {
-				return s.settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}, {Handle: session.Handle{Hash: spread[0]}}})
+				return s.settle(t.Context(), space, []session.StoreSettle{{StoreHandle: w.StoreHandle}, {StoreHandle: session.StoreHandle{Hash: spread[0]}}})
 			},
 		} {
 			client.ScriptFlush(t.Context())
@@ -378,11 +378,11 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 			}
 		}
 		client.ScriptFlush(t.Context())
-		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner}); err != nil || len(gone.Removed) != 1 {
+		if gone, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Owner: owner}); err != nil || len(gone.Removed) != 1 {
 			t.Errorf("after SCRIPT FLUSH %+v of an owner's were deleted, %v, want 1", gone, err)
 		}
 		client.ScriptFlush(t.Context())
-		if gone, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: spread}); err != nil || len(gone.Removed) != len(spread) {
+		if gone, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: spread}); err != nil || len(gone.Removed) != len(spread) {
 			t.Errorf("a pipeline after SCRIPT FLUSH deleted %+v, %v, want %d", gone, err, len(spread))
 		}
 	})

@@ -160,7 +160,7 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 		other := of(newWrite("other"), owner)
 		slot := s.slotOf(space, one.Hash)
 		anna, ben, none := nameLease("anna"), nameLease("ben"), leaseName{}
-		head := func(w session.WriteRequest, change func(*header)) []byte {
+		head := func(w session.StoreWrite, change func(*header)) []byte {
 			h := template(w)
 			h.absolute = millis(w.Total)
 			if change != nil {
@@ -168,10 +168,10 @@ func TestScriptsAnswerTheSameOnBothServers(t *testing.T) {
 			}
 			return h.encode()
 		}
-		rev := func(w session.WriteRequest) func(*header) {
-			return func(h *header) { h.rev, h.nonce = peek(t, s, w.Handle).Record.Rev, 99 }
+		rev := func(w session.StoreWrite) func(*header) {
+			return func(h *header) { h.rev, h.nonce = peek(t, s, w.StoreHandle).Record.Rev, 99 }
 		}
-		recordKeys := func(w session.WriteRequest) []string { return []string{slot.expiry(), slot.record(w.Hash)} }
+		recordKeys := func(w session.StoreWrite) []string { return []string{slot.expiry(), slot.record(w.Hash)} }
 		createKeys := func(h session.Hash) []string { return []string{slot.expiry(), slot.record(h), slot.createNote(h)} }
 		ownerKeys := func(h session.Hash) []string { return append(createKeys(h), slot.owner(owner)) }
 		once := []any{1, 1000} // sent, and the note is kept for ms

@@ -41,29 +41,29 @@ func newHash(first byte) session.Hash {
 }
 
 // newWrite is a write of a new record, without an owner, in partition 7.
-func newWrite(payload string) session.WriteRequest {
-	return session.WriteRequest{
-		Record: session.Record{Handle: session.Handle{Space: space, Hash: newHash(7)}, Payload: []byte(payload), Idle: time.Minute},
-		Nonce:  rand.Uint64() | 1, Total: time.Hour, Keep: time.Hour,
+func newWrite(payload string) session.StoreWrite {
+	return session.StoreWrite{
+		StoreRecord: session.StoreRecord{StoreHandle: session.StoreHandle{Space: space, Hash: newHash(7)}, Payload: []byte(payload), Idle: time.Minute},
+		Nonce:       rand.Uint64() | 1, Total: time.Hour, Keep: time.Hour,
 	}
 }
 
 // of makes w one of the owner's, in its partition.
-func of(w session.WriteRequest, owner session.Hash) session.WriteRequest {
+func of(w session.StoreWrite, owner session.Hash) session.StoreWrite {
 	w.Owner, w.Hash[0] = owner, owner[0]
 	return w
 }
 
 // next is a Save over what r has.
-func next(r session.Reply, payload string) session.WriteRequest {
+func next(r session.StoreReply, payload string) session.StoreWrite {
 	w := newWrite(payload)
-	w.Handle, w.Rev = r.Record.Handle, r.Record.Rev
+	w.StoreHandle, w.Rev = r.Record.StoreHandle, r.Record.Rev
 	return w
 }
 
 // answered fails the test when the store did not answer.
-func answered(t testing.TB) func(session.Reply, error) session.Reply {
-	return func(r session.Reply, err error) session.Reply {
+func answered(t testing.TB) func(session.StoreReply, error) session.StoreReply {
+	return func(r session.StoreReply, err error) session.StoreReply {
 		t.Helper()
 		if err != nil {
 			t.Fatalf("the store did not answer: %v", err)
@@ -73,29 +73,29 @@ func answered(t testing.TB) func(session.Reply, error) session.Reply {
 }
 
 // done fails the test unless the store answered Done.
-func done(t testing.TB) func(session.Reply, error) session.Reply {
-	return func(r session.Reply, err error) session.Reply {
+func done(t testing.TB) func(session.StoreReply, error) session.StoreReply {
+	return func(r session.StoreReply, err error) session.StoreReply {
 		t.Helper()
-		if r := answered(t)(r, err); r.Status != session.Done {
+		if r := answered(t)(r, err); r.Status != session.StatusDone {
 			t.Fatalf("answered %v, want done", r.Status)
 		}
 		return r
 	}
 }
 
-func wantStatus(t testing.TB, r session.Reply, want session.Status) {
+func wantStatus(t testing.TB, r session.StoreReply, want session.StoreStatus) {
 	t.Helper()
 	if r.Status != want {
 		t.Fatalf("answered %v, want %v", r.Status, want)
 	}
 }
 
-func peek(t testing.TB, s *Store, h session.Handle) session.Reply {
+func peek(t testing.TB, s *Store, h session.StoreHandle) session.StoreReply {
 	t.Helper()
-	return answered(t)(s.Load(t.Context(), session.LoadRequest{Handle: h}))
+	return answered(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: h}))
 }
 
-func count(t testing.TB, s *Store) session.CountReply {
+func count(t testing.TB, s *Store) session.StoreCount {
 	t.Helper()
 	c, err := s.Count(t.Context(), space)
 	if err != nil {
@@ -104,7 +104,7 @@ func count(t testing.TB, s *Store) session.CountReply {
 	return c
 }
 
-func claim(t testing.TB, s *Store, c session.ClaimRequest) session.ClaimReply {
+func claim(t testing.TB, s *Store, c session.StoreClaim) session.StoreClaimed {
 	t.Helper()
 	c.Space = space
 	if c.Max == 0 {
@@ -121,7 +121,7 @@ func claim(t testing.TB, s *Store, c session.ClaimRequest) session.ClaimReply {
 }
 
 // key is where the record of h is kept.
-func key(s *Store, h session.Handle) string { return s.slotOf(h.Space, h.Hash).record(h.Hash) }
+func key(s *Store, h session.StoreHandle) string { return s.slotOf(h.Space, h.Hash).record(h.Hash) }
 
 // keysLeft returns the keys of partitions but for the lists of owners, which expire.
 func keysLeft(t testing.TB, client *redis.Client) []string {
@@ -129,7 +129,7 @@ func keysLeft(t testing.TB, client *redis.Client) []string {
 }
 
 // damagePayload flips a bit of the last byte of a record.
-func damagePayload(t testing.TB, s *Store, h session.Handle) {
+func damagePayload(t testing.TB, s *Store, h session.StoreHandle) {
 	t.Helper()
 	ctx, client := context.WithoutCancel(t.Context()), s.caller.Client()
 	raw, err := client.Get(ctx, key(s, h)).Bytes()

@@ -27,7 +27,7 @@ func TestTwoStoresOnOneServerLoseNoUpdate(t *testing.T) {
 			s := stores[i%2]
 			wg.Go(func() {
 				for range each {
-					if err := increment(t, s, w.Handle); err != nil {
+					if err := increment(t, s, w.StoreHandle); err != nil {
 						t.Error(err)
 						return
 					}
@@ -35,7 +35,7 @@ func TestTwoStoresOnOneServerLoseNoUpdate(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if got := string(peek(t, stores[1], w.Handle).Record.Payload); got != strconv.Itoa(workers*each) {
+		if got := string(peek(t, stores[1], w.StoreHandle).Record.Payload); got != strconv.Itoa(workers*each) {
 			t.Errorf("%d increments made %s", workers*each, got)
 		}
 	})
@@ -43,11 +43,11 @@ func TestTwoStoresOnOneServerLoseNoUpdate(t *testing.T) {
 
 // increment adds one to the number in a record, again until no one was
 // quicker.
-func increment(t *testing.T, s *Store, h session.Handle) error {
-	r, err := s.Load(t.Context(), session.LoadRequest{Handle: h})
+func increment(t *testing.T, s *Store, h session.StoreHandle) error {
+	r, err := s.Load(t.Context(), session.StoreLoad{StoreHandle: h})
 	for err == nil {
 		n, _ := strconv.Atoi(string(r.Record.Payload))
-		if r, err = s.Save(t.Context(), next(r, strconv.Itoa(n+1))); r.Status == session.Done {
+		if r, err = s.Save(t.Context(), next(r, strconv.Itoa(n+1))); r.Status == session.StatusDone {
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ func TestAnOwnersLimitHoldsForAllStores(t *testing.T) {
 			wg.Go(func() {
 				w := of(newWrite("x"), owner)
 				w.MaxPerOwner, w.WhenFull = 5, session.EvictOldest
-				if r, err := s.Create(t.Context(), w); err != nil || r.Status != session.Done {
+				if r, err := s.Create(t.Context(), w); err != nil || r.Status != session.StatusDone {
 					t.Errorf("answered %v, %v", r.Status, err)
 				}
 			})

@@ -66,7 +66,7 @@ var errNoClient = fmt.Errorf("%w: redissession.New needs a client", session.ErrI
 
 // placed refuses a handle whose record and owner index would be in different
 // partitions, where no script could change both.
-func (s *Store) placed(h session.Handle) error {
+func (s *Store) placed(h session.StoreHandle) error {
 	if h.Owner != (session.Hash{}) && h.Owner[0] != h.Hash[0] {
 		return fmt.Errorf("the hash of an owned record begins with %#x, want its owner's first byte %#x", h.Hash[0], h.Owner[0])
 	}

@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { redistest.Main(m) }
 
 // damageHeader overwrites the magic of a stored record.
-func damageHeader(t testing.TB, store session.Store, h session.Handle) {
+func damageHeader(t testing.TB, store session.Store, h session.StoreHandle) {
 	s := store.(*Store)
 	if err := s.caller.Client().SetRange(t.Context(), s.slotOf(h.Space, h.Hash).record(h.Hash), 0, "XXX").Err(); err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func damageHeader(t testing.TB, store session.Store, h session.Handle) {
 }
 
 // vanish removes a record, but not from the indexes, as eviction does.
-func vanish(t testing.TB, store session.Store, h session.Handle) {
+func vanish(t testing.TB, store session.Store, h session.StoreHandle) {
 	s := store.(*Store)
 	if err := s.caller.Client().Del(t.Context(), s.slotOf(h.Space, h.Hash).record(h.Hash)).Err(); err != nil {
 		t.Fatal(err)

@@ -136,7 +136,7 @@ func TestManyCleanersReportEachExpiryOnceAndNeverTwoAtOnce(t *testing.T) {
 			t.Errorf("%s was reported %d times", who, n)
 		}
 	}
-	if c := count(t, store); c != (session.CountReply{}) {
+	if c := count(t, store); c != (session.StoreCount{}) {
 		t.Errorf("left behind: %+v", c)
 	}
 }

@@ -86,7 +86,7 @@ func TestRoundTrips(t *testing.T) {
 	client.AddHook(n)
 	s, owner := New(client), newHash(7)
 	w := of(newWrite("x"), owner)
-	var r session.Reply
+	var r session.StoreReply
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -104,7 +104,7 @@ func TestRoundTrips(t *testing.T) {
 		if withTimes {
 			to.CreatedAt, to.Deadline = r.Record.CreatedAt, r.Record.Deadline
 		}
-		r = done(t)(s.Move(t.Context(), r.Record.Handle, to))
+		r = done(t)(s.Move(t.Context(), r.Record.StoreHandle, to))
 	}
 	calls := []struct {
 		name     string
@@ -114,10 +114,10 @@ func TestRoundTrips(t *testing.T) {
 	}{
 		{"Create", func() { r = done(t)(s.Create(t.Context(), w)) }, 1, 0},
 		{"Create of one that exists", func() { answered(t)(s.Create(t.Context(), next(r, "y"))) }, 1, 0},
-		{"Load", func() { peek(t, s, w.Handle) }, 1, 0},
+		{"Load", func() { peek(t, s, w.StoreHandle) }, 1, 0},
 		{"Load with touch and lease", func() {
-			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true, Lease: "anna", LeaseFor: time.Millisecond}))
-			done(t)(s.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Lease: "anna"}))
+			done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle, Touch: true, Lease: "anna", LeaseFor: time.Millisecond}))
+			done(t)(s.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle, Lease: "anna"}))
 		}, 2, 0},
 		{"Save", func() { save("y") }, 1, 0},
 		{"List", func() {
@@ -125,29 +125,29 @@ func TestRoundTrips(t *testing.T) {
 			}
 		}, 2, 0},
 		{"Count", func() { count(t, s) }, 0, 1},
-		{"idle Claim", func() { claim(t, s, session.ClaimRequest{}) }, 1, 1},
+		{"idle Claim", func() { claim(t, s, session.StoreClaim{}) }, 1, 1},
 		{"Move within a partition", func() { move(w.Hash[0], false) }, 1, 0},
 		{"Move to another partition", func() { move(8, true) }, 2, 0},
 		{"Move without its times", func() { move(9, false) }, 3, 0},
-		{"settling", func() { must(s.settle(t.Context(), space, []session.SettleRequest{{Handle: w.Handle}})) }, 1, 0},
+		{"settling", func() { must(s.settle(t.Context(), space, []session.StoreSettle{{StoreHandle: w.StoreHandle}})) }, 1, 0},
 		{"settling none", func() { must(s.settle(t.Context(), space, nil)) }, 0, 0},
 		{"Delete", func() {
-			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{r.Record.Hash}})
+			_, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{r.Record.Hash}})
 			must(err)
 		}, 1, 0},
 		{"Delete of several partitions", func() {
-			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Handles: []session.Hash{newHash(1), newHash(2), newHash(2)}})
+			_, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Handles: []session.Hash{newHash(1), newHash(2), newHash(2)}})
 			must(err)
 		}, 0, 1},
 		{"Delete of an owner", func() {
-			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space, Owner: owner})
+			_, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Owner: owner})
 			must(err)
 		}, 1, 0},
 		{"Delete of none", func() {
-			_, err := s.Delete(t.Context(), session.RemoveRequest{Space: space})
+			_, err := s.Delete(t.Context(), session.StoreRemove{Space: space})
 			must(err)
 		}, 0, 0},
-		{"Claim without any session", func() { claim(t, s, session.ClaimRequest{}) }, 0, 1},
+		{"Claim without any session", func() { claim(t, s, session.StoreClaim{}) }, 0, 1},
 	}
 	for _, sc := range []*redis.Script{createScript, loadScript, saveScript, moveScript, retireScript, deleteScript, deleteOwnerScript, listScript, claimScript, settleScript, countScript} {
 		must(sc.Load(t.Context(), client).Err())
@@ -175,7 +175,7 @@ func TestACleanupCycleCallsScriptsByTheBatch(t *testing.T) {
 		client.AddHook(n)
 		reported, more := 0, true
 		for more {
-			got := claim(t, s, session.ClaimRequest{Max: batch})
+			got := claim(t, s, session.StoreClaim{Max: batch})
 			if len(got.Due) > batch {
 				t.Fatalf("claimed %d, want %d at most", len(got.Due), batch)
 			}
@@ -206,7 +206,7 @@ func TestClaimIsOldestFirst(t *testing.T) {
 				t.Fatalf("the oldest is due for %v, before it was %v", oldest, last)
 			}
 			last = oldest
-			got := claim(t, s, session.ClaimRequest{Max: 7}).Due
+			got := claim(t, s, session.StoreClaim{Max: 7}).Due
 			if len(got) == 0 {
 				t.Fatalf("reported %d of 40", reported)
 			}

@@ -114,31 +114,31 @@ func (f *fleet) of(lease string) *Store {
 	return f.processes[int(lease[0])%len(f.processes)]
 }
 
-func (f *fleet) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (f *fleet) Create(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	return f.of(w.Lease).Create(ctx, w)
 }
 
-func (f *fleet) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (f *fleet) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	return f.of(l.Lease).Load(ctx, l)
 }
 
-func (f *fleet) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (f *fleet) Save(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	return f.one().Save(ctx, w)
 }
 
-func (f *fleet) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (f *fleet) Move(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	return f.one().Move(ctx, from, w)
 }
 
-func (f *fleet) Delete(ctx context.Context, r session.RemoveRequest) (session.RemoveReply, error) {
+func (f *fleet) Delete(ctx context.Context, r session.StoreRemove) (session.StoreRemoved, error) {
 	return f.one().Delete(ctx, r)
 }
 
-func (f *fleet) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
+func (f *fleet) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
 	return f.one().List(ctx, space, owner)
 }
 
-func (f *fleet) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+func (f *fleet) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {
 	return f.one().Claim(ctx, c)
 }
 
@@ -146,11 +146,11 @@ func (f *fleet) Quarantined(ctx context.Context, space string) iter.Seq2[session
 	return f.one().Quarantined(ctx, space)
 }
 
-func (f *fleet) Restore(ctx context.Context, space, id string) (session.Status, error) {
+func (f *fleet) Restore(ctx context.Context, space, id string) (session.StoreStatus, error) {
 	return f.one().Restore(ctx, space, id)
 }
 
-func (f *fleet) Count(ctx context.Context, space string) (session.CountReply, error) {
+func (f *fleet) Count(ctx context.Context, space string) (session.StoreCount, error) {
 	return f.one().Count(ctx, space)
 }
 
@@ -165,8 +165,8 @@ func TestAFleetOfTwoVersionsConforms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sessiontest.Run(t, func(t testing.TB) session.Store { return newFleet(t, hooks...) }, sessiontest.Virtual(), sessiontest.Schedules(20),
-				sessiontest.Corrupt(func(t testing.TB, s session.Store, h session.Handle) { damageHeader(t, s.(*fleet).one(), h) }),
-				sessiontest.Vanish(func(t testing.TB, s session.Store, h session.Handle) { vanish(t, s.(*fleet).one(), h) }))
+				sessiontest.Corrupt(func(t testing.TB, s session.Store, h session.StoreHandle) { damageHeader(t, s.(*fleet).one(), h) }),
+				sessiontest.Vanish(func(t testing.TB, s session.Store, h session.StoreHandle) { vanish(t, s.(*fleet).one(), h) }))
 		})
 	}
 }
@@ -177,7 +177,7 @@ func TestTheNextVersionReadsThisOneAndWritesItsOwn(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFleet(t, nil, nextVersion{writes: true})
 			this, later := f.processes[0], f.processes[1]
-			stored := func(h session.Handle) string {
+			stored := func(h session.StoreHandle) string {
 				raw, err := this.caller.Client().Get(t.Context(), this.slotOf(h.Space, h.Hash).record(h.Hash)).Result()
 				if err != nil {
 					t.Fatal(err)
@@ -186,16 +186,16 @@ func TestTheNextVersionReadsThisOneAndWritesItsOwn(t *testing.T) {
 			}
 			w := newWrite(payload)
 			created := done(t)(this.Create(t.Context(), w))
-			read := done(t)(later.Load(t.Context(), session.LoadRequest{Handle: w.Handle, Touch: true}))
+			read := done(t)(later.Load(t.Context(), session.StoreLoad{StoreHandle: w.StoreHandle, Touch: true}))
 			if string(read.Record.Payload) != payload || read.Record.Rev != created.Record.Rev || !read.Touched {
 				t.Errorf("the next version reads %+v, want %+v touched", read, created)
 			}
-			if raw := stored(w.Handle); raw[3] != 1 || raw[headerSize:] != payload {
+			if raw := stored(w.StoreHandle); raw[3] != 1 || raw[headerSize:] != payload {
 				t.Errorf("a touch by the next version left %q, want a record of version 1", raw)
 			}
 			w.Rev, w.Nonce = created.Record.Rev, w.Nonce+2
 			done(t)(later.Save(t.Context(), w))
-			if raw := stored(w.Handle); raw[3] != 2 || raw[headerSize:] != appended+payload {
+			if raw := stored(w.StoreHandle); raw[3] != 2 || raw[headerSize:] != appended+payload {
 				t.Errorf("a save by the next version left %q, want its own record", raw)
 			}
 		})

@@ -18,7 +18,7 @@ import (
 const noted = 2 * time.Minute
 
 // template is the header of a write, as far as the client knows it.
-func template(w session.WriteRequest) header {
+func template(w session.StoreWrite) header {
 	keep := w.Keep
 	if keep <= 0 {
 		keep = keepDefault
@@ -35,11 +35,11 @@ func template(w session.WriteRequest) header {
 }
 
 // Create implements [session.Store] in one round trip.
-func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) Create(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	h := template(w)
 	h.absolute, h.leaseEnd = millis(w.Total), millis(w.LeaseFor)
 	if h.idle == 0 && h.absolute == 0 {
-		return session.Reply{}, errors.New("a record needs an idle timeout or an absolute one")
+		return session.StoreReply{}, errors.New("a record needs an idle timeout or an absolute one")
 	}
 	if h.leaseEnd == 0 {
 		h.lease = leaseName{}
@@ -47,12 +47,12 @@ func (s *Store) Create(ctx context.Context, w session.WriteRequest) (session.Rep
 	return s.create(ctx, w, h)
 }
 
-func (s *Store) create(ctx context.Context, w session.WriteRequest, h header) (session.Reply, error) {
-	if err := s.placed(w.Handle); err != nil {
-		return session.Reply{}, err
+func (s *Store) create(ctx context.Context, w session.StoreWrite, h header) (session.StoreReply, error) {
+	if err := s.placed(w.StoreHandle); err != nil {
+		return session.StoreReply{}, err
 	}
 	if err := s.agree(ctx, w.Space); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	slot := s.slotOf(w.Space, w.Hash)
 	keys := []string{slot.expiry(), slot.record(w.Hash), slot.createNote(w.Hash)}
@@ -63,16 +63,16 @@ func (s *Store) create(ctx context.Context, w session.WriteRequest, h header) (s
 		max(w.MaxPerOwner, 0), w.WhenFull.String(), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries), noted.Milliseconds(),
 		s.inbox.way(h.lease, slot, w.Hash, w.Turn))
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	s.inbox.answered(h.lease, a.status)
 	return s.written(ctx, a, w)
 }
 
 // written is the reply to w. Done came without the payload, which is w's.
-func (s *Store) written(ctx context.Context, a answer, w session.WriteRequest) (session.Reply, error) {
-	r, err := s.reply(ctx, a, w.Handle, a.status != session.Done, w.Quarantine)
-	if err == nil && r.Status == session.Done {
+func (s *Store) written(ctx context.Context, a answer, w session.StoreWrite) (session.StoreReply, error) {
+	r, err := s.reply(ctx, a, w.StoreHandle, a.status != session.StatusDone, w.Quarantine)
+	if err == nil && r.Status == session.StatusDone {
 		r.Record.Payload = slices.Clone(w.Payload)
 	}
 	return r, err
@@ -81,15 +81,15 @@ func (s *Store) written(ctx context.Context, a answer, w session.WriteRequest) (
 // Save implements [session.Store] in one round trip. When the client has lost
 // replies, and more has been saved meanwhile than the record remembers, the
 // answer is an error: whether it was carried out is not known.
-func (s *Store) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *Store) Save(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	if err := s.agree(ctx, w.Space); err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	slot := s.slotOf(w.Space, w.Hash)
 	a, err := s.ask(ctx, saveScript, []string{slot.expiry(), slot.record(w.Hash)},
 		w.Hash[:], template(w).encode(), string(w.Payload), flag(w.Free), s.aside(w.Quarantine), s.quarantineMost, new(rediscall.Tries))
 	if err != nil {
-		return session.Reply{}, err
+		return session.StoreReply{}, err
 	}
 	return s.written(ctx, a, w)
 }

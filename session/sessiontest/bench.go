@@ -62,8 +62,8 @@ func (b *bench) slipped() bool {
 }
 
 // handle returns a fresh handle whose hash begins with the owner's partition.
-func (b *bench) handle(owner session.Hash) session.Handle {
-	h := session.Handle{Space: b.space, Owner: owner}
+func (b *bench) handle(owner session.Hash) session.StoreHandle {
+	h := session.StoreHandle{Space: b.space, Owner: owner}
 	for i := range h.Hash {
 		h.Hash[i] = byte(rand.Uint32())
 	}
@@ -75,55 +75,55 @@ func (b *bench) handle(owner session.Hash) session.Handle {
 
 func (b *bench) owner() session.Hash { return b.handle(session.Hash{}).Hash }
 
-func (b *bench) write(h session.Handle, payload string) session.WriteRequest {
-	return session.WriteRequest{
-		Record: session.Record{Handle: h, Payload: []byte(payload), Idle: b.idle},
-		Nonce:  rand.Uint64() | 1, Total: b.total, Keep: time.Hour,
+func (b *bench) write(h session.StoreHandle, payload string) session.StoreWrite {
+	return session.StoreWrite{
+		StoreRecord: session.StoreRecord{StoreHandle: h, Payload: []byte(payload), Idle: b.idle},
+		Nonce:       rand.Uint64() | 1, Total: b.total, Keep: time.Hour,
 	}
 }
 
-func (b *bench) create(w session.WriteRequest) session.Reply {
+func (b *bench) create(w session.StoreWrite) session.StoreReply {
 	b.Helper()
 	return b.must(b.store.Create(b.ctx(), w))
 }
 
 // created makes a record that has to be new.
-func (b *bench) created(h session.Handle, payload string) session.Record {
+func (b *bench) created(h session.StoreHandle, payload string) session.StoreRecord {
 	b.Helper()
 	r := b.create(b.write(h, payload))
-	b.want(r, session.Done, "creating a record under a fresh hash has to work")
+	b.want(r, session.StatusDone, "creating a record under a fresh hash has to work")
 	return r.Record
 }
 
-func (b *bench) load(l session.LoadRequest) session.Reply {
+func (b *bench) load(l session.StoreLoad) session.StoreReply {
 	b.Helper()
 	return b.must(b.store.Load(b.ctx(), l))
 }
 
-func (b *bench) peek(h session.Handle) session.Reply {
+func (b *bench) peek(h session.StoreHandle) session.StoreReply {
 	b.Helper()
-	return b.load(session.LoadRequest{Handle: h})
+	return b.load(session.StoreLoad{StoreHandle: h})
 }
 
-func (b *bench) touch(h session.Handle) session.Reply {
+func (b *bench) touch(h session.StoreHandle) session.StoreReply {
 	b.Helper()
-	return b.load(session.LoadRequest{Handle: h, Touch: true})
+	return b.load(session.StoreLoad{StoreHandle: h, Touch: true})
 }
 
 // save writes payload over the revision of rec.
-func (b *bench) save(rec session.Record, payload string) session.Reply {
+func (b *bench) save(rec session.StoreRecord, payload string) session.StoreReply {
 	b.Helper()
-	w := b.write(rec.Handle, payload)
+	w := b.write(rec.StoreHandle, payload)
 	w.Rev = rec.Rev
 	return b.must(b.store.Save(b.ctx(), w))
 }
 
-func (b *bench) remove(d session.RemoveRequest) int {
+func (b *bench) remove(d session.StoreRemove) int {
 	b.Helper()
 	return len(b.removed(d).Removed)
 }
 
-func (b *bench) removed(d session.RemoveRequest) session.RemoveReply {
+func (b *bench) removed(d session.StoreRemove) session.StoreRemoved {
 	b.Helper()
 	d.Space = b.space
 	r, err := b.store.Delete(b.ctx(), d)
@@ -136,7 +136,7 @@ func (b *bench) removed(d session.RemoveRequest) session.RemoveReply {
 	return r
 }
 
-func (b *bench) claim(c session.ClaimRequest) session.ClaimReply {
+func (b *bench) claim(c session.StoreClaim) session.StoreClaimed {
 	b.Helper()
 	c.Space = b.space
 	if c.Max == 0 {
@@ -149,15 +149,15 @@ func (b *bench) claim(c session.ClaimRequest) session.ClaimReply {
 	return got
 }
 
-func (b *bench) settle(s ...session.SettleRequest) {
+func (b *bench) settle(s ...session.StoreSettle) {
 	b.Helper()
-	got, err := b.store.Claim(b.ctx(), session.ClaimRequest{Space: b.space, Settle: s})
+	got, err := b.store.Claim(b.ctx(), session.StoreClaim{Space: b.space, Settle: s})
 	if err != nil || len(got.Due) > 0 {
 		b.Fatalf("a Claim that only settles answered %+v, %v, want nothing", got, err)
 	}
 }
 
-func (b *bench) count() session.CountReply {
+func (b *bench) count() session.StoreCount {
 	b.Helper()
 	c, err := b.store.Count(b.ctx(), b.space)
 	if err != nil {
@@ -178,15 +178,15 @@ func (b *bench) list(owner session.Hash) map[session.Hash]string {
 	return got
 }
 
-func (b *bench) must(r session.Reply, err error) session.Reply {
+func (b *bench) must(r session.StoreReply, err error) session.StoreReply {
 	b.Helper()
 	if err != nil {
 		b.Fatalf("the store did not answer: %v", err)
 	}
-	if r.Retry != 0 && r.Status != session.Leased {
+	if r.Retry != 0 && r.Status != session.StatusLeased {
 		b.Fatalf("answered %v with Retry %v, which belongs to leased", r.Status, r.Retry)
 	}
-	if r.Touched && r.Status != session.Done && r.Status != session.Exists {
+	if r.Touched && r.Status != session.StatusDone && r.Status != session.StatusExists {
 		b.Fatalf("answered %v and Touched, though nothing was touched", r.Status)
 	}
 	return r
@@ -194,14 +194,14 @@ func (b *bench) must(r session.Reply, err error) session.Reply {
 
 // want fails the case unless the reply has the status; why says what breaks
 // for users otherwise.
-func (b *bench) want(r session.Reply, status session.Status, why string) {
+func (b *bench) want(r session.StoreReply, status session.StoreStatus, why string) {
 	b.Helper()
 	if r.Status != status {
 		b.Fatalf("answered %v, want %v: %s", r.Status, status, why)
 	}
 }
 
-func (b *bench) wantPayload(r session.Reply, payload, why string) {
+func (b *bench) wantPayload(r session.StoreReply, payload, why string) {
 	b.Helper()
 	if string(r.Record.Payload) != payload {
 		b.Fatalf("payload %q, want %q: %s", r.Record.Payload, payload, why)
@@ -210,4 +210,6 @@ func (b *bench) wantPayload(r session.Reply, payload, why string) {
 
 // gone reports whether a reply says that the record cannot be had, be it
 // because it lapsed or because it is not there any more.
-func gone(r session.Reply) bool { return r.Status == session.Lapsed || r.Status == session.Missing }
+func gone(r session.StoreReply) bool {
+	return r.Status == session.StatusLapsed || r.Status == session.StatusMissing
+}

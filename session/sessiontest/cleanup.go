@@ -27,29 +27,29 @@ func claimOnlyDue(b *bench) {
 	b.created(b.handle(session.Hash{}), "old")
 	b.pass(6)
 	young := b.created(b.handle(session.Hash{}), "young")
-	if got := b.claim(session.ClaimRequest{For: time.Minute}); len(got.Due) != 0 {
+	if got := b.claim(session.StoreClaim{For: time.Minute}); len(got.Due) != 0 {
 		b.Fatalf("%d records are due although none has lapsed", len(got.Due))
 	}
 	b.pass(5)
-	got := b.claim(session.ClaimRequest{For: time.Minute})
-	if len(got.Due) != 1 || got.Due[0].Reason != session.Idle {
+	got := b.claim(session.StoreClaim{For: time.Minute})
+	if len(got.Due) != 1 || got.Due[0].Reason != session.ReasonIdle {
 		b.Fatalf("due are %+v, want the old one, ended idle", got.Due)
 	}
-	b.want(b.peek(young.Handle), session.Done, "the cleanup took a live session")
+	b.want(b.peek(young.StoreHandle), session.StatusDone, "the cleanup took a live session")
 }
 
 func claimRemoves(b *bench) {
 	rec := b.created(b.handle(b.owner()), "x")
 	b.pass(11)
-	due := b.claim(session.ClaimRequest{For: time.Minute}).Due
+	due := b.claim(session.StoreClaim{For: time.Minute}).Due
 	if len(due) != 1 || due[0].Hash != rec.Hash {
 		b.Fatalf("due are %+v, want the one that lapsed", due)
 	}
-	b.want(b.peek(rec.Handle), session.Missing, "a record claimed without payload is gone at once")
+	b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a record claimed without payload is gone at once")
 	if c := b.count(); c.Active != 0 || c.Backlog != 0 {
 		b.Errorf("counted %+v after everything was removed", c)
 	}
-	if again := b.claim(session.ClaimRequest{For: time.Minute}).Due; len(again) != 0 {
+	if again := b.claim(session.StoreClaim{For: time.Minute}).Due; len(again) != 0 {
 		b.Errorf("it was reported a second time: %+v", again)
 	}
 }
@@ -64,7 +64,7 @@ func claimOldestFirst(b *bench) {
 	}
 	b.pass(11)
 	for _, size := range []int{1, 2} {
-		got := b.claim(session.ClaimRequest{For: time.Minute, Max: size})
+		got := b.claim(session.StoreClaim{For: time.Minute, Max: size})
 		if len(got.Due) != size || !got.More {
 			b.Fatalf("a claim of %d gave %d, more %v; want a full batch and more to come", size, len(got.Due), got.More)
 		}
@@ -75,7 +75,7 @@ func claimOldestFirst(b *bench) {
 			want = want[1:]
 		}
 	}
-	if got := b.claim(session.ClaimRequest{For: time.Minute, Max: 2}); len(got.Due) != 1 || got.Due[0].Hash != want[0] {
+	if got := b.claim(session.StoreClaim{For: time.Minute, Max: 2}); len(got.Due) != 1 || got.Due[0].Hash != want[0] {
 		b.Errorf("the last claim gave %+v, want the youngest", got.Due)
 	}
 }
@@ -83,13 +83,13 @@ func claimOldestFirst(b *bench) {
 func claimIsExclusive(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "reported")
 	b.pass(11)
-	c := session.ClaimRequest{For: 4 * b.suite.unit(), Payload: true}
+	c := session.StoreClaim{For: 4 * b.suite.unit(), Payload: true}
 	first := b.claim(c).Due
 	if len(first) != 1 || first[0].Attempt != 1 || string(first[0].Payload) != "reported" {
 		b.Fatalf("claimed %+v, want the payload at its first attempt", first)
 	}
 	if d := first[0]; !d.CreatedAt.Equal(rec.CreatedAt) || !d.ExpiresAt.Equal(rec.ExpiresAt) || !d.LastActivity.Equal(rec.LastActivity) {
-		b.Errorf("claimed %+v, want the times of %+v", d.Record, rec)
+		b.Errorf("claimed %+v, want the times of %+v", d.StoreRecord, rec)
 	}
 	if again := b.claim(c).Due; len(again) != 0 {
 		b.Fatal("two callers have the same claim: an abandoned booking is followed up twice")
@@ -99,7 +99,7 @@ func claimIsExclusive(b *bench) {
 	if len(second) != 1 || second[0].Attempt != 2 || second[0].Rev != first[0].Rev || string(second[0].Payload) != "reported" {
 		b.Fatalf("claimed %+v after the claim ran out, want the same record at its second attempt: its claimant may have died", second)
 	}
-	b.settle(session.SettleRequest{Handle: second[0].Handle, Rev: second[0].Rev})
+	b.settle(session.StoreSettle{StoreHandle: second[0].StoreHandle, Rev: second[0].Rev})
 	b.pass(4.5)
 	if again := b.claim(c).Due; len(again) != 0 {
 		b.Fatal("a settled record was reported again")
@@ -112,12 +112,12 @@ func claimIsExclusive(b *bench) {
 func settleRetry(b *bench) {
 	b.created(b.handle(session.Hash{}), "x")
 	b.pass(11)
-	c := session.ClaimRequest{For: 2 * b.suite.unit(), Payload: true}
+	c := session.StoreClaim{For: 2 * b.suite.unit(), Payload: true}
 	due := b.claim(c).Due
 	if len(due) != 1 {
 		b.Fatalf("%d records are due, want 1", len(due))
 	}
-	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev, Retry: 5 * b.suite.unit()})
+	b.settle(session.StoreSettle{StoreHandle: due[0].StoreHandle, Rev: due[0].Rev, Retry: 5 * b.suite.unit()})
 	b.pass(3)
 	if n := len(b.claim(c).Due); n != 0 {
 		b.Fatalf("%d records are due before their retry is", n)
@@ -142,9 +142,9 @@ func manyCleaners(b *bench) {
 	var wg sync.WaitGroup
 	for range cleaners {
 		wg.Go(func() {
-			var done []session.SettleRequest
+			var done []session.StoreSettle
 			for {
-				got, err := b.store.Claim(b.Context(), session.ClaimRequest{Space: b.space, Settle: done, Max: 7, For: time.Minute, Payload: true})
+				got, err := b.store.Claim(b.Context(), session.StoreClaim{Space: b.space, Settle: done, Max: 7, For: time.Minute, Payload: true})
 				if err != nil || len(got.Due) == 0 {
 					return
 				}
@@ -152,7 +152,7 @@ func manyCleaners(b *bench) {
 				mu.Lock()
 				for _, d := range got.Due {
 					reported[d.Hash]++
-					done = append(done, session.SettleRequest{Handle: d.Handle, Rev: d.Rev})
+					done = append(done, session.StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev})
 				}
 				mu.Unlock()
 			}
@@ -170,7 +170,7 @@ func manyCleaners(b *bench) {
 }
 
 func countHas(b *bench) {
-	if c := b.count(); c != (session.CountReply{}) {
+	if c := b.count(); c != (session.StoreCount{}) {
 		b.Errorf("an empty store counts %+v", c)
 	}
 	for range 3 {
@@ -189,7 +189,7 @@ func countHas(b *bench) {
 	if u := b.suite.unit(); c.Oldest < u || c.Oldest > 5*u {
 		b.Errorf("the oldest of the backlog has been due for %v, want about %v", c.Oldest, 2*u)
 	}
-	b.claim(session.ClaimRequest{For: time.Minute, Payload: true, Max: 1})
+	b.claim(session.StoreClaim{For: time.Minute, Payload: true, Max: 1})
 	if got := b.count().Backlog; got != 3 {
 		b.Errorf("the backlog is %d while one of 3 is claimed, want 3 until it is settled", got)
 	}
@@ -200,7 +200,7 @@ func createForgets(b *bench) {
 		w := b.write(b.handle(session.Hash{}), payload)
 		w.Hash[0], w.Keep = 7, b.suite.unit() // a store that is split does this within a partition
 		w.Idle = time.Duration(idle * float64(b.suite.unit()))
-		b.want(b.create(w), session.Done, "creating a record under a fresh hash has to work")
+		b.want(b.create(w), session.StatusDone, "creating a record under a fresh hash has to work")
 	}
 	create("old", 1)
 	create("live", 30)

@@ -28,26 +28,26 @@ func damageCases(s *suite) []conformanceCase {
 }
 
 // damaged creates a record and makes it unreadable.
-func (b *bench) damaged(owner session.Hash) session.Record {
+func (b *bench) damaged(owner session.Hash) session.StoreRecord {
 	b.Helper()
 	rec := b.created(b.handle(owner), "precious")
-	b.suite.corrupt(b.TB, b.store, rec.Handle)
+	b.suite.corrupt(b.TB, b.store, rec.StoreHandle)
 	return rec
 }
 
-func (b *bench) wantBroken(r session.Reply) {
+func (b *bench) wantBroken(r session.StoreReply) {
 	b.Helper()
-	b.want(r, session.Broken, "bytes that changed in the store must not be served as a session")
-	if r.Reason != session.Corrupted && r.Reason != session.InvalidFormat {
+	b.want(r, session.StatusBroken, "bytes that changed in the store must not be served as a session")
+	if r.Reason != session.ReasonCorrupted && r.Reason != session.ReasonInvalidFormat {
 		b.Errorf("Broken for %v, want corrupted or invalid_format", r.Reason)
 	}
 }
 
 func brokenLoad(b *bench) {
 	rec := b.damaged(session.Hash{})
-	b.wantBroken(b.touch(rec.Handle))
-	b.want(b.touch(rec.Handle), session.Missing, "a broken record that stays makes its user's every request fail, and is counted each time")
-	b.created(rec.Handle, "fresh")
+	b.wantBroken(b.touch(rec.StoreHandle))
+	b.want(b.touch(rec.StoreHandle), session.StatusMissing, "a broken record that stays makes its user's every request fail, and is counted each time")
+	b.created(rec.StoreHandle, "fresh")
 	if c := b.count(); c.Active != 1 {
 		b.Errorf("counted %+v, want the fresh one only", c)
 	}
@@ -56,23 +56,23 @@ func brokenLoad(b *bench) {
 func brokenSave(b *bench) {
 	rec := b.damaged(session.Hash{})
 	b.wantBroken(b.save(rec, "new"))
-	b.want(b.save(rec, "new"), session.Missing, "after a broken record was reported it is gone, and a Save creates nothing")
+	b.want(b.save(rec, "new"), session.StatusMissing, "after a broken record was reported it is gone, and a Save creates nothing")
 }
 
 func brokenCreate(b *bench) {
 	rec := b.damaged(session.Hash{})
-	w := b.write(rec.Handle, "fresh")
+	w := b.write(rec.StoreHandle, "fresh")
 	b.wantBroken(b.create(w))
-	b.want(b.create(w), session.Done, "a broken record locks its conversation for ever")
-	b.wantPayload(b.peek(rec.Handle), "fresh", "the new session has to be the one that is read")
+	b.want(b.create(w), session.StatusDone, "a broken record locks its conversation for ever")
+	b.wantPayload(b.peek(rec.StoreHandle), "fresh", "the new session has to be the one that is read")
 }
 
 func brokenDelete(b *bench) {
 	rec := b.damaged(session.Hash{})
-	if n := b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}}); n != 1 {
+	if n := b.remove(session.StoreRemove{Handles: []session.Hash{rec.Hash}}); n != 1 {
 		b.Errorf("Delete of a broken record says %d, want 1: deleting must not read", n)
 	}
-	b.want(b.peek(rec.Handle), session.Missing, "a deleted record is still there")
+	b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a deleted record is still there")
 }
 
 func brokenClaim(b *bench) {
@@ -81,13 +81,13 @@ func brokenClaim(b *bench) {
 	healthy := b.created(b.handle(session.Hash{}), "healthy")
 	b.pass(11)
 	reasons := map[session.Hash]session.EndReason{}
-	for _, d := range b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due {
+	for _, d := range b.claim(session.StoreClaim{For: time.Minute, Payload: true}).Due {
 		reasons[d.Hash] = d.Reason
 	}
-	if c, ok := reasons[first.Hash]; !ok || (c != session.Corrupted && c != session.InvalidFormat) {
+	if c, ok := reasons[first.Hash]; !ok || (c != session.ReasonCorrupted && c != session.ReasonInvalidFormat) {
 		b.Errorf("the broken record is reported as %v (%v), want corrupted or invalid_format", c, ok)
 	}
-	if c, ok := reasons[healthy.Hash]; !ok || c != session.Idle {
+	if c, ok := reasons[healthy.Hash]; !ok || c != session.ReasonIdle {
 		b.Errorf("the healthy record behind the broken one is reported as %v (%v): one unreadable record blocks the cleanup", c, ok)
 	}
 	if c := b.count(); c.Backlog != 1 {
@@ -106,11 +106,11 @@ func brokenList(b *bench) {
 
 func vanished(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
-	b.suite.vanish(b.TB, b.store, rec.Handle)
-	b.want(b.peek(rec.Handle), session.Missing, "a record that is not there is missing")
+	b.suite.vanish(b.TB, b.store, rec.StoreHandle)
+	b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a record that is not there is missing")
 	b.pass(11)
-	due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
-	if len(due) != 1 || due[0].Reason != session.Vanished {
+	due := b.claim(session.StoreClaim{For: time.Minute, Payload: true}).Due
+	if len(due) != 1 || due[0].Reason != session.ReasonVanished {
 		b.Fatalf("due are %+v, want one that vanished: losing records to eviction must be seen", due)
 	}
 	if c := b.count(); c.Active != 0 || c.Backlog != 0 {

@@ -24,7 +24,7 @@ type model struct {
 }
 
 type modelRecord struct {
-	rec          session.Record
+	rec          session.StoreRecord
 	payload      string
 	idle, absEnd int // deadlines, in half units
 }
@@ -67,7 +67,7 @@ type player struct {
 	*bench
 	random  *rand.Rand
 	model   model
-	handles []session.Handle
+	handles []session.StoreHandle
 	step    int
 	now     int // in half units; always even
 }
@@ -89,23 +89,23 @@ func (p *player) tick() {
 func (r *modelRecord) lapsed() bool { return r.rec.Rev == 0 }
 
 // expect is the status that a call on a live record would get.
-func (p *player) expect(i int) session.Status {
+func (p *player) expect(i int) session.StoreStatus {
 	switch r := p.model.live[i]; {
 	case r == nil:
-		return session.Missing
+		return session.StatusMissing
 	case r.lapsed():
-		return session.Lapsed
+		return session.StatusLapsed
 	}
-	return session.Done
+	return session.StatusDone
 }
 
-func (p *player) check(what string, i int, r session.Reply, status session.Status) bool {
+func (p *player) check(what string, i int, r session.StoreReply, status session.StoreStatus) bool {
 	p.Helper()
 	if r.Status != status {
 		p.Errorf("step %d, unit %d: %s of record %d answered %v, the model says %v", p.step, p.now/2, what, i, r.Status, status)
 		return false
 	}
-	if m := p.model.live[i]; m != nil && !m.lapsed() && (status == session.Done || status == session.Exists || status == session.Stale) && string(r.Record.Payload) != m.payload {
+	if m := p.model.live[i]; m != nil && !m.lapsed() && (status == session.StatusDone || status == session.StatusExists || status == session.StatusStale) && string(r.Record.Payload) != m.payload {
 		p.Errorf("step %d, unit %d: %s of record %d carries %q, the model says %q", p.step, p.now/2, what, i, r.Record.Payload, m.payload)
 		return false
 	}
@@ -115,46 +115,46 @@ func (p *player) check(what string, i int, r session.Reply, status session.Statu
 func (p *player) create(i int) {
 	w := p.write(p.handles[i], fmt.Sprintf("%d@%d", i, p.step))
 	r := p.bench.create(w)
-	if p.expect(i) == session.Done {
+	if p.expect(i) == session.StatusDone {
 		p.model.live[i].idle = p.now + 7 // found and touched, as Load would do
-		p.check("Create", i, r, session.Exists)
+		p.check("Create", i, r, session.StatusExists)
 		return
 	}
 	p.model.live[i] = &modelRecord{rec: r.Record, payload: string(w.Payload), idle: p.now + 7, absEnd: p.now + 15}
-	p.check("Create", i, r, session.Done)
+	p.check("Create", i, r, session.StatusDone)
 }
 
 func (p *player) peek(i int) { p.check("Peek", i, p.bench.peek(p.handles[i]), p.expect(i)) }
 
 func (p *player) touch(i int) {
-	if p.check("Touch", i, p.bench.touch(p.handles[i]), p.expect(i)) && p.expect(i) == session.Done {
+	if p.check("Touch", i, p.bench.touch(p.handles[i]), p.expect(i)) && p.expect(i) == session.StatusDone {
 		p.model.live[i].idle = p.now + 7
 	}
 }
 
 func (p *player) save(i int) {
-	want, rec := p.expect(i), session.Record{Handle: p.handles[i], Rev: 1}
+	want, rec := p.expect(i), session.StoreRecord{StoreHandle: p.handles[i], Rev: 1}
 	payload := fmt.Sprintf("%d@%d", i, p.step)
-	if want == session.Done {
+	if want == session.StatusDone {
 		m := p.model.live[i]
 		rec, m.payload, m.idle = m.rec, payload, p.now+7
 	}
 	r := p.bench.save(rec, payload)
-	if p.check("Save", i, r, want) && want == session.Done {
+	if p.check("Save", i, r, want) && want == session.StatusDone {
 		p.model.live[i].rec.Rev = r.Record.Rev
 	}
 }
 
 func (p *player) staleSave(i int) {
 	want := p.expect(i)
-	if want == session.Done {
-		want = session.Stale
+	if want == session.StatusDone {
+		want = session.StatusStale
 	}
-	p.check("Save of an old revision", i, p.bench.save(session.Record{Handle: p.handles[i], Rev: 1}, "never"), want)
+	p.check("Save of an old revision", i, p.bench.save(session.StoreRecord{StoreHandle: p.handles[i], Rev: 1}, "never"), want)
 }
 
 func (p *player) remove(i int) {
-	n, want := p.bench.remove(session.RemoveRequest{Handles: []session.Hash{p.handles[i].Hash}}), 0
+	n, want := p.bench.remove(session.StoreRemove{Handles: []session.Hash{p.handles[i].Hash}}), 0
 	if m := p.model.live[i]; m != nil {
 		want = 1
 		delete(p.model.due, m.payload)
@@ -167,10 +167,10 @@ func (p *player) remove(i int) {
 
 func (p *player) claim(int) {
 	var got, want []string
-	var done []session.SettleRequest
-	for _, d := range p.bench.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due {
+	var done []session.StoreSettle
+	for _, d := range p.bench.claim(session.StoreClaim{For: time.Minute, Payload: true}).Due {
 		got = append(got, string(d.Payload))
-		done = append(done, session.SettleRequest{Handle: d.Handle, Rev: d.Rev})
+		done = append(done, session.StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev})
 	}
 	p.settle(done...)
 	for payload := range p.model.due {

@@ -27,9 +27,9 @@ func listOwner(b *bench) {
 	one, two, three := b.created(b.handle(mine), "1"), b.created(b.handle(mine), "2"), b.created(b.handle(mine), "3")
 	b.created(b.handle(other), "other's")
 	b.created(b.handle(session.Hash{}), "without an owner")
-	b.remove(session.RemoveRequest{Handles: []session.Hash{three.Hash}})
+	b.remove(session.StoreRemove{Handles: []session.Hash{three.Hash}})
 	b.pass(6)
-	b.touch(two.Handle)
+	b.touch(two.StoreHandle)
 	if got := b.list(mine); !maps.Equal(got, map[session.Hash]string{one.Hash: "1", two.Hash: "2"}) {
 		b.Errorf("listed %v, want exactly the owner's two: erasing a subject would miss one or take another one's", got)
 	}
@@ -59,15 +59,15 @@ func deleteOwner(b *bench) {
 	b.created(b.handle(mine), "phone")
 	b.created(b.handle(mine), "tablet")
 	theirs := b.created(b.handle(other), "other's")
-	if n := b.remove(session.RemoveRequest{Owner: mine, Handles: []session.Hash{keep.Hash, theirs.Hash}}); n != 2 {
+	if n := b.remove(session.StoreRemove{Owner: mine, Handles: []session.Hash{keep.Hash, theirs.Hash}}); n != 2 {
 		b.Errorf("Delete of an owner but one says %d, want 2", n)
 	}
-	b.want(b.peek(keep.Handle), session.Done, "logging out everywhere else ended this session, too")
-	b.want(b.peek(theirs.Handle), session.Done, "logging one user out ended another one's session")
-	if n := b.remove(session.RemoveRequest{Owner: mine}); n != 1 {
+	b.want(b.peek(keep.StoreHandle), session.StatusDone, "logging out everywhere else ended this session, too")
+	b.want(b.peek(theirs.StoreHandle), session.StatusDone, "logging one user out ended another one's session")
+	if n := b.remove(session.StoreRemove{Owner: mine}); n != 1 {
 		b.Errorf("Delete of an owner's last record says %d, want 1", n)
 	}
-	if n := b.remove(session.RemoveRequest{Owner: mine}); n != 0 {
+	if n := b.remove(session.StoreRemove{Owner: mine}); n != 0 {
 		b.Errorf("Delete of an owner without records says %d, want 0", n)
 	}
 	if n := b.count().Active; n != 1 {
@@ -76,7 +76,7 @@ func deleteOwner(b *bench) {
 }
 
 // limited is a write that heeds a limit of two records.
-func (b *bench) limited(owner session.Hash, payload string, policy session.FullPolicy) session.WriteRequest {
+func (b *bench) limited(owner session.Hash, payload string, policy session.FullPolicy) session.StoreWrite {
 	w := b.write(b.handle(owner), payload)
 	w.MaxPerOwner, w.WhenFull = 2, policy
 	return w
@@ -85,39 +85,39 @@ func (b *bench) limited(owner session.Hash, payload string, policy session.FullP
 func fullRefused(b *bench) {
 	mine := b.owner()
 	w := b.limited(mine, "1", session.Reject)
-	b.want(b.create(w), session.Done, "the owner has room")
-	b.want(b.create(b.limited(mine, "2", session.Reject)), session.Done, "the owner has room")
-	b.want(b.create(w), session.Done, "a retry of a Create that succeeded is not one more record")
+	b.want(b.create(w), session.StatusDone, "the owner has room")
+	b.want(b.create(b.limited(mine, "2", session.Reject)), session.StatusDone, "the owner has room")
+	b.want(b.create(w), session.StatusDone, "a retry of a Create that succeeded is not one more record")
 	third := b.limited(mine, "3", session.Reject)
-	b.want(b.create(third), session.OverLimit, "the owner has MaxPerOwner records")
-	b.want(b.peek(third.Handle), session.Missing, "a refused Create must write nothing")
-	b.want(b.create(b.limited(b.owner(), "1", session.Reject)), session.Done, "one owner's limit refused another one")
-	b.want(b.create(b.limited(session.Hash{}, "1", session.Reject)), session.Done, "records without an owner have no limit")
-	b.remove(session.RemoveRequest{Handles: []session.Hash{w.Hash}})
-	b.want(b.create(third), session.Done, "a deleted record still takes room: its owner is locked out")
+	b.want(b.create(third), session.StatusOverLimit, "the owner has MaxPerOwner records")
+	b.want(b.peek(third.StoreHandle), session.StatusMissing, "a refused Create must write nothing")
+	b.want(b.create(b.limited(b.owner(), "1", session.Reject)), session.StatusDone, "one owner's limit refused another one")
+	b.want(b.create(b.limited(session.Hash{}, "1", session.Reject)), session.StatusDone, "records without an owner have no limit")
+	b.remove(session.StoreRemove{Handles: []session.Hash{w.Hash}})
+	b.want(b.create(third), session.StatusDone, "a deleted record still takes room: its owner is locked out")
 }
 
 func makesRoom(b *bench, policy session.FullPolicy) {
 	mine := b.owner()
 	first := b.limited(mine, "first", policy)
-	b.want(b.create(first), session.Done, "the owner has room")
+	b.want(b.create(first), session.StatusDone, "the owner has room")
 	b.pass(1)
 	second := b.limited(mine, "second", policy)
-	b.want(b.create(second), session.Done, "the owner has room")
+	b.want(b.create(second), session.StatusDone, "the owner has room")
 	b.pass(1)
-	b.touch(first.Handle) // now the second is the idlest, the first still the oldest
+	b.touch(first.StoreHandle) // now the second is the idlest, the first still the oldest
 	b.pass(1)
 	r := b.create(b.limited(mine, "third", policy))
-	b.want(r, session.Done, "evicting makes room")
-	victim, survivor := first.Handle, second.Handle
+	b.want(r, session.StatusDone, "evicting makes room")
+	victim, survivor := first.StoreHandle, second.StoreHandle
 	if policy == session.EvictIdlest {
 		victim, survivor = survivor, victim
 	}
 	if len(r.Evicted) != 1 || r.Evicted[0].Hash != victim.Hash {
 		b.Fatalf("evicted %v, want exactly the one that %v means", r.Evicted, policy)
 	}
-	b.want(b.peek(victim), session.Missing, "an evicted record is still there")
-	b.want(b.peek(survivor), session.Done, "the wrong record was evicted")
+	b.want(b.peek(victim), session.StatusMissing, "an evicted record is still there")
+	b.want(b.peek(survivor), session.StatusDone, "the wrong record was evicted")
 	if got := b.list(mine); len(got) != 2 {
 		b.Errorf("the owner has %d records, want 2", len(got))
 	}
@@ -128,7 +128,7 @@ func lapsedTakeNoRoom(b *bench) {
 	b.create(b.limited(mine, "1", session.Reject))
 	b.create(b.limited(mine, "2", session.Reject))
 	b.pass(11)
-	b.want(b.create(b.limited(mine, "3", session.Reject)), session.Done, "sessions that ended by themselves lock their owner out until a cleanup runs")
+	b.want(b.create(b.limited(mine, "3", session.Reject)), session.StatusDone, "sessions that ended by themselves lock their owner out until a cleanup runs")
 	if c := b.count(); c.Active != 1 || c.Backlog != 2 {
 		b.Errorf("counted %+v, want one active and two that wait for Claim", c)
 	}

@@ -48,7 +48,7 @@ func (b *bench) quarantined() (all []session.Quarantined) {
 	return all
 }
 
-func (b *bench) restore(id string) session.Status {
+func (b *bench) restore(id string) session.StoreStatus {
 	b.Helper()
 	status, err := b.store.(session.StoreQuarantine).Restore(b.ctx(), b.space, id)
 	if err != nil {
@@ -59,10 +59,10 @@ func (b *bench) restore(id string) session.Status {
 
 // putAside damages a live record, lets a Load move it to the quarantine and returns
 // its entry.
-func (b *bench) putAside(rec session.Record) session.Quarantined {
+func (b *bench) putAside(rec session.StoreRecord) session.Quarantined {
 	b.Helper()
-	b.suite.corrupt(b.TB, b.store, rec.Handle)
-	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
+	b.suite.corrupt(b.TB, b.store, rec.StoreHandle)
+	b.wantBroken(b.load(session.StoreLoad{StoreHandle: rec.StoreHandle, Quarantine: true}))
 	all := b.quarantined()
 	if len(all) != 1 || all[0].Hash != rec.Hash || all[0].ID == "" {
 		b.Fatalf("in quarantine are %+v, want the record", all)
@@ -76,11 +76,11 @@ func (b *bench) givenUp(payload string) session.Quarantined {
 	b.Helper()
 	b.created(b.handle(session.Hash{}), payload)
 	b.pass(11)
-	due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
+	due := b.claim(session.StoreClaim{For: time.Minute, Payload: true}).Due
 	if len(due) != 1 {
 		b.Fatalf("%d are due, want 1", len(due))
 	}
-	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev, Quarantine: true})
+	b.settle(session.StoreSettle{StoreHandle: due[0].StoreHandle, Rev: due[0].Rev, Quarantine: true})
 	all := b.quarantined()
 	if len(all) != 1 {
 		b.Fatalf("in quarantine are %+v, want the one that was given up", all)
@@ -90,8 +90,8 @@ func (b *bench) givenUp(payload string) session.Quarantined {
 
 func brokenQuarantine(b *bench) {
 	rec := b.damaged(session.Hash{})
-	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
-	b.want(b.peek(rec.Handle), session.Missing, "a quarantined record is out of everybody's way")
+	b.wantBroken(b.load(session.StoreLoad{StoreHandle: rec.StoreHandle, Quarantine: true}))
+	b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a quarantined record is out of everybody's way")
 	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
 		b.Errorf("counted %+v, want one in quarantine and none active", c)
 	}
@@ -100,23 +100,23 @@ func brokenQuarantine(b *bench) {
 func settleQuarantine(b *bench) {
 	b.created(b.handle(session.Hash{}), "x")
 	b.pass(11)
-	due := b.claim(session.ClaimRequest{For: 2 * b.suite.unit(), Payload: true}).Due
+	due := b.claim(session.StoreClaim{For: 2 * b.suite.unit(), Payload: true}).Due
 	if len(due) != 1 {
 		b.Fatalf("%d records are due, want 1", len(due))
 	}
-	b.settle(session.SettleRequest{Handle: due[0].Handle, Rev: due[0].Rev, Quarantine: true})
+	b.settle(session.StoreSettle{StoreHandle: due[0].StoreHandle, Rev: due[0].Rev, Quarantine: true})
 	if c := b.count(); c.Quarantined != 1 || c.Backlog != 0 {
 		b.Errorf("counted %+v, want one in quarantine and no backlog", c)
 	}
 	b.pass(3)
-	if n := len(b.claim(session.ClaimRequest{For: time.Minute}).Due); n != 0 {
+	if n := len(b.claim(session.StoreClaim{For: time.Minute}).Due); n != 0 {
 		b.Error("a quarantined record was reported again")
 	}
 }
 
 func quarantineLists(b *bench) {
 	rec := b.damaged(session.Hash{})
-	b.wantBroken(b.load(session.LoadRequest{Handle: rec.Handle, Quarantine: true}))
+	b.wantBroken(b.load(session.StoreLoad{StoreHandle: rec.StoreHandle, Quarantine: true}))
 	all := b.quarantined()
 	if len(all) != 1 || all[0].Hash != rec.Hash || all[0].Space != b.space || all[0].ID == "" || len(all[0].Payload) == 0 {
 		b.Fatalf("in quarantine are %+v, want the broken record with its bytes", all)
@@ -132,17 +132,17 @@ func quarantineLists(b *bench) {
 func restoreLive(b *bench) {
 	mine := b.owner()
 	rec := b.created(b.handle(mine), "precious")
-	b.want(b.take(rec.Handle, "anna", 100), session.Done, "a free lease has to be given")
+	b.want(b.take(rec.StoreHandle, "anna", 100), session.StatusDone, "a free lease has to be given")
 	q := b.putAside(rec)
 	got := b.restore(q.ID)
-	if q.Rev == 0 && got == session.Broken {
+	if q.Rev == 0 && got == session.StatusBroken {
 		return // the damage has left no record
 	}
-	if got != session.Done {
+	if got != session.StatusDone {
 		b.Fatalf("Restore answered %v, want done", got)
 	}
-	r := b.peek(rec.Handle)
-	b.want(r, session.Done, "a restored record whose deadline has not passed is alive again")
+	r := b.peek(rec.StoreHandle)
+	b.want(r, session.StatusDone, "a restored record whose deadline has not passed is alive again")
 	b.wantPayload(r, string(q.Payload), "a restored record has its payload")
 	if r.Record.Rev != rec.Rev || !r.Record.CreatedAt.Equal(rec.CreatedAt) || !r.Record.ExpiresAt.Equal(rec.ExpiresAt) {
 		b.Errorf("restored as %+v, want %+v", r.Record, rec)
@@ -150,22 +150,22 @@ func restoreLive(b *bench) {
 	if got := b.list(mine); len(got) != 1 {
 		b.Errorf("its owner lists %v, want it", got)
 	}
-	b.want(b.save(rec, "new"), session.Done, "a restored record can be saved, and no one holds its lease")
+	b.want(b.save(rec, "new"), session.StatusDone, "a restored record can be saved, and no one holds its lease")
 	if c := b.count(); c.Active != 1 || c.Quarantined != 0 {
 		b.Errorf("counted %+v, want it active and the quarantine empty", c)
 	}
-	if got := b.restore(q.ID); got != session.Missing {
+	if got := b.restore(q.ID); got != session.StatusMissing {
 		b.Errorf("a second Restore answered %v, want missing", got)
 	}
 }
 
 func restoreNeverOverwrites(b *bench) {
 	q := b.putAside(b.created(b.handle(session.Hash{}), "precious"))
-	b.created(q.Handle, "fresh")
-	if got := b.restore(q.ID); got != session.Exists && (q.Rev != 0 || got != session.Broken) {
+	b.created(q.StoreHandle, "fresh")
+	if got := b.restore(q.ID); got != session.StatusExists && (q.Rev != 0 || got != session.StatusBroken) {
 		b.Errorf("Restore over a live record answered %v, want exists", got)
 	}
-	b.wantPayload(b.peek(q.Handle), "fresh", "restoring an old record wiped out the one that took its place")
+	b.wantPayload(b.peek(q.StoreHandle), "fresh", "restoring an old record wiped out the one that took its place")
 	if c := b.count(); c.Quarantined != 1 {
 		b.Errorf("counted %+v, want the refused record still in quarantine", c)
 	}
@@ -174,14 +174,14 @@ func restoreNeverOverwrites(b *bench) {
 func restoreLapsed(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "precious")
 	b.pass(11)
-	c := session.ClaimRequest{For: time.Minute, Payload: true}
+	c := session.StoreClaim{For: time.Minute, Payload: true}
 	if due := b.claim(c).Due; len(due) != 1 {
 		b.Fatalf("%d are due, want 1", len(due))
 	}
-	b.settle(session.SettleRequest{Handle: rec.Handle, Rev: rec.Rev, Quarantine: true})
-	fresh := b.created(rec.Handle, "fresh")
+	b.settle(session.StoreSettle{StoreHandle: rec.StoreHandle, Rev: rec.Rev, Quarantine: true})
+	fresh := b.created(rec.StoreHandle, "fresh")
 	all := b.quarantined()
-	if len(all) != 1 || b.restore(all[0].ID) != session.Done {
+	if len(all) != 1 || b.restore(all[0].ID) != session.StatusDone {
 		b.Fatalf("in quarantine were %+v, want the one that was given up, restored", all)
 	}
 	if c := b.count(); c.Active != 1 || c.Backlog != 1 || c.Quarantined != 0 {
@@ -191,14 +191,14 @@ func restoreLapsed(b *bench) {
 	if len(due) != 1 || string(due[0].Payload) != "precious" || due[0].Rev != rec.Rev || due[0].Attempt != 1 {
 		b.Fatalf("due are %+v, want the restored one at its first attempt", due)
 	}
-	b.settle(session.SettleRequest{Handle: rec.Handle, Rev: rec.Rev})
-	b.wantPayload(b.peek(fresh.Handle), "fresh", "restoring an expired record harmed the one that took its place")
+	b.settle(session.StoreSettle{StoreHandle: rec.StoreHandle, Rev: rec.Rev})
+	b.wantPayload(b.peek(fresh.StoreHandle), "fresh", "restoring an expired record harmed the one that took its place")
 }
 
 func restoreNothing(b *bench) {
 	q := b.givenUp("x")
 	for _, id := range []string{"", "x", q.ID[1:], q.ID + "00"} {
-		if got := b.restore(id); got != session.Missing {
+		if got := b.restore(id); got != session.StatusMissing {
 			b.Errorf("Restore of %q answered %v, want missing", id, got)
 		}
 	}
@@ -214,12 +214,12 @@ func quarantineIsBounded(b *bench) {
 	}
 	b.pass(11)
 	for {
-		due := b.claim(session.ClaimRequest{For: time.Minute, Payload: true}).Due
+		due := b.claim(session.StoreClaim{For: time.Minute, Payload: true}).Due
 		if len(due) == 0 {
 			break
 		}
 		for _, d := range due {
-			b.settle(session.SettleRequest{Handle: d.Handle, Rev: d.Rev, Quarantine: true})
+			b.settle(session.StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Quarantine: true})
 		}
 	}
 	if n := b.count().Quarantined; n > 15 {

@@ -30,28 +30,28 @@ func nothingResurrects(b *bench) {
 		mine := b.owner()
 		rec := b.created(b.handle(mine), "in")
 		if round%3 == 0 { // a handler has it
-			b.want(b.take(rec.Handle, "anna", 100), session.Done, "a free lease has to be given")
+			b.want(b.take(rec.StoreHandle, "anna", 100), session.StatusDone, "a free lease has to be given")
 		}
 		moved := b.write(b.handle(mine), "moved")
 		moved.Rev, moved.CreatedAt, moved.Deadline = rec.Rev, rec.CreatedAt, rec.Deadline
-		anna := b.write(rec.Handle, "anna's")
+		anna := b.write(rec.StoreHandle, "anna's")
 		anna.Rev, anna.Lease, anna.Free = rec.Rev, "anna", round%2 == 0
-		renewal := session.LoadRequest{Handle: rec.Handle, Touch: true, Lease: "anna", LeaseFor: time.Hour, Held: true, Bare: true}
+		renewal := session.StoreLoad{StoreHandle: rec.StoreHandle, Touch: true, Lease: "anna", LeaseFor: time.Hour, Held: true, Bare: true}
 		var alive bool // the move was quicker: the session lives on, but not here
 		requests := []func(){
-			func() { b.remove(session.RemoveRequest{Handles: []session.Hash{rec.Hash}}) },
+			func() { b.remove(session.StoreRemove{Handles: []session.Hash{rec.Hash}}) },
 			func() { b.save(rec, "late") },
-			func() { b.touch(rec.Handle) },
+			func() { b.touch(rec.StoreHandle) },
 			func() { b.load(renewal) },
 			func() { b.must(b.store.Save(b.ctx(), anna)) },
-			func() { alive = b.must(b.store.Move(b.ctx(), rec.Handle, moved)).Status == session.Done },
+			func() { alive = b.must(b.store.Move(b.ctx(), rec.StoreHandle, moved)).Status == session.StatusDone },
 		}
 		late := slices.Clone(requests[1:])
 		rand.Shuffle(len(requests), func(i, j int) { requests[i], requests[j] = requests[j], requests[i] })
 		play(requests, round%2 == 1)
-		b.want(b.peek(rec.Handle), session.Missing, "a request in flight brought a deleted session back: its user is logged in again")
+		b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a request in flight brought a deleted session back: its user is logged in again")
 		play(late, round%4 > 1)
-		b.want(b.peek(rec.Handle), session.Missing, "a late request brought a deleted session back: its user is logged in again")
+		b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a late request brought a deleted session back: its user is logged in again")
 		list, want := b.list(mine), 0
 		if alive {
 			want = 1
@@ -59,7 +59,7 @@ func nothingResurrects(b *bench) {
 		if _, back := list[rec.Hash]; back || len(list) != want {
 			b.Fatalf("the owner has %d records after the only one was deleted (moved away: %v), want %d", len(list), alive, want)
 		}
-		b.remove(session.RemoveRequest{Owner: mine})
+		b.remove(session.StoreRemove{Owner: mine})
 	}
 	if n := b.count().Active; n != 0 {
 		b.Errorf("%d records are counted after all were deleted", n)

@@ -21,7 +21,7 @@ func Virtual() Option { return func(s *suite) { s.virtual = true } }
 // Corrupt lets the suite damage what a store has kept: f changes some bytes of
 // the record at h, so that the store cannot read it any more. Without it the
 // cases about damaged records are left out.
-func Corrupt(f func(t testing.TB, store session.Store, h session.Handle)) Option {
+func Corrupt(f func(t testing.TB, store session.Store, h session.StoreHandle)) Option {
 	return func(s *suite) { s.corrupt = f }
 }
 
@@ -29,7 +29,7 @@ func Corrupt(f func(t testing.TB, store session.Store, h session.Handle)) Option
 // that only the store's indexes still name it, as eviction does. Without it
 // the cases about that are left out; a store whose index cannot outlive its
 // records does not need it.
-func Vanish(f func(t testing.TB, store session.Store, h session.Handle)) Option {
+func Vanish(f func(t testing.TB, store session.Store, h session.StoreHandle)) Option {
 	return func(s *suite) { s.vanish = f }
 }
 
@@ -39,7 +39,7 @@ func Seed(n uint64) Option { return func(s *suite) { s.seed = n } }
 
 type suite struct {
 	virtual         bool
-	corrupt, vanish func(testing.TB, session.Store, session.Handle)
+	corrupt, vanish func(testing.TB, session.Store, session.StoreHandle)
 	seed            uint64
 	schedules       int
 	stretch         time.Duration // of the unit in real time

@@ -24,15 +24,15 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // fault is a store with one mistake, of the kind that real ones make.
 type fault struct {
 	session.Store
-	create func(session.WriteRequest) session.WriteRequest
-	load   func(session.LoadRequest) session.LoadRequest
-	save   func(session.WriteRequest) session.WriteRequest
-	reply  func(session.Reply) session.Reply
-	delete func(session.RemoveRequest) session.RemoveRequest
-	claim  func(session.ClaimRequest) session.ClaimRequest
-	due    func(session.ClaimReply) session.ClaimReply
-	settle func(session.SettleRequest) session.SettleRequest
-	count  func(session.CountReply) session.CountReply
+	create func(session.StoreWrite) session.StoreWrite
+	load   func(session.StoreLoad) session.StoreLoad
+	save   func(session.StoreWrite) session.StoreWrite
+	reply  func(session.StoreReply) session.StoreReply
+	delete func(session.StoreRemove) session.StoreRemove
+	claim  func(session.StoreClaim) session.StoreClaim
+	due    func(session.StoreClaimed) session.StoreClaimed
+	settle func(session.StoreSettle) session.StoreSettle
+	count  func(session.StoreCount) session.StoreCount
 }
 
 // apply is f(v), or v without f.
@@ -43,35 +43,35 @@ func apply[V any](f func(V) V, v V) V {
 	return f(v)
 }
 
-func (f *fault) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (f *fault) Create(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	r, err := f.Store.Create(ctx, apply(f.create, w))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (f *fault) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	r, err := f.Store.Load(ctx, apply(f.load, l))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Save(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (f *fault) Save(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	r, err := f.Store.Save(ctx, apply(f.save, w))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Move(ctx context.Context, from session.Handle, w session.WriteRequest) (session.Reply, error) {
+func (f *fault) Move(ctx context.Context, from session.StoreHandle, w session.StoreWrite) (session.StoreReply, error) {
 	r, err := f.Store.Move(ctx, from, apply(f.save, w))
 	return apply(f.reply, r), err
 }
 
-func (f *fault) Delete(ctx context.Context, d session.RemoveRequest) (session.RemoveReply, error) {
+func (f *fault) Delete(ctx context.Context, d session.StoreRemove) (session.StoreRemoved, error) {
 	return f.Store.Delete(ctx, apply(f.delete, d))
 }
 
-func (f *fault) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.Record, error] {
+func (f *fault) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
 	return f.Store.List(ctx, space, owner)
 }
 
-func (f *fault) Claim(ctx context.Context, c session.ClaimRequest) (session.ClaimReply, error) {
+func (f *fault) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {
 	c.Settle = slices.Clone(c.Settle)
 	for i := range c.Settle {
 		c.Settle[i] = apply(f.settle, c.Settle[i])
@@ -84,11 +84,11 @@ func (f *fault) Quarantined(ctx context.Context, space string) iter.Seq2[session
 	return f.Store.(session.StoreQuarantine).Quarantined(ctx, space)
 }
 
-func (f *fault) Restore(ctx context.Context, space, id string) (session.Status, error) {
+func (f *fault) Restore(ctx context.Context, space, id string) (session.StoreStatus, error) {
 	return f.Store.(session.StoreQuarantine).Restore(ctx, space, id)
 }
 
-func (f *fault) Count(ctx context.Context, space string) (session.CountReply, error) {
+func (f *fault) Count(ctx context.Context, space string) (session.StoreCount, error) {
 	c, err := f.Store.Count(ctx, space)
 	return apply(f.count, c), err
 }
@@ -122,7 +122,7 @@ func (w *witness) Failed() bool {
 // fail.
 func failures(t *testing.T, newStore func() session.Store) []string {
 	t.Helper()
-	corrupt := func(_ testing.TB, s session.Store, h session.Handle) {
+	corrupt := func(_ testing.TB, s session.Store, h session.StoreHandle) {
 		if f, ok := s.(*fault); ok {
 			s = f.Store
 		}
@@ -154,7 +154,7 @@ func TestTheSuitePassesAStoreThatIsRight(t *testing.T) {
 
 // As its users call it.
 func TestRunPassesMemoryInVirtualTime(t *testing.T) {
-	damage := func(_ testing.TB, s session.Store, h session.Handle) { s.(*memsession.Store).Damage(h) }
+	damage := func(_ testing.TB, s session.Store, h session.StoreHandle) { s.(*memsession.Store).Damage(h) }
 	Run(t, func(testing.TB) session.Store { return memsession.New() }, nil, Virtual(), Corrupt(damage), Seed(7), Schedules(20))
 }
 
@@ -165,19 +165,19 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 		found   string // one of the cases that have to fail
 	}{
 		{"a retried create counts as a second one", func() *fault {
-			return &fault{create: func(w session.WriteRequest) session.WriteRequest {
+			return &fault{create: func(w session.StoreWrite) session.StoreWrite {
 				w.Nonce = uint64(time.Now().UnixNano()) + nextNonce()
 				return w
 			}}
 		}, "RepeatedCreateIsTheSameCreate"},
 		{"a retried save conflicts with itself", func() *fault {
-			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Nonce = nextNonce(); return w }}
+			return &fault{save: func(w session.StoreWrite) session.StoreWrite { w.Nonce = nextNonce(); return w }}
 		}, "RepeatedSaveIsTheSameSave"},
 		{"only the last write is remembered", func() *fault {
 			var mu sync.Mutex
 			var last uint64
 			known := map[uint64]bool{}
-			return &fault{save: func(w session.WriteRequest) session.WriteRequest {
+			return &fault{save: func(w session.StoreWrite) session.StoreWrite {
 				mu.Lock()
 				defer mu.Unlock()
 				if w.Nonce != last && known[w.Nonce] {
@@ -188,16 +188,16 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "AWriteIsRememberedForFourMore"},
 		{"the lease is not looked at when saving", func() *fault {
-			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Lease = ""; return w }}
+			return &fault{save: func(w session.StoreWrite) session.StoreWrite { w.Lease = ""; return w }}
 		}, "ASaveWithALostLeaseIsRefused"},
 		{"a renewal takes a lost lease", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Held = false; return l }}
+			return &fault{load: func(l session.StoreLoad) session.StoreLoad { l.Held = false; return l }}
 		}, "ARenewalNeverTakesALostLease"},
 		{"no one waits in line", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Turn = nil; return l }}
+			return &fault{load: func(l session.StoreLoad) session.StoreLoad { l.Turn = nil; return l }}
 		}, "TheLineIsServedInOrder"},
 		{"who waits is not called", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest {
+			return &fault{load: func(l session.StoreLoad) session.StoreLoad {
 				if l.Turn != nil {
 					l.Turn = func() {}
 				}
@@ -205,7 +205,7 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "ATurnThatIsNotTakenIsTheNextOnes"},
 		{"who gives up keeps the place", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest {
+			return &fault{load: func(l session.StoreLoad) session.StoreLoad {
 				if l.LeaseFor == 0 && l.Lease != "anna" {
 					l.Lease = ""
 				}
@@ -213,47 +213,47 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "AWaiterThatGivesUpLeavesNothing"},
 		{"peeking touches", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Touch = true; return l }}
+			return &fault{load: func(l session.StoreLoad) session.StoreLoad { l.Touch = true; return l }}
 		}, "PeekLeavesTheDeadlineAlone"},
 		{"each touch is written", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.TouchEvery = 0; return l }}
+			return &fault{load: func(l session.StoreLoad) session.StoreLoad { l.TouchEvery = 0; return l }}
 		}, "TouchesAreThrottled"},
 		{"no absolute deadline", func() *fault {
-			return &fault{create: func(w session.WriteRequest) session.WriteRequest { w.Total = 0; return w }}
+			return &fault{create: func(w session.StoreWrite) session.StoreWrite { w.Total = 0; return w }}
 		}, "NothingOutlivesTheAbsoluteDeadline"},
 		{"a conflict without the current record", func() *fault {
-			return &fault{reply: func(r session.Reply) session.Reply {
-				if r.Status == session.Stale {
+			return &fault{reply: func(r session.StoreReply) session.StoreReply {
+				if r.Status == session.StatusStale {
 					r.Record.Payload = nil
 				}
 				return r
 			}}
 		}, "SaveIsCompareAndSwap"},
 		{"a conflict that asks for patience", func() *fault {
-			return &fault{reply: func(r session.Reply) session.Reply {
-				if r.Status == session.Stale {
+			return &fault{reply: func(r session.StoreReply) session.StoreReply {
+				if r.Status == session.StatusStale {
 					r.Retry = time.Second
 				}
 				return r
 			}}
 		}, "SaveIsCompareAndSwap"},
 		{"a conflict is a touch", func() *fault {
-			return &fault{reply: func(r session.Reply) session.Reply {
-				r.Touched = r.Touched || r.Status == session.Stale
+			return &fault{reply: func(r session.StoreReply) session.StoreReply {
+				r.Touched = r.Touched || r.Status == session.StatusStale
 				return r
 			}}
 		}, "SaveIsCompareAndSwap"},
 		{"owners have no limit", func() *fault {
-			return &fault{create: func(w session.WriteRequest) session.WriteRequest { w.MaxPerOwner = 0; return w }}
+			return &fault{create: func(w session.StoreWrite) session.StoreWrite { w.MaxPerOwner = 0; return w }}
 		}, "AFullOwnerIsRefused"},
 		{"the idlest is the oldest", func() *fault {
-			return &fault{create: func(w session.WriteRequest) session.WriteRequest {
+			return &fault{create: func(w session.StoreWrite) session.StoreWrite {
 				w.WhenFull = min(w.WhenFull, session.EvictOldest)
 				return w
 			}}
 		}, "TheIdlestMakesRoom"},
 		{"exceptions are deleted, too", func() *fault {
-			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest {
+			return &fault{delete: func(d session.StoreRemove) session.StoreRemove {
 				if d.Owner != (session.Hash{}) {
 					d.Handles = nil
 				}
@@ -261,19 +261,19 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "DeleteOfAnOwnerSparesTheExceptions"},
 		{"what is deleted is not handed out", func() *fault {
-			return &fault{delete: func(d session.RemoveRequest) session.RemoveRequest { d.Payload = false; return d }}
+			return &fault{delete: func(d session.StoreRemove) session.StoreRemove { d.Payload = false; return d }}
 		}, "DeleteHandsOutWhatItRemoves"},
 		{"claims never run out", func() *fault {
-			return &fault{claim: func(c session.ClaimRequest) session.ClaimRequest { c.For = 24 * time.Hour; return c }}
+			return &fault{claim: func(c session.StoreClaim) session.StoreClaim { c.For = 24 * time.Hour; return c }}
 		}, "AClaimIsOneCallersUntilItRunsOut"},
 		{"claims run out at once", func() *fault {
-			return &fault{claim: func(c session.ClaimRequest) session.ClaimRequest { c.For = 0; return c }}
+			return &fault{claim: func(c session.StoreClaim) session.StoreClaim { c.For = 0; return c }}
 		}, "ManyCleanersShareTheWork"},
 		{"the newest first", func() *fault {
-			return &fault{due: func(c session.ClaimReply) session.ClaimReply { slices.Reverse(c.Due); return c }}
+			return &fault{due: func(c session.StoreClaimed) session.StoreClaimed { slices.Reverse(c.Due); return c }}
 		}, "ClaimIsOldestFirst"},
 		{"a claim without payload", func() *fault {
-			return &fault{due: func(c session.ClaimReply) session.ClaimReply {
+			return &fault{due: func(c session.StoreClaimed) session.StoreClaimed {
 				for i := range c.Due {
 					c.Due[i].Payload = nil
 				}
@@ -281,10 +281,10 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "RandomSchedulesAgreeWithTheModel"},
 		{"retries are forgotten", func() *fault {
-			return &fault{settle: func(s session.SettleRequest) session.SettleRequest { s.Retry = 0; return s }}
+			return &fault{settle: func(s session.StoreSettle) session.StoreSettle { s.Retry = 0; return s }}
 		}, "SettledWithRetryComesBackLater"},
 		{"old hashes answer for ever", func() *fault {
-			return &fault{save: func(w session.WriteRequest) session.WriteRequest {
+			return &fault{save: func(w session.StoreWrite) session.StoreWrite {
 				if w.Grace > 0 {
 					w.Grace = time.Hour
 				}
@@ -292,23 +292,23 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			}}
 		}, "AfterAMoveWithGraceTheOldHashNamesTheNewOne"},
 		{"a login is reached by the id from before", func() *fault {
-			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Freeze = false; return w }}
+			return &fault{save: func(w session.StoreWrite) session.StoreWrite { w.Freeze = false; return w }}
 		}, "AfterAFreezeTheOldHashShowsWhatItWas"},
 		{"a login keeps the visitor's age", func() *fault {
-			return &fault{save: func(w session.WriteRequest) session.WriteRequest { w.Restart = false; return w }}
+			return &fault{save: func(w session.StoreWrite) session.StoreWrite { w.Restart = false; return w }}
 		}, "AMoveMayRestartTheAge"},
 		{"nothing that was given up is kept", func() *fault {
-			return &fault{settle: func(c session.SettleRequest) session.SettleRequest { c.Quarantine = false; return c }}
+			return &fault{settle: func(c session.StoreSettle) session.StoreSettle { c.Quarantine = false; return c }}
 		}, "ARestoredRecordThatLapsedIsDueAgain"},
 		{"the quarantine is a bin", func() *fault {
-			return &fault{load: func(l session.LoadRequest) session.LoadRequest { l.Quarantine = false; return l }}
+			return &fault{load: func(l session.StoreLoad) session.StoreLoad { l.Quarantine = false; return l }}
 		}, "ABrokenRecordIsQuarantinedOnRequest"},
 		{"expired ones are counted as active", func() *fault {
-			return &fault{count: func(c session.CountReply) session.CountReply { c.Active += c.Backlog; return c }}
+			return &fault{count: func(c session.StoreCount) session.StoreCount { c.Active += c.Backlog; return c }}
 		}, "CountHasActiveAndBacklog"},
 		{"a late save inserts", func() *fault {
 			f := &fault{}
-			f.save = func(w session.WriteRequest) session.WriteRequest {
+			f.save = func(w session.StoreWrite) session.StoreWrite {
 				again := w
 				again.Total = time.Hour
 				f.Store.Create(context.Background(), again)
@@ -317,7 +317,7 @@ func TestTheSuiteFindsTheMistakesThatStoresMake(t *testing.T) {
 			return f
 		}, "NoScheduleBringsBackADeletedRecord"},
 		{"payloads are text", func() *fault {
-			return &fault{reply: func(r session.Reply) session.Reply {
+			return &fault{reply: func(r session.StoreReply) session.StoreReply {
 				r.Record.Payload = bytes.ToValidUTF8(r.Record.Payload, nil)
 				return r
 			}}
@@ -345,7 +345,7 @@ type slow struct {
 	stops atomic.Int32
 }
 
-func (s *slow) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (s *slow) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	if s.stops.Add(-1) >= 0 {
 		time.Sleep(300 * time.Millisecond)
 	}
@@ -378,7 +378,7 @@ func TestALoadedMachineFailsNoCase(t *testing.T) {
 
 func TestAWrongStoreFailsInRealTimeToo(t *testing.T) {
 	found := playedReal(t, conformanceCase{"renewal", leaseRenewal}, func() session.Store {
-		return &fault{Store: memsession.New(), load: func(l session.LoadRequest) session.LoadRequest { l.Held = false; return l }}
+		return &fault{Store: memsession.New(), load: func(l session.StoreLoad) session.StoreLoad { l.Held = false; return l }}
 	})
 	if len(found) == 0 {
 		t.Error("a store that gives away lost leases passes in real time")

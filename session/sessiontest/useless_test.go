@@ -13,35 +13,41 @@ import (
 
 // useless is a store that answers everything, and nothing of it is true.
 type useless struct {
-	status session.Status
+	status session.StoreStatus
 	n      int
 	err    error
 }
 
-func (u useless) reply() (session.Reply, error) { return session.Reply{Status: u.status}, u.err }
+func (u useless) reply() (session.StoreReply, error) {
+	return session.StoreReply{Status: u.status}, u.err
+}
 
-func (u useless) Create(context.Context, session.WriteRequest) (session.Reply, error) {
+func (u useless) Create(context.Context, session.StoreWrite) (session.StoreReply, error) {
 	return u.reply()
 }
-func (u useless) Load(context.Context, session.LoadRequest) (session.Reply, error)  { return u.reply() }
-func (u useless) Save(context.Context, session.WriteRequest) (session.Reply, error) { return u.reply() }
-func (u useless) Move(context.Context, session.Handle, session.WriteRequest) (session.Reply, error) {
+func (u useless) Load(context.Context, session.StoreLoad) (session.StoreReply, error) {
 	return u.reply()
 }
-func (u useless) Delete(context.Context, session.RemoveRequest) (session.RemoveReply, error) {
-	return session.RemoveReply{Removed: make([]session.Record, max(u.n, 0))}, u.err
+func (u useless) Save(context.Context, session.StoreWrite) (session.StoreReply, error) {
+	return u.reply()
 }
-func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.Record, error] {
-	return func(yield func(session.Record, error) bool) {
+func (u useless) Move(context.Context, session.StoreHandle, session.StoreWrite) (session.StoreReply, error) {
+	return u.reply()
+}
+func (u useless) Delete(context.Context, session.StoreRemove) (session.StoreRemoved, error) {
+	return session.StoreRemoved{Removed: make([]session.StoreRecord, max(u.n, 0))}, u.err
+}
+func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.StoreRecord, error] {
+	return func(yield func(session.StoreRecord, error) bool) {
 		for range u.n {
-			if !yield(session.Record{}, u.err) {
+			if !yield(session.StoreRecord{}, u.err) {
 				return
 			}
 		}
 	}
 }
-func (u useless) Claim(context.Context, session.ClaimRequest) (session.ClaimReply, error) {
-	return session.ClaimReply{}, u.err
+func (u useless) Claim(context.Context, session.StoreClaim) (session.StoreClaimed, error) {
+	return session.StoreClaimed{}, u.err
 }
 func (u useless) Quarantined(context.Context, string) iter.Seq2[session.Quarantined, error] {
 	return func(yield func(session.Quarantined, error) bool) {
@@ -52,25 +58,25 @@ func (u useless) Quarantined(context.Context, string) iter.Seq2[session.Quaranti
 		}
 	}
 }
-func (u useless) Restore(context.Context, string, string) (session.Status, error) {
+func (u useless) Restore(context.Context, string, string) (session.StoreStatus, error) {
 	return u.status, u.err
 }
-func (u useless) Count(context.Context, string) (session.CountReply, error) {
-	return session.CountReply{Active: int64(u.n), Backlog: int64(u.n)}, u.err
+func (u useless) Count(context.Context, string) (session.StoreCount, error) {
+	return session.StoreCount{Active: int64(u.n), Backlog: int64(u.n)}, u.err
 }
 
 func TestAUselessStoreFails(t *testing.T) {
-	cases := (&suite{virtual: true, corrupt: func(testing.TB, session.Store, session.Handle) {}}).cases()
+	cases := (&suite{virtual: true, corrupt: func(testing.TB, session.Store, session.StoreHandle) {}}).cases()
 	for name, c := range map[string]struct {
 		store  useless
 		passes int // cases at most: those that compare nothing with nothing
 	}{
 		"does not answer":    {useless{err: errors.New("no answer"), n: 1}, 0},
-		"finds nothing":      {useless{status: session.Missing}, 0},
-		"is always leased":   {useless{status: session.Leased, n: 3}, 0},
-		"is always outdated": {useless{status: session.Stale}, 0},
-		"does everything":    {useless{status: session.Done, n: 1}, 9},
-		"has done nothing":   {useless{status: session.Done}, 8},
+		"finds nothing":      {useless{status: session.StatusMissing}, 0},
+		"is always leased":   {useless{status: session.StatusLeased, n: 3}, 0},
+		"is always outdated": {useless{status: session.StatusStale}, 0},
+		"does everything":    {useless{status: session.StatusDone, n: 1}, 9},
+		"has done nothing":   {useless{status: session.StatusDone}, 8},
 	} {
 		failed := failures(t, func() session.Store { return &fault{Store: c.store} })
 		if passed := len(cases) - len(failed); passed > c.passes {

@@ -184,17 +184,17 @@ type visit = httpsession.Visit[data]
 type watched struct {
 	session.Store
 	down bool
-	seen []session.WriteRequest
+	seen []session.StoreWrite
 }
 
-func (s *watched) Load(ctx context.Context, l session.LoadRequest) (session.Reply, error) {
+func (s *watched) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
 	if s.down {
-		return session.Reply{}, errors.New("down")
+		return session.StoreReply{}, errors.New("down")
 	}
 	return s.Store.Load(ctx, l)
 }
 
-func (s *watched) Create(ctx context.Context, w session.WriteRequest) (session.Reply, error) {
+func (s *watched) Create(ctx context.Context, w session.StoreWrite) (session.StoreReply, error) {
 	s.seen = append(s.seen, w)
 	return s.Store.Create(ctx, w)
 }

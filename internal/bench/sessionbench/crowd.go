@@ -52,12 +52,12 @@ func newCrowd(t testing.TB, n sizes) *crowd {
 
 // copies makes n sessions that lapse after idling for so long.
 func (c *crowd) copies(client *redis.Client, name string, n int, idle time.Duration) error {
-	w := session.WriteRequest{
-		Record: session.Record{Handle: session.Handle{Space: "template", Hash: session.Hash{0, byte(rand.Uint32()), byte(rand.Uint32())}}, Payload: []byte(data[:100]), Idle: idle},
-		Total:  lifetime, Keep: keep,
+	w := session.StoreWrite{
+		StoreRecord: session.StoreRecord{StoreHandle: session.StoreHandle{Space: "template", Hash: session.Hash{0, byte(rand.Uint32()), byte(rand.Uint32())}}, Payload: []byte(data[:100]), Idle: idle},
+		Total:       lifetime, Keep: keep,
 	}
 	r, err := redissession.New(client).Create(ctx, w)
-	if err != nil || r.Status != session.Done {
+	if err != nil || r.Status != session.StatusDone {
 		return fmt.Errorf("the template: %v, %w", r.Status, err)
 	}
 	record, err := client.Get(ctx, slot("template", 0)+"d"+string(w.Hash[:])).Result()
@@ -103,7 +103,7 @@ func (c *crowd) cycle(name string, live, n int) (w work, err error) {
 	}
 	w, err = watch(c.open(), func() error {
 		r, err := m.Sweep(ctx)
-		if err == nil && (!r.Complete || r.Ended[session.Idle] != n || r.Active != int64(live)) {
+		if err == nil && (!r.Complete || r.Ended[session.ReasonIdle] != n || r.Active != int64(live)) {
 			return fmt.Errorf("the cycle over %d did %+v", n, r)
 		}
 		return err

@@ -193,8 +193,8 @@ func TestMessagesAtOnceAreHandledOneByOne(t *testing.T) {
 // brokenSessions are sessions whose store does not answer.
 type brokenSessions struct{ session.Store }
 
-func (brokenSessions) Create(context.Context, session.WriteRequest) (session.Reply, error) {
-	return session.Reply{}, errors.New("connection refused")
+func (brokenSessions) Create(context.Context, session.StoreWrite) (session.StoreReply, error) {
+	return session.StoreReply{}, errors.New("connection refused")
 }
 
 func TestAGuestIsAnsweredWhileTheSessionsAreUnavailable(t *testing.T) {

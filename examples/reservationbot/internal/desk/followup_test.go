@@ -97,7 +97,7 @@ func TestAFollowUpThatIsRepeatedHappensOnce(t *testing.T) {
 		}
 		f.Holds = locks
 		time.Sleep(time.Minute)
-		if r, err := f.Chats.Sweep(t.Context()); err != nil || r.Ended[session.Idle] != 1 {
+		if r, err := f.Chats.Sweep(t.Context()); err != nil || r.Ended[session.ReasonIdle] != 1 {
 			t.Fatalf("swept %+v, %v", r, err)
 		}
 		if got := f.abandoned(); len(got) != 1 || f.held(t) != 0 {
