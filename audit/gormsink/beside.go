@@ -73,20 +73,14 @@ type Row struct {
 	Err      error     // a [*RowError] when it cannot be read; of the event, only the ID is set
 }
 
-// Rows returns the rows with the ids, in any order; those without a row are left
-// out. It reads in tx, of [Sink.Change] or [Sink.Snapshot], in one statement with a
-// parameter for each id.
-func (s *Sink) Rows(tx *gorm.DB, ids []audit.ID) ([]Row, error) {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = id.String()
-	}
-	rows, err := tx.Raw(source+"SELECT "+columnNames+" FROM "+string(s.table)+" WHERE id IN ?", texts).Rows()
+// Rows returns the rows of "SELECT … FROM <table> " and rest, in tx, of [Sink.Change] or
+// [Sink.Snapshot].
+func (s *Sink) Rows(tx *gorm.DB, rest string, args ...any) (list []Row, err error) {
+	rows, err := tx.Raw(source+"SELECT "+columnNames+" FROM "+string(s.table)+" "+rest, args...).Rows()
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	list := make([]Row, 0, len(ids))
 	for rows.Next() {
 		values, e, err := readRow(rows)
 		_, unreadable := err.(*RowError)

@@ -67,10 +67,10 @@ func TestASnapshotReadsRowsWithTheTimeOfTheirWriting(t *testing.T) {
 	for _, database := range []string{"postgres", "sqlite"} {
 		s, mock := mocked(t, database)
 		mock.ExpectBegin()
-		mock.ExpectQuery("SELECT id,.* WHERE id IN \\(\\?,\\?\\)$").WithArgs(e[0].ID.String(), e[1].ID.String()).WillReturnRows(rows)
+		mock.ExpectQuery("SELECT id,.* FROM lock_audit WHERE seq < \\?$").WithArgs(3).WillReturnRows(rows)
 		mock.ExpectCommit()
 		err := s.Snapshot(t.Context(), "look", func(tx *gorm.DB) error {
-			list, err := s.Rows(tx, []audit.ID{e[0].ID, e[1].ID})
+			list, err := s.Rows(tx, "WHERE seq < ?", 3)
 			if len(list) != 2 || list[0].Event != e[0] || list[0].Recorded.IsZero() || list[0].Err != nil || list[1].ID != e[1].ID || list[1].Err == nil {
 				t.Errorf("%+v", list)
 			}
@@ -82,7 +82,7 @@ func TestASnapshotReadsRowsWithTheTimeOfTheirWriting(t *testing.T) {
 		mock.ExpectBegin()
 		mock.ExpectQuery("SELECT id").WillReturnError(errCut)
 		mock.ExpectRollback()
-		err = s.Snapshot(t.Context(), "look", func(tx *gorm.DB) error { _, err := s.Rows(tx, []audit.ID{e[0].ID}); return err })
+		err = s.Snapshot(t.Context(), "look", func(tx *gorm.DB) error { _, err := s.Rows(tx, ""); return err })
 		if !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, errCut) {
 			t.Errorf("%v, want ErrUnavailable and the cause", err)
 		}

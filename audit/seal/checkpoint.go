@@ -90,6 +90,24 @@ func openCheckpoint(root note.Verifier, text string) (c checkpoint, err error) {
 	return c, nil
 }
 
+// point is a row of the table of checkpoints.
+type point struct {
+	Size int64
+	Note string
+}
+
+// openPoint reads a checkpoint that stands where it belongs. The row of size 0 is the
+// empty tree.
+func openPoint(root note.Verifier, p point) (c checkpoint, err error) {
+	if p == (point{}) {
+		return c, nil
+	}
+	if c, err = openCheckpoint(root, p.Note); err == nil && c.tree.size != p.Size {
+		err = damaged("it is checkpoint %d", c.tree.size)
+	}
+	return c, err
+}
+
 func set(to *int64, line, prefix string) (err error) {
 	*to, err = number(line, prefix)
 	return err

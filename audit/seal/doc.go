@@ -41,9 +41,10 @@
 //	                                                          │
 //	                                   Config.Anchor <────────┘  on another machine
 //
-// Any process seals, on a timer. One transaction appends leaves and a checkpoint; the
-// primary key of the leaves and a counter see to it that of two processes one wins.
-// Events that are committed late are found until they are older than [Config.Grace].
+// Any process seals, on a timer. One transaction appends leaves and a checkpoint.
+// Processes take turns by updating a row; should two append to one tree all the same,
+// the primary keys let one win. Purge and Erase wait for their turn, too. Events that
+// are committed late are found until they are older than [Config.Grace].
 //
 // A checkpoint is a signed note in the form of C2SP's tlog-checkpoint, with lines of its
 // own, so that a witness can countersign it. Each process makes a key when it starts,

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -30,12 +29,8 @@ import (
 // refused; try it again after the next seal.
 func Hook(tx *gorm.DB, s *gormsink.Sink, note *audit.Event, erased []audit.Event) error {
 	seals, points := tables(s)
-	turned := tx.Exec("UPDATE " + points + " SET turn = turn + 1 WHERE size = 0")
-	if turned.Error != nil {
-		return turned.Error
-	}
-	if turned.RowsAffected != 1 {
-		return fmt.Errorf("seal: the first row of %s is not there; has Migrate run?", points)
+	if failed, err := takeTurn(tx, points); failed != nil || err != nil {
+		return errors.Join(failed, err)
 	}
 	if len(erased) == 0 {
 		return nil

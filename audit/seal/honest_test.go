@@ -16,39 +16,6 @@ func rounds(quick, long int) int {
 	return quick
 }
 
-// race seals with what was read before something else has happened.
-func (r *rig) race(meanwhile func()) {
-	r.Helper()
-	t := r.trails[r.rand.IntN(len(r.trails))]
-	must(r, ready(r, t))
-	h, err := t.head(r.Context())
-	must(r, err)
-	rows, _, err := t.unsealed(r.Context(), h, true)
-	must(r, err)
-	before := h.turn
-	meanwhile()
-	var now int64
-	must(r, r.db.Raw("SELECT turn FROM lock_audit_checkpoint WHERE size = 0").Scan(&now).Error)
-	if len(rows) == 0 {
-		return
-	}
-	won, err := t.append(r.Context(), &h, rows)
-	must(r, err)
-	if won != (now == before) {
-		r.Fatalf("sealed: %v, and the turn went from %d to %d", won, before, now)
-	}
-}
-
-// ready gives a process its key.
-func ready(r *rig, t *Trail) error {
-	if t.key != nil {
-		return nil
-	}
-	k, err := newKey(r.Context(), t.root, t.cfg.Certify)
-	t.key = k
-	return err
-}
-
 // late stores an event whose transaction was open for up to the grace.
 func (r *rig) late() {
 	r.Helper()
@@ -73,9 +40,7 @@ func (r *rig) history(steps int) {
 			r.erase()
 		case 7:
 			r.trails[r.rand.IntN(len(r.trails))] = r.process()
-		case 8:
-			r.race([]func(){r.seal, r.purge, func() { r.erase() }, func() { r.write(1) }}[r.rand.IntN(4)])
-		case 9:
+		case 8, 9:
 			r.late()
 		}
 	}

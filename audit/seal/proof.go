@@ -56,7 +56,7 @@ func (t *Trail) Prove(ctx context.Context, id audit.ID) (proof string, err error
 }
 
 func (t *Trail) prove(tx *gorm.DB, id audit.ID) (proof string, failed, err error) {
-	rows, err := t.sink.Rows(tx, []audit.ID{id})
+	rows, err := t.sink.Rows(tx, "WHERE id = ?", id.String())
 	if err != nil {
 		return "", nil, err
 	}
@@ -76,14 +76,11 @@ func (t *Trail) prove(tx *gorm.DB, id audit.ID) (proof string, failed, err error
 	if len(points) != 2 {
 		return "", damaged("there is no checkpoint after event %s", id), nil
 	}
-	var before frontier
-	if points[0].Size > 0 {
-		c, err := openCheckpoint(t.root, points[0].Note)
-		if err != nil {
-			return "", err, nil
-		}
-		before = c.tree
+	c, failed := openPoint(t.root, points[0])
+	if failed != nil {
+		return "", failed, nil
 	}
+	before := c.tree
 	var leaves []tlog.Hash
 	var salt []byte
 	err = t.leaves(tx, before.size, points[1].Size, func(page []leafRow) error {

@@ -4,7 +4,6 @@ package seal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -153,7 +152,7 @@ func (t *Trail) Migrate(ctx context.Context) error {
 	})
 }
 
-// Start seals every Config.Every, and verifies every Config.VerifyEvery, in the
+// Start seals every Config.Every, unless another process has just done so, and verifies every Config.VerifyEvery, in the
 // background until Stop. It does nothing when it runs already.
 func (t *Trail) Start() {
 	t.mu.Lock()
@@ -197,8 +196,8 @@ func (t *Trail) work(r *run) {
 	if t.cfg.Certify != nil {
 		loops.Go(func() {
 			r.each(t.cfg.Every, func() {
-				n, err := t.Seal(r.ctx)
-				if t.cfg.OnSeal != nil && !errors.Is(err, context.Canceled) {
+				n, err := t.seal(r.ctx, t.cfg.Every/2)
+				if t.cfg.OnSeal != nil && (err == nil || r.ctx.Err() == nil) {
 					t.cfg.OnSeal(n, err)
 				}
 			})
@@ -208,7 +207,7 @@ func (t *Trail) work(r *run) {
 		loops.Go(func() {
 			r.each(t.cfg.VerifyEvery, func() {
 				report, err := t.Verify(r.ctx)
-				if t.cfg.OnVerify != nil && !errors.Is(err, context.Canceled) {
+				if t.cfg.OnVerify != nil && (err == nil || r.ctx.Err() == nil) {
 					t.cfg.OnVerify(report, err)
 				}
 			})

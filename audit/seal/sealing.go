@@ -4,10 +4,12 @@ package seal
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,22 +25,26 @@ import (
 const TypeAnchor = "audit.checkpoint"
 
 const (
-	pageRows = 2000             // the most events of a checkpoint
-	rowsOnce = 500              // ids in one statement
-	seldom   = 10               // of Grace: how often all of it is looked at
-	lately   = 10 * time.Second // what is looked at otherwise
+	pageRows = 2000            // the most events of a checkpoint
+	rowsOnce = 500             // ids or checkpoints in one statement
+	seldom   = 10              // of Grace: how often all of it is looked at
+	lately   = 2 * time.Second // what is looked at otherwise
 )
 
 // Seal appends the events that have no seal to the tree, with a signed checkpoint for
 // each 2000 of them, and gives the newest checkpoint to the anchor. It returns how
 // many events this call has sealed, also with an error.
 //
-// Several processes may seal at the same time: each checkpoint is one transaction,
-// and of two that begin at the same size one is undone and begins again. Rows that
-// cannot be read are left out. An error of the anchor does not keep events from
+// Several processes may seal at the same time: they take turns, each for one checkpoint
+// in one transaction, and two checkpoints of one size are impossible, since the size
+// is the key. Purge and Erase wait for the turn, too. Rows that cannot be read are left
+// out. An error of the anchor does not keep events from
 // being sealed; the next call tries again. When the newest checkpoint is damaged or
 // gone, Seal returns [ErrDamaged] and appends nothing.
-func (t *Trail) Seal(ctx context.Context) (sealed int, err error) {
+func (t *Trail) Seal(ctx context.Context) (sealed int, err error) { return t.seal(ctx, 0) }
+
+// seal leaves the work to others when the newest checkpoint is younger than recent.
+func (t *Trail) seal(ctx context.Context, recent time.Duration) (sealed int, err error) {
 	if t.cfg.Certify == nil {
 		return 0, fmt.Errorf("seal: %w: without Config.Certify nothing can be sealed", audit.ErrInvalid)
 	}
@@ -60,32 +66,17 @@ func (t *Trail) Seal(ctx context.Context) (sealed int, err error) {
 	began := time.Now()
 	whole := began.Sub(t.whole) > t.cfg.Grace/seldom
 	var anchored error
+	var after time.Time
 	for full := true; full; {
-		h, err := t.head(ctx)
-		if err != nil {
+		var n int
+		var c checkpoint
+		if n, full, after, c, err = t.sealPage(ctx, whole, after, recent); err != nil {
 			return sealed, err
 		}
-		var rows []gormsink.Row
-		rows, full, err = t.unsealed(ctx, h, whole)
-		if err != nil {
-			return sealed, err
-		}
-		if len(rows) > 0 {
-			won, err := t.append(ctx, &h, rows)
-			if err != nil {
-				return sealed, err
-			}
-			if !won {
-				full = true
-				if err := pause(ctx); err != nil {
-					return sealed, err
-				}
-				continue
-			}
-			sealed += len(rows)
-			t.count(func(s *Stats) { s.Sealed += uint64(len(rows)) })
-		}
-		anchored = t.anchor(ctx, h.checkpoint)
+		recent = 0
+		sealed += n
+		t.count(func(s *Stats) { s.Sealed += uint64(n) })
+		anchored = t.anchor(ctx, c)
 	}
 	if whole {
 		t.whole = began
@@ -100,97 +91,84 @@ func (t *Trail) Seal(ctx context.Context) (sealed int, err error) {
 // of it is looked at again.
 func (t *Trail) depth() time.Duration { return t.cfg.Grace + 2*t.cfg.Grace/seldom }
 
-// pause lets another process go first.
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(rand.N(50 * time.Millisecond))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// sealPage seals the next page in a transaction. It has the only turn from before it
+// reads until it has committed, so that no other process seals, and none purges or
+// erases what was read. It returns the newest checkpoint, and how far it has come.
+func (t *Trail) sealPage(ctx context.Context, whole bool, after time.Time, recent time.Duration) (n int, full bool, last time.Time, c checkpoint, err error) {
+	var failed error // not one of the database
+	err = t.sink.Change(ctx, "seal", func(tx *gorm.DB) (err error) {
+		if failed, err = takeTurn(tx, t.points); failed != nil || err != nil {
+			return err
+		}
+		if c, failed, err = t.newest(tx); failed != nil || err != nil || time.Since(c.at) < recent {
+			return err
+		}
+		from := micro(c.horizon)
+		if !whole && c.horizon > 0 {
+			from = latest(from, from.Add(t.depth()-lately))
+		}
+		from = latest(from, after)
+		// What is older than the horizon is left out for ever, so that an event that
+		// claims to be old is not sealed as if it had always been there.
+		rows, err := t.sink.Rows(tx, "WHERE recorded_at >= ? AND "+t.unsealed()+" ORDER BY recorded_at, id LIMIT ?", moment(tx, from), pageRows)
+		if full = len(rows) == pageRows; err != nil || len(rows) == 0 {
+			return err
+		}
+		last = rows[len(rows)-1].Recorded
+		rows = slices.DeleteFunc(rows, func(r gormsink.Row) bool { return r.Err != nil })
+		if n = len(rows); n == 0 {
+			if full {
+				last = last.Add(time.Microsecond) // a page of which nothing can be read
+			}
+			return nil
+		}
+		c, failed, err = t.append(tx, c, rows)
+		return err
+	})
+	if err = errors.Join(failed, err); err != nil {
+		return 0, false, last, c, err
 	}
+	t.seen = c
+	return n, full, last, c, nil
 }
 
-// head is where the next checkpoint begins.
-type head struct {
-	checkpoint
-	turn int64 // changes with each seal, purge and erasure
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
-// head reads the newest checkpoint. The signature is checked, so that no damaged
+// unsealed is the condition for events without a seal.
+func (t *Trail) unsealed() string {
+	return "NOT EXISTS (SELECT 1 FROM " + t.seals + " s WHERE s.id = " + t.sink.Table() + ".id)"
+}
+
+// takeTurn waits until no other transaction seals, purges or erases.
+func takeTurn(tx *gorm.DB, points string) (failed, err error) {
+	turned := tx.Exec("UPDATE " + points + " SET turn = turn + 1 WHERE size = 0")
+	if turned.Error == nil && turned.RowsAffected != 1 {
+		return damaged("the first row of %s is not there; has Migrate run?", points), nil
+	}
+	return nil, turned.Error
+}
+
+// newest reads the newest checkpoint. The signature is checked, so that no damaged
 // tree is continued; so is that the tree has only grown.
-func (t *Trail) head(ctx context.Context) (h head, err error) {
-	var points []struct {
-		Size int64
-		Note string
-		Turn int64
+func (t *Trail) newest(tx *gorm.DB) (c checkpoint, failed, err error) {
+	var points []point
+	if err := tx.Raw("SELECT size, note FROM " + t.points + " ORDER BY size DESC LIMIT 1").Scan(&points).Error; err != nil || len(points) == 0 {
+		return c, nil, err
 	}
-	err = t.sink.Snapshot(ctx, "seal: newest checkpoint", func(tx *gorm.DB) error {
-		return tx.Raw("SELECT size, note, turn FROM " + t.points + " WHERE size = 0 OR size = (SELECT MAX(size) FROM " + t.points + ") ORDER BY size").Scan(&points).Error
-	})
-	if err != nil {
-		return h, err
+	p := points[0]
+	switch {
+	case p.Size == t.seen.tree.size && p.Note == t.seen.text:
+		return t.seen, nil, nil
+	case p.Size <= t.seen.tree.size:
+		return c, damaged("checkpoint %d is gone", t.seen.tree.size), nil
 	}
-	if len(points) == 0 || points[0].Size != 0 {
-		return h, damaged("the first row of %s is not there; has Migrate run?", t.points)
-	}
-	if len(points) == 2 && points[1].Size == t.seen.tree.size && points[1].Note == t.seen.text {
-		h.checkpoint = t.seen
-	} else if len(points) == 2 {
-		if h.checkpoint, err = openCheckpoint(t.root, points[1].Note); err == nil && h.tree.size != points[1].Size {
-			err = damaged("checkpoint %d has the place of %d", h.tree.size, points[1].Size)
-		}
-		if err != nil {
-			return h, err
-		}
-	}
-	if h.tree.size <= t.seen.tree.size && h.text != t.seen.text {
-		return h, damaged("checkpoint %d is gone", t.seen.tree.size)
-	}
-	t.seen = h.checkpoint
-	h.turn = points[0].Turn
-	h.tree = h.tree.clone()
-	return h, nil
-}
-
-// unsealed reads the next page of events without a seal, in the order of their
-// writing. What is older than the horizon is left out for ever, so that an event
-// that claims to be old is not sealed as if it had always been there.
-func (t *Trail) unsealed(ctx context.Context, h head, whole bool) (page []gormsink.Row, full bool, err error) {
-	from := micro(h.horizon)
-	if recent := from.Add(t.depth() - lately); !whole && recent.After(from) && h.horizon > 0 {
-		from = recent
-	}
-	err = t.sink.Snapshot(ctx, "seal: events without a seal", func(tx *gorm.DB) error {
-		page = page[:0]
-		where, args := "a.recorded_at >= ?", []any{moment(tx, from)}
-		for len(page) == 0 {
-			var texts []string
-			query := "SELECT a.id FROM " + t.sink.Table() + " a LEFT JOIN " + t.seals + " s ON s.id = a.id WHERE s.id IS NULL AND " + where + " ORDER BY a.recorded_at, a.id LIMIT ?"
-			if err := tx.Raw(query, append(args, pageRows)...).Scan(&texts).Error; err != nil {
-				return err
-			}
-			full = len(texts) == pageRows
-			rows, err := t.rows(tx, texts)
-			if err != nil {
-				return err
-			}
-			for _, text := range texts {
-				if r, ok := rows[text]; ok && r.Err == nil {
-					page = append(page, r)
-				}
-			}
-			if !full {
-				break
-			}
-			last := texts[len(texts)-1] // after a page of which nothing can be read
-			at := moment(tx, rows[last].Recorded)
-			where, args = "(a.recorded_at > ? OR a.recorded_at = ? AND a.id > ?)", []any{at, at, last}
-		}
-		return nil
-	})
-	return page, full, err
+	c, failed = openPoint(t.root, p)
+	return c, failed, nil
 }
 
 // moment is a time as the column recorded_at has it.
@@ -201,34 +179,10 @@ func moment(tx *gorm.DB, at time.Time) any {
 	return at.UnixMicro()
 }
 
-// rows reads rows by the texts of their ids.
-func (t *Trail) rows(tx *gorm.DB, texts []string) (map[string]gormsink.Row, error) {
-	found := make(map[string]gormsink.Row, len(texts))
-	for len(texts) > 0 {
-		n := min(len(texts), rowsOnce)
-		ids := make([]audit.ID, n)
-		for i := range ids {
-			ids[i], _ = audit.ParseID(texts[i]) // an id that is none finds nothing
-		}
-		rows, err := t.sink.Rows(tx, ids)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			found[r.ID.String()] = r
-		}
-		texts = texts[n:]
-	}
-	return found, nil
-}
-
-var errLost = errors.New("seal: another process was first")
-
-// append seals the rows. It reports whether that succeeded, or the table has changed
-// since h was read: another process has sealed, or rows were purged or erased.
-func (t *Trail) append(ctx context.Context, h *head, rows []gormsink.Row) (won bool, err error) {
-	next := checkpoint{tree: h.tree.clone(), previous: h.tree.size, at: time.Now(), horizon: h.horizon}
-	var args []any
+// append adds the rows to the tree, and a checkpoint.
+func (t *Trail) append(tx *gorm.DB, c checkpoint, rows []gormsink.Row) (next checkpoint, failed, err error) {
+	next = checkpoint{tree: c.tree.clone(), previous: c.tree.size, at: time.Now()}
+	args := make([]any, 0, sealColumns*len(rows))
 	for i := range rows {
 		s := newSecret()
 		e := newEntry(&rows[i], s)
@@ -239,52 +193,64 @@ func (t *Trail) append(ctx context.Context, h *head, rows []gormsink.Row) (won b
 	if newest.After(next.at) {
 		newest = next.at
 	}
-	next.horizon = max(h.horizon, newest.Add(-t.depth()).UnixMicro())
+	next.horizon = max(c.horizon, newest.Add(-t.depth()).UnixMicro())
 	if err := next.sign(t.key); err != nil {
-		return false, fmt.Errorf("seal: sign: %w", err)
+		return c, fmt.Errorf("seal: sign: %w", err), nil
 	}
 	if _, err := openCheckpoint(t.root, next.text); err != nil {
-		return false, err // the clocks of this process and of the certificate differ
+		return c, err, nil // the clocks of this process and of the certificate differ
 	}
-	err = t.sink.Change(ctx, "seal", func(tx *gorm.DB) error {
-		turned := tx.Exec("UPDATE "+t.points+" SET turn = turn + 1 WHERE size = 0 AND turn = ?", h.turn)
-		if turned.Error != nil {
-			return turned.Error
-		}
-		if turned.RowsAffected != 1 {
-			return errLost
-		}
-		if err := insertSeals(tx, t.seals, args); err != nil {
-			return err
-		}
-		return tx.Exec("INSERT INTO "+t.points+" (size, note, turn) VALUES (?, ?, 0)", next.tree.size, next.text).Error
-	})
-	if errors.Is(err, errLost) {
-		return false, nil
+	if err := insertSeals(tx, t.seals, args); err != nil {
+		return c, nil, err
 	}
-	if err != nil {
-		return false, err
-	}
-	h.checkpoint, t.seen = next, next
-	return true, nil
+	return next, nil, tx.Exec("INSERT INTO "+t.points+" (size, note, turn) VALUES (?, ?, 0)", next.tree.size, next.text).Error
 }
 
-// insertSeals inserts rows in statements of a power of two, so that there are few
+const sealColumns = 9
+
+// insertSeals inserts rows: in PostgreSQL by one statement with an array for each
+// column, otherwise by statements of a power of two of rows, so that there are few
 // different ones to prepare.
 func insertSeals(tx *gorm.DB, table string, args []any) error {
-	const columns = 9
-	row := "(" + strings.Repeat("?,", columns-1) + "?)"
-	for n := 128; len(args) > 0; {
-		for n*columns > len(args) {
+	insert := "INSERT INTO " + table + " (idx, id, occurred, recorded, type, tenant, scope, hash, salt) "
+	if tx.Dialector.Name() == "postgres" {
+		arrays := make([]any, sealColumns)
+		for i := range arrays {
+			arrays[i] = array(args[i:])
+		}
+		return tx.Exec(insert+"SELECT * FROM unnest(?::bigint[], ?::uuid[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::bytea[], ?::bytea[])", arrays...).Error
+	}
+	row := "(" + strings.Repeat("?,", sealColumns-1) + "?)"
+	for n := 128; len(args) > 0; args = args[n*sealColumns:] {
+		for n*sealColumns > len(args) {
 			n /= 2
 		}
-		err := tx.Exec("INSERT INTO "+table+" (idx, id, occurred, recorded, type, tenant, scope, hash, salt) VALUES "+strings.Repeat(row+",", n-1)+row, args[:n*columns]...).Error
-		if err != nil {
+		if err := tx.Exec(insert+"VALUES "+strings.Repeat(row+",", n-1)+row, args[:n*sealColumns]...).Error; err != nil {
 			return err
 		}
-		args = args[n*columns:]
 	}
 	return nil
+}
+
+var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// array is the literal of a column, as text, which every driver can send.
+func array(args []any) string {
+	b := []byte{'{'}
+	for i := 0; i < len(args); i += sealColumns {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		switch v := args[i].(type) {
+		case int64:
+			b = strconv.AppendInt(b, v, 10)
+		case string:
+			b = append(append(append(b, '"'), escape.Replace(v)...), '"')
+		case []byte:
+			b = append(hex.AppendEncode(append(b, `"\\x`...), v), '"')
+		}
+	}
+	return string(append(b, '}'))
 }
 
 // anchor gives the anchor a checkpoint that it does not have yet.

@@ -5,7 +5,6 @@ package seal
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -39,10 +38,8 @@ func (t *Trail) Verify(ctx context.Context) (Report, error) {
 		if err := v.readUnsealed(); err != nil {
 			return err
 		}
-		for _, s := range v.spans {
-			if err := t.leaves(tx, s.from, s.to, v.readDoubtful); err != nil {
-				return err
-			}
+		if err := v.readNotes(); err != nil {
+			return err
 		}
 		return t.leaves(tx, 0, w.good.tree.size, v.judgePage)
 	})
@@ -59,20 +56,18 @@ type verification struct {
 	notes map[audit.ID]string // details of the notes that are not sealed, or whose seals are damaged
 }
 
-// readUnsealed counts the events without a seal, and reads the notes among them.
+// readUnsealed counts the events without a seal.
 func (v *verification) readUnsealed() error {
-	t := v.trail
-	rows, err := v.tx.Raw("SELECT a.id, a.recorded_at, a.type FROM " + t.sink.Table() + " a LEFT JOIN " + t.seals + " s ON s.id = a.id WHERE s.id IS NULL").Rows()
+	rows, err := v.tx.Raw("SELECT id, recorded_at FROM " + v.trail.sink.Table() + " WHERE " + v.trail.unsealed()).Rows()
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	r := v.report
-	var notes []string
 	for rows.Next() {
-		var text, eventType string
+		var text string
 		var at any
-		if err := rows.Scan(&text, &at, &eventType); err != nil {
+		if err := rows.Scan(&text, &at); err != nil {
 			return err
 		}
 		recorded := microsOf(at)
@@ -86,58 +81,51 @@ func (v *verification) readUnsealed() error {
 			r.Unjudged++
 		default:
 			r.Inserted.add(id)
-			continue // it explains nothing
-		}
-		if isNote(eventType) {
-			notes = append(notes, text)
 		}
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	return v.readNotes(notes)
+	return rows.Err()
 }
 
-// readDoubtful reads the notes whose seals are damaged.
-func (v *verification) readDoubtful(page []leafRow) error {
-	var texts []string
-	for i := range page {
-		texts = append(texts, page[i].text)
-	}
-	return v.readNotes(texts)
-}
-
-// readNotes reads those of the rows that are notes. They explain nothing for good.
-func (v *verification) readNotes(texts []string) error {
-	rows, err := v.trail.rows(v.tx, texts)
-	for _, r := range rows {
-		if !isNote(r.Type) {
-			continue
+// readNotes reads the notes that are not sealed yet, or whose seals are damaged. They
+// explain nothing for good.
+func (v *verification) readNotes() error {
+	for i, s := range append(spans{{}}, v.spans...) {
+		where, args := v.trail.unsealed(), []any{}
+		if i > 0 {
+			where, args = "id IN (SELECT id FROM "+v.trail.seals+" WHERE idx >= ? AND idx < ?)", []any{s.from, s.to}
 		}
-		v.notes[r.ID] = r.Details.String()
-		if r.Type == gormsink.TypePurged {
-			v.doubtful.add(unsealed, r.Details.String())
+		rows, err := v.trail.sink.Rows(v.tx, "WHERE type IN ? AND "+where, append([]any{[]string{gormsink.TypePurged, gormsink.TypeErased}}, args...)...)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if at := r.Recorded.UnixMicro(); i == 0 && at < v.good.horizon && !v.distrust.window(at) {
+				continue // it was inserted
+			}
+			v.notes[r.ID] = r.Details.String()
+			if r.Type == gormsink.TypePurged {
+				v.doubtful.add(unsealed, r.Details.String())
+			}
 		}
 	}
-	return err
+	return nil
 }
 
 // judgePage judges the events of a page of seals.
 func (v *verification) judgePage(page []leafRow) error {
-	var texts, notes []string
+	var notes []string
 	for i := range page {
-		l := &page[i]
-		if v.spans.has(l.idx) {
-			continue
-		}
-		texts = append(texts, l.text)
-		if e, ok := parseErasure(l.ID, l.erased); ok {
+		if e, ok := parseErasure(page[i].ID, page[i].erased); ok {
 			notes = append(notes, e.note.String())
 		}
 	}
-	rows, err := v.trail.rows(v.tx, texts)
+	list, err := v.trail.sink.Rows(v.tx, "WHERE id IN (SELECT id FROM "+v.trail.seals+" WHERE idx >= ? AND idx <= ?)", page[0].idx, page[len(page)-1].idx)
 	if err != nil {
 		return err
+	}
+	rows := make(map[audit.ID]*gormsink.Row, len(list))
+	for i := range list {
+		rows[list[i].ID] = &list[i]
 	}
 	scopes, err := v.scopes(notes)
 	if err != nil {
@@ -149,8 +137,7 @@ func (v *verification) judgePage(page []leafRow) error {
 			v.report.Unjudged++
 			continue
 		}
-		row, found := rows[l.text]
-		v.judge(l, row, found, scopes)
+		v.judge(l, rows[l.ID], scopes)
 	}
 	return nil
 }
@@ -183,7 +170,7 @@ func (v *verification) scopes(notes []string) (map[audit.ID]scope, error) {
 }
 
 // judge counts an event.
-func (v *verification) judge(l *leafRow, row gormsink.Row, found bool, scopes map[audit.ID]scope) {
+func (v *verification) judge(l *leafRow, row *gormsink.Row, scopes map[audit.ID]scope) {
 	r := v.report
 	salt, hash, sure := secret(l.salt), l.Hash, true
 	erased := l.salt == nil
@@ -212,13 +199,13 @@ func (v *verification) judge(l *leafRow, row gormsink.Row, found bool, scopes ma
 		return
 	}
 	switch {
-	case !found && v.trusted.allow(l.idx, &l.entry):
+	case row == nil && v.trusted.allow(l.idx, &l.entry):
 		r.Purged++
-	case !found && v.doubtful.allow(l.idx, &l.entry):
+	case row == nil && v.doubtful.allow(l.idx, &l.entry):
 		r.Pending++
-	case !found:
+	case row == nil:
 		r.Removed.add(l.ID)
-	case row.Err != nil || !same(l, &row) || !bytes.Equal(hash, salt.hash(row.Event)):
+	case row.Err != nil || !same(l, row) || !bytes.Equal(hash, salt.hash(row.Event)):
 		r.Changed.add(l.ID)
 	case !sure:
 		r.Pending++

@@ -61,12 +61,6 @@ func (t *Trail) page(tx *gorm.DB, from, to int64) (page []leafRow, err error) {
 	return page, rows.Err()
 }
 
-// point is a row of the table of checkpoints.
-type point struct {
-	Size int64
-	Note string
-}
-
 // walk is the first pass of Verify: it builds the tree anew from the seals, and
 // compares it with the checkpoints and the anchors.
 type walk struct {
@@ -141,10 +135,7 @@ func (w *walk) add(l *leafRow) {
 // check compares the tree with a checkpoint. The tree after a damaged part is that of
 // the next good checkpoint.
 func (w *walk) check(p point) {
-	c, err := openCheckpoint(w.trail.root, p.Note)
-	if err == nil && c.tree.size != p.Size {
-		err = damaged("it is checkpoint %d", c.tree.size)
-	}
+	c, err := openPoint(w.trail.root, p)
 	before := w.last
 	w.last = p.Size
 	if err != nil {

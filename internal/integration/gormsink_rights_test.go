@@ -17,17 +17,17 @@ import (
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 )
 
-// grants returns the statements of docs/audit.md.
-func grants(t *testing.T) []string {
+// grants returns the statements of a page, such as audit.md.
+func grants(t *testing.T, page string) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/audit.md")
+	text, err := os.ReadFile("../../docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), "```sql\n")
 	block, _, ok := strings.Cut(rest, ";\n```")
 	if !ok {
-		t.Fatal("docs/audit.md has no block of SQL")
+		t.Fatal(page + " has no block of SQL")
 	}
 	return strings.Split(block, ";\n")
 }
@@ -55,7 +55,7 @@ func TestTheGrantsInTheDocumentAreEnoughAndNotTooMuch(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, grant := range grants(t) {
+			for _, grant := range grants(t, "audit.md") {
 				if err := c.owner.Exec(grant).Error; err != nil {
 					t.Fatalf("%s: %v", grant, err)
 				}

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"gorm.io/gorm"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 	"github.com/holdfast-go/holdfast/audit/seal"
 )
@@ -82,4 +84,66 @@ func TestVerifyTakesTheMemoryOfAPageHoweverManyEvents(t *testing.T) {
 		}
 	}
 	t.Logf("verified in %s with at most %d MB, %.0f rows/s; Query alone takes %s", took.Round(time.Millisecond), most.Load()>>20, float64(n)/took.Seconds(), time.Since(begun).Round(time.Millisecond))
+}
+
+func TestTheGrantsForTheSealAreEnoughAndNotTooMuch(t *testing.T) {
+	t.Parallel()
+	pg, maria := startPostgres(t), startMariaDB(t)
+	for name, c := range map[string]struct {
+		owner  *gorm.DB
+		create string
+		as     func(role string) *gorm.DB
+	}{
+		"postgres": {pg.open(t), "CREATE ROLE %s LOGIN", func(role string) *gorm.DB {
+			return openPostgres(t, strings.Replace(pg.URL(pg.Addr(), "postgres"), "postgres@", role+"@", 1))
+		}},
+		"mariadb": {maria.open(t, "sealed", "utf8mb4"), "CREATE USER %s", func(role string) *gorm.DB {
+			return openMySQL(t, strings.Replace(maria.dsn("sealed"), "root@", role+"@", 1))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink, process := sealing(t, c.owner)
+			if err := process().Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, role := range []string{"app", "auditor", "keeper", "sealer"} {
+				if err := c.owner.Exec(fmt.Sprintf(c.create, role)).Error; err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, grant := range append(grants(t, "audit.md"), grants(t, "seal.md")...) {
+				if err := c.owner.Exec(grant).Error; err != nil {
+					t.Fatalf("%s: %v", grant, err)
+				}
+			}
+			record(t, sink, audit.Event{Type: "test", Actor: audit.Entity{ID: "ana"}}, audit.Event{Type: "test"})
+			_, process = sealing(t, c.as("sealer"))
+			sealer := process()
+			if n, err := sealer.Seal(t.Context()); n != 2 || err != nil {
+				t.Errorf("sealer: %d sealed, %v", n, err)
+			}
+			keeper := gormsink.New(c.as("keeper"), gormsink.WithHook(seal.Hook))
+			if done, err := keeper.Erase(t.Context(), gormsink.Person{ID: "ana"}, clerk); done.Events != 1 || err != nil {
+				t.Errorf("keeper: %+v, %v", done, err)
+			}
+			if _, err := sealer.Seal(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if report, err := sealer.Verify(t.Context()); report.Erased != 1 || report.Findings() != 0 || err != nil {
+				t.Errorf("%v: %s", err, report)
+			}
+			for role, statements := range map[string][]string{
+				"app":     {"INSERT INTO lock_audit_seal SELECT * FROM lock_audit_seal", "DELETE FROM lock_audit_checkpoint"},
+				"sealer":  {"UPDATE lock_audit_seal SET hash = salt", "DELETE FROM lock_audit_seal", "UPDATE lock_audit_checkpoint SET note = ''", "DELETE FROM lock_audit"},
+				"keeper":  {"UPDATE lock_audit_seal SET hash = salt", "DELETE FROM lock_audit_seal", "DELETE FROM lock_audit_checkpoint"},
+				"auditor": {"UPDATE lock_audit_seal SET salt = NULL", "UPDATE lock_audit_checkpoint SET turn = 0"},
+			} {
+				for _, statement := range statements {
+					if c.as(role).Exec(statement).Error == nil {
+						t.Errorf("%s may %s", role, statement)
+					}
+				}
+			}
+		})
+	}
 }

@@ -150,7 +150,7 @@ func sealTampered(t *testing.T, db *gorm.DB) {
 	}
 	all := batch(t, 40)
 	all[0].Details = parsed(t, "{ \"a\" :\n\t1.50 , \"a\": \"ü\\u00fc\" }")
-	all[1].Reason, all[1].Tenant = "🏨 josé", "hôtel"
+	all[1].Reason, all[1].Tenant = "🏨 josé", `hô"t\el, {}`
 	for part := range slices.Chunk(all, 10) {
 		store(t, sink, part)
 		if n, err := trail.Seal(t.Context()); n != 10 || err != nil {

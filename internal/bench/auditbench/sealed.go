@@ -21,7 +21,7 @@ func sealers(sink *gormsink.Sink) (process func() *seal.Trail) {
 	must(0, err)
 	root := must(note.NewSigner(secret))
 	return func() *seal.Trail {
-		t := must(seal.New(sink, seal.Config{Root: public, Certify: func(_ context.Context, request string) (string, error) {
+		t := must(seal.New(sink, seal.Config{Root: public, Every: 100 * time.Millisecond, Certify: func(_ context.Context, request string) (string, error) {
 			return seal.Certify(root, request, time.Now().Add(-time.Minute), time.Now().Add(time.Hour))
 		}}))
 		must(0, t.Migrate(ctx))
@@ -30,41 +30,32 @@ func sealers(sink *gormsink.Sink) (process func() *seal.Trail) {
 }
 
 // fourWrite has four processes store events at once. Those that seal do so ten times
-// a second, and at the end until all is sealed.
+// a second, and at the end one of them until all is sealed.
 func (d *database) fourWrite(sealed bool) func() func(int) {
 	return func() func(int) {
-		table := d.empty()
-		s := gormsink.New(d.gorm, gormsink.WithTable(table))
+		s := gormsink.New(d.gorm, gormsink.WithTable(d.empty()))
 		process := sealers(s)
 		var trails []*seal.Trail
 		for range 4 {
 			trails = append(trails, process())
 		}
 		return func(n int) {
-			var writers, others sync.WaitGroup
-			stop := make(chan struct{})
-			for i := range 4 {
+			var writers sync.WaitGroup
+			for i, trail := range trails {
 				writers.Go(func() {
 					batches((n+i)/4, func(batch []audit.Event) error { return s.Write(ctx, batch) })
 				})
-				if !sealed {
-					continue
+				if sealed {
+					trail.Start()
 				}
-				others.Go(func() {
-					for {
-						must(trails[i].Seal(ctx))
-						select {
-						case <-stop:
-							must(trails[i].Seal(ctx))
-							return
-						case <-time.After(100 * time.Millisecond): // as its timer would
-						}
-					}
-				})
 			}
 			writers.Wait()
-			close(stop)
-			others.Wait()
+			if sealed {
+				must(trails[0].Seal(ctx))
+			}
+			for _, trail := range trails {
+				must(0, trail.Stop(ctx))
+			}
 		}
 	}
 }

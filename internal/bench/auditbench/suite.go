@@ -20,7 +20,7 @@ func Suite(t testing.TB) bench.Suite {
 	return bench.Suite{
 		Name:   "audit",
 		Peers:  []string{"gorm.io/gorm", "gorm.io/driver/postgres", "github.com/jackc/pgx/v5"},
-		Sample: 300 * time.Millisecond,
+		Sample: 500 * time.Millisecond,
 		Cases: []bench.Case{
 			{Name: "Record", Make: record, NoAllocs: true},
 			{Name: "floor: lock, UUIDv7, clock, copy", Make: floor},
