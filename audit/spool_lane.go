@@ -62,6 +62,9 @@ func (a *lane) receive(at spool.Pos, payloads [][]byte) {
 	for _, p := range payloads {
 		if f, ok := decode(p); ok && f.sent(a.log.stream.id) {
 			e := entry{Event: f.Event, seq: seq, at: f.at, size: size(&f.Event), pos: at}
+			if f.Seq > 0 && f.Stream == a.log.stream.id {
+				e.seq = max(seq, 1) // of this process, in a segment that begins with others
+			}
 			*a.queue.push() = e
 			a.bytes += e.size
 			a.behind--

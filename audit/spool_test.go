@@ -97,20 +97,47 @@ func TestARunThatWasKilledIsCompleteInTheTrail(t *testing.T) {
 	mustClose(t, newLog(t, all, Config{Spool: Spool{Dir: left}}))
 	_ = quit(t, first)
 
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	var seqs []uint64
-	for _, e := range all.events {
-		if e.Stream == all.events[0].Stream {
-			seqs = append(seqs, e.Seq)
-		}
-	}
-	if want := []uint64{1, 2, 3, 4, 5, 6, 7}; !slices.Equal(seqs, want) {
+	if seqs, want := seqsOf(all, all.events[0].Stream), []uint64{1, 2, 3, 4, 5, 6, 7}; !slices.Equal(seqs, want) {
 		t.Errorf("numbers %v, want %v", seqs, want)
 	}
 	if last := all.events[len(all.events)-1]; last.Type != TypeClosed || last.Reason != "recovered" {
 		t.Errorf("the last event is %+v", last)
 	}
+}
+
+func TestARunAfterAKilledOneIsCompleteInTheTrail(t *testing.T) {
+	dir, sink := t.TempDir(), newGated()
+	first := newLog(t, newGated(), Config{Spool: Spool{Dir: dir}})
+	mustRecord(t, first, 3)
+	left := killed(t, dir)
+	_ = quit(t, first)
+
+	second := newLog(t, sink, Config{Spool: Spool{Dir: left}})
+	mustRecord(t, second, 3) // behind what the first one has left
+	sink.open.Store(true)
+	if err := second.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	opened := second.stream.id
+	if got, want := seqsOf(sink.Memory, opened), []uint64{1, 2, 3, 4}; !slices.Equal(got, want) {
+		t.Errorf("numbers %v after the flush, want %v", got, want)
+	}
+	mustClose(t, second)
+	if got, want := seqsOf(sink.Memory, opened), []uint64{1, 2, 3, 4, 5}; !slices.Equal(got, want) {
+		t.Errorf("numbers %v after the close, want %v", got, want)
+	}
+}
+
+// seqsOf returns the numbers of a stream, in the order of writing.
+func seqsOf(m *Memory, stream ID) (seqs []uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.events {
+		if e.Stream == stream {
+			seqs = append(seqs, e.Seq)
+		}
+	}
+	return seqs
 }
 
 func TestASpoolHoldsWhatTheQueueCannot(t *testing.T) {
