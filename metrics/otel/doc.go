@@ -3,8 +3,10 @@
 // Package otel exports spans and metrics of breakers, lock managers, session
 // managers and audit logs to OpenTelemetry.
 //
-//	t, err := otel.New()
-//	...
+//	t, err := otel.New() // with the global providers of OpenTelemetry
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: t, Trace: t.Trace})
 //	rooms, err := lock.New(store, lock.Config{Name: "rooms", Observer: t, Trace: t.Trace})
 //	users, err := session.New(store, session.Config[User]{Name: "users", Observer: t, Trace: t.Trace})
