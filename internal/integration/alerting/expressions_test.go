@@ -131,6 +131,55 @@ func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// fragile returns the arithmetic of two aggregations in an expression. After a
+// restart of Prometheus, one of them may be complete before the other.
+func fragile(t testing.TB, text string) (found []string) {
+	expr, err := parser.ParseExpr(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aggregated := func(e parser.Expr) bool {
+		for {
+			inner, ok := e.(*parser.ParenExpr)
+			if !ok {
+				_, ok := e.(*parser.AggregateExpr)
+				return ok
+			}
+			e = inner.Expr
+		}
+	}
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		if b, ok := n.(*parser.BinaryExpr); ok && !b.Op.IsComparisonOperator() && !b.Op.IsSetOperator() && aggregated(b.LHS) && aggregated(b.RHS) {
+			found = append(found, b.String())
+		}
+		return nil
+	})
+	return found
+}
+
+func TestAnAlertOnAShareWaits(t *testing.T) {
+	for file, groups := range rules(t) {
+		for _, g := range groups.Groups {
+			for _, r := range g.Rules {
+				if found := fragile(t, r.Expr); r.Alert != "" && r.For == 0 && found != nil {
+					t.Errorf("%s: %s has no for, and %s", file, r.Alert, found[0])
+				}
+			}
+		}
+	}
+	for text, want := range map[string]bool{
+		"(sum(a)) / sum(b) > 1":      true,
+		"sum(a) > 1 and sum(b) > 1":  false,
+		"sum(a) > sum(b)":            false,
+		"sum(a) / 2 > 1":             false,
+		"c and sum(a) - sum(b) >= 3": true,
+	} {
+		if got := fragile(t, text) != nil; got != want {
+			t.Errorf("%s is fragile: %v, want %v", text, got, want)
+		}
+	}
+}
+
 // What an alert says of a label that its expression has lost is empty.
 func TestAlertsSpeakOfLabelsThatTheyHave(t *testing.T) {
 	for file, groups := range rules(t) {
