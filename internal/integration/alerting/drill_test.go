@@ -22,7 +22,8 @@ var usual = []string{
 	": book room 104 " + nights, ": cancel", ": hold room 105 " + nights, ": help",
 }
 
-const nights = "from 2030-01-01 to 2030-01-03"
+// nights are in half a year: the bot asks whether those of years later are meant.
+var nights = "from " + time.Now().AddDate(0, 6, 0).Format(time.DateOnly) + " to " + time.Now().AddDate(0, 6, 2).Format(time.DateOnly)
 
 // drill is a bot under a load, watched by a Prometheus.
 type drill struct {
