@@ -165,6 +165,9 @@ func TestAlertsFireAndResolveWhileABotIsBrokenAndHealed(t *testing.T) {
 	d.load(150*time.Millisecond, usual...)
 	desk.Suspend()
 	d.turn("PUT", "/api/faults", `{"pms":"failing","audit":"down","cleanup":"stopped"}`)
+	for i := range usual { // who has no session yet cannot lose it
+		say(t.Context(), d.client, d.bot, fmt.Sprint("guest ", i), "help")
+	}
 	d.turn("POST", "/api/sessions/corrupt", "")
 	first := []string{"CircuitBreakerOpen", "CircuitBreakerCallsFailing", "CircuitBreakerRejectingCalls", "NLPFallbacksHigh",
 		"ReservationErrorBudgetBurn 1h", "ReservationErrorBudgetBurn 6h", "HoldfastServiceVanished",
