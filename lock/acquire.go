@@ -82,7 +82,7 @@ type attempt struct {
 	recording time.Duration // the recorder's share of the time
 	wish      wish
 	secret    string
-	claim     Claim
+	claim     StoreClaim
 	conflict  *ConflictError // the last one
 	last      []Conflict     // that were named
 }
@@ -116,9 +116,9 @@ func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, e
 	case err != nil:
 		a.giveUp(err)
 		return nil, unavailable(ctx, what, err)
-	case g.Status == Granted:
+	case g.Status == StatusGranted:
 		return a.granted(ctx, g.Hold, sent)
-	case g.Status == Blocked:
+	case g.Status == StatusBlocked:
 		return nil, a.blocked(ctx, g)
 	}
 	return nil, unavailable(ctx, what, errAnswers)
@@ -135,12 +135,12 @@ func ended(ctx context.Context) error {
 // giveUp undoes the claim, unless the store refused to send it.
 func (a *attempt) giveUp(err error) {
 	if !errors.Is(err, ErrInvalid) {
-		a.m.undo(a.claim.Ticket)
+		a.m.undo(a.claim.StoreTicket)
 	}
 }
 
 // ask sends the claim once.
-func (a *attempt) ask(ctx context.Context) (g Grant, sent time.Time, err error) {
+func (a *attempt) ask(ctx context.Context) (g StoreGrant, sent time.Time, err error) {
 	a.event.Attempts++
 	sent = time.Now()
 	g, err = a.m.store.Acquire(ctx, a.claim)
@@ -151,7 +151,7 @@ func (a *attempt) ask(ctx context.Context) (g Grant, sent time.Time, err error) 
 }
 
 func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, error) {
-	l := a.m.newLease(a.claim.Ticket, a.secret, h, sent, a.wish)
+	l := a.m.newLease(a.claim.StoreTicket, a.secret, h, sent, a.wish)
 	l.origin, l.waited, a.event.Waited = ctx, a.waited, a.waited
 	a.event.Took = time.Since(a.start)
 
@@ -196,7 +196,7 @@ func (a *attempt) recordAcquired(ctx context.Context, l *Lease, limit time.Durat
 
 // blocked makes the error of a conflict, and records the first one of a call:
 // that of a call that waits, on the side.
-func (a *attempt) blocked(ctx context.Context, g Grant) error {
+func (a *attempt) blocked(ctx context.Context, g StoreGrant) error {
 	slices.SortFunc(g.Conflicts, func(a, b Conflict) int {
 		return cmp.Or(a.Wanted.compare(b.Wanted), a.Hold.Resource.compare(b.Hold.Resource), cmp.Compare(a.Hold.Fence, b.Hold.Fence))
 	})
@@ -232,9 +232,9 @@ func (a *attempt) prepare(r Resource) error {
 		return err
 	}
 	a.secret = secret()
-	a.claim = Claim{
-		Ticket:   Ticket{Space: m.cfg.Name, Group: group, ID: rand.Text()[:12], Token: digest(a.secret)},
-		Resource: r, Capacity: capacity, TTL: w.ttl, MaxHold: m.cfg.MaxHold, KeepAtLeast: w.keep,
+	a.claim = StoreClaim{
+		StoreTicket: StoreTicket{Space: m.cfg.Name, Group: group, ID: rand.Text()[:12], Token: digest(a.secret)},
+		Resource:    r, Capacity: capacity, TTL: w.ttl, MaxHold: m.cfg.MaxHold, KeepAtLeast: w.keep,
 		Holder: w.holder, Reason: w.reason, Details: w.details, Queue: a.patient, Limit: maxConflicts,
 	}
 	return nil

@@ -233,12 +233,12 @@ func TestAGrantWhoseAnswerGotLostIsGivenBack(t *testing.T) {
 // does.
 type late struct{ lock.Store }
 
-func (s late) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (s late) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	go func() {
 		time.Sleep(50 * time.Millisecond) // in a bubble
 		_, _ = s.Store.Acquire(context.WithoutCancel(ctx), c)
 	}()
-	return lock.Grant{}, errDown
+	return lock.StoreGrant{}, errDown
 }
 
 func TestAClaimStillOnItsWayWhenGivenUpHoldsNothing(t *testing.T) {
@@ -274,7 +274,7 @@ func TestAnAnswerThatMakesNoSenseIsUnavailable(t *testing.T) {
 	d := newDesk(t, lock.Config{})
 	l := d.take(t, lock.Key("a"))
 	ref := d.take(t, lock.Key("b")).Detach()
-	odd := lock.Status(9)
+	odd := lock.StoreStatus(9)
 	d.store.forged.Store(&odd)
 	_, err := d.TryAcquire(t.Context(), lock.Key("room"))
 	wantErr(t, err, lock.ErrUnavailable)

@@ -31,8 +31,8 @@ func TestALeaseThatIsCheckedRightAfterItsGrantIsConfirmedAllTheSame(t *testing.T
 // stuck answers no renewal that is not a confirmation.
 type stuck struct{ lock.Store }
 
-func (s stuck) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
-	if slices.ContainsFunc(rs, func(r lock.Renewal) bool { return !r.Confirm }) {
+func (s stuck) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
+	if slices.ContainsFunc(rs, func(r lock.StoreRenewal) bool { return !r.Confirm }) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -59,18 +59,18 @@ type restless struct {
 	tries, waits int // no two at once
 }
 
-func (s *restless) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (s *restless) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	g, err := s.Store.Acquire(ctx, c)
 	if s.tries++; c.Queue && s.tries == 3 { // the first is the holder's
 		<-ctx.Done()
-		return lock.Grant{}, ctx.Err()
+		return lock.StoreGrant{}, ctx.Err()
 	}
 	return g, err
 }
 
-func (s *restless) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (s *restless) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	if s.waits++; s.waits == 1 {
-		return lock.Grant{Status: lock.Blocked}, nil
+		return lock.StoreGrant{Status: lock.StatusBlocked}, nil
 	}
 	return s.Store.Wait(ctx, c, g)
 }

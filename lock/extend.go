@@ -56,7 +56,7 @@ func (l *Lease) extend(ctx context.Context, ttl time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(ctx, "extending "+l.resource.String(), err)
 	}
-	r := Renewal{Ticket: l.ticket, TTL: ttl, MaxExtensions: l.m.cfg.MaxExtensions, Count: true, Nonce: rand.Text()[:8]}
+	r := StoreRenewal{StoreTicket: l.ticket, TTL: ttl, MaxExtensions: l.m.cfg.MaxExtensions, Count: true, Nonce: rand.Text()[:8]}
 	sent := time.Now()
 	g, err := l.m.extend(ctx, r)
 	if err != nil {
@@ -68,24 +68,24 @@ func (l *Lease) extend(ctx context.Context, ttl time.Duration) error {
 var errAnswers = errors.New("the store's answers do not fit the requests")
 
 // apply takes the store's answer to an extension or a renewal.
-func (l *Lease) apply(what string, g Grant, sent time.Time) error {
+func (l *Lease) apply(what string, g StoreGrant, sent time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.check() // an answer that comes too late revives nothing
 	switch {
 	case l.cause != nil:
-		if g.Status == Granted && l.cause != ErrReleased {
+		if g.Status == StatusGranted && l.cause != ErrReleased {
 			l.m.undo(l.ticket) // it has no holder any more
 		}
 		return l.notHeld(what, l.cause)
-	case g.Status == Granted:
+	case g.Status == StatusGranted:
 		if l.unconfirmed && !g.Hold.Unconfirmed {
 			l.unconfirmed, l.deadline = false, time.Time{} // the answer replaces it, also by an earlier one
 		}
 		l.postpone(g.Hold, sent)
 		l.timer.Reset(time.Until(l.deadline))
 		return nil
-	case g.Status == Capped:
+	case g.Status == StatusCapped:
 		l.capped = l.capped || !l.renew || what == renewing
 		return fmt.Errorf("lock: %s %s: %w", what, l.resource, ErrMaxReached)
 	}

@@ -55,12 +55,12 @@ func (m *Manager) forceRelease(ctx context.Context, h Hold) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("lock: %s: %w", what, ended(ctx))
 	}
-	g, err := m.release(ctx, Ticket{Space: m.cfg.Name, Group: group, ID: h.ID, Token: rand.Text(), Fence: h.Fence, Force: true})
+	g, err := m.release(ctx, StoreTicket{Space: m.cfg.Name, Group: group, ID: h.ID, Token: rand.Text(), Fence: h.Fence, Force: true})
 	if err != nil {
 		return unavailable(ctx, what, err)
 	}
 	m.evict(h.ID)
-	if g.Status != Granted {
+	if g.Status != StatusGranted {
 		return fmt.Errorf("lock: %s: %w", what, ErrNotHeld)
 	}
 	return nil

@@ -17,15 +17,15 @@ import (
 type returns struct {
 	m      *Manager
 	mu     sync.Mutex
-	groups map[string][]Ticket // those with a goroutine
+	groups map[string][]StoreTicket // those with a goroutine
 }
 
 const returnFor = time.Minute // how long giving back is repeated; holds and places end by themselves, too
 
-func newReturns(m *Manager) *returns { return &returns{m: m, groups: make(map[string][]Ticket)} }
+func newReturns(m *Manager) *returns { return &returns{m: m, groups: make(map[string][]StoreTicket)} }
 
 // undo gives up a claim, whatever came of it, or ends the hold of a lease.
-func (m *Manager) undo(t Ticket) {
+func (m *Manager) undo(t StoreTicket) {
 	r := m.returns
 	r.mu.Lock()
 	waiting, running := r.groups[t.Group]
@@ -54,7 +54,7 @@ func (r *returns) run(group string) {
 
 // give repeats until the store answers, and once more, quickly, when the
 // manager is being closed.
-func (r *returns) give(batch []Ticket) {
+func (r *returns) give(batch []StoreTicket) {
 	for end, pause := time.Now().Add(returnFor), firstPause; ; pause = min(2*pause, longPause) {
 		last := r.m.stopping.Err() != nil || time.Now().After(end)
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)

@@ -33,10 +33,10 @@ type Conflict struct {
 // store knows them while it is asked; an error is the last that it yields.
 // The zero Resource stands for everything, as long as Config.GroupBy is nil.
 func (m *Manager) Holds(ctx context.Context, r Resource) iter.Seq2[Hold, error] {
-	return m.list(ctx, func() (Query, error) { return m.query(r) })
+	return m.list(ctx, func() (StoreQuery, error) { return m.query(r) })
 }
 
-func (m *Manager) list(ctx context.Context, query func() (Query, error)) iter.Seq2[Hold, error] {
+func (m *Manager) list(ctx context.Context, query func() (StoreQuery, error)) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
 		q, err := query()
 		if err != nil {
@@ -64,13 +64,13 @@ func (m *Manager) list(ctx context.Context, query func() (Query, error)) iter.Se
 // order of groups, for operators: on Redis it scans the whole keyspace of each
 // master. An error is the last that it yields.
 func (m *Manager) HoldsAll(ctx context.Context) iter.Seq2[Hold, error] {
-	return m.list(ctx, func() (Query, error) { return Query{Space: m.cfg.Name, AllGroups: true}, nil })
+	return m.list(ctx, func() (StoreQuery, error) { return StoreQuery{Space: m.cfg.Name, AllGroups: true}, nil })
 }
 
-func (m *Manager) query(r Resource) (Query, error) {
+func (m *Manager) query(r Resource) (StoreQuery, error) {
 	if r.parts() == nil && r.reason == "" && m.cfg.GroupBy == nil {
-		return Query{Space: m.cfg.Name, Group: onlyGroup}, nil
+		return StoreQuery{Space: m.cfg.Name, Group: onlyGroup}, nil
 	}
 	group, err := m.group(r)
-	return Query{Space: m.cfg.Name, Group: group, Resource: r}, err
+	return StoreQuery{Space: m.cfg.Name, Group: group, Resource: r}, err
 }

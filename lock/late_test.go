@@ -18,9 +18,9 @@ type lateGrants struct {
 	late int
 }
 
-func (s *lateGrants) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (s *lateGrants) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	g, err := s.Store.Wait(ctx, c, g)
-	if err == nil && g.Status == lock.Granted && s.late > 0 {
+	if err == nil && g.Status == lock.StatusGranted && s.late > 0 {
 		s.late--
 		time.Sleep(lock.TrialTime + time.Second)
 	}

@@ -19,7 +19,7 @@ import (
 // never comes back. It is safe for concurrent use.
 type Lease struct {
 	m        *Manager
-	ticket   Ticket
+	ticket   StoreTicket
 	secret   string // of which ticket.Token is the digest
 	resource Resource
 	holder   string
@@ -47,7 +47,7 @@ type Lease struct {
 }
 
 // newLease makes a lease of a grant that counts from since.
-func (m *Manager) newLease(t Ticket, secret string, h Hold, since time.Time, w wish) *Lease {
+func (m *Manager) newLease(t StoreTicket, secret string, h Hold, since time.Time, w wish) *Lease {
 	t.Fence = h.Fence
 	l := &Lease{
 		m: m, ticket: t, secret: secret, resource: h.Resource, holder: h.Holder, details: h.Details,
@@ -182,7 +182,7 @@ func (l *Lease) Check(ctx context.Context) error {
 		return l.notHeld("checking", err)
 	}
 	sent := time.Now()
-	g, err := l.m.extend(ctx, Renewal{Ticket: l.ticket})
+	g, err := l.m.extend(ctx, StoreRenewal{StoreTicket: l.ticket})
 	if err != nil {
 		return unavailable(ctx, "checking "+l.resource.String(), err)
 	}
@@ -293,7 +293,7 @@ func (l *Lease) confirm() {
 	defer cancel()
 	for {
 		try, cancel := context.WithTimeout(ctx, TrialTime/4)
-		_, err := l.m.extend(try, Renewal{Ticket: l.ticket, TTL: l.ttl, Confirm: true})
+		_, err := l.m.extend(try, StoreRenewal{StoreTicket: l.ticket, TTL: l.ttl, Confirm: true})
 		cancel()
 		if err == nil || errors.Is(err, ErrPermanent) || !sleep(ctx, firstPause) {
 			return

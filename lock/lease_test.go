@@ -172,8 +172,8 @@ func TestPrintingALeaseOrARefShowsNoSecret(t *testing.T) {
 }
 
 func TestATicketPrintsAsTheHoldThatItIsOf(t *testing.T) {
-	ticket := lock.Ticket{Space: "rooms", Group: "all", ID: "id", Token: "secret"}
-	for _, v := range []any{ticket, lock.Claim{Ticket: ticket, Holder: "ada"}, lock.Renewal{Ticket: ticket, Nonce: "n"}} {
+	ticket := lock.StoreTicket{Space: "rooms", Group: "all", ID: "id", Token: "secret"}
+	for _, v := range []any{ticket, lock.StoreClaim{StoreTicket: ticket, Holder: "ada"}, lock.StoreRenewal{StoreTicket: ticket, Nonce: "n"}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 			if got, want := fmt.Sprintf(verb, v), "hold id in rooms, group all"; got != want {
 				t.Errorf("%T with %s is %q, want %q", v, verb, got, want)

@@ -31,8 +31,8 @@ type faulty struct {
 	delay   atomic.Int64 // before each answer
 	calls   atomic.Int64
 	extends atomic.Int64
-	largest atomic.Int64                // batch
-	forged  atomic.Pointer[lock.Status] // answers Acquire with it, and the last of a batch of renewals not at all
+	largest atomic.Int64                     // batch
+	forged  atomic.Pointer[lock.StoreStatus] // answers Acquire with it, and the last of a batch of renewals not at all
 }
 
 func newFaulty() *faulty { return &faulty{Store: memlock.New()} }
@@ -57,9 +57,9 @@ func (f *faulty) after() error {
 	return nil
 }
 
-func (f *faulty) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (f *faulty) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	if err := f.before(ctx); err != nil {
-		return lock.Grant{}, err
+		return lock.StoreGrant{}, err
 	}
 	g, err := f.Store.Acquire(ctx, c)
 	if s := f.forged.Load(); s != nil {
@@ -68,7 +68,7 @@ func (f *faulty) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) 
 	return g, errors.Join(err, f.after())
 }
 
-func (f *faulty) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+func (f *faulty) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	f.extends.Add(1)
 	f.largest.Store(max(f.largest.Load(), int64(len(rs))))
 	if err := f.before(ctx); err != nil {
@@ -81,7 +81,7 @@ func (f *faulty) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, e
 	return gs, errors.Join(err, f.after())
 }
 
-func (f *faulty) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (f *faulty) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	if err := f.before(ctx); err != nil {
 		return nil, err
 	}
@@ -89,21 +89,21 @@ func (f *faulty) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, e
 	return gs, errors.Join(err, f.after())
 }
 
-func (f *faulty) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+func (f *faulty) Holds(ctx context.Context, q lock.StoreQuery) iter.Seq2[lock.Hold, error] {
 	if err := f.before(ctx); err != nil {
 		return func(yield func(lock.Hold, error) bool) { yield(lock.Hold{}, err) }
 	}
 	return f.Store.Holds(ctx, q)
 }
 
-func (f *faulty) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (f *faulty) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	if err := f.before(ctx); err != nil {
-		return lock.Grant{}, err
+		return lock.StoreGrant{}, err
 	}
 	return f.Store.Wait(ctx, c, g)
 }
 
-func (f *faulty) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
+func (f *faulty) Sweep(ctx context.Context, q lock.StoreQuery, recorded []string) ([]lock.Hold, error) {
 	if err := f.before(ctx); err != nil {
 		return nil, err
 	}

@@ -59,23 +59,23 @@ type refusing struct{ sent *int }
 
 var errMisconfigured = fmt.Errorf("%w: no server was named", lock.ErrInvalid)
 
-func (refusing) Acquire(context.Context, lock.Claim) (lock.Grant, error) {
-	return lock.Grant{}, errMisconfigured
+func (refusing) Acquire(context.Context, lock.StoreClaim) (lock.StoreGrant, error) {
+	return lock.StoreGrant{}, errMisconfigured
 }
-func (refusing) Wait(context.Context, lock.Claim, lock.Grant) (lock.Grant, error) {
-	return lock.Grant{}, errMisconfigured
+func (refusing) Wait(context.Context, lock.StoreClaim, lock.StoreGrant) (lock.StoreGrant, error) {
+	return lock.StoreGrant{}, errMisconfigured
 }
-func (refusing) Extend(context.Context, []lock.Renewal) ([]lock.Grant, error) {
+func (refusing) Extend(context.Context, []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	return nil, errMisconfigured
 }
-func (r refusing) Release(context.Context, []lock.Ticket) ([]lock.Grant, error) {
+func (r refusing) Release(context.Context, []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	*r.sent++
 	return nil, errMisconfigured
 }
-func (refusing) Holds(context.Context, lock.Query) iter.Seq2[lock.Hold, error] {
+func (refusing) Holds(context.Context, lock.StoreQuery) iter.Seq2[lock.Hold, error] {
 	return func(yield func(lock.Hold, error) bool) { yield(lock.Hold{}, errMisconfigured) }
 }
-func (refusing) Sweep(context.Context, lock.Query, []string) ([]lock.Hold, error) {
+func (refusing) Sweep(context.Context, lock.StoreQuery, []string) ([]lock.Hold, error) {
 	return nil, errMisconfigured
 }
 

@@ -81,14 +81,14 @@ func (r *Ref) UnmarshalJSON(text []byte) error {
 }
 
 // ticket checks the Ref's shape. Only the store knows whether it is true.
-func (r Ref) ticket() (Ticket, error) {
+func (r Ref) ticket() (StoreTicket, error) {
 	switch {
 	case r.IsZero():
-		return Ticket{}, invalid("the zero Ref stands for no lease")
+		return StoreTicket{}, invalid("the zero Ref stands for no lease")
 	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isToken(*r.secret):
-		return Ticket{}, invalid("a Ref of which a part is missing or was changed")
+		return StoreTicket{}, invalid("a Ref of which a part is missing or was changed")
 	}
-	return Ticket{Space: r.space, Group: r.group, ID: r.id, Token: digest(*r.secret)}, nil
+	return StoreTicket{Space: r.space, Group: r.group, ID: r.id, Token: digest(*r.secret)}, nil
 }
 
 // isToken accepts what could be a token: an id that may have - and _ in it.

@@ -81,7 +81,7 @@ func (l *Lease) sendRelease(ctx context.Context) error {
 		}
 		return unavailable(ctx, "releasing "+l.resource.String(), err)
 	}
-	if g.Status != Granted {
+	if g.Status != StatusGranted {
 		l.m.sweeper.found(l.ticket.Group, true) // it may have expired
 		return l.notHeld("releasing", ErrLost)
 	}
@@ -89,25 +89,25 @@ func (l *Lease) sendRelease(ctx context.Context) error {
 }
 
 // release ends one hold.
-func (m *Manager) release(ctx context.Context, t Ticket) (Grant, error) {
-	grants, err := m.store.Release(ctx, []Ticket{t})
+func (m *Manager) release(ctx context.Context, t StoreTicket) (StoreGrant, error) {
+	grants, err := m.store.Release(ctx, []StoreTicket{t})
 	if err == nil && len(grants) != 1 {
 		err = errAnswers
 	}
 	if err != nil {
-		return Grant{}, err
+		return StoreGrant{}, err
 	}
 	return grants[0], nil
 }
 
 // extend sends one renewal.
-func (m *Manager) extend(ctx context.Context, r Renewal) (Grant, error) {
-	grants, err := m.store.Extend(ctx, []Renewal{r})
+func (m *Manager) extend(ctx context.Context, r StoreRenewal) (StoreGrant, error) {
+	grants, err := m.store.Extend(ctx, []StoreRenewal{r})
 	if err == nil && len(grants) != 1 {
 		err = errAnswers
 	}
 	if err != nil {
-		return Grant{}, err
+		return StoreGrant{}, err
 	}
 	return grants[0], nil
 }

@@ -48,11 +48,11 @@ func (m *Manager) resume(ctx context.Context, ref Ref, opts []Option, start time
 		return nil, fmt.Errorf("lock: resuming %s: %w", ref, ended(ctx))
 	}
 	sent, secret := time.Now(), secret()
-	g, err := m.extend(ctx, Renewal{Ticket: t, TakeOver: digest(secret)})
+	g, err := m.extend(ctx, StoreRenewal{StoreTicket: t, TakeOver: digest(secret)})
 	if err != nil {
 		return nil, unavailable(ctx, "resuming "+ref.String(), err)
 	}
-	if g.Status != Granted {
+	if g.Status != StatusGranted {
 		return nil, fmt.Errorf("lock: resuming %s: %w", ref, ErrNotHeld)
 	}
 	t.Token = digest(secret)

@@ -31,11 +31,11 @@ type Store interface {
 	// Acquire grants all parts of the claim or none, in one round trip. A
 	// conflict is an answer, not an error. It also finds a bounded number
 	// of expired holds of the group (Grant.Expired).
-	Acquire(ctx context.Context, c Claim) (Grant, error)
+	Acquire(ctx context.Context, c StoreClaim) (StoreGrant, error)
 
-	// Wait waits on behalf of a claim that was Blocked with g. It returns
-	// a grant that the store made to the claim (Granted, with Since), or
-	// Blocked when the claim is worth repeating, or ctx's error when ctx ends
+	// Wait waits on behalf of a claim that was answered StatusBlocked with g. It returns
+	// a grant that the store made to the claim (StatusGranted, with Since), or
+	// StatusBlocked when the claim is worth repeating, or ctx's error when ctx ends
 	// first.
 	//
 	// Claims with Queue are served in order of arrival: a claim waits for all
@@ -43,42 +43,42 @@ type Store interface {
 	// granted or given up by Release, or until the process that waits has not
 	// been heard of for some seconds. What frees something grants it to the
 	// next claim that fits, in the same step: a hold that lasts two seconds,
-	// or the claim's TTL if that is less, unless a Renewal confirms it. Claims
+	// or the claim's TTL if that is less, unless a StoreRenewal confirms it. Claims
 	// without Queue wait for no other.
-	Wait(ctx context.Context, c Claim, g Grant) (Grant, error)
+	Wait(ctx context.Context, c StoreClaim, g StoreGrant) (StoreGrant, error)
 
 	// Extend moves the deadlines of a batch, each on its own. The answers
 	// are in the order of rs. It never revives a hold.
-	Extend(ctx context.Context, rs []Renewal) ([]Grant, error)
+	Extend(ctx context.Context, rs []StoreRenewal) ([]StoreGrant, error)
 
 	// Release ends a batch of holds. The answers are in the order of ts.
-	// Granted means it was held until now, or that it was released by the
+	// StatusGranted means it was held until now, or that it was released by the
 	// same token, and the same Force, less than [RememberFor] ago: the answer
 	// to that may have got lost. (A store need not keep the token for that:
-	// nothing changes any more.) Missing means neither. With a token and
+	// nothing changes any more.) StatusMissing means neither. With a token and
 	// Fence 0 it gives up a claim that waits or of unknown outcome: should
-	// the claim come only now, within RememberFor, its answer is Missing. So
+	// the claim come only now, within RememberFor, its answer is StatusMissing. So
 	// is that to any claim whose hold was released.
-	Release(ctx context.Context, ts []Ticket) ([]Grant, error)
+	Release(ctx context.Context, ts []StoreTicket) ([]StoreGrant, error)
 
 	// Holds yields the live holds that overlap any part of q's resource,
 	// each once, in order of resource and fence.
-	Holds(ctx context.Context, q Query) iter.Seq2[Hold, error]
+	Holds(ctx context.Context, q StoreQuery) iter.Seq2[Hold, error]
 
 	// Sweep forgets the expired holds whose ids are in recorded, and returns
 	// up to q.Limit others that have expired, the oldest first. It returns
 	// them again until their ids are in recorded. Beyond 1024 in a group, or
 	// after seven days, expired holds may be forgotten anyway.
-	Sweep(ctx context.Context, q Query, recorded []string) (expired []Hold, err error)
+	Sweep(ctx context.Context, q StoreQuery, recorded []string) (expired []Hold, err error)
 }
 
 // RememberFor is how long a store remembers that a hold was released, or that a
 // claim was given up.
 const RememberFor = 5 * time.Second
 
-// Ticket names one hold and proves the right to change it. It prints without
+// StoreTicket names one hold and proves the right to change it. It prints without
 // its token.
-type Ticket struct {
+type StoreTicket struct {
 	Space string // Config.Name
 	Group string // conflict domain, from Config.GroupBy
 	ID    string // public
@@ -88,19 +88,19 @@ type Ticket struct {
 }
 
 // String names the hold.
-func (t Ticket) String() string {
+func (t StoreTicket) String() string {
 	return fmt.Sprintf("hold %s in %s, group %s", t.ID, t.Space, t.Group)
 }
 
-// Format prints String, whatever the verb. So do a Claim and a Renewal.
-func (t Ticket) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
+// Format prints String, whatever the verb. So do a [StoreClaim] and a [StoreRenewal].
+func (t StoreTicket) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 
 // LogValue logs String.
-func (t Ticket) LogValue() slog.Value { return slog.StringValue(t.String()) }
+func (t StoreTicket) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
-// Claim asks for a hold.
-type Claim struct {
-	Ticket
+// StoreClaim asks for a hold.
+type StoreClaim struct {
+	StoreTicket
 	Resource       Resource
 	Capacity       []int // units there are of each part's name, in the order of Parts
 	TTL, MaxHold   time.Duration
@@ -111,52 +111,52 @@ type Claim struct {
 	Limit          int  // how many conflicts to name at most
 }
 
-// Renewal asks for a later deadline: now + TTL, but never past the claim's
-// MaxHold, and never earlier than it is. A TTL of 0 only looks: Granted with
-// the hold as it is, or Missing.
-type Renewal struct {
-	Ticket
+// StoreRenewal asks for a later deadline: now + TTL, but never past the claim's
+// MaxHold, and never earlier than it is. A TTL of 0 only looks: StatusGranted with
+// the hold as it is, or StatusMissing.
+type StoreRenewal struct {
+	StoreTicket
 	TTL           time.Duration
 	MaxExtensions int    // 0 = unlimited; only looked at when Count is set
 	Count         bool   // counts as an extension; false for the watchdog's
 	Nonce         string // of one counted extension: repeating the last one does not count again
-	Confirm       bool   // confirms a grant; Granted even where MaxHold leaves nothing to gain
+	Confirm       bool   // confirms a grant; StatusGranted even where MaxHold leaves nothing to gain
 	TakeOver      string // a new token: the hold gets it and a higher Fence; the old token takes it over again, and does nothing else
 	Lost          func() // called, if the store learns that another took the hold over or ended it, until it is released; must be quick
 }
 
-// Query selects holds.
-type Query struct {
+// StoreQuery selects holds.
+type StoreQuery struct {
 	Space, Group string
 	AllGroups    bool     // for Holds: of the whole space, in no order of groups; Group and Resource are ignored
 	Resource     Resource // the zero Resource: all of the group
 	Limit        int      // how many at most; 0 = 64 for Sweep, all for Holds
 }
 
-// Status is a store's answer.
-type Status uint8
+// StoreStatus is a store's answer.
+type StoreStatus uint8
 
 const (
-	Granted Status = iota
-	Blocked        // by the conflicts named
-	Capped         // MaxExtensions or MaxHold is used up
-	Missing        // no such hold, or not with this token; of a claim: it was given up
+	StatusGranted StoreStatus = iota
+	StatusBlocked             // by the conflicts named
+	StatusCapped              // MaxExtensions or MaxHold is used up
+	StatusMissing             // no such hold, or not with this token; of a claim: it was given up
 )
 
-// Grant is a store's answer with its details. On Granted, Hold has the state
-// after the call, Left included; on Capped, the unchanged one. Release needs
+// StoreGrant is a store's answer with its details. On StatusGranted, Hold has the state
+// after the call, Left included; on StatusCapped, the unchanged one. Release needs
 // to fill only the Status.
 //
-// Capped is for an extension beyond MaxExtensions, and for one that MaxHold
-// keeps from gaining anything. One that MaxHold cuts short is Granted.
-type Grant struct {
-	Status    Status
+// StatusCapped is for an extension beyond MaxExtensions, and for one that MaxHold
+// keeps from gaining anything. One that MaxHold cuts short is StatusGranted.
+type StoreGrant struct {
+	Status    StoreStatus
 	Hold      Hold
 	Since     time.Time     // from Wait: the local time from which Hold.Left counts; zero: when the request was sent
-	Conflicts []Conflict    // Blocked: holds that overlap a part that does not fit, in any order; may be none for one who waits in turn
-	Retry     time.Duration // Blocked: when the first of the conflicts ends at the latest; 0 = there is none
+	Conflicts []Conflict    // StatusBlocked: holds that overlap a part that does not fit, in any order; may be none for one who waits in turn
+	Retry     time.Duration // StatusBlocked: when the first of the conflicts ends at the latest; 0 = there is none
 	Place     int           // in the queue, from 1; 0 = not queued
-	Full      bool          // Blocked: not queued, since too many wait for a name
+	Full      bool          // StatusBlocked: not queued, since too many wait for a name
 	Expired   []Hold        // some expired holds found on the way, not reported yet
 }
 

@@ -94,7 +94,7 @@ func (s *sweeper) next() (group string, ok bool) {
 // sweep reports everything that has expired in a group and returns how much
 // that was. It goes on as long as some of it can be recorded.
 func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
-	q := Query{Space: s.m.cfg.Name, Group: group, Limit: sweepBatch}
+	q := StoreQuery{Space: s.m.cfg.Name, Group: group, Limit: sweepBatch}
 	var recorded []Hold
 	for {
 		ids := make([]string, len(recorded))

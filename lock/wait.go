@@ -41,7 +41,7 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 	var failed error // since the last conflict
 	for pause := firstPause; ; {
 		g, since, err := a.askInTime(ctx)
-		if err == nil && g.Status == Blocked {
+		if err == nil && g.Status == StatusBlocked {
 			failed, pause = nil, firstPause
 			conflict := a.blocked(caller, g)
 			if g.Full {
@@ -50,15 +50,15 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 			g, err = a.wait(ctx, g)
 			since = g.Since
 		}
-		if err == nil && g.Status == Granted && over(g.Hold, since) {
+		if err == nil && g.Status == StatusGranted && over(g.Hold, since) {
 			err = errLate
 		}
 		switch {
-		case err == nil && g.Status == Granted:
+		case err == nil && g.Status == StatusGranted:
 			return a.granted(caller, g.Hold, since)
 		case ctx.Err() != nil:
 			return nil, a.gaveUp(ctx, failed, err)
-		case err == nil && g.Status == Missing: // it came too late
+		case err == nil && g.Status == StatusMissing: // it came too late
 			err = errAnswers
 			fallthrough
 		case err != nil:
@@ -76,7 +76,7 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 
 // askInTime bounds one try, so that a server that hangs is asked again: one that
 // may have a place for less time, since it may miss a grant meanwhile.
-func (a *attempt) askInTime(ctx context.Context) (Grant, time.Time, error) {
+func (a *attempt) askInTime(ctx context.Context) (StoreGrant, time.Time, error) {
 	limit := releaseTimeout
 	if a.conflict != nil {
 		limit = TrialTime / 2
@@ -116,7 +116,7 @@ func (a *attempt) gaveUp(ctx context.Context, failed, cut error) error {
 	return unavailable(ctx, what, failed)
 }
 
-func (a *attempt) wait(ctx context.Context, g Grant) (Grant, error) {
+func (a *attempt) wait(ctx context.Context, g StoreGrant) (StoreGrant, error) {
 	start := time.Now()
 	a.m.waiting.Add(1)
 	defer func() {

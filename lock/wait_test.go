@@ -89,9 +89,9 @@ func TestWaitingOnlyForItsTurnNamesNoConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, lock.Config{})
 		d.take(t, lock.Key("hall"))
-		_, err := d.store.Acquire(t.Context(), lock.Claim{
-			Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: "first", Token: "secret"},
-			Resource: lock.All(lock.Key("hall"), lock.Key("room")), Capacity: []int{1, 1}, TTL: time.Second, Queue: true,
+		_, err := d.store.Acquire(t.Context(), lock.StoreClaim{
+			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: "first", Token: "secret"},
+			Resource:    lock.All(lock.Key("hall"), lock.Key("room")), Capacity: []int{1, 1}, TTL: time.Second, Queue: true,
 		})
 		wantErr(t, err)
 
@@ -129,8 +129,8 @@ func TestAStoreThatFailsAfterAConflictIsWaitedOutAndReportedWithIt(t *testing.T)
 
 type noWait struct{ lock.Store }
 
-func (noWait) Wait(context.Context, lock.Claim, lock.Grant) (lock.Grant, error) {
-	return lock.Grant{}, errDown
+func (noWait) Wait(context.Context, lock.StoreClaim, lock.StoreGrant) (lock.StoreGrant, error) {
+	return lock.StoreGrant{}, errDown
 }
 
 func TestWaitersAreCounted(t *testing.T) {

@@ -147,7 +147,7 @@ func TestCheckAsksTheStore(t *testing.T) {
 		wantErr(t, l.Check(ctx), lock.ErrUnavailable)
 		wantErr(t, l.Err())
 		d.store.hang.Store(false)
-		if _, err := d.store.Store.Release(t.Context(), []lock.Ticket{{Space: "rooms", Group: "all", ID: l.ID(), Force: true}}); err != nil {
+		if _, err := d.store.Store.Release(t.Context(), []lock.StoreTicket{{Space: "rooms", Group: "all", ID: l.ID(), Force: true}}); err != nil {
 			t.Fatal(err)
 		}
 		wantErr(t, l.Check(t.Context()), lock.ErrNotHeld)
@@ -220,8 +220,8 @@ func TestAnErrorThatWaitingCannotMendEndsAcquireAtOnce(t *testing.T) {
 
 type denied struct{ lock.Store }
 
-func (denied) Acquire(context.Context, lock.Claim) (lock.Grant, error) {
-	return lock.Grant{}, fmt.Errorf("NOPERM: %w", lock.ErrPermanent)
+func (denied) Acquire(context.Context, lock.StoreClaim) (lock.StoreGrant, error) {
+	return lock.StoreGrant{}, fmt.Errorf("NOPERM: %w", lock.ErrPermanent)
 }
 
 func TestAcquireOutlivesAnOutage(t *testing.T) {

@@ -195,10 +195,10 @@ func (w *watchdog) renew(batch []*Lease) {
 	if len(batch) == 0 {
 		return
 	}
-	renewals := make([]Renewal, len(batch))
+	renewals := make([]StoreRenewal, len(batch))
 	patience := TrialTime
 	for i, l := range batch {
-		renewals[i] = Renewal{Ticket: l.ticket, TTL: l.ttl, Confirm: l.isUnconfirmed()}
+		renewals[i] = StoreRenewal{StoreTicket: l.ticket, TTL: l.ttl, Confirm: l.isUnconfirmed()}
 		if l.renew {
 			renewals[i].Lost = l.taken
 		}

@@ -119,7 +119,7 @@ func TestAStoreThatAnswersTooFewRenewalsPostponesNoDeadline(t *testing.T) {
 		d := newDesk(t, lock.Config{})
 		l, other := d.take(t, lock.Key("room"), lock.AutoRenew()), d.take(t, lock.Key("hall"), lock.AutoRenew())
 		before := l.Deadline()
-		d.store.forged.Store(new(lock.Status))
+		d.store.forged.Store(new(lock.StoreStatus))
 		<-l.Context(t.Context()).Done()
 		<-other.Context(t.Context()).Done()
 		if now := time.Now(); !now.Equal(before) || l.Err() != lock.ErrLost || other.Err() != lock.ErrLost {

@@ -87,9 +87,9 @@ func (h *house) without(right string) {
 // forget queues a claim up that is neither waited for nor given up.
 func (h *house) forget() {
 	s := redislock.New(h.connect())
-	c := lock.Claim{
-		Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: fmt.Sprint("forgotten", h.faults), Token: "secret"},
-		Resource: lock.Span("101", 0, 9), Capacity: []int{1}, TTL: holdersTTL, Queue: true, Limit: 1,
+	c := lock.StoreClaim{
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: fmt.Sprint("forgotten", h.faults), Token: "secret"},
+		Resource:    lock.Span("101", 0, 9), Capacity: []int{1}, TTL: holdersTTL, Queue: true, Limit: 1,
 	}
 	for range 2 {
 		ctx, cancel := context.WithTimeout(h.Context(), holdersTTL/10)
@@ -97,7 +97,7 @@ func (h *house) forget() {
 		_, _ = s.Wait(ctx, c, g) // which opens the inbox
 		cancel()
 	}
-	h.Cleanup(func() { _, _ = s.Release(context.Background(), []lock.Ticket{c.Ticket}) })
+	h.Cleanup(func() { _, _ = s.Release(context.Background(), []lock.StoreTicket{c.StoreTicket}) })
 }
 
 // run lets the holders live with a fault, again and again, until the time is

@@ -105,7 +105,7 @@ type returned struct {
 	claims sync.Map // by id
 }
 
-func (r *returned) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (r *returned) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	if number, err := strconv.Atoi(c.Holder); err == nil {
 		r.history.mu.Lock()
 		r.claims.Store(c.ID, r.history.claims[number])
@@ -114,7 +114,7 @@ func (r *returned) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error
 	return r.Store.Acquire(ctx, c)
 }
 
-func (r *returned) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (r *returned) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	gs, err := r.Store.Release(ctx, ts)
 	for _, t := range ts {
 		if of, known := r.claims.Load(t.ID); known && err == nil && t.Fence == 0 && !t.Force {

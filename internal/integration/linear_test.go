@@ -87,26 +87,26 @@ type mute struct {
 	lock.Store
 }
 
-func (s *mute) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (s *mute) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	g, err := s.Store.Acquire(ctx, c)
 	return g, s.lose(err)
 }
 
-func (s *mute) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+func (s *mute) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	gs, err := s.Store.Extend(ctx, rs)
 	return gs, s.lose(err)
 }
 
-func (s *mute) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (s *mute) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	gs, err := s.Store.Release(ctx, ts)
 	return gs, s.lose(err)
 }
 
 // Wait loses a grant that was made: the claim has to ask again.
-func (s *mute) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (s *mute) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	g, err := s.Store.Wait(ctx, c, g)
-	if err == nil && g.Status == lock.Granted && rand.IntN(4) == 0 {
-		return lock.Grant{Status: lock.Blocked}, nil
+	if err == nil && g.Status == lock.StatusGranted && rand.IntN(4) == 0 {
+		return lock.StoreGrant{Status: lock.StatusBlocked}, nil
 	}
 	return g, s.lose(err)
 }
@@ -121,14 +121,14 @@ func (s *mute) lose(err error) error {
 // fault does one thing wrong, now and then, in a store that does all right.
 type fault struct {
 	lock.Store
-	acquire func(lock.Claim, lock.Grant) lock.Grant
-	wait    func(lock.Claim, lock.Grant) lock.Grant
-	extend  func(lock.Renewal, lock.Grant) lock.Grant
-	release func(lock.Ticket) bool // whether not to
-	holds   func(lock.Query, []lock.Hold) []lock.Hold
+	acquire func(lock.StoreClaim, lock.StoreGrant) lock.StoreGrant
+	wait    func(lock.StoreClaim, lock.StoreGrant) lock.StoreGrant
+	extend  func(lock.StoreRenewal, lock.StoreGrant) lock.StoreGrant
+	release func(lock.StoreTicket) bool // whether not to
+	holds   func(lock.StoreQuery, []lock.Hold) []lock.Hold
 }
 
-func (f *fault) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (f *fault) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	g, err := f.Store.Acquire(ctx, c)
 	if err == nil && f.acquire != nil && rand.IntN(4) == 0 {
 		g = f.acquire(c, g)
@@ -136,14 +136,14 @@ func (f *fault) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	return g, err
 }
 
-func (f *fault) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (f *fault) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	if f.wait != nil && rand.IntN(2) == 0 {
 		return f.wait(c, g), nil
 	}
 	return f.Store.Wait(ctx, c, g)
 }
 
-func (f *fault) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+func (f *fault) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	gs, err := f.Store.Extend(ctx, rs)
 	if err == nil && f.extend != nil && rand.IntN(4) == 0 {
 		gs[0] = f.extend(rs[0], gs[0])
@@ -151,14 +151,14 @@ func (f *fault) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 	return gs, err
 }
 
-func (f *fault) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (f *fault) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	if f.release != nil && rand.IntN(4) == 0 && f.release(ts[0]) {
-		return make([]lock.Grant, len(ts)), nil
+		return make([]lock.StoreGrant, len(ts)), nil
 	}
 	return f.Store.Release(ctx, ts)
 }
 
-func (f *fault) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+func (f *fault) Holds(ctx context.Context, q lock.StoreQuery) iter.Seq2[lock.Hold, error] {
 	if f.holds == nil {
 		return f.Store.Holds(ctx, q)
 	}
@@ -180,55 +180,55 @@ func (f *fault) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, er
 // faults are those that a check of linearizability is for.
 func faults() map[string]*fault {
 	s := memlock.New()
-	hour := func(fence uint64) lock.Grant {
-		return lock.Grant{Hold: lock.Hold{Fence: fence, Left: time.Hour}, Since: time.Now()}
+	hour := func(fence uint64) lock.StoreGrant {
+		return lock.StoreGrant{Hold: lock.Hold{Fence: fence, Left: time.Hour}, Since: time.Now()}
 	}
 	var mu sync.Mutex
 	before := make(map[string][]lock.Hold) // by group and resource
 	return map[string]*fault{
-		"grants what is taken": {Store: s, acquire: func(_ lock.Claim, g lock.Grant) lock.Grant {
-			if g.Status == lock.Blocked {
+		"grants what is taken": {Store: s, acquire: func(_ lock.StoreClaim, g lock.StoreGrant) lock.StoreGrant {
+			if g.Status == lock.StatusBlocked {
 				return hour(uint64(time.Now().UnixMicro()))
 			}
 			return g
 		}},
-		"grants a waiter what is taken": {Store: s, wait: func(lock.Claim, lock.Grant) lock.Grant {
+		"grants a waiter what is taken": {Store: s, wait: func(lock.StoreClaim, lock.StoreGrant) lock.StoreGrant {
 			return hour(uint64(time.Now().UnixMicro()))
 		}},
-		"grants and forgets": {Store: s, acquire: func(c lock.Claim, g lock.Grant) lock.Grant {
-			if g.Status == lock.Granted {
-				_, _ = s.Release(context.Background(), []lock.Ticket{c.Ticket})
+		"grants and forgets": {Store: s, acquire: func(c lock.StoreClaim, g lock.StoreGrant) lock.StoreGrant {
+			if g.Status == lock.StatusGranted {
+				_, _ = s.Release(context.Background(), []lock.StoreTicket{c.StoreTicket})
 			}
 			return g
 		}},
-		"refuses what is free": {Store: s, acquire: func(c lock.Claim, g lock.Grant) lock.Grant {
-			if g.Status == lock.Granted {
-				_, _ = s.Release(context.Background(), []lock.Ticket{c.Ticket})
-				return lock.Grant{Status: lock.Blocked, Conflicts: []lock.Conflict{{Wanted: c.Resource, Hold: g.Hold}}}
+		"refuses what is free": {Store: s, acquire: func(c lock.StoreClaim, g lock.StoreGrant) lock.StoreGrant {
+			if g.Status == lock.StatusGranted {
+				_, _ = s.Release(context.Background(), []lock.StoreTicket{c.StoreTicket})
+				return lock.StoreGrant{Status: lock.StatusBlocked, Conflicts: []lock.Conflict{{Wanted: c.Resource, Hold: g.Hold}}}
 			}
 			return g
 		}},
-		"gives an old fence": {Store: s, acquire: func(_ lock.Claim, g lock.Grant) lock.Grant {
-			if g.Status == lock.Granted {
+		"gives an old fence": {Store: s, acquire: func(_ lock.StoreClaim, g lock.StoreGrant) lock.StoreGrant {
+			if g.Status == lock.StatusGranted {
 				g.Hold.Fence -= 1_000_000
 			}
 			return g
 		}},
-		"counts an extension twice": {Store: s, extend: func(r lock.Renewal, g lock.Grant) lock.Grant {
+		"counts an extension twice": {Store: s, extend: func(r lock.StoreRenewal, g lock.StoreGrant) lock.StoreGrant {
 			if r.Count {
 				r.Nonce += "again"
-				_, _ = s.Extend(context.Background(), []lock.Renewal{r})
+				_, _ = s.Extend(context.Background(), []lock.StoreRenewal{r})
 			}
 			return g
 		}},
-		"resumes what has ended": {Store: s, extend: func(r lock.Renewal, g lock.Grant) lock.Grant {
-			if g.Status == lock.Missing {
+		"resumes what has ended": {Store: s, extend: func(r lock.StoreRenewal, g lock.StoreGrant) lock.StoreGrant {
+			if g.Status == lock.StatusMissing {
 				return hour(r.Fence)
 			}
 			return g
 		}},
-		"loses a release": {Store: s, release: func(lock.Ticket) bool { return true }},
-		"lists what was": {Store: s, holds: func(q lock.Query, list []lock.Hold) []lock.Hold {
+		"loses a release": {Store: s, release: func(lock.StoreTicket) bool { return true }},
+		"lists what was": {Store: s, holds: func(q lock.StoreQuery, list []lock.Hold) []lock.Hold {
 			mu.Lock()
 			defer mu.Unlock()
 			place := q.Group + q.Resource.String()

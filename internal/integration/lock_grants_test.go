@@ -249,13 +249,13 @@ func TestAGrantToAForgetfulProcessGoesToTheNext(t *testing.T) {
 	admin, forgetful := server.Client(t), redislock.New(server.Client(t))
 	m := newManager(t, server.Client(t), lock.Config{})
 	first := take(t, m)
-	c := lock.Claim{
-		Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: "forgotten", Token: "secret"},
-		Resource: lock.Key(theRoom), Capacity: []int{1}, TTL: time.Hour, Queue: true, Limit: 1,
+	c := lock.StoreClaim{
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: "forgotten", Token: "secret"},
+		Resource:    lock.Key(theRoom), Capacity: []int{1}, TTL: time.Hour, Queue: true, Limit: 1,
 	}
-	for g := (lock.Grant{}); g.Place == 0; {
+	for g := (lock.StoreGrant{}); g.Place == 0; {
 		var err error
-		if g, err = forgetful.Acquire(t.Context(), c); err != nil || g.Status != lock.Blocked {
+		if g, err = forgetful.Acquire(t.Context(), c); err != nil || g.Status != lock.StatusBlocked {
 			t.Fatal(g, err)
 		}
 		if g.Place == 0 {
@@ -266,7 +266,7 @@ func TestAGrantToAForgetfulProcessGoesToTheNext(t *testing.T) {
 	start := time.Now()
 	free(t, first)
 	free(t, granted(t, next, start, afterALapse))
-	if _, err := forgetful.Release(t.Context(), []lock.Ticket{c.Ticket}); err != nil {
+	if _, err := forgetful.Release(t.Context(), []lock.StoreTicket{c.StoreTicket}); err != nil {
 		t.Error(err)
 	}
 }

@@ -32,7 +32,7 @@ func grantShowsAll(b *bench) {
 	g := b.acquire(c)
 	h := g.Hold
 	switch {
-	case g.Status != lock.Granted:
+	case g.Status != lock.StatusGranted:
 		b.broken("status %d, want Granted", g.Status)
 	case h.ID != c.ID || h.Holder != c.Holder || h.Reason != c.Reason || !maps.Equal(h.Details, c.Details):
 		b.broken("the hold is %+v, want id %s, holder %q, reason %q, details %v", h, c.ID, c.Holder, c.Reason, c.Details)
@@ -76,21 +76,21 @@ func textSurvives(b *bench) {
 func sameTicketSameGrant(b *bench) {
 	c := b.claim(lock.All(lock.Key("a"), lock.Span("b", 1, 2)))
 	first, second := b.acquire(c), b.acquire(c)
-	if second.Status != lock.Granted || second.Hold.Fence != first.Hold.Fence || !second.Hold.ExpiresAt.Equal(first.Hold.ExpiresAt) {
+	if second.Status != lock.StatusGranted || second.Hold.Fence != first.Hold.Fence || !second.Hold.ExpiresAt.Equal(first.Hold.ExpiresAt) {
 		b.broken("first fence %d until %s, then status %d, fence %d until %s; want the same",
 			first.Hold.Fence, first.Hold.ExpiresAt, second.Status, second.Hold.Fence, second.Hold.ExpiresAt)
 	}
 	if n := len(b.holds(lock.Resource{})); n != 1 {
 		b.broken("%d holds after the same claim twice, want 1", n)
 	}
-	if b.release(c.Ticket) != lock.Granted || len(b.holds(lock.Resource{})) != 0 {
+	if b.release(c.StoreTicket) != lock.StatusGranted || len(b.holds(lock.Resource{})) != 0 {
 		b.broken("one release did not end what two equal claims made")
 	}
 }
 
 func fencesRise(b *bench) {
 	last := uint64(0)
-	check := func(c lock.Claim, when string) {
+	check := func(c lock.StoreClaim, when string) {
 		if c.Fence <= last {
 			b.broken("fence %d %s, after %d", c.Fence, when, last)
 		}
@@ -100,7 +100,7 @@ func fencesRise(b *bench) {
 		c := b.hold(lock.Key("room"))
 		check(c, "after a release")
 		check(b.hold(lock.Key(fmt.Sprint("other", i))), "of another name in the group")
-		b.release(c.Ticket)
+		b.release(c.StoreTicket)
 	}
 	c := b.claim(lock.Key("room"))
 	c.TTL = b.short
@@ -123,7 +123,7 @@ func noTokenShown(b *bench) {
 	short := b.brief(lock.Key("brief"))
 	b.outlast(short.TTL)
 	answers += fmt.Sprintf("%+v %+v", b.sweep(0), b.acquire(b.claim(lock.Key("brief"))))
-	for _, c := range []lock.Claim{mine, other, short} {
+	for _, c := range []lock.StoreClaim{mine, other, short} {
 		if strings.Contains(answers, c.Token) {
 			b.broken("an answer has a token in it: %s", answers)
 		}
@@ -144,7 +144,7 @@ func oneOfMany(b *bench) {
 			if err != nil {
 				b.Errorf("Acquire: %v", err)
 			}
-			if err == nil && g.Status == lock.Granted {
+			if err == nil && g.Status == lock.StatusGranted {
 				mu.Lock()
 				winner = append(winner, c.ID)
 				mu.Unlock()
@@ -160,7 +160,7 @@ func oneOfMany(b *bench) {
 func maxHoldCutsTTL(b *bench) {
 	c := b.claim(lock.Key("room"))
 	c.TTL, c.MaxHold = time.Hour, time.Minute
-	if g := b.acquire(c); g.Status != lock.Granted || !b.near(g.Hold.Left, time.Minute) {
+	if g := b.acquire(c); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, time.Minute) {
 		b.broken("status %d with %s left, want Granted with 1m0s", g.Status, g.Hold.Left)
 	}
 }
@@ -171,10 +171,10 @@ func endedContext(b *bench) {
 	if g, err := b.store.Acquire(ctx, b.claim(lock.Key("room"))); err == nil {
 		b.broken("Acquire under an ended context answered status %d", g.Status)
 	}
-	if _, err := b.store.Extend(ctx, []lock.Renewal{{Ticket: b.ticket()}}); err == nil {
+	if _, err := b.store.Extend(ctx, []lock.StoreRenewal{{StoreTicket: b.ticket()}}); err == nil {
 		b.broken("Extend under an ended context answered")
 	}
-	if _, err := b.store.Release(ctx, []lock.Ticket{b.ticket()}); err == nil {
+	if _, err := b.store.Release(ctx, []lock.StoreTicket{b.ticket()}); err == nil {
 		b.broken("Release under an ended context answered")
 	}
 }

@@ -124,10 +124,10 @@ func (p *believers) free() {
 	p.heldBy(lock.Resource{})
 	all := p.claim(lock.All(lock.Key("room"), lock.Key("hall"), lock.Key("suite")))
 	all.Queue = true
-	if g := p.acquire(all); g.Status != lock.Granted {
+	if g := p.acquire(all); g.Status != lock.StatusGranted {
 		p.broken("after %d turns all have left, and a claim waits: %+v", p.count, g)
 	}
-	p.release(all.Ticket)
+	p.release(all.StoreTicket)
 }
 
 // turn waits for something and holds it for a while. One that is impatient may

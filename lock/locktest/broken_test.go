@@ -27,29 +27,29 @@ func TestAStoreThatKeepsItsPromisesPasses(t *testing.T) {
 // spoiled is a store that breaks one promise, the way real stores have.
 type spoiled struct {
 	lock.Store
-	claim    func(*lock.Claim)
-	renewal  func(*lock.Renewal)
-	ticket   func(*lock.Ticket)
-	grant    func(lock.Claim, *lock.Grant)
+	claim    func(*lock.StoreClaim)
+	renewal  func(*lock.StoreRenewal)
+	ticket   func(*lock.StoreTicket)
+	grant    func(lock.StoreClaim, *lock.StoreGrant)
 	recorded func([]string) []string
-	query    func(*lock.Query)
+	query    func(*lock.StoreQuery)
 	deaf     bool // to an ended context
 
 	// In place of the inner store's.
-	acquire func(context.Context, lock.Store, lock.Claim) (lock.Grant, error)
-	wait    func(context.Context, lock.Store, lock.Claim, lock.Grant) (lock.Grant, error)
-	extend  func(context.Context, lock.Store, []lock.Renewal) ([]lock.Grant, error)
-	release func(context.Context, lock.Store, []lock.Ticket) ([]lock.Grant, error)
+	acquire func(context.Context, lock.Store, lock.StoreClaim) (lock.StoreGrant, error)
+	wait    func(context.Context, lock.Store, lock.StoreClaim, lock.StoreGrant) (lock.StoreGrant, error)
+	extend  func(context.Context, lock.Store, []lock.StoreRenewal) ([]lock.StoreGrant, error)
+	release func(context.Context, lock.Store, []lock.StoreTicket) ([]lock.StoreGrant, error)
 }
 
-func (s spoiled) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (s spoiled) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	if s.wait != nil {
 		return s.wait(ctx, s.Store, c, g)
 	}
 	return s.Store.Wait(ctx, c, g)
 }
 
-func (s spoiled) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (s spoiled) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	asked := c
 	if s.claim != nil {
 		s.claim(&c)
@@ -67,7 +67,7 @@ func (s spoiled) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) 
 	return g, err
 }
 
-func (s spoiled) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+func (s spoiled) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	if s.renewal != nil {
 		for i := range rs {
 			s.renewal(&rs[i])
@@ -79,7 +79,7 @@ func (s spoiled) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, e
 	return s.Store.Extend(ctx, rs)
 }
 
-func (s spoiled) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (s spoiled) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	if s.ticket != nil {
 		for i := range ts {
 			s.ticket(&ts[i])
@@ -91,14 +91,14 @@ func (s spoiled) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, e
 	return s.Store.Release(ctx, ts)
 }
 
-func (s spoiled) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+func (s spoiled) Holds(ctx context.Context, q lock.StoreQuery) iter.Seq2[lock.Hold, error] {
 	if s.query != nil {
 		s.query(&q)
 	}
 	return s.Store.Holds(ctx, q)
 }
 
-func (s spoiled) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
+func (s spoiled) Sweep(ctx context.Context, q lock.StoreQuery, recorded []string) ([]lock.Hold, error) {
 	if s.recorded != nil {
 		recorded = s.recorded(recorded)
 	}
@@ -112,36 +112,36 @@ type spoiling struct {
 }
 
 var spoilings = map[string]spoiling{
-	"closed ranges": {"TouchingRangesDoNotConflict", spoiled{claim: func(c *lock.Claim) {
+	"closed ranges": {"TouchingRangesDoNotConflict", spoiled{claim: func(c *lock.StoreClaim) {
 		if from, to := c.Resource.Bounds(); c.Resource.Kind() == lock.Numbers && to < lock.MaxBound {
 			c.Resource = lock.Span(c.Resource.Name(), from, to+1).Units(c.Resource.Size())
 		}
 	}}},
-	"space forgotten": {"NamesGroupsAndSpacesAreApart", spoiled{claim: func(c *lock.Claim) { c.Space = c.Space[:18] }}},
-	"capacity off by one": {"CapacityCountsTheBusiestPoint", spoiled{claim: func(c *lock.Claim) {
+	"space forgotten": {"NamesGroupsAndSpacesAreApart", spoiled{claim: func(c *lock.StoreClaim) { c.Space = c.Space[:18] }}},
+	"capacity off by one": {"CapacityCountsTheBusiestPoint", spoiled{claim: func(c *lock.StoreClaim) {
 		for i := range c.Capacity {
 			if c.Capacity[i] > 1 {
 				c.Capacity[i]++
 			}
 		}
 	}}},
-	"fences from 1":     {"FencesComeFromTheClock", spoiled{grant: func(_ lock.Claim, g *lock.Grant) { g.Hold.Fence %= 1000 }}},
-	"token shown":       {"NoAnswerShowsAToken", spoiled{grant: func(c lock.Claim, g *lock.Grant) { g.Hold.Reason += c.Token }}},
-	"MaxHold forgotten": {"MaxHoldLimitsEverything", spoiled{claim: func(c *lock.Claim) { c.MaxHold = 0 }}},
-	"renewals counted":  {"MaxExtensionsCountsTheHoldersOwn", spoiled{renewal: func(r *lock.Renewal) { r.Count = true }}},
-	"nonce forgotten":   {"ARepeatedExtensionCountsOnce", spoiled{renewal: func(r *lock.Renewal) { r.Nonce = "" }}},
-	"any token extends": {"ExtendNeedsTheToken", spoiled{renewal: func(r *lock.Renewal) { r.Force = true }}},
-	"any token releases": {"ReleaseNeedsTheToken", spoiled{ticket: func(k *lock.Ticket) {
+	"fences from 1":     {"FencesComeFromTheClock", spoiled{grant: func(_ lock.StoreClaim, g *lock.StoreGrant) { g.Hold.Fence %= 1000 }}},
+	"token shown":       {"NoAnswerShowsAToken", spoiled{grant: func(c lock.StoreClaim, g *lock.StoreGrant) { g.Hold.Reason += c.Token }}},
+	"MaxHold forgotten": {"MaxHoldLimitsEverything", spoiled{claim: func(c *lock.StoreClaim) { c.MaxHold = 0 }}},
+	"renewals counted":  {"MaxExtensionsCountsTheHoldersOwn", spoiled{renewal: func(r *lock.StoreRenewal) { r.Count = true }}},
+	"nonce forgotten":   {"ARepeatedExtensionCountsOnce", spoiled{renewal: func(r *lock.StoreRenewal) { r.Nonce = "" }}},
+	"any token extends": {"ExtendNeedsTheToken", spoiled{renewal: func(r *lock.StoreRenewal) { r.Force = true }}},
+	"any token releases": {"ReleaseNeedsTheToken", spoiled{ticket: func(k *lock.StoreTicket) {
 		k.Force = true
 	}}},
 	"listed once":        {"ExpiriesAreListedUntilTheyAreRecorded", spoiled{recorded: func([]string) []string { return nil }}},
-	"limit forgotten":    {"ConflictsAreLimited", spoiled{claim: func(c *lock.Claim) { c.Limit = 100 }}},
-	"all holds listed":   {"HoldsListsWhatOverlaps", spoiled{query: func(q *lock.Query) { q.Resource = lock.Resource{} }}},
+	"limit forgotten":    {"ConflictsAreLimited", spoiled{claim: func(c *lock.StoreClaim) { c.Limit = 100 }}},
+	"all holds listed":   {"HoldsListsWhatOverlaps", spoiled{query: func(q *lock.StoreQuery) { q.Resource = lock.Resource{} }}},
 	"context ignored":    {"AnEndedContextIsAnError", spoiled{deaf: true}},
-	"TTL rounded up":     {"AGrantShowsTheWholeHold", spoiled{claim: func(c *lock.Claim) { c.TTL += time.Second }}},
-	"details forgotten":  {"TextSurvives", spoiled{claim: func(c *lock.Claim) { c.Details = nil }}},
-	"units forgotten":    {"RandomHistoriesAgreeWithTheModel", spoiled{claim: func(c *lock.Claim) { c.Resource = c.Resource.Units(1) }}},
-	"everything granted": {"OfManyOneIsGranted", spoiled{grant: func(_ lock.Claim, g *lock.Grant) { g.Status = lock.Granted }}},
+	"TTL rounded up":     {"AGrantShowsTheWholeHold", spoiled{claim: func(c *lock.StoreClaim) { c.TTL += time.Second }}},
+	"details forgotten":  {"TextSurvives", spoiled{claim: func(c *lock.StoreClaim) { c.Details = nil }}},
+	"units forgotten":    {"RandomHistoriesAgreeWithTheModel", spoiled{claim: func(c *lock.StoreClaim) { c.Resource = c.Resource.Units(1) }}},
+	"everything granted": {"OfManyOneIsGranted", spoiled{grant: func(_ lock.StoreClaim, g *lock.StoreGrant) { g.Status = lock.StatusGranted }}},
 }
 
 const spoilingVar = "HOLDFAST_LOCKTEST_SPOILING"

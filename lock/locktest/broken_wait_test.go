@@ -14,128 +14,128 @@ import (
 
 // waitSpoilings are those of the rules for waiting, taking over and keeping.
 var waitSpoilings = map[string]spoiling{
-	"first waiter deaf": {"WaitersAreServedInOrder", spoiled{wait: func() func(context.Context, lock.Store, lock.Claim, lock.Grant) (lock.Grant, error) {
+	"first waiter deaf": {"WaitersAreServedInOrder", spoiled{wait: func() func(context.Context, lock.Store, lock.StoreClaim, lock.StoreGrant) (lock.StoreGrant, error) {
 		var first atomic.Bool
-		return func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+		return func(ctx context.Context, s lock.Store, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 			if first.CompareAndSwap(false, true) {
 				pause(ctx, 3*time.Second)
 			}
 			return s.Wait(ctx, c, g)
 		}
 	}()}},
-	"newcomers first": {"NoOneOvertakesAWaiter", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.Claim) (lock.Grant, error) {
+	"newcomers first": {"NoOneOvertakesAWaiter", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.StoreClaim) (lock.StoreGrant, error) {
 		now := c
 		now.Queue = false
-		if g, err := s.Acquire(ctx, now); err != nil || g.Status == lock.Granted {
+		if g, err := s.Acquire(ctx, now); err != nil || g.Status == lock.StatusGranted {
 			return g, err
 		}
 		return s.Acquire(ctx, c)
 	}}},
-	"a queue without end": {"AFullQueueIsReported", spoiled{grant: func(_ lock.Claim, g *lock.Grant) { g.Full = false }}},
-	"64 places": {"ManyWaitersAreServedInOrder", spoiled{grant: func(_ lock.Claim, g *lock.Grant) {
+	"a queue without end": {"AFullQueueIsReported", spoiled{grant: func(_ lock.StoreClaim, g *lock.StoreGrant) { g.Full = false }}},
+	"64 places": {"ManyWaitersAreServedInOrder", spoiled{grant: func(_ lock.StoreClaim, g *lock.StoreGrant) {
 		if g.Place > 64 {
 			g.Place = 0
 		}
 	}}},
-	"slow to take": {"ManyThatFitTogetherAreAllGranted", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	"slow to take": {"ManyThatFitTogetherAreAllGranted", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 		pause(ctx, 1500*time.Millisecond)
 		return s.Wait(ctx, c, g)
 	}}},
-	"one at a time": {"WhatFitsTogetherIsGrantedTogether", spoiled{claim: func(c *lock.Claim) {
+	"one at a time": {"WhatFitsTogetherIsGrantedTogether", spoiled{claim: func(c *lock.StoreClaim) {
 		if c.Queue && c.Resource.Kind() == lock.Whole {
 			c.Resource = c.Resource.Units(c.Capacity[0])
 		}
 	}}},
-	"readers queue up":    {"ReadersAreLetInTogether", spoiled{claim: func(c *lock.Claim) { unshare(c, c.Queue) }}},
-	"shared forgotten":    {"SharedHoldsAreBesideEachOther", spoiled{claim: func(c *lock.Claim) { unshare(c, true) }}},
-	"shared as one unit":  {"SharedHoldsExcludeAllOthers", spoiled{claim: func(c *lock.Claim) { unshare(c, c.Capacity[0] > 1) }}},
-	"places of all names": {"WaitersForOtherNamesChangeNothing", spoiled{grant: func(_ lock.Claim, g *lock.Grant) { g.Place *= 2 }}},
+	"readers queue up":    {"ReadersAreLetInTogether", spoiled{claim: func(c *lock.StoreClaim) { unshare(c, c.Queue) }}},
+	"shared forgotten":    {"SharedHoldsAreBesideEachOther", spoiled{claim: func(c *lock.StoreClaim) { unshare(c, true) }}},
+	"shared as one unit":  {"SharedHoldsExcludeAllOthers", spoiled{claim: func(c *lock.StoreClaim) { unshare(c, c.Capacity[0] > 1) }}},
+	"places of all names": {"WaitersForOtherNamesChangeNothing", spoiled{grant: func(_ lock.StoreClaim, g *lock.StoreGrant) { g.Place *= 2 }}},
 	"waiters poll": {"AReleaseGrantsToTheFirstWaiter", spoiled{
-		claim: func(c *lock.Claim) { c.Queue = false },
-		grant: func(_ lock.Claim, g *lock.Grant) { g.Place = 1 },
+		claim: func(c *lock.StoreClaim) { c.Queue = false },
+		grant: func(_ lock.StoreClaim, g *lock.StoreGrant) { g.Place = 1 },
 	}},
-	"grants for good": {"AnUnconfirmedGrantLapses", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.Claim) (lock.Grant, error) {
+	"grants for good": {"AnUnconfirmedGrantLapses", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.StoreClaim) (lock.StoreGrant, error) {
 		if c.Queue { // a claim is granted as a whole, and its process need not confirm
 			go func() {
 				pause(ctx, lock.TrialTime/2)
-				_, _ = s.Extend(ctx, []lock.Renewal{{Ticket: c.Ticket, TTL: c.TTL, Confirm: true}})
+				_, _ = s.Extend(ctx, []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: c.TTL, Confirm: true}})
 			}()
 		}
 		return s.Acquire(ctx, c)
 	}}},
-	"slow to wake": {"ALapsedGrantGoesToTheNext", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	"slow to wake": {"ALapsedGrantGoesToTheNext", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 		pause(ctx, 8*time.Second)
 		return s.Wait(ctx, c, g)
 	}}},
-	"confirmations counted": {"AConfirmationMovesTheDeadlineToTheTTL", spoiled{renewal: func(r *lock.Renewal) { r.Count = r.Count || r.Confirm }}},
-	"confirmations granted": {"AConfirmationRevivesNothing", spoiled{extend: func(ctx context.Context, s lock.Store, rs []lock.Renewal) ([]lock.Grant, error) {
+	"confirmations counted": {"AConfirmationMovesTheDeadlineToTheTTL", spoiled{renewal: func(r *lock.StoreRenewal) { r.Count = r.Count || r.Confirm }}},
+	"confirmations granted": {"AConfirmationRevivesNothing", spoiled{extend: func(ctx context.Context, s lock.Store, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 		gs, err := s.Extend(ctx, rs)
 		for i := range gs {
-			gs[i].Status = lock.Granted
+			gs[i].Status = lock.StatusGranted
 		}
 		return gs, err
 	}}},
-	"a claim confirms": {"ARepeatedClaimConfirmsNothing", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.Claim) (lock.Grant, error) {
+	"a claim confirms": {"ARepeatedClaimConfirmsNothing", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.StoreClaim) (lock.StoreGrant, error) {
 		g, err := s.Acquire(ctx, c)
 		if g.Hold.Unconfirmed {
-			gs, _ := s.Extend(ctx, []lock.Renewal{{Ticket: c.Ticket, TTL: c.TTL, Confirm: true}})
+			gs, _ := s.Extend(ctx, []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: c.TTL, Confirm: true}})
 			g = gs[0]
 		}
 		return g, err
 	}}},
-	"counted from receipt": {"AGrantIsNotBelievedTooLong", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	"counted from receipt": {"AGrantIsNotBelievedTooLong", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 		g, err := s.Wait(ctx, c, g)
 		g.Hold.Left = lock.TrialTime
 		return g, err
 	}}},
 	"a place outlives its claim": {"GivingUpLeavesTheQueue", spoiled{release: notGivenUp}},
-	"64 give up": {"ManyMayGiveUpAtOnce", spoiled{release: func(ctx context.Context, s lock.Store, ts []lock.Ticket) ([]lock.Grant, error) {
+	"64 give up": {"ManyMayGiveUpAtOnce", spoiled{release: func(ctx context.Context, s lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 		gs, err := s.Release(ctx, ts[:min(64, len(ts))])
 		for len(gs) < len(ts) {
-			gs = append(gs, lock.Grant{Status: lock.Missing})
+			gs = append(gs, lock.StoreGrant{Status: lock.StatusMissing})
 		}
 		return gs, err
 	}}},
 	"a grant outlives its claim": {"AGrantThatIsGivenUpPassesOn", spoiled{release: notGivenUp}},
 	"giving up ignored":          {"GivingUpRacesWithTheRelease", spoiled{release: notGivenUp}},
-	"kept by no means":           {"AKeptHoldStaysAfterItsRelease", spoiled{claim: func(c *lock.Claim) { c.KeepAtLeast = 0 }}},
-	"kept too long":              {"AKeptHoldEndsInTime", spoiled{claim: func(c *lock.Claim) { c.KeepAtLeast *= 2 }}},
+	"kept by no means":           {"AKeptHoldStaysAfterItsRelease", spoiled{claim: func(c *lock.StoreClaim) { c.KeepAtLeast = 0 }}},
+	"kept too long":              {"AKeptHoldEndsInTime", spoiled{claim: func(c *lock.StoreClaim) { c.KeepAtLeast *= 2 }}},
 	"kept as if held":            {"AReleaseOfAKeptHoldIsFinal", spoiled{release: notReleased}},
-	"kept until it expires": {"AKeptHoldNeverExpires", spoiled{release: notReleased, claim: func(c *lock.Claim) {
+	"kept until it expires": {"AKeptHoldNeverExpires", spoiled{release: notReleased, claim: func(c *lock.StoreClaim) {
 		if c.KeepAtLeast > 0 {
 			c.TTL = c.KeepAtLeast
 		}
 	}}},
-	"two with one token":   {"TakingOverChangesTheToken", spoiled{renewal: func(r *lock.Renewal) { r.TakeOver = "" }}},
-	"each time taken over": {"ARepeatedTakeOverIsTheSame", spoiled{renewal: func(r *lock.Renewal) { r.TakeOver += rand.Text() }}},
-	"a Ref resumes once": {"TheOldTokenTakesOverAgain", spoiled{extend: func() func(context.Context, lock.Store, []lock.Renewal) ([]lock.Grant, error) {
+	"two with one token":   {"TakingOverChangesTheToken", spoiled{renewal: func(r *lock.StoreRenewal) { r.TakeOver = "" }}},
+	"each time taken over": {"ARepeatedTakeOverIsTheSame", spoiled{renewal: func(r *lock.StoreRenewal) { r.TakeOver += rand.Text() }}},
+	"a Ref resumes once": {"TheOldTokenTakesOverAgain", spoiled{extend: func() func(context.Context, lock.Store, []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 		used := make(map[string]bool)
-		return func(ctx context.Context, s lock.Store, rs []lock.Renewal) ([]lock.Grant, error) {
+		return func(ctx context.Context, s lock.Store, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 			for _, r := range rs {
 				if r.TakeOver != "" && used[r.Token] {
-					return []lock.Grant{{Status: lock.Missing}}, nil
+					return []lock.StoreGrant{{Status: lock.StatusMissing}}, nil
 				}
 				used[r.Token] = r.TakeOver != ""
 			}
 			return s.Extend(ctx, rs)
 		}
 	}()}},
-	"the dead taken over": {"OnlyALiveHoldIsTakenOver", spoiled{extend: func(ctx context.Context, s lock.Store, rs []lock.Renewal) ([]lock.Grant, error) {
+	"the dead taken over": {"OnlyALiveHoldIsTakenOver", spoiled{extend: func(ctx context.Context, s lock.Store, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 		gs, err := s.Extend(ctx, rs)
 		for i, r := range rs {
 			if r.TakeOver != "" {
-				gs[i].Status = lock.Granted
+				gs[i].Status = lock.StatusGranted
 			}
 		}
 		return gs, err
 	}}},
-	"loss unreported": {"TheFormerHolderHearsOfIt", spoiled{renewal: func(r *lock.Renewal) { r.Lost = nil }}},
-	"readers overtake": {"RandomHistoriesAgreeWithTheModel", spoiled{claim: func(c *lock.Claim) {
+	"loss unreported": {"TheFormerHolderHearsOfIt", spoiled{renewal: func(r *lock.StoreRenewal) { r.Lost = nil }}},
+	"readers overtake": {"RandomHistoriesAgreeWithTheModel", spoiled{claim: func(c *lock.StoreClaim) {
 		if c.Resource.IsShared() {
 			c.Queue = false
 		}
 	}}},
-	"belief from receipt": {"WhateverHappensToGrantsOneBelieves", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+	"belief from receipt": {"WhateverHappensToGrantsOneBelieves", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 		g, err := s.Wait(ctx, c, g)
 		g.Hold.Left *= 5
 		return g, err
@@ -150,20 +150,20 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // unshare makes a claim of one part exclusive.
-func unshare(c *lock.Claim, when bool) {
+func unshare(c *lock.StoreClaim, when bool) {
 	if r := c.Resource; when && r.IsShared() && len(slices.Collect(r.Parts())) == 1 {
 		from, to := r.Bounds()
 		c.Resource = lock.Of(r.Kind(), r.Name(), from, to)
 	}
 }
 
-// notGivenUp releases what has a fence, and answers the others with Missing.
-func notGivenUp(ctx context.Context, s lock.Store, ts []lock.Ticket) ([]lock.Grant, error) {
-	gs := make([]lock.Grant, len(ts))
+// notGivenUp releases what has a fence, and answers the others with StatusMissing.
+func notGivenUp(ctx context.Context, s lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
+	gs := make([]lock.StoreGrant, len(ts))
 	for i, t := range ts {
-		gs[i].Status = lock.Missing
+		gs[i].Status = lock.StatusMissing
 		if t.Fence > 0 {
-			g, err := s.Release(ctx, []lock.Ticket{t})
+			g, err := s.Release(ctx, []lock.StoreTicket{t})
 			if err != nil {
 				return nil, err
 			}
@@ -174,6 +174,6 @@ func notGivenUp(ctx context.Context, s lock.Store, ts []lock.Ticket) ([]lock.Gra
 }
 
 // notReleased leaves everything as it is.
-func notReleased(_ context.Context, _ lock.Store, ts []lock.Ticket) ([]lock.Grant, error) {
-	return make([]lock.Grant, len(ts)), nil
+func notReleased(_ context.Context, _ lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
+	return make([]lock.StoreGrant, len(ts)), nil
 }

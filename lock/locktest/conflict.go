@@ -73,7 +73,7 @@ func apart(b *bench) {
 	c = b.claim(lock.Key("room"))
 	c.Space = b.space + "x"
 	b.granted(c)
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 }
 
 func conflictSaysWho(b *bench) {
@@ -117,19 +117,19 @@ func allOrNothing(b *bench) {
 	if got := ids(b.holds(lock.Resource{})); !slices.Equal(got, []string{taken.ID}) {
 		b.broken("after the refusal %v are held, want only %s", got, taken.ID)
 	}
-	b.release(taken.Ticket)
+	b.release(taken.StoreTicket)
 	c := b.hold(both)
 	for part := range both.Parts() {
 		b.blocked(b.claim(part))
 	}
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	for part := range both.Parts() {
 		b.hold(part)
 	}
 }
 
 func capacityPeak(b *bench) {
-	of3 := func(r lock.Resource) lock.Claim { return b.claimOf(3, r) }
+	of3 := func(r lock.Resource) lock.StoreClaim { return b.claimOf(3, r) }
 	b.granted(of3(lock.Span("double", 0, 4)))
 	b.granted(of3(lock.Span("double", 4, 8)))          // touches: never both at once
 	b.granted(of3(lock.Span("double", 2, 6)))          // two at 2 to 6
@@ -138,7 +138,7 @@ func capacityPeak(b *bench) {
 	b.granted(of3(lock.Span("double", 6, 8)))          // three at 6 to 8
 	b.blocked(of3(lock.Span("double", 0, 2).Units(2))) // 2 + 2
 	last := b.granted(of3(lock.Span("double", 0, 2)))
-	b.release(last.Ticket)
+	b.release(last.StoreTicket)
 	b.granted(of3(lock.Span("double", 0, 2)))
 	b.granted(of3(lock.Span("twin", 0, 1).Units(3)))
 	b.blocked(of3(lock.Key("twin")))
@@ -148,13 +148,13 @@ func conflictWritesNothing(b *bench) {
 	taken := b.hold(lock.Span("room", 5, 6))
 	refused := b.claim(lock.Span("room", 1, 10))
 	b.blocked(refused)
-	if g := b.extend(lock.Renewal{Ticket: refused.Ticket, TTL: long}); g.Status != lock.Missing {
+	if g := b.extend(lock.StoreRenewal{StoreTicket: refused.StoreTicket, TTL: long}); g.Status != lock.StatusMissing {
 		b.broken("a refused claim can be extended: status %d", g.Status)
 	}
-	if s := b.release(refused.Ticket); s != lock.Missing {
+	if s := b.release(refused.StoreTicket); s != lock.StatusMissing {
 		b.broken("a refused claim can be released: status %d", s)
 	}
 	b.hold(lock.Span("room", 1, 5))
 	b.hold(lock.Span("room", 6, 10))
-	b.release(taken.Ticket)
+	b.release(taken.StoreTicket)
 }

@@ -25,7 +25,7 @@ var exactRules = []rule{
 }
 
 // brief holds r for a short time.
-func (b *bench) brief(r lock.Resource) lock.Claim {
+func (b *bench) brief(r lock.Resource) lock.StoreClaim {
 	b.Helper()
 	c := b.claim(r)
 	c.TTL = b.short
@@ -98,7 +98,7 @@ func recordingLive(b *bench) {
 	c := b.hold(lock.Key("room"))
 	b.sweep(0, c.ID)
 	b.blocked(b.claim(lock.Key("room")))
-	if b.release(c.Ticket) != lock.Granted {
+	if b.release(c.StoreTicket) != lock.StatusGranted {
 		b.broken("a live hold was recorded away")
 	}
 }

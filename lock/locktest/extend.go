@@ -24,8 +24,8 @@ var extendRules = []rule{
 
 func extendMoves(b *bench) {
 	c := b.brief(lock.Key("room"))
-	g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Minute, Count: true, Nonce: "1"})
-	if g.Status != lock.Granted || !b.near(g.Hold.Left, time.Minute) || g.Hold.Extensions != 1 || g.Hold.ID != c.ID || g.Hold.Resource.Name() != "room" {
+	g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Minute, Count: true, Nonce: "1"})
+	if g.Status != lock.StatusGranted || !b.near(g.Hold.Left, time.Minute) || g.Hold.Extensions != 1 || g.Hold.ID != c.ID || g.Hold.Resource.Name() != "room" {
 		b.broken("status %d with %+v, want Granted with one minute left and one extension", g.Status, g.Hold)
 	}
 	b.outlast(c.TTL)
@@ -37,8 +37,8 @@ func extendMoves(b *bench) {
 
 func extendNeverShortens(b *bench) {
 	c := b.hold(lock.Key("room"))
-	g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: b.short, Count: true, Nonce: "1"})
-	if g.Status != lock.Granted || !b.near(g.Hold.Left, long) {
+	g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: b.short, Count: true, Nonce: "1"})
+	if g.Status != lock.StatusGranted || !b.near(g.Hold.Left, long) {
 		b.broken("status %d with %s left, want Granted with %s", g.Status, g.Hold.Left, long)
 	}
 }
@@ -46,20 +46,20 @@ func extendNeverShortens(b *bench) {
 func extendNeverRevives(b *bench) {
 	c := b.brief(lock.Key("room"))
 	b.outlast(c.TTL)
-	b.want(b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long}).Status, lock.Missing, "extending an expired hold")
+	b.want(b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long}).Status, lock.StatusMissing, "extending an expired hold")
 	b.hold(lock.Key("room"))
 	gone := b.hold(lock.Key("other"))
-	b.release(gone.Ticket)
-	b.want(b.extend(lock.Renewal{Ticket: gone.Ticket, TTL: long}).Status, lock.Missing, "extending a released hold")
+	b.release(gone.StoreTicket)
+	b.want(b.extend(lock.StoreRenewal{StoreTicket: gone.StoreTicket, TTL: long}).Status, lock.StatusMissing, "extending a released hold")
 	b.hold(lock.Key("other"))
 }
 
 func extendNeedsToken(b *bench) {
 	c := b.hold(lock.Key("room"))
 	for _, token := range []string{"", "x", c.Token + "x", c.Token[1:]} {
-		t := c.Ticket
+		t := c.StoreTicket
 		t.Token = token
-		if g := b.extend(lock.Renewal{Ticket: t, TTL: 2 * long, Count: true, Nonce: "1"}); g.Status != lock.Missing || g.Hold.ID != "" {
+		if g := b.extend(lock.StoreRenewal{StoreTicket: t, TTL: 2 * long, Count: true, Nonce: "1"}); g.Status != lock.StatusMissing || g.Hold.ID != "" {
 			b.broken("extending with the token %q answers status %d and %+v, want Missing and nothing", token, g.Status, g.Hold)
 		}
 	}
@@ -72,8 +72,8 @@ func lookChangesNothing(b *bench) {
 	c := b.claim(lock.Key("room"))
 	c.MaxHold = long
 	b.granted(c)
-	g := b.extend(lock.Renewal{Ticket: c.Ticket})
-	if g.Status != lock.Granted || !b.near(g.Hold.Left, long) || g.Hold.Extensions != 0 || g.Hold.Fence == 0 || g.Hold.Holder != "guest" {
+	g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket})
+	if g.Status != lock.StatusGranted || !b.near(g.Hold.Left, long) || g.Hold.Extensions != 0 || g.Hold.Fence == 0 || g.Hold.Holder != "guest" {
 		b.broken("a look answers status %d with %+v", g.Status, g.Hold)
 	}
 }
@@ -82,64 +82,64 @@ func maxExtensions(b *bench) {
 	c := b.claim(lock.Key("room"))
 	c.TTL = time.Minute
 	b.granted(c)
-	extend := func(n int, count bool, ttl time.Duration) lock.Grant {
-		return b.extend(lock.Renewal{Ticket: c.Ticket, TTL: ttl, MaxExtensions: 2, Count: count, Nonce: fmt.Sprint(n)})
+	extend := func(n int, count bool, ttl time.Duration) lock.StoreGrant {
+		return b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: ttl, MaxExtensions: 2, Count: count, Nonce: fmt.Sprint(n)})
 	}
 	for n := range 2 {
-		if g := extend(n, true, 2*time.Minute); g.Status != lock.Granted || g.Hold.Extensions != n+1 {
+		if g := extend(n, true, 2*time.Minute); g.Status != lock.StatusGranted || g.Hold.Extensions != n+1 {
 			b.broken("extension %d of 2: status %d, %d counted", n+1, g.Status, g.Hold.Extensions)
 		}
-		if g := extend(0, false, 2*time.Minute); g.Status != lock.Granted || g.Hold.Extensions != n+1 {
+		if g := extend(0, false, 2*time.Minute); g.Status != lock.StatusGranted || g.Hold.Extensions != n+1 {
 			b.broken("a renewal after extension %d: status %d, %d counted", n+1, g.Status, g.Hold.Extensions)
 		}
 	}
-	if g := extend(3, true, 3*time.Minute); g.Status != lock.Capped || !b.near(g.Hold.Left, 2*time.Minute) || g.Hold.Extensions != 2 {
+	if g := extend(3, true, 3*time.Minute); g.Status != lock.StatusCapped || !b.near(g.Hold.Left, 2*time.Minute) || g.Hold.Extensions != 2 {
 		b.broken("extension 3 of 2: status %d with %+v, want Capped with the hold as it was", g.Status, g.Hold)
 	}
-	if g := extend(0, false, 4*time.Minute); g.Status != lock.Granted || !b.near(g.Hold.Left, 4*time.Minute) {
+	if g := extend(0, false, 4*time.Minute); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, 4*time.Minute) {
 		b.broken("a renewal after the limit: status %d with %s left, want Granted", g.Status, g.Hold.Left)
 	}
 }
 
 func repeatedExtension(b *bench) {
 	c := b.hold(lock.Key("room"))
-	r := lock.Renewal{Ticket: c.Ticket, TTL: long, MaxExtensions: 1, Count: true, Nonce: "same"}
+	r := lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long, MaxExtensions: 1, Count: true, Nonce: "same"}
 	for range 3 {
-		if g := b.extend(r); g.Status != lock.Granted || g.Hold.Extensions != 1 {
+		if g := b.extend(r); g.Status != lock.StatusGranted || g.Hold.Extensions != 1 {
 			b.broken("status %d, %d extensions counted, want Granted and 1", g.Status, g.Hold.Extensions)
 		}
 	}
 	r.Nonce = "new"
-	b.want(b.extend(r).Status, lock.Capped, "a new extension beyond the limit")
+	b.want(b.extend(r).Status, lock.StatusCapped, "a new extension beyond the limit")
 }
 
 func maxHold(b *bench) {
 	c := b.claim(lock.Key("room"))
 	c.TTL, c.MaxHold = time.Minute, 3*time.Minute
 	b.granted(c)
-	if g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: 2 * time.Minute}); g.Status != lock.Granted || !b.near(g.Hold.Left, 2*time.Minute) {
+	if g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: 2 * time.Minute}); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, 2*time.Minute) {
 		b.broken("within MaxHold: status %d with %s left", g.Status, g.Hold.Left)
 	}
-	if g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long}); g.Status != lock.Granted || !b.near(g.Hold.Left, 3*time.Minute) {
+	if g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long}); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, 3*time.Minute) {
 		b.broken("cut by MaxHold: status %d with %s left, want Granted with 3m0s", g.Status, g.Hold.Left)
 	}
 	for _, count := range []bool{true, false} {
-		g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long, Count: count, Nonce: "n"})
-		if g.Status != lock.Capped || !b.near(g.Hold.Left, 3*time.Minute) || g.Hold.Extensions != 0 {
+		g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long, Count: count, Nonce: "n"})
+		if g.Status != lock.StatusCapped || !b.near(g.Hold.Left, 3*time.Minute) || g.Hold.Extensions != 0 {
 			b.broken("at MaxHold: status %d with %+v, want Capped with the hold as it was", g.Status, g.Hold)
 		}
 	}
 }
 
 func batch(b *bench) {
-	var rs []lock.Renewal
+	var rs []lock.StoreRenewal
 	for i := range 200 {
 		c := b.claim(lock.Key(fmt.Sprint("room", i)))
 		c.TTL = time.Minute
 		b.granted(c)
-		rs = append(rs, lock.Renewal{Ticket: c.Ticket, TTL: long})
+		rs = append(rs, lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long})
 		if i%3 == 1 {
-			b.release(c.Ticket)
+			b.release(c.StoreTicket)
 		}
 	}
 	gs, err := b.store.Extend(b.ctx, rs)
@@ -147,11 +147,11 @@ func batch(b *bench) {
 		b.broken("%d answers to %d renewals, %v", len(gs), len(rs), err)
 	}
 	for i, g := range gs {
-		want := lock.Granted
+		want := lock.StatusGranted
 		if i%3 == 1 {
-			want = lock.Missing
+			want = lock.StatusMissing
 		}
-		if g.Status != want || want == lock.Granted && (g.Hold.ID != rs[i].ID || !b.near(g.Hold.Left, long)) {
+		if g.Status != want || want == lock.StatusGranted && (g.Hold.ID != rs[i].ID || !b.near(g.Hold.Left, long)) {
 			b.broken("answer %d is status %d with %+v, want status %d", i, g.Status, g.Hold, want)
 		}
 	}

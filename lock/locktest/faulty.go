@@ -27,13 +27,13 @@ type faulty struct {
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
-	given map[string]lock.Grant // the last grant to each claim
+	given map[string]lock.StoreGrant // the last grant to each claim
 }
 
 var errSilence = errors.New("the answer got lost")
 
 func newFaulty(s lock.Store, what faults, seed uint64) *faulty {
-	return &faulty{Store: s, faults: what, rnd: rand.New(rand.NewPCG(seed, 2)), given: make(map[string]lock.Grant)}
+	return &faulty{Store: s, faults: what, rnd: rand.New(rand.NewPCG(seed, 2)), given: make(map[string]lock.StoreGrant)}
 }
 
 func (f *faulty) n(n int) int {
@@ -58,7 +58,7 @@ func (f *faulty) pause(ctx context.Context) error {
 	}
 }
 
-func (f *faulty) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (f *faulty) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	f.mu.Lock()
 	old, before := f.given[c.ID]
 	f.mu.Unlock()
@@ -66,7 +66,7 @@ func (f *faulty) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Gra
 		return old, nil
 	}
 	g, err := f.Store.Wait(ctx, c, g)
-	if err != nil || g.Status != lock.Granted {
+	if err != nil || g.Status != lock.StatusGranted {
 		return g, err
 	}
 	f.mu.Lock()
@@ -74,7 +74,7 @@ func (f *faulty) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Gra
 	f.mu.Unlock()
 	switch {
 	case f.happens(f.lose):
-		return lock.Grant{Status: lock.Blocked}, f.pause(ctx) // until it is time to ask
+		return lock.StoreGrant{Status: lock.StatusBlocked}, f.pause(ctx) // until it is time to ask
 	case f.happens(f.delay):
 		return g, f.pause(ctx)
 	}
@@ -94,17 +94,17 @@ func (f *faulty) after(ctx context.Context, err error) error {
 	return nil
 }
 
-func (f *faulty) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (f *faulty) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	g, err := f.Store.Acquire(ctx, c)
 	return g, f.after(ctx, err)
 }
 
-func (f *faulty) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+func (f *faulty) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	gs, err := f.Store.Extend(ctx, rs)
 	return gs, f.after(ctx, err)
 }
 
-func (f *faulty) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (f *faulty) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	gs, err := f.Store.Release(ctx, ts)
 	return gs, f.after(ctx, err)
 }

@@ -23,28 +23,28 @@ var wide = lock.All(lock.Key("room"), lock.Span("hall", 1, 9))
 func giveUpLeaves(b *bench) {
 	c := b.hold(lock.Key("room"))
 	gone, next := b.queue(lock.Key("room")), b.queue(lock.Key("room"))
-	b.release(gone.Ticket)
-	b.want(b.acquire(gone).Status, lock.Missing, "the claim that was given up")
+	b.release(gone.StoreTicket)
+	b.want(b.acquire(gone).Status, lock.StatusMissing, "the claim that was given up")
 	if g := b.blocked(next); g.Place != 1 {
 		b.broken("behind one that was given up: place %d, want 1", g.Place)
 	}
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	b.heldBy(lock.Key("room"), next)
 
 	// What only stood in line frees, too.
 	hall := b.queue(wide)
 	behind := b.queue(lock.Span("hall", 1, 2))
 	b.heldBy(lock.Key("hall"))
-	b.release(hall.Ticket)
+	b.release(hall.StoreTicket)
 	b.heldBy(lock.Key("hall"), behind)
 }
 
 func manyGiveUp(b *bench) {
 	c := b.hold(lock.Key("room"))
 	first := b.queue(lock.Key("room"))
-	var gone []lock.Ticket
+	var gone []lock.StoreTicket
 	for range 100 {
-		gone = append(gone, b.queue(wide).Ticket)
+		gone = append(gone, b.queue(wide).StoreTicket)
 	}
 	last, behind := b.queue(lock.Key("room")), b.queue(lock.Span("hall", 2, 3))
 	answers, err := b.store.Release(b.ctx, gone)
@@ -52,7 +52,7 @@ func manyGiveUp(b *bench) {
 		b.broken("%d answers to %d that give up, %v", len(answers), len(gone), err)
 	}
 	for _, g := range answers {
-		if g.Status != lock.Missing {
+		if g.Status != lock.StatusMissing {
 			b.broken("giving up a claim that waits: status %d, want Missing", g.Status)
 		}
 	}
@@ -60,23 +60,23 @@ func manyGiveUp(b *bench) {
 	if g := b.blocked(last); g.Place != 2 {
 		b.broken("after all between gave up: place %d, want 2", g.Place)
 	}
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	b.heldBy(lock.Key("room"), first)
-	b.release(first.Ticket)
+	b.release(first.StoreTicket)
 	b.heldBy(lock.Key("room"), last)
 }
 
 func givenUpPassesOn(b *bench) {
 	c := b.trial(b.claim(lock.Key("room")))
 	next := b.queue(lock.Key("room"))
-	unknown := c.Ticket
+	unknown := c.StoreTicket
 	unknown.Fence = 0
 	for range 2 {
-		b.want(b.release(unknown), lock.Granted, "giving up what was granted")
+		b.want(b.release(unknown), lock.StatusGranted, "giving up what was granted")
 	}
 	b.heldBy(lock.Key("room"), next)
-	b.want(b.acquire(c).Status, lock.Missing, "the claim that was given up")
-	b.release(next.Ticket)
+	b.want(b.acquire(c).Status, lock.StatusMissing, "the claim that was given up")
+	b.release(next.StoreTicket)
 	if b.virtual {
 		time.Sleep(lock.TrialTime)
 	}
@@ -97,18 +97,18 @@ func giveUpRaces(b *bench) {
 			c := b.queue(lock.Key("room"))
 			leavers.Go(func() {
 				_, _ = b.insist(leave, c)
-				_, _ = b.store.Release(ctx, []lock.Ticket{c.Ticket})
+				_, _ = b.store.Release(ctx, []lock.StoreTicket{c.StoreTicket})
 			})
 		}
 		stays := b.queue(lock.Key("room"))
 		leavers.Go(left)
-		b.release(holder.Ticket)
+		b.release(holder.StoreTicket)
 		leavers.Wait()
 		if _, err := b.insist(ctx, stays); err != nil {
 			b.broken("after all before it gave up: %v", err)
 		}
 		b.holdOf(stays)
-		b.release(stays.Ticket)
+		b.release(stays.StoreTicket)
 		cancel()
 	}
 	b.heldBy(lock.Resource{})

@@ -21,11 +21,11 @@ var grantRules = []rule{
 }
 
 // trial has a claim wait for r, and returns it once the store has granted it.
-func (b *bench) trial(c lock.Claim) lock.Claim {
+func (b *bench) trial(c lock.StoreClaim) lock.StoreClaim {
 	b.Helper()
 	holder := b.hold(c.Resource)
 	c, _ = b.queued(c)
-	b.release(holder.Ticket)
+	b.release(holder.StoreTicket)
 	h := b.holdOf(c)
 	if !h.Unconfirmed {
 		b.broken("the hold that a release granted is not Unconfirmed: %+v", h)
@@ -36,7 +36,7 @@ func (b *bench) trial(c lock.Claim) lock.Claim {
 
 // holdOf returns the only hold that overlaps what c wants, which must be its
 // own.
-func (b *bench) holdOf(c lock.Claim) lock.Hold {
+func (b *bench) holdOf(c lock.StoreClaim) lock.Hold {
 	b.Helper()
 	list := b.holds(c.Resource)
 	if len(list) != 1 || list[0].ID != c.ID {
@@ -45,9 +45,9 @@ func (b *bench) holdOf(c lock.Claim) lock.Hold {
 	return list[0]
 }
 
-func (b *bench) confirm(c lock.Claim) lock.Grant {
+func (b *bench) confirm(c lock.StoreClaim) lock.StoreGrant {
 	b.Helper()
-	return b.extend(lock.Renewal{Ticket: c.Ticket, TTL: c.TTL, Confirm: true})
+	return b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: c.TTL, Confirm: true})
 }
 
 func releaseGrants(b *bench) {
@@ -57,7 +57,7 @@ func releaseGrants(b *bench) {
 	waiter.Holder, waiter.Reason, waiter.Details = "ada", "booking", map[string]string{"channel": "web"}
 	waiter, _ = b.queued(waiter)
 	b.queue(room)
-	b.release(holder.Ticket)
+	b.release(holder.StoreTicket)
 	h := b.holdOf(waiter)
 	if !h.Unconfirmed || !b.near(h.Left, lock.TrialTime) || h.Fence <= holder.Fence {
 		b.broken("the hold after the release is %+v, want one for %s with a fence above %d", h, lock.TrialTime, holder.Fence)
@@ -90,7 +90,7 @@ func unconfirmedLapses(b *bench) {
 			b.broken("expired are %+v, want the grant that was not confirmed", due)
 		}
 		b.sweep(0, c.ID)
-		b.release(after.Ticket)
+		b.release(after.StoreTicket)
 	}
 }
 
@@ -106,12 +106,12 @@ func lapsedGoesOn(b *bench) {
 			if _, err := b.insist(ctx, next); err != nil {
 				b.Errorf("%s behind a lapsed grant: %v", next.Resource, err)
 			}
-			b.release(next.Ticket)
+			b.release(next.StoreTicket)
 		})
 	}
 	b.outlast(300 * time.Millisecond)
 	start := time.Now()
-	b.release(holder.Ticket)
+	b.release(holder.StoreTicket)
 	b.outlast(lock.TrialTime)
 	b.queue(other.Resource) // a sign of life of the same process
 	wait.Wait()
@@ -124,7 +124,7 @@ func confirmMoves(b *bench) {
 	c := b.trial(b.claim(lock.Key("room")))
 	for range 2 {
 		g := b.confirm(c)
-		if g.Status != lock.Granted || !b.near(g.Hold.Left, long) || g.Hold.Unconfirmed || g.Hold.Extensions != 0 || g.Hold.Fence != c.Fence {
+		if g.Status != lock.StatusGranted || !b.near(g.Hold.Left, long) || g.Hold.Unconfirmed || g.Hold.Extensions != 0 || g.Hold.Fence != c.Fence {
 			b.broken("status %d with %+v, want Granted for %s with fence %d", g.Status, g.Hold, long, c.Fence)
 		}
 		if b.virtual {
@@ -134,17 +134,17 @@ func confirmMoves(b *bench) {
 	if h := b.holdOf(c); h.Unconfirmed {
 		b.broken("a confirmed hold is listed as %+v", h)
 	}
-	if g := b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long, MaxExtensions: 1, Count: true, Nonce: "1"}); g.Status != lock.Granted || g.Hold.Extensions != 1 {
+	if g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long, MaxExtensions: 1, Count: true, Nonce: "1"}); g.Status != lock.StatusGranted || g.Hold.Extensions != 1 {
 		b.broken("the first extension after two confirmations: status %d with %+v", g.Status, g.Hold)
 	}
 	limited := b.claim(lock.Key("suite"))
 	limited.TTL, limited.MaxHold = lock.TrialTime, lock.TrialTime
-	if g := b.confirm(b.trial(limited)); g.Status != lock.Granted || !b.near(g.Hold.Left, limited.MaxHold) {
+	if g := b.confirm(b.trial(limited)); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, limited.MaxHold) {
 		b.broken("where MaxHold leaves nothing to gain: status %d with %+v, want Granted", g.Status, g.Hold)
 	}
 	limited = b.claim(lock.Key("hall"))
 	limited.MaxHold = time.Minute
-	if g := b.confirm(b.trial(limited)); g.Status != lock.Granted || !b.near(g.Hold.Left, limited.MaxHold) {
+	if g := b.confirm(b.trial(limited)); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, limited.MaxHold) {
 		b.broken("with a MaxHold of %s: status %d with %+v", limited.MaxHold, g.Status, g.Hold)
 	}
 }
@@ -153,15 +153,15 @@ func confirmRevivesNothing(b *bench) {
 	lapsed := b.trial(b.claim(lock.Key("room")))
 	b.outlast(lock.TrialTime)
 	released := b.trial(b.claim(lock.Key("suite")))
-	b.release(released.Ticket)
+	b.release(released.StoreTicket)
 	givenUp := b.trial(b.claim(lock.Key("hall")))
-	unknown := givenUp.Ticket
+	unknown := givenUp.StoreTicket
 	unknown.Fence = 0
 	b.release(unknown)
 	foreign := b.trial(b.claim(lock.Key("cellar")))
 	foreign.Token += "x"
-	for what, c := range map[string]lock.Claim{"lapsed": lapsed, "released": released, "given up": givenUp, "another's": foreign} {
-		b.want(b.confirm(c).Status, lock.Missing, "confirming a grant that is %s", what)
+	for what, c := range map[string]lock.StoreClaim{"lapsed": lapsed, "released": released, "given up": givenUp, "another's": foreign} {
+		b.want(b.confirm(c).Status, lock.StatusMissing, "confirming a grant that is %s", what)
 	}
 	b.hold(lock.All(lock.Key("room"), lock.Key("suite"), lock.Key("hall")))
 	if h := b.holdOf(foreign); !h.Unconfirmed {
@@ -176,8 +176,8 @@ func repeatedClaimOfGrant(b *bench) {
 		time.Sleep(lock.TrialTime / 2)
 	}
 	again := b.acquire(c)
-	for _, g := range []lock.Grant{first, again} {
-		if g.Status != lock.Granted || !g.Hold.Unconfirmed || g.Hold.Fence != c.Fence || g.Hold.Left > lock.TrialTime || !g.Hold.ExpiresAt.Equal(first.Hold.ExpiresAt) {
+	for _, g := range []lock.StoreGrant{first, again} {
+		if g.Status != lock.StatusGranted || !g.Hold.Unconfirmed || g.Hold.Fence != c.Fence || g.Hold.Left > lock.TrialTime || !g.Hold.ExpiresAt.Equal(first.Hold.ExpiresAt) {
 			b.broken("status %d with %+v, want Granted as it stands: %+v", g.Status, g.Hold, first.Hold)
 		}
 	}
@@ -201,7 +201,7 @@ func notBelievedTooLong(b *bench) {
 		if real := b.holdOf(c).ExpiresAt; end.After(real.Add(time.Millisecond)) || !b.near(end.Sub(real), 0) && b.virtual {
 			b.broken("the waiter believes until %s, the store holds until %s", end, real)
 		}
-		b.release(c.Ticket)
+		b.release(c.StoreTicket)
 		if b.virtual {
 			time.Sleep(700 * time.Millisecond) // until nothing is known of the store's time any more
 		}

@@ -16,8 +16,8 @@ type history struct {
 	*bench
 	*model
 	rnd   *rand.Rand
-	used  []lock.Claim    // for repeating, extending and releasing
-	spent map[string]bool // ids that were granted
+	used  []lock.StoreClaim // for repeating, extending and releasing
+	spent map[string]bool   // ids that were granted
 	log   []string
 
 	results chan result // of claims that waited
@@ -140,7 +140,7 @@ func (h *history) anyResource() lock.Resource {
 	return lock.All(parts...)
 }
 
-func (h *history) anyClaim() lock.Claim {
+func (h *history) anyClaim() lock.StoreClaim {
 	c := h.claim(h.anyResource())
 	c.Capacity = c.Capacity[:0]
 	for p := range c.Resource.Parts() {
@@ -167,28 +167,28 @@ func (h *history) anyClaim() lock.Claim {
 	return c
 }
 
-func (h *history) anyUsed() lock.Claim {
+func (h *history) anyUsed() lock.StoreClaim {
 	if len(h.used) == 0 {
 		return h.anyClaim()
 	}
 	return h.used[h.rnd.IntN(len(h.used))]
 }
 
-func (h *history) tryClaim(c lock.Claim) {
+func (h *history) tryClaim(c lock.StoreClaim) {
 	h.note("acquire %s %s for %s, at most %s, at least %s, queue %t", c.ID, c.Resource, c.TTL, c.MaxHold, c.KeepAtLeast, c.Queue)
 	now := h.now()
-	mine := h.find(c.Ticket)
+	mine := h.find(c.StoreTicket)
 	if h.spent[c.ID] && mine == nil {
 		return // an ended hold's ticket is never used again
 	}
 	g := h.acquire(c)
 	switch want, retry := h.conflicts(c, now); {
 	case mine != nil && mine.released, mine == nil && h.recall(c.ID, now) != nil:
-		if g.Status != lock.Missing {
+		if g.Status != lock.StatusMissing {
 			h.disagree("a claim that was given up, or its hold released: status %d, want Missing", g.Status)
 		}
 	case mine != nil:
-		if g.Status != lock.Granted || g.Hold.Fence != mine.fence {
+		if g.Status != lock.StatusGranted || g.Hold.Fence != mine.fence {
 			h.disagree("a repeated claim: status %d with fence %d, want fence %d", g.Status, g.Hold.Fence, mine.fence)
 		}
 	case len(want) > 0 || c.Queue && h.behind(c.Resource, h.line[:h.place(c.ID)]):
@@ -201,9 +201,9 @@ func (h *history) tryClaim(c lock.Claim) {
 	}
 }
 
-func (h *history) compareGrant(g lock.Grant, c lock.Claim, now time.Time) {
+func (h *history) compareGrant(g lock.StoreGrant, c lock.StoreClaim, now time.Time) {
 	h.Helper()
-	if g.Status != lock.Granted || g.Hold.Fence <= h.fence {
+	if g.Status != lock.StatusGranted || g.Hold.Fence <= h.fence {
 		h.disagree("status %d with fence %d after %d, want Granted and more; in the way: %v", g.Status, g.Hold.Fence, h.fence, g.Conflicts)
 	}
 	if g.Hold.Unconfirmed { // as a store may, in case that the answer gets lost
@@ -222,7 +222,7 @@ func (h *history) compareGrant(g lock.Grant, c lock.Claim, now time.Time) {
 	}
 }
 
-func (h *history) compareConflicts(g lock.Grant, want []string, retry time.Duration) {
+func (h *history) compareConflicts(g lock.StoreGrant, want []string, retry time.Duration) {
 	h.Helper()
 	var got []string
 	for _, c := range g.Conflicts {
@@ -233,7 +233,7 @@ func (h *history) compareConflicts(g lock.Grant, want []string, retry time.Durat
 			}
 		}
 	}
-	if g.Status != lock.Blocked || !sameSet(got, want) {
+	if g.Status != lock.StatusBlocked || !sameSet(got, want) {
 		h.disagree("status %d, in the way: %q, want Blocked by %q", g.Status, got, want)
 	}
 	if !h.about(g.Retry, retry) {
@@ -247,7 +247,7 @@ func (h *history) tryExtend() {
 	if h.virtual {
 		ttl = time.Duration(h.rnd.IntN(25_000)) * time.Millisecond
 	}
-	r := lock.Renewal{Ticket: c.Ticket, TTL: ttl, MaxExtensions: 3, Count: h.rnd.IntN(2) == 0, Nonce: fmt.Sprint(h.rnd.IntN(3))}
+	r := lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: ttl, MaxExtensions: 3, Count: h.rnd.IntN(2) == 0, Nonce: fmt.Sprint(h.rnd.IntN(3))}
 	h.note("extend %s by %s, count %t, nonce %s", c.ID, ttl, r.Count, r.Nonce)
 	now := h.now()
 	g := h.extend(r)
@@ -264,10 +264,10 @@ func (h *history) tryExtend() {
 func (h *history) about(got, want time.Duration) bool { return (got - want).Abs() <= h.slack }
 
 // extend is the store's, since both embedded types have one.
-func (h *history) extend(r lock.Renewal) lock.Grant { return h.bench.extend(r) }
+func (h *history) extend(r lock.StoreRenewal) lock.StoreGrant { return h.bench.extend(r) }
 
 func (h *history) tryRelease() {
-	t := h.anyUsed().Ticket
+	t := h.anyUsed().StoreTicket
 	if t.Force = h.rnd.IntN(8) == 0; t.Force {
 		t.Token = ""
 	}
@@ -294,15 +294,15 @@ func (h *history) tryTakeOver() {
 	token := c.Token + "'"
 	h.note("take over %s", c.ID)
 	h.now()
-	mine := h.find(c.Ticket)
-	g := h.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: token})
+	mine := h.find(c.StoreTicket)
+	g := h.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TakeOver: token})
 	if mine == nil || mine.released {
-		if g.Status != lock.Missing {
+		if g.Status != lock.StatusMissing {
 			h.disagree("status %d, want Missing", g.Status)
 		}
 		return
 	}
-	if g.Status != lock.Granted || g.Hold.Fence <= h.fence {
+	if g.Status != lock.StatusGranted || g.Hold.Fence <= h.fence {
 		h.disagree("status %d with fence %d after %d, want Granted and more", g.Status, g.Hold.Fence, h.fence)
 	}
 	h.fence, mine.fence = g.Hold.Fence, g.Hold.Fence

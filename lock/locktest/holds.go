@@ -54,7 +54,7 @@ func holdsOnce(b *bench) {
 func holdsStops(b *bench) {
 	b.hold(lock.Key("a"))
 	b.hold(lock.Key("b"))
-	q := lock.Query{Space: b.space, Group: "all"}
+	q := lock.StoreQuery{Space: b.space, Group: "all"}
 	n := 0
 	for _, err := range b.store.Holds(b.ctx, q) {
 		if n++; err != nil || n == 1 {

@@ -16,12 +16,12 @@ var keepRules = []rule{
 }
 
 // keep holds r with KeepAtLeast, and releases it.
-func (b *bench) keep(r lock.Resource, atLeast time.Duration) lock.Claim {
+func (b *bench) keep(r lock.Resource, atLeast time.Duration) lock.StoreClaim {
 	b.Helper()
 	c := b.claim(r)
 	c.KeepAtLeast = atLeast
 	c = b.granted(c)
-	b.want(b.release(c.Ticket), lock.Granted, "releasing it before KeepAtLeast")
+	b.want(b.release(c.StoreTicket), lock.StatusGranted, "releasing it before KeepAtLeast")
 	return c
 }
 
@@ -35,7 +35,7 @@ func keptStays(b *bench) {
 		b.broken("the released hold is listed with %s left, want 1m0s", h.Left)
 	}
 	c.Token, c.Force = "", true
-	b.want(b.release(c.Ticket), lock.Granted, "releasing it by force")
+	b.want(b.release(c.StoreTicket), lock.StatusGranted, "releasing it by force")
 	b.hold(c.Resource)
 }
 
@@ -50,14 +50,14 @@ func keptEnds(b *bench) {
 	c.KeepAtLeast = b.short
 	c = b.granted(c)
 	b.outlast(b.short)
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	b.hold(lock.Key("suite"))
 
 	waits := b.claim(lock.Key("hall"))
 	waits.KeepAtLeast = time.Minute
 	waits = b.trial(waits)
 	b.confirm(waits)
-	b.release(waits.Ticket)
+	b.release(waits.StoreTicket)
 	if h := b.holdOf(waits); !b.near(h.Left, time.Minute) {
 		b.broken("one who waited has released it, and %s are left, want 1m0s", h.Left)
 	}
@@ -65,16 +65,16 @@ func keptEnds(b *bench) {
 
 func keptIsFinal(b *bench) {
 	c := b.keep(lock.Key("room"), time.Minute)
-	for what, r := range map[string]lock.Renewal{"extending": {TTL: long}, "confirming": {TTL: long, Confirm: true}, "looking at": {}} {
-		r.Ticket = c.Ticket
-		b.want(b.extend(r).Status, lock.Missing, "%s a released hold", what)
+	for what, r := range map[string]lock.StoreRenewal{"extending": {TTL: long}, "confirming": {TTL: long, Confirm: true}, "looking at": {}} {
+		r.StoreTicket = c.StoreTicket
+		b.want(b.extend(r).Status, lock.StatusMissing, "%s a released hold", what)
 	}
-	b.want(b.acquire(c).Status, lock.Missing, "its claim once more")
+	b.want(b.acquire(c).Status, lock.StatusMissing, "its claim once more")
 	brief := b.keep(lock.Key("suite"), b.short)
 	b.outlast(b.short)
 	for range 2 {
-		b.want(b.release(c.Ticket), lock.Granted, "a repeated release")
-		b.want(b.release(brief.Ticket), lock.Granted, "a repeated release of what is kept no more")
+		b.want(b.release(c.StoreTicket), lock.StatusGranted, "a repeated release")
+		b.want(b.release(brief.StoreTicket), lock.StatusGranted, "a repeated release of what is kept no more")
 	}
 	b.hold(lock.Key("suite"))
 }

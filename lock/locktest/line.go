@@ -13,7 +13,7 @@ import (
 
 // modelWaiter is a claim that waits.
 type modelWaiter struct {
-	claim  lock.Claim
+	claim  lock.StoreClaim
 	leaves bool // it releases the hold as soon as it is granted
 	cancel context.CancelFunc
 	done   chan struct{} // closed when its goroutine has ended
@@ -22,7 +22,7 @@ type modelWaiter struct {
 // result is what came of a wait.
 type result struct {
 	id    string
-	grant lock.Grant
+	grant lock.StoreGrant
 	err   error
 }
 
@@ -38,7 +38,7 @@ func (m *model) serve(now time.Time) (granted []*modelWaiter) {
 		m.line = slices.Delete(m.line, i, i+1)
 		granted = append(granted, w)
 		if m.grant(w.claim, now); w.leaves {
-			m.release(w.claim.Ticket, now)
+			m.release(w.claim.StoreTicket, now)
 		}
 	}
 	return granted
@@ -71,7 +71,7 @@ func (m *model) place(id string) int {
 }
 
 // wait has a blocked claim, with its place, wait on a goroutine of its own.
-func (h *history) wait(c lock.Claim, g lock.Grant) {
+func (h *history) wait(c lock.StoreClaim, g lock.StoreGrant) {
 	for range 5 {
 		if g.Place > 0 {
 			break
@@ -90,8 +90,8 @@ func (h *history) wait(c lock.Claim, g lock.Grant) {
 	go func() {
 		defer close(w.done)
 		var err error
-		for err == nil && g.Status == lock.Blocked {
-			if g, err = h.store.Wait(ctx, c, g); err == nil && g.Status == lock.Blocked {
+		for err == nil && g.Status == lock.StatusBlocked {
+			if g, err = h.store.Wait(ctx, c, g); err == nil && g.Status == lock.StatusBlocked {
 				g, err = h.store.Acquire(ctx, c)
 			}
 		}
@@ -99,9 +99,9 @@ func (h *history) wait(c lock.Claim, g lock.Grant) {
 			return // it gave up
 		}
 		if err == nil && w.leaves {
-			_, err = h.store.Release(ctx, []lock.Ticket{c.Ticket})
+			_, err = h.store.Release(ctx, []lock.StoreTicket{c.StoreTicket})
 		} else if err == nil && g.Hold.Unconfirmed {
-			_, err = h.store.Extend(ctx, []lock.Renewal{{Ticket: c.Ticket, TTL: c.TTL, Confirm: true}})
+			_, err = h.store.Extend(ctx, []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: c.TTL, Confirm: true}})
 		}
 		h.results <- result{c.ID, g, err}
 	}()
@@ -139,7 +139,7 @@ func (h *history) settle() {
 	for i, w := range want {
 		c := w.claim
 		r, found := got[c.ID]
-		if !found || r.err != nil || r.grant.Status != lock.Granted {
+		if !found || r.err != nil || r.grant.Status != lock.StatusGranted {
 			h.disagree("%s waited for %s: granted %t, status %d, %v; want Granted", c.ID, c.Resource, found, r.grant.Status, r.err)
 		}
 		for _, before := range want[:i] {
@@ -150,7 +150,7 @@ func (h *history) settle() {
 		h.note("granted %s %s, leaves %t", c.ID, c.Resource, w.leaves)
 		h.spent[c.ID] = true
 		h.fence = max(h.fence, r.grant.Hold.Fence)
-		if mine := h.find(c.Ticket); mine != nil {
+		if mine := h.find(c.StoreTicket); mine != nil {
 			mine.fence = r.grant.Hold.Fence
 		}
 		w.cancel()
@@ -166,6 +166,6 @@ func (h *history) leave() {
 	for len(h.line) > 0 {
 		c := h.line[0].claim
 		h.giveUp(c.ID)
-		h.bench.release(c.Ticket)
+		h.bench.release(c.StoreTicket)
 	}
 }

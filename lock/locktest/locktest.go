@@ -119,7 +119,7 @@ func (b *bench) broken(format string, args ...any) {
 }
 
 // want reports a breach unless a status is as it has to be.
-func (b *bench) want(got, want lock.Status, what string, args ...any) {
+func (b *bench) want(got, want lock.StoreStatus, what string, args ...any) {
 	b.Helper()
 	if got != want {
 		b.broken("%s: status %d, want %d", fmt.Sprintf(what, args...), got, want)
@@ -144,16 +144,16 @@ func (b *bench) outlast(ttl time.Duration) {
 }
 
 // ticket makes a fresh one in the case's only group.
-func (b *bench) ticket() lock.Ticket {
-	return lock.Ticket{Space: b.space, Group: "all", ID: rand.Text()[:16], Token: rand.Text()}
+func (b *bench) ticket() lock.StoreTicket {
+	return lock.StoreTicket{Space: b.space, Group: "all", ID: rand.Text()[:16], Token: rand.Text()}
 }
 
 // claim makes a fresh claim with one unit of capacity, long to live.
-func (b *bench) claim(r lock.Resource) lock.Claim { return b.claimOf(1, r) }
+func (b *bench) claim(r lock.Resource) lock.StoreClaim { return b.claimOf(1, r) }
 
 // claimOf is a claim of names with so many units.
-func (b *bench) claimOf(capacity int, r lock.Resource) lock.Claim {
-	c := lock.Claim{Ticket: b.ticket(), Resource: r, TTL: long, Holder: "guest", Reason: "a case", Limit: 8}
+func (b *bench) claimOf(capacity int, r lock.Resource) lock.StoreClaim {
+	c := lock.StoreClaim{StoreTicket: b.ticket(), Resource: r, TTL: long, Holder: "guest", Reason: "a case", Limit: 8}
 	for range r.Parts() {
 		c.Capacity = append(c.Capacity, capacity)
 	}
@@ -161,7 +161,7 @@ func (b *bench) claimOf(capacity int, r lock.Resource) lock.Claim {
 }
 
 // acquire sends a claim; an error ends the case.
-func (b *bench) acquire(c lock.Claim) lock.Grant {
+func (b *bench) acquire(c lock.StoreClaim) lock.StoreGrant {
 	b.Helper()
 	g, err := b.store.Acquire(b.ctx, c)
 	if err != nil {
@@ -171,16 +171,16 @@ func (b *bench) acquire(c lock.Claim) lock.Grant {
 }
 
 // hold claims r, which must be free, and returns the claim with its fence.
-func (b *bench) hold(r lock.Resource) lock.Claim {
+func (b *bench) hold(r lock.Resource) lock.StoreClaim {
 	b.Helper()
 	return b.granted(b.claim(r))
 }
 
 // granted sends a claim that must be granted.
-func (b *bench) granted(c lock.Claim) lock.Claim {
+func (b *bench) granted(c lock.StoreClaim) lock.StoreClaim {
 	b.Helper()
 	g := b.acquire(c)
-	if g.Status != lock.Granted {
+	if g.Status != lock.StatusGranted {
 		b.broken("Acquire(%s) = status %d, want Granted; in the way: %v", c.Resource, g.Status, g.Conflicts)
 	}
 	c.Fence = g.Hold.Fence
@@ -188,19 +188,19 @@ func (b *bench) granted(c lock.Claim) lock.Claim {
 }
 
 // blocked sends a claim that must be refused.
-func (b *bench) blocked(c lock.Claim) lock.Grant {
+func (b *bench) blocked(c lock.StoreClaim) lock.StoreGrant {
 	b.Helper()
 	g := b.acquire(c)
-	if g.Status != lock.Blocked {
+	if g.Status != lock.StatusBlocked {
 		b.broken("Acquire(%s) = status %d, want Blocked", c.Resource, g.Status)
 	}
 	return g
 }
 
 // extend sends one renewal.
-func (b *bench) extend(r lock.Renewal) lock.Grant {
+func (b *bench) extend(r lock.StoreRenewal) lock.StoreGrant {
 	b.Helper()
-	gs, err := b.store.Extend(b.ctx, []lock.Renewal{r})
+	gs, err := b.store.Extend(b.ctx, []lock.StoreRenewal{r})
 	if err != nil || len(gs) != 1 {
 		b.Fatalf("Extend: %d answers to one renewal, %v", len(gs), err)
 	}
@@ -208,9 +208,9 @@ func (b *bench) extend(r lock.Renewal) lock.Grant {
 }
 
 // release sends a release.
-func (b *bench) release(t lock.Ticket) lock.Status {
+func (b *bench) release(t lock.StoreTicket) lock.StoreStatus {
 	b.Helper()
-	gs, err := b.store.Release(b.ctx, []lock.Ticket{t})
+	gs, err := b.store.Release(b.ctx, []lock.StoreTicket{t})
 	if err != nil || len(gs) != 1 {
 		b.Fatalf("Release: %d answers to one ticket, %v", len(gs), err)
 	}
@@ -220,7 +220,7 @@ func (b *bench) release(t lock.Ticket) lock.Status {
 // sweep asks for expired holds.
 func (b *bench) sweep(limit int, recorded ...string) []lock.Hold {
 	b.Helper()
-	due, err := b.store.Sweep(b.ctx, lock.Query{Space: b.space, Group: "all", Limit: limit}, recorded)
+	due, err := b.store.Sweep(b.ctx, lock.StoreQuery{Space: b.space, Group: "all", Limit: limit}, recorded)
 	if err != nil {
 		b.Fatalf("Sweep: %v", err)
 	}
@@ -230,7 +230,7 @@ func (b *bench) sweep(limit int, recorded ...string) []lock.Hold {
 // holds lists the live holds that overlap r.
 func (b *bench) holds(r lock.Resource) (list []lock.Hold) {
 	b.Helper()
-	for h, err := range b.store.Holds(b.ctx, lock.Query{Space: b.space, Group: "all", Resource: r}) {
+	for h, err := range b.store.Holds(b.ctx, lock.StoreQuery{Space: b.space, Group: "all", Resource: r}) {
 		if err != nil {
 			b.Fatalf("Holds: %v", err)
 		}

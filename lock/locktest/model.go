@@ -30,7 +30,7 @@ type ending struct {
 }
 
 type modelHold struct {
-	claim             lock.Claim
+	claim             lock.StoreClaim
 	fence             uint64
 	acquired, expires time.Time
 	extensions        int
@@ -39,7 +39,7 @@ type modelHold struct {
 }
 
 // grant makes the hold of a claim.
-func (m *model) grant(c lock.Claim, now time.Time) *modelHold {
+func (m *model) grant(c lock.StoreClaim, now time.Time) *modelHold {
 	ttl := c.TTL
 	if c.MaxHold > 0 {
 		ttl = min(ttl, c.MaxHold)
@@ -61,26 +61,26 @@ func (m *model) expire(now time.Time) {
 }
 
 // release answers a release.
-func (m *model) release(t lock.Ticket, now time.Time) lock.Status {
+func (m *model) release(t lock.StoreTicket, now time.Time) lock.StoreStatus {
 	mine, ended := m.find(t), m.recall(t.ID, now)
 	switch {
 	case mine != nil && mine.released && !t.Force:
-		return lock.Granted
+		return lock.StatusGranted
 	case mine != nil:
 		m.ended[t.ID] = ending{now, true, t.Force}
 		if keep := mine.acquired.Add(mine.claim.KeepAtLeast); keep.After(now) && !t.Force && t.Fence != 0 {
 			mine.released, mine.expires = true, keep
-			return lock.Granted
+			return lock.StatusGranted
 		}
 		m.live = slices.DeleteFunc(m.live, func(o *modelHold) bool { return o == mine })
-		return lock.Granted
+		return lock.StatusGranted
 	case ended != nil && ended.held && ended.forced == t.Force:
-		return lock.Granted
+		return lock.StatusGranted
 	case ended == nil && t.Fence == 0 && !t.Force:
 		m.ended[t.ID] = ending{at: now}
 		m.line = slices.DeleteFunc(m.line, func(w *modelWaiter) bool { return w.claim.ID == t.ID })
 	}
-	return lock.Missing
+	return lock.StatusMissing
 }
 
 func (m *model) recall(id string, now time.Time) *ending {
@@ -90,7 +90,7 @@ func (m *model) recall(id string, now time.Time) *ending {
 	return nil
 }
 
-func (m *model) find(t lock.Ticket) *modelHold {
+func (m *model) find(t lock.StoreTicket) *modelHold {
 	for _, h := range m.live {
 		if h.claim.ID == t.ID && (h.claim.Token == t.Token || t.Force) {
 			return h
@@ -142,7 +142,7 @@ func (m *model) fits(r lock.Resource) bool {
 }
 
 // conflicts names, as "part by id", who overlaps the parts that do not fit.
-func (m *model) conflicts(c lock.Claim, now time.Time) (names []string, retry time.Duration) {
+func (m *model) conflicts(c lock.StoreClaim, now time.Time) (names []string, retry time.Duration) {
 	for part := range c.Resource.Parts() {
 		if m.peak(part)+part.Size() <= m.capacity[part.Name()] {
 			continue
@@ -161,21 +161,21 @@ func (m *model) conflicts(c lock.Claim, now time.Time) (names []string, retry ti
 }
 
 // extend answers a renewal.
-func (m *model) extend(r lock.Renewal, now time.Time) (lock.Status, *modelHold) {
-	h := m.find(r.Ticket)
+func (m *model) extend(r lock.StoreRenewal, now time.Time) (lock.StoreStatus, *modelHold) {
+	h := m.find(r.StoreTicket)
 	if h == nil || h.released {
-		return lock.Missing, nil
+		return lock.StatusMissing, nil
 	}
 	if r.Count && r.Nonce != "" && r.Nonce == h.nonce {
-		return lock.Granted, h
+		return lock.StatusGranted, h
 	}
 	if r.Count && r.MaxExtensions > 0 && h.extensions >= r.MaxExtensions {
-		return lock.Capped, h
+		return lock.StatusCapped, h
 	}
 	until := now.Add(r.TTL)
 	if h.claim.MaxHold > 0 && h.acquired.Add(h.claim.MaxHold).Before(until) {
 		if until = h.acquired.Add(h.claim.MaxHold); !until.After(h.expires) {
-			return lock.Capped, h
+			return lock.StatusCapped, h
 		}
 	}
 	if until.After(h.expires) {
@@ -185,5 +185,5 @@ func (m *model) extend(r lock.Renewal, now time.Time) (lock.Status, *modelHold) 
 		h.extensions++
 		h.nonce = r.Nonce
 	}
-	return lock.Granted, h
+	return lock.StatusGranted, h
 }

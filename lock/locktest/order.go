@@ -76,11 +76,11 @@ func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.R
 		waiting.Go(func() {
 			g, err := b.insist(ctx, waiter)
 			turns <- turn{i, g.Hold.Fence, err}
-			_, _ = b.store.Release(b.ctx, []lock.Ticket{waiter.Ticket})
+			_, _ = b.store.Release(b.ctx, []lock.StoreTicket{waiter.StoreTicket})
 		})
 	}
 	start, last := time.Now(), c.Fence
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	for i := range n {
 		got := <-turns
 		if got.waiter != i || got.err != nil || got.fence <= last {
@@ -95,26 +95,26 @@ func (b *bench) inTurn(name string, n, capacity int, resource func(i int) lock.R
 }
 
 func grantedTogether(b *bench) {
-	units := func(n int) lock.Claim { return b.claimOf(3, lock.Key("hall").Units(n)) }
+	units := func(n int) lock.StoreClaim { return b.claimOf(3, lock.Key("hall").Units(n)) }
 	all := b.granted(units(3))
-	var waiters []lock.Claim
+	var waiters []lock.StoreClaim
 	for range 4 {
 		w, _ := b.queued(units(1))
 		waiters = append(waiters, w)
 	}
-	b.release(all.Ticket)
+	b.release(all.StoreTicket)
 	b.heldBy(lock.Key("hall"), waiters[:3]...)
-	b.release(waiters[1].Ticket)
+	b.release(waiters[1].StoreTicket)
 	b.heldBy(lock.Key("hall"), waiters[0], waiters[2], waiters[3])
 
 	whole := b.hold(lock.Key("room"))
 	left, right := b.queue(lock.Span("room", 1, 3)), b.queue(lock.Span("room", 3, 5))
 	across, apart := b.queue(lock.Span("room", 2, 4)), b.queue(lock.All(lock.Key("suite"), lock.Span("room", 5, 6)))
-	b.release(whole.Ticket)
+	b.release(whole.StoreTicket)
 	b.heldBy(lock.Key("room"), left, right, apart)
-	b.release(left.Ticket)
+	b.release(left.StoreTicket)
 	b.heldBy(lock.Key("room"), right, apart)
-	b.release(right.Ticket)
+	b.release(right.StoreTicket)
 	b.heldBy(lock.Key("room"), across, apart)
 }
 
@@ -123,7 +123,7 @@ func manyTogether(b *bench) {
 	const n = 150
 	ctx := b.patience()
 	whole := b.hold(lock.Key("room"))
-	var waiters []lock.Claim
+	var waiters []lock.StoreClaim
 	var all sync.WaitGroup
 	for i := range int64(n) {
 		w := b.queue(lock.Span("room", i, i+1))
@@ -140,7 +140,7 @@ func manyTogether(b *bench) {
 	}
 	b.outlast(b.short / 10) // until all of them wait
 	start := time.Now()
-	b.release(whole.Ticket)
+	b.release(whole.StoreTicket)
 	all.Wait()
 	if took := time.Since(start); b.Failed() || b.virtual && took > time.Second {
 		b.broken("%d that fit together were granted after %s", n, took)
@@ -149,9 +149,9 @@ func manyTogether(b *bench) {
 }
 
 func readersTogether(b *bench) {
-	reader := func() lock.Claim { return b.claim(lock.Key("room").Shared()) }
+	reader := func() lock.StoreClaim { return b.claim(lock.Key("room").Shared()) }
 	writer := b.hold(lock.Key("room"))
-	var readers []lock.Claim
+	var readers []lock.StoreClaim
 	for range 3 {
 		r, _ := b.queued(reader())
 		readers = append(readers, r)
@@ -161,22 +161,22 @@ func readersTogether(b *bench) {
 	if g.Place != 5 {
 		b.broken("a reader behind a writer has place %d, want 5", g.Place)
 	}
-	b.release(writer.Ticket)
+	b.release(writer.StoreTicket)
 	b.heldBy(lock.Key("room"), readers...)
 	visitor := b.granted(reader()) // one who does not wait lets no waiter pass
 	for _, r := range append(readers, visitor) {
 		if g := b.blocked(late); len(g.Conflicts) != 0 {
 			b.broken("a reader behind a writer has %d conflicts with other readers", len(g.Conflicts))
 		}
-		b.release(r.Ticket)
+		b.release(r.StoreTicket)
 	}
 	b.heldBy(lock.Key("room"), next)
-	b.release(next.Ticket)
+	b.release(next.StoreTicket)
 	b.heldBy(lock.Key("room"), late)
 }
 
 func othersChangeNothing(b *bench) {
-	var busy []lock.Claim
+	var busy []lock.StoreClaim
 	for i := range 20 {
 		name := lock.Key(fmt.Sprint("busy", i))
 		busy = append(busy, b.hold(name))
@@ -189,7 +189,7 @@ func othersChangeNothing(b *bench) {
 	if g.Place != 1 {
 		b.broken("the first who waits for its name has place %d", g.Place)
 	}
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	b.heldBy(lock.Key("room"), first)
 	for i, c := range busy {
 		b.heldBy(lock.Key(fmt.Sprint("busy", i)), c)
@@ -207,8 +207,8 @@ func fullQueue(b *bench) {
 		return
 	}
 	holder := b.hold(lock.Key("room"))
-	var waiting []lock.Claim
-	for g := (lock.Grant{}); !g.Full; {
+	var waiting []lock.StoreClaim
+	for g := (lock.StoreGrant{}); !g.Full; {
 		c := b.claim(lock.Key("room"))
 		c.Queue = true
 		if g = b.blocked(c); g.Place == 0 && !g.Full {
@@ -224,10 +224,10 @@ func fullQueue(b *bench) {
 	last := len(waiting) - 1
 	b.hold(lock.Key("suite"))
 	b.queue(lock.Key("suite"))
-	b.release(waiting[1].Ticket)
+	b.release(waiting[1].StoreTicket)
 	if g := b.blocked(waiting[last]); g.Place != last {
 		b.broken("when one of %d has left: place %d", last, g.Place)
 	}
-	b.release(holder.Ticket)
+	b.release(holder.StoreTicket)
 	b.heldBy(lock.Key("room"), waiting[0])
 }

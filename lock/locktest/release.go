@@ -22,29 +22,29 @@ var releaseRules = []rule{
 func releaseFrees(b *bench) {
 	c := b.hold(lock.All(lock.Key("a"), lock.Span("b", 1, 9)))
 	next := b.hold(lock.Span("b", 9, 10))
-	b.want(b.release(c.Ticket), lock.Granted, "the first time")
+	b.want(b.release(c.StoreTicket), lock.StatusGranted, "the first time")
 	b.hold(lock.Span("b", 2, 3))
 	b.hold(lock.Key("a"))
-	if b.release(next.Ticket) != lock.Granted {
+	if b.release(next.StoreTicket) != lock.StatusGranted {
 		b.broken("the neighbour's hold went along")
 	}
 }
 
 func releaseTwice(b *bench) {
 	c := b.hold(lock.Key("room"))
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	successor := b.hold(lock.Key("room"))
-	b.want(b.release(c.Ticket), lock.Granted, "a second time")
+	b.want(b.release(c.StoreTicket), lock.StatusGranted, "a second time")
 	if got := ids(b.holds(lock.Key("room"))); len(got) != 1 || got[0] != successor.ID {
 		b.broken("%v are held, want the successor %s", got, successor.ID)
 	}
-	b.want(b.acquire(c).Status, lock.Missing, "its claim once more")
-	forced := successor.Ticket
+	b.want(b.acquire(c).Status, lock.StatusMissing, "its claim once more")
+	forced := successor.StoreTicket
 	forced.Token, forced.Force = "", true
 	for range 2 {
-		b.want(b.release(forced), lock.Granted, "by force")
+		b.want(b.release(forced), lock.StatusGranted, "by force")
 	}
-	b.want(b.release(successor.Ticket), lock.Missing, "after it was ended by force")
+	b.want(b.release(successor.StoreTicket), lock.StatusMissing, "after it was ended by force")
 }
 
 func releaseForgotten(b *bench) {
@@ -52,55 +52,55 @@ func releaseForgotten(b *bench) {
 		return // real time is no different, and slow
 	}
 	c := b.hold(lock.Key("room"))
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	time.Sleep(lock.RememberFor - time.Millisecond)
-	b.want(b.release(c.Ticket), lock.Granted, "at the last moment")
+	b.want(b.release(c.StoreTicket), lock.StatusGranted, "at the last moment")
 	time.Sleep(time.Millisecond)
-	b.want(b.release(c.Ticket), lock.Missing, "after %s", lock.RememberFor)
+	b.want(b.release(c.StoreTicket), lock.StatusMissing, "after %s", lock.RememberFor)
 	b.hold(lock.Key("another room")) // the group is in use all the while
 	late := b.claim(lock.Key("room"))
-	b.release(late.Ticket) // gives it up
+	b.release(late.StoreTicket) // gives it up
 	time.Sleep(lock.RememberFor - time.Millisecond)
-	b.want(b.acquire(late).Status, lock.Missing, "a claim just before its giving up is forgotten")
+	b.want(b.acquire(late).Status, lock.StatusMissing, "a claim just before its giving up is forgotten")
 	time.Sleep(time.Millisecond)
 	b.granted(late)
 }
 
 func givenUp(b *bench) {
 	c := b.claim(lock.Key("room"))
-	b.want(b.release(c.Ticket), lock.Missing, "giving up")
-	b.want(b.acquire(c).Status, lock.Missing, "the claim that was given up")
+	b.want(b.release(c.StoreTicket), lock.StatusMissing, "giving up")
+	b.want(b.acquire(c).Status, lock.StatusMissing, "the claim that was given up")
 	held := b.hold(lock.Key("room"))
-	unknown := held.Ticket
+	unknown := held.StoreTicket
 	unknown.Fence = 0
-	b.want(b.release(unknown), lock.Granted, "giving up what was granted")
-	unknown = b.hold(lock.Key("room")).Ticket
+	b.want(b.release(unknown), lock.StatusGranted, "giving up what was granted")
+	unknown = b.hold(lock.Key("room")).StoreTicket
 	unknown.Fence, unknown.Token = 0, "guessed"
-	b.want(b.release(unknown), lock.Missing, "giving up another's")
+	b.want(b.release(unknown), lock.StatusMissing, "giving up another's")
 	b.blocked(b.claim(lock.Key("room")))
 }
 
 func releaseNeedsToken(b *bench) {
 	c := b.hold(lock.Key("room"))
 	for _, token := range []string{"", "x", c.Token + "x", c.Token[1:]} {
-		t := c.Ticket
+		t := c.StoreTicket
 		t.Token = token
-		b.want(b.release(t), lock.Missing, "with the token %q", token)
+		b.want(b.release(t), lock.StatusMissing, "with the token %q", token)
 	}
 	b.blocked(b.claim(lock.Key("room")))
 }
 
 func forceNeedsNoToken(b *bench) {
 	c := b.hold(lock.Key("room"))
-	t := lock.Ticket{Space: c.Space, Group: c.Group, ID: c.ID, Fence: c.Fence, Force: true}
-	b.want(b.release(t), lock.Granted, "by force")
+	t := lock.StoreTicket{Space: c.Space, Group: c.Group, ID: c.ID, Fence: c.Fence, Force: true}
+	b.want(b.release(t), lock.StatusGranted, "by force")
 	b.hold(lock.Key("room"))
 }
 
 func releaseExpired(b *bench) {
 	c := b.brief(lock.Key("room"))
 	b.outlast(c.TTL)
-	b.want(b.release(c.Ticket), lock.Missing, "an expired hold")
+	b.want(b.release(c.StoreTicket), lock.StatusMissing, "an expired hold")
 	if due := b.sweep(0); len(due) != 1 || due[0].ID != c.ID {
 		b.Fatalf("after the late release the expired holds are %v, want %s: its expiry would never be reported", ids(due), c.ID)
 	}
@@ -108,7 +108,7 @@ func releaseExpired(b *bench) {
 
 func releasedNeverExpires(b *bench) {
 	c := b.brief(lock.Key("room"))
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	b.outlast(c.TTL)
 	if due := b.sweep(0); len(due) != 0 {
 		b.broken("%d expired holds, want none", len(due))

@@ -16,9 +16,9 @@ func sharedBeside(b *bench) {
 		b.hold(lock.Key("room").Shared())
 		b.hold(lock.Span("room", 1, 9).Shared())
 		b.hold(lock.All(lock.Key("suite"), lock.Span("room", 3, 5).Shared()))
-		b.release(b.hold(lock.All(lock.Key("room"), lock.Key("hall")).Shared()).Ticket)
+		b.release(b.hold(lock.All(lock.Key("room"), lock.Key("hall")).Shared()).StoreTicket)
 		for _, h := range b.holds(lock.Key("suite")) {
-			b.release(lock.Ticket{Space: b.space, Group: "all", ID: h.ID, Fence: h.Fence, Force: true})
+			b.release(lock.StoreTicket{Space: b.space, Group: "all", ID: h.ID, Fence: h.Fence, Force: true})
 		}
 	}
 	for _, h := range b.holds(lock.Key("room")) {
@@ -29,7 +29,7 @@ func sharedBeside(b *bench) {
 }
 
 func sharedExclude(b *bench) {
-	of3 := func(r lock.Resource) lock.Claim { return b.claimOf(3, r) }
+	of3 := func(r lock.Resource) lock.StoreClaim { return b.claimOf(3, r) }
 	reader := b.granted(of3(lock.Span("room", 1, 9).Shared()))
 	for _, r := range []lock.Resource{lock.Key("room"), lock.Span("room", 8, 20), lock.All(lock.Key("suite"), lock.Span("room", 1, 2))} {
 		if g := b.blocked(of3(r)); len(g.Conflicts) != 1 || g.Conflicts[0].Hold.ID != reader.ID {
@@ -37,11 +37,11 @@ func sharedExclude(b *bench) {
 		}
 	}
 	b.granted(of3(lock.Span("room", 9, 20)))
-	b.release(reader.Ticket)
+	b.release(reader.StoreTicket)
 	writer := b.granted(of3(lock.Span("room", 1, 9)))
 	for _, r := range []lock.Resource{lock.Key("room"), lock.Span("room", 8, 9), lock.All(lock.Key("suite"), lock.Key("room"))} {
 		b.blocked(of3(r.Shared()))
 	}
-	b.release(writer.Ticket)
+	b.release(writer.StoreTicket)
 	b.granted(of3(lock.Span("room", 1, 9).Shared()))
 }

@@ -18,11 +18,11 @@ var takeOverRules = []rule{
 }
 
 // takeOver takes the hold of c over and returns c with the new token.
-func (b *bench) takeOver(c lock.Claim) lock.Claim {
+func (b *bench) takeOver(c lock.StoreClaim) lock.StoreClaim {
 	b.Helper()
 	token := rand.Text()
-	g := b.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: token})
-	if g.Status != lock.Granted || g.Hold.ID != c.ID || g.Hold.Fence <= c.Fence {
+	g := b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TakeOver: token})
+	if g.Status != lock.StatusGranted || g.Hold.ID != c.ID || g.Hold.Fence <= c.Fence {
 		b.broken("taking over: status %d with %+v, want Granted with a fence above %d", g.Status, g.Hold, c.Fence)
 	}
 	c.Token, c.Fence = token, g.Hold.Fence
@@ -30,13 +30,13 @@ func (b *bench) takeOver(c lock.Claim) lock.Claim {
 }
 
 // refused reports a breach if the token of c can do anything but take over.
-func (b *bench) refused(c lock.Claim) {
+func (b *bench) refused(c lock.StoreClaim) {
 	b.Helper()
-	for what, r := range map[string]lock.Renewal{"extends": {TTL: 2 * long, Count: true, Nonce: "x"}, "looks": {}, "confirms": {TTL: 2 * long, Confirm: true}} {
-		r.Ticket = c.Ticket
-		b.want(b.extend(r).Status, lock.Missing, "the former token %s", what)
+	for what, r := range map[string]lock.StoreRenewal{"extends": {TTL: 2 * long, Count: true, Nonce: "x"}, "looks": {}, "confirms": {TTL: 2 * long, Confirm: true}} {
+		r.StoreTicket = c.StoreTicket
+		b.want(b.extend(r).Status, lock.StatusMissing, "the former token %s", what)
 	}
-	b.want(b.release(c.Ticket), lock.Missing, "the former token releases")
+	b.want(b.release(c.StoreTicket), lock.StatusMissing, "the former token releases")
 }
 
 func takeOverToken(b *bench) {
@@ -51,10 +51,10 @@ func takeOverToken(b *bench) {
 	if later := b.hold(lock.Key("c")); later.Fence <= after.Fence {
 		b.broken("the next fence is %d, after %d of one who took over", later.Fence, after.Fence)
 	}
-	if g := b.extend(lock.Renewal{Ticket: after.Ticket, TTL: 2 * long, Count: true, Nonce: "1"}); g.Status != lock.Granted || !b.near(g.Hold.Left, 2*long) {
+	if g := b.extend(lock.StoreRenewal{StoreTicket: after.StoreTicket, TTL: 2 * long, Count: true, Nonce: "1"}); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, 2*long) {
 		b.broken("the new token does not extend: status %d", g.Status)
 	}
-	if s := b.release(after.Ticket); s != lock.Granted {
+	if s := b.release(after.StoreTicket); s != lock.StatusGranted {
 		b.broken("the new token does not release: status %d", s)
 	}
 	b.hold(before.Resource)
@@ -62,9 +62,9 @@ func takeOverToken(b *bench) {
 
 func takeOverTwice(b *bench) {
 	c := b.hold(lock.Key("room"))
-	r := lock.Renewal{Ticket: c.Ticket, TakeOver: rand.Text()}
+	r := lock.StoreRenewal{StoreTicket: c.StoreTicket, TakeOver: rand.Text()}
 	first, second := b.extend(r), b.extend(r)
-	if first.Status != lock.Granted || second.Status != lock.Granted || second.Hold.Fence != first.Hold.Fence {
+	if first.Status != lock.StatusGranted || second.Status != lock.StatusGranted || second.Hold.Fence != first.Hold.Fence {
 		b.broken("status %d with fence %d, then status %d with fence %d; want the same", first.Status, first.Hold.Fence, second.Status, second.Hold.Fence)
 	}
 }
@@ -75,16 +75,16 @@ func takeOverAgain(b *bench) {
 	ref.Fence = first.Fence
 	second := b.takeOver(ref)
 	b.refused(first)
-	b.want(b.extend(lock.Renewal{Ticket: first.Ticket, TakeOver: rand.Text()}).Status, lock.Missing, "one who was taken over takes over")
+	b.want(b.extend(lock.StoreRenewal{StoreTicket: first.StoreTicket, TakeOver: rand.Text()}).Status, lock.StatusMissing, "one who was taken over takes over")
 	third := b.takeOver(second) // from now on the Ref is the second's
-	b.want(b.extend(lock.Renewal{Ticket: ref.Ticket, TakeOver: rand.Text()}).Status, lock.Missing, "a token of before the last Ref takes over")
-	b.want(b.release(third.Ticket), lock.Granted, "releasing what was taken over")
+	b.want(b.extend(lock.StoreRenewal{StoreTicket: ref.StoreTicket, TakeOver: rand.Text()}).Status, lock.StatusMissing, "a token of before the last Ref takes over")
+	b.want(b.release(third.StoreTicket), lock.StatusGranted, "releasing what was taken over")
 }
 
 func takeOverLive(b *bench) {
-	missing := func(what string, c lock.Claim) {
+	missing := func(what string, c lock.StoreClaim) {
 		b.Helper()
-		b.want(b.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: rand.Text()}).Status, lock.Missing, "taking over %s", what)
+		b.want(b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TakeOver: rand.Text()}).Status, lock.StatusMissing, "taking over %s", what)
 	}
 	foreign := b.hold(lock.Key("room"))
 	for _, token := range []string{"", "x", foreign.Token + "x"} {
@@ -92,14 +92,14 @@ func takeOverLive(b *bench) {
 		missing("with another token", foreign)
 	}
 	released := b.hold(lock.Key("suite"))
-	b.release(released.Ticket)
+	b.release(released.StoreTicket)
 	missing("a released hold", released)
 	kept := b.claim(lock.Key("hall"))
 	kept.KeepAtLeast = long
 	kept = b.granted(kept)
-	b.release(kept.Ticket)
+	b.release(kept.StoreTicket)
 	missing("a hold that is only kept", kept)
-	b.want(b.release(kept.Ticket), lock.Granted, "after that, a repeated release")
+	b.want(b.release(kept.StoreTicket), lock.StatusGranted, "after that, a repeated release")
 	waits := b.queue(lock.Key("room"))
 	missing("a claim that waits", waits)
 	expired := b.brief(lock.Key("cellar"))
@@ -109,24 +109,24 @@ func takeOverLive(b *bench) {
 }
 
 func formerHolder(b *bench) {
-	force := func(c lock.Claim) lock.Claim {
+	force := func(c lock.StoreClaim) lock.StoreClaim {
 		c.Token, c.Force = "", true
-		b.want(b.release(c.Ticket), lock.Granted, "releasing by force")
+		b.want(b.release(c.StoreTicket), lock.StatusGranted, "releasing by force")
 		return c
 	}
-	own := func(c lock.Claim) lock.Claim { b.release(c.Ticket); return c }
+	own := func(c lock.StoreClaim) lock.StoreClaim { b.release(c.StoreTicket); return c }
 	for _, end := range []struct {
 		what string
-		by   func(lock.Claim) lock.Claim
+		by   func(lock.StoreClaim) lock.StoreClaim
 		lost int
 	}{{"taken over", b.takeOver, 1}, {"released by force", force, 1}, {"released", own, 0}} {
 		c := b.hold(lock.Key("room"))
 		heard := make(chan struct{}, 8)
 		for range 3 { // a store may need a moment to hear of it
-			b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long, Lost: func() { heard <- struct{}{} }})
+			b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long, Lost: func() { heard <- struct{}{} }})
 			b.outlast(b.short / 2)
 		}
-		b.extend(lock.Renewal{Ticket: c.Ticket, TTL: long, Count: true, Nonce: "1"}) // of one who only extends
+		b.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: long, Count: true, Nonce: "1"}) // of one who only extends
 		after := end.by(c)
 		if end.lost > 0 {
 			select {
@@ -139,6 +139,6 @@ func formerHolder(b *bench) {
 		if len(heard) > 0 {
 			b.broken("a hold was %s, and its former holder hears of it %d times more", end.what, len(heard))
 		}
-		b.release(after.Ticket)
+		b.release(after.StoreTicket)
 	}
 }

@@ -20,21 +20,21 @@ var waitRules = []rule{
 }
 
 // insist repeats a queued claim until it is granted.
-func (b *bench) insist(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (b *bench) insist(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	c.Queue = true
 	for {
 		g, err := b.store.Acquire(ctx, c)
-		if err != nil || g.Status == lock.Granted {
+		if err != nil || g.Status == lock.StatusGranted {
 			return g, err
 		}
-		if g, err = b.store.Wait(ctx, c, g); err != nil || g.Status == lock.Granted {
+		if g, err = b.store.Wait(ctx, c, g); err != nil || g.Status == lock.StatusGranted {
 			return g, err
 		}
 	}
 }
 
 // queued tries a claim, which must be blocked, until it has a place.
-func (b *bench) queued(c lock.Claim) (lock.Claim, lock.Grant) {
+func (b *bench) queued(c lock.StoreClaim) (lock.StoreClaim, lock.StoreGrant) {
 	b.Helper()
 	c.Queue = true
 	for range 5 {
@@ -47,29 +47,29 @@ func (b *bench) queued(c lock.Claim) (lock.Claim, lock.Grant) {
 		cancel()
 	}
 	b.broken("a claim that waits gets no place in the queue")
-	return c, lock.Grant{}
+	return c, lock.StoreGrant{}
 }
 
 // queue has a claim of r wait, which must be blocked.
-func (b *bench) queue(r lock.Resource) lock.Claim {
+func (b *bench) queue(r lock.Resource) lock.StoreClaim {
 	b.Helper()
 	c, _ := b.queued(b.claim(r))
 	return c
 }
 
 // received returns the grant that the store has made to a claim that waits.
-func (b *bench) received(c lock.Claim) lock.Grant {
+func (b *bench) received(c lock.StoreClaim) lock.StoreGrant {
 	b.Helper()
 	ctx := b.patience()
-	g, err := b.store.Wait(ctx, c, lock.Grant{Status: lock.Blocked, Place: 1})
-	if err != nil || g.Status != lock.Granted {
+	g, err := b.store.Wait(ctx, c, lock.StoreGrant{Status: lock.StatusBlocked, Place: 1})
+	if err != nil || g.Status != lock.StatusGranted {
 		b.broken("Wait(%s) = status %d, %v; want the grant that was made", c.Resource, g.Status, err)
 	}
 	return g
 }
 
 // heldBy reports a breach unless exactly these claims hold what overlaps r.
-func (b *bench) heldBy(r lock.Resource, claims ...lock.Claim) {
+func (b *bench) heldBy(r lock.Resource, claims ...lock.StoreClaim) {
 	b.Helper()
 	var want []string
 	for _, c := range claims {
@@ -84,16 +84,16 @@ func noOneOvertakes(b *bench) {
 	c := b.hold(lock.Key("room"))
 	first, _ := b.queued(b.claim(lock.All(lock.Key("other"), lock.Span("room", 1, 5))))
 	other := b.hold(lock.Key("other"))
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	late := b.claim(lock.Span("room", 4, 6))
 	late.Queue = true
 	if g := b.blocked(late); len(g.Conflicts) != 0 {
 		b.broken("behind a waiter: %d conflicts, want none", len(g.Conflicts))
 	}
-	b.release(other.Ticket)
+	b.release(other.StoreTicket)
 	b.granted(first)
 	b.blocked(late)
-	b.release(first.Ticket)
+	b.release(first.StoreTicket)
 	b.granted(late)
 }
 
@@ -113,7 +113,7 @@ func deadDropOut(b *bench) {
 	c := b.hold(lock.Key("room"))
 	b.queued(b.claim(lock.Key("room"))) // and never seen again
 	start := time.Now()
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	if _, err := b.insist(ctx, b.claim(lock.Key("room"))); err != nil {
 		b.broken("after %s behind a dead waiter: %v", time.Since(start), err)
 	}
@@ -130,7 +130,7 @@ func waiterGetsTurn(b *bench) {
 		b.broken("the wait ended while the room was taken: %v", err)
 	case <-time.After(b.short):
 	}
-	b.release(c.Ticket)
+	b.release(c.StoreTicket)
 	if err := <-granted; err != nil {
 		b.broken("the room is free, and the waiter got %v", err)
 	}

@@ -52,35 +52,35 @@ type ending struct {
 }
 
 // release ends a hold, or recalls that it did, or gives a claim up.
-func (g *group) release(k lock.Ticket, now time.Time) lock.Grant {
+func (g *group) release(k lock.StoreTicket, now time.Time) lock.StoreGrant {
 	if !k.Force {
 		g.leave(k.ID)
 	}
 	h := g.find(k)
 	if e, known := g.ended[k.ID]; h == nil && (known || g.live[k.ID] != nil) {
 		if known && e.held && e.force == k.Force && e.token == k.Token {
-			return lock.Grant{}
+			return lock.StoreGrant{}
 		}
-		return lock.Grant{Status: lock.Missing}
+		return lock.StoreGrant{Status: lock.StatusMissing}
 	}
 	if h == nil && (k.Force || k.Fence != 0) {
-		return lock.Grant{Status: lock.Missing}
+		return lock.StoreGrant{Status: lock.StatusMissing}
 	}
 	if h != nil && h.released && !k.Force {
-		return lock.Grant{Hold: h.view(now)}
+		return lock.StoreGrant{Hold: h.view(now)}
 	}
 	g.endings = append(g.endings, k.ID)
 	g.ended[k.ID] = ending{at: now, token: k.Token, force: k.Force, held: h != nil}
 	switch {
 	case h == nil:
-		return lock.Grant{Status: lock.Missing}
+		return lock.StoreGrant{Status: lock.StatusMissing}
 	case h.keep.After(now) && !k.Force && k.Fence != 0:
 		h.released, h.ExpiresAt = true, h.keep
 		heap.Fix(&g.ends, h.index)
 	default:
 		g.remove(h)
 	}
-	return lock.Grant{Hold: h.view(now)}
+	return lock.StoreGrant{Hold: h.view(now)}
 }
 
 // forget drops the endings that are too old.
@@ -120,7 +120,7 @@ func (g *group) remove(h *hold) {
 }
 
 // find returns the live hold that the ticket gives a right to, or nil.
-func (g *group) find(k lock.Ticket) *hold {
+func (g *group) find(k lock.StoreTicket) *hold {
 	if h := g.live[k.ID]; h != nil && h.owns(k) {
 		return h
 	}
@@ -164,20 +164,20 @@ func (g *group) settle(recorded []string) {
 }
 
 // extend answers one renewal.
-func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
+func (g *group) extend(r lock.StoreRenewal, now time.Time) lock.StoreGrant {
 	if r.TakeOver != "" {
 		r.Token = r.TakeOver // which it has by now, if it may
 	}
-	h := g.find(r.Ticket)
+	h := g.find(r.StoreTicket)
 	switch {
 	case h == nil || h.released:
-		return lock.Grant{Status: lock.Missing}
+		return lock.StoreGrant{Status: lock.StatusMissing}
 	case r.TTL == 0:
-		return lock.Grant{Hold: h.view(now)}
+		return lock.StoreGrant{Hold: h.view(now)}
 	case r.Count && r.Nonce != "" && r.Nonce == h.nonce: // the same one again
-		return lock.Grant{Hold: h.view(now)}
+		return lock.StoreGrant{Hold: h.view(now)}
 	case r.Count && r.MaxExtensions > 0 && h.Extensions >= r.MaxExtensions:
-		return lock.Grant{Status: lock.Capped, Hold: h.view(now)}
+		return lock.StoreGrant{Status: lock.StatusCapped, Hold: h.view(now)}
 	}
 	until, cut := now.Add(r.TTL), false
 	if end := h.AcquiredAt.Add(h.maxHold); h.maxHold > 0 && until.After(end) {
@@ -187,7 +187,7 @@ func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
 		h.lost = r.Lost
 	}
 	if cut && !until.After(h.ExpiresAt) && !r.Confirm {
-		return lock.Grant{Status: lock.Capped, Hold: h.view(now)}
+		return lock.StoreGrant{Status: lock.StatusCapped, Hold: h.view(now)}
 	}
 	if until.After(h.ExpiresAt) {
 		h.ExpiresAt = until
@@ -198,12 +198,12 @@ func (g *group) extend(r lock.Renewal, now time.Time) lock.Grant {
 		h.Extensions++
 		h.nonce = r.Nonce
 	}
-	return lock.Grant{Hold: h.view(now)}
+	return lock.StoreGrant{Hold: h.view(now)}
 }
 
 // inTheWay returns up to limit live holds that overlap parts of the claim that
 // do not fit.
-func (g *group) inTheWay(c lock.Claim, limit int, now time.Time) (conflicts []lock.Conflict) {
+func (g *group) inTheWay(c lock.StoreClaim, limit int, now time.Time) (conflicts []lock.Conflict) {
 	i := 0
 	for part := range c.Resource.Parts() {
 		most := c.Capacity[i]
@@ -265,7 +265,7 @@ func (g *group) overlapping(part lock.Resource, most int) (holders []*hold, busi
 }
 
 // list returns the live holds that overlap the query, in order.
-func (g *group) list(q lock.Query, now time.Time) []lock.Hold {
+func (g *group) list(q lock.StoreQuery, now time.Time) []lock.Hold {
 	var list []lock.Hold
 	all := q.Resource.Name() == ""
 	for _, h := range g.live {

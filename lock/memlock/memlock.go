@@ -76,21 +76,21 @@ func (s *Store) leave(space, name string, g *group) {
 }
 
 // Acquire implements [lock.Store].
-func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	if err := ctx.Err(); err != nil {
-		return lock.Grant{}, err
+		return lock.StoreGrant{}, err
 	}
 	if c.Resource.Name() == "" {
-		return lock.Grant{}, fmt.Errorf("memlock: acquire: %w: a claim of nothing", lock.ErrInvalid)
+		return lock.StoreGrant{}, fmt.Errorf("memlock: acquire: %w: a claim of nothing", lock.ErrInvalid)
 	}
 	now := time.Now()
 	g := s.enter(c.Space, c.Group, now)
 	defer s.leave(c.Space, c.Group, g)
-	if h := g.find(c.Ticket); h != nil && !h.released {
-		return lock.Grant{Hold: h.view(now), Expired: g.unrecorded(fewExpired, now)}, nil
+	if h := g.find(c.StoreTicket); h != nil && !h.released {
+		return lock.StoreGrant{Hold: h.view(now), Expired: g.unrecorded(fewExpired, now)}, nil
 	}
 	if _, ended := g.ended[c.ID]; ended || g.live[c.ID] != nil { // given up, or another's id
-		return lock.Grant{Status: lock.Missing}, nil
+		return lock.StoreGrant{Status: lock.StatusMissing}, nil
 	}
 	seq := 0
 	if w := g.places[c.ID]; w != nil {
@@ -98,7 +98,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	}
 	conflicts := g.inTheWay(c, max(c.Limit, 1), now)
 	if len(conflicts) > 0 || c.Queue && g.ahead(c.Resource, seq, now) {
-		b := lock.Grant{Status: lock.Blocked, Conflicts: conflicts, Expired: g.unrecorded(fewExpired, now)}
+		b := lock.StoreGrant{Status: lock.StatusBlocked, Conflicts: conflicts, Expired: g.unrecorded(fewExpired, now)}
 		for _, c := range conflicts {
 			if b.Retry == 0 || c.Hold.Left < b.Retry {
 				b.Retry = c.Hold.Left
@@ -116,11 +116,11 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	}
 	h := s.grant(g, c, ttl, now)
 	g.leave(c.ID)
-	return lock.Grant{Hold: h.view(now), Expired: g.unrecorded(fewExpired, now)}, nil
+	return lock.StoreGrant{Hold: h.view(now), Expired: g.unrecorded(fewExpired, now)}, nil
 }
 
 // grant makes the hold of a claim that nothing is in the way of.
-func (s *Store) grant(g *group, c lock.Claim, ttl time.Duration, now time.Time) *hold {
+func (s *Store) grant(g *group, c lock.StoreClaim, ttl time.Duration, now time.Time) *hold {
 	if c.MaxHold > 0 {
 		ttl = min(ttl, c.MaxHold)
 	}
@@ -142,8 +142,8 @@ func (s *Store) rise(now time.Time) uint64 {
 }
 
 // Wait implements [lock.Store].
-func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) (lock.Grant, error) {
-	wait := func(n int) (lock.Grant, <-chan struct{}) {
+func (s *Store) Wait(ctx context.Context, c lock.StoreClaim, _ lock.StoreGrant) (lock.StoreGrant, error) {
+	wait := func(n int) (lock.StoreGrant, <-chan struct{}) {
 		now := time.Now()
 		g := s.enter(c.Space, c.Group, now)
 		defer s.leave(c.Space, c.Group, g)
@@ -153,12 +153,12 @@ func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) (lock.Gran
 			if delete(g.idle, c.ID); w.waiting == 0 {
 				g.idle[c.ID] = w
 			}
-			return lock.Grant{Status: lock.Blocked}, w.ready
+			return lock.StoreGrant{Status: lock.StatusBlocked}, w.ready
 		}
-		if h := g.find(c.Ticket); h != nil && !h.released {
-			return lock.Grant{Hold: h.view(now), Since: now}, nil
+		if h := g.find(c.StoreTicket); h != nil && !h.released {
+			return lock.StoreGrant{Hold: h.view(now), Since: now}, nil
 		}
-		return lock.Grant{Status: lock.Blocked}, nil
+		return lock.StoreGrant{Status: lock.StatusBlocked}, nil
 	}
 	grant, ready := wait(1)
 	if ready != nil {
@@ -168,18 +168,18 @@ func (s *Store) Wait(ctx context.Context, c lock.Claim, _ lock.Grant) (lock.Gran
 		}
 		grant, _ = wait(-1)
 	}
-	if grant.Status == lock.Granted {
+	if grant.Status == lock.StatusGranted {
 		return grant, nil
 	}
 	return grant, ctx.Err()
 }
 
 // Extend implements [lock.Store].
-func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+func (s *Store) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	grants := make([]lock.Grant, len(rs))
+	grants := make([]lock.StoreGrant, len(rs))
 	for i, r := range rs {
 		now := time.Now()
 		g := s.enter(r.Space, r.Group, now)
@@ -198,11 +198,11 @@ func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 }
 
 // Release implements [lock.Store].
-func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (s *Store) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	grants := make([]lock.Grant, len(ts))
+	grants := make([]lock.StoreGrant, len(ts))
 	for i, t := range ts {
 		now := time.Now()
 		g := s.enter(t.Space, t.Group, now)
@@ -221,7 +221,7 @@ func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, er
 
 // Holds implements [lock.Store]. It yields the holds as of the start of the
 // loop.
-func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+func (s *Store) Holds(ctx context.Context, q lock.StoreQuery) iter.Seq2[lock.Hold, error] {
 	return func(yield func(lock.Hold, error) bool) {
 		if err := ctx.Err(); err != nil {
 			yield(lock.Hold{}, err)
@@ -259,7 +259,7 @@ func (s *Store) groupsOf(space string) (names []string) {
 }
 
 // Sweep implements [lock.Store].
-func (s *Store) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
+func (s *Store) Sweep(ctx context.Context, q lock.StoreQuery, recorded []string) ([]lock.Hold, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -287,12 +287,12 @@ type hold struct {
 }
 
 // owns reports whether the ticket gives the right to change h.
-func (h *hold) owns(k lock.Ticket) bool {
+func (h *hold) owns(k lock.StoreTicket) bool {
 	return k.Force || subtle.ConstantTimeCompare([]byte(h.token), []byte(k.Token)) == 1
 }
 
 // yields reports whether r takes h over, and has not done so before.
-func (h *hold) yields(r lock.Renewal) bool {
+func (h *hold) yields(r lock.StoreRenewal) bool {
 	return r.TakeOver != "" && h.token != r.TakeOver && !h.released && (h.token == r.Token || h.ref != "" && h.ref == r.Token)
 }
 

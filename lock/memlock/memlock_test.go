@@ -25,20 +25,20 @@ func TestTheStoreKeepsItsPromises(t *testing.T) {
 func TestUntoldExpiriesAreBoundedInNumberAndDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memlock.New()
-		claim := func(i int) lock.Claim {
-			return lock.Claim{
-				Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: fmt.Sprint("id", i), Token: "token"},
-				Resource: lock.Span("room", int64(i), int64(i+1)), Capacity: []int{1}, TTL: time.Second + time.Duration(i)*time.Millisecond,
+		claim := func(i int) lock.StoreClaim {
+			return lock.StoreClaim{
+				StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: fmt.Sprint("id", i), Token: "token"},
+				Resource:    lock.Span("room", int64(i), int64(i+1)), Capacity: []int{1}, TTL: time.Second + time.Duration(i)*time.Millisecond,
 			}
 		}
 		for i := range 1100 {
-			if g, err := s.Acquire(t.Context(), claim(i)); err != nil || g.Status != lock.Granted {
+			if g, err := s.Acquire(t.Context(), claim(i)); err != nil || g.Status != lock.StatusGranted {
 				t.Fatalf("claim %d: status %d, %v", i, g.Status, err)
 			}
 		}
 		time.Sleep(time.Hour)
 		due := func() []lock.Hold {
-			list, err := s.Sweep(t.Context(), lock.Query{Space: "rooms", Group: "all", Limit: 5000}, nil)
+			list, err := s.Sweep(t.Context(), lock.StoreQuery{Space: "rooms", Group: "all", Limit: 5000}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,21 +56,21 @@ func TestUntoldExpiriesAreBoundedInNumberAndDays(t *testing.T) {
 
 func TestAnIdInUseIsNotGrantedToAnotherToken(t *testing.T) {
 	s := memlock.New()
-	c := lock.Claim{
-		Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: "id", Token: "mine"},
-		Resource: lock.Key("a"), Capacity: []int{1}, TTL: time.Minute,
+	c := lock.StoreClaim{
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: "id", Token: "mine"},
+		Resource:    lock.Key("a"), Capacity: []int{1}, TTL: time.Minute,
 	}
-	if g, err := s.Acquire(t.Context(), c); err != nil || g.Status != lock.Granted {
+	if g, err := s.Acquire(t.Context(), c); err != nil || g.Status != lock.StatusGranted {
 		t.Fatalf("status %d, %v", g.Status, err)
 	}
 	c.Token, c.Resource = "yours", lock.Key("b")
-	if g, err := s.Acquire(t.Context(), c); err != nil || g.Status != lock.Missing {
+	if g, err := s.Acquire(t.Context(), c); err != nil || g.Status != lock.StatusMissing {
 		t.Errorf("status %d, %v; want Missing", g.Status, err)
 	}
 }
 
 func TestAClaimOfNothingIsInvalid(t *testing.T) {
-	if _, err := memlock.New().Acquire(t.Context(), lock.Claim{TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
+	if _, err := memlock.New().Acquire(t.Context(), lock.StoreClaim{TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
 		t.Errorf("error is %v, want ErrInvalid", err)
 	}
 }
@@ -91,10 +91,10 @@ func Example() {
 func TestAPlaceThatIsNotUsedIsDroppedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memlock.New()
-		claim := func(id string) lock.Claim {
-			return lock.Claim{
-				Ticket:   lock.Ticket{Space: "rooms", Group: "all", ID: id, Token: "token"},
-				Resource: lock.Key("a"), Capacity: []int{1}, TTL: time.Hour, Queue: true,
+		claim := func(id string) lock.StoreClaim {
+			return lock.StoreClaim{
+				StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: id, Token: "token"},
+				Resource:    lock.Key("a"), Capacity: []int{1}, TTL: time.Hour, Queue: true,
 			}
 		}
 		for i, id := range []string{"holder", "dead"} {

@@ -13,7 +13,7 @@ import (
 // waiter has a place in the queue of its group. It keeps the place while a call
 // of Wait waits for it, and some time longer, to send its claim again.
 type waiter struct {
-	lock.Claim
+	lock.StoreClaim
 	seq     int // rises in order of arrival
 	waiting int // calls of Wait
 	until   time.Time
@@ -29,7 +29,7 @@ func (w *waiter) alive(now time.Time) bool { return w.waiting > 0 || w.until.Aft
 
 // enqueue gives a claim its place, or keeps it, and returns it, from 1; 0 when
 // a name has no place left.
-func (g *group) enqueue(c lock.Claim, now time.Time) int {
+func (g *group) enqueue(c lock.StoreClaim, now time.Time) int {
 	w := g.places[c.ID]
 	if w == nil {
 		for p := range c.Resource.Parts() {
@@ -38,7 +38,7 @@ func (g *group) enqueue(c lock.Claim, now time.Time) int {
 			}
 		}
 		g.seq++
-		w = &waiter{Claim: c, seq: g.seq, ready: make(chan struct{})}
+		w = &waiter{StoreClaim: c, seq: g.seq, ready: make(chan struct{})}
 		g.places[c.ID], g.idle[c.ID] = w, w
 		for p := range c.Resource.Parts() {
 			if line := g.queue[p.Name()]; len(line) == 0 || line[len(line)-1] != w {
@@ -125,8 +125,8 @@ func (s *Store) serve(g *group, now time.Time) {
 				g.leave(w.ID)
 				continue
 			}
-			if !g.ahead(w.Resource, w.seq, now) && len(g.inTheWay(w.Claim, 1, now)) == 0 {
-				s.grant(g, w.Claim, min(w.TTL, lock.TrialTime), now).Unconfirmed = true
+			if !g.ahead(w.Resource, w.seq, now) && len(g.inTheWay(w.StoreClaim, 1, now)) == 0 {
+				s.grant(g, w.StoreClaim, min(w.TTL, lock.TrialTime), now).Unconfirmed = true
 				g.leave(w.ID)
 			} else if p := only(w.Resource); p.Kind() == lock.Whole && !p.IsShared() {
 				break // all behind it wait for it

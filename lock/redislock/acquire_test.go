@@ -44,7 +44,7 @@ func TestKindsOfOneNameConflictAsIfWhole(t *testing.T) {
 			for _, wanted := range kinds {
 				r.wantBlocked(wanted, c.ID)
 			}
-			r.release(c.Ticket)
+			r.release(c.StoreTicket)
 		}
 		r.take(lock.Key("room/2"), time.Hour)
 		r.take(lock.Key("roo"), time.Hour)
@@ -59,7 +59,7 @@ func TestAConflictSaysWhoHoldsWhatAndHowLongStillButNoToken(t *testing.T) {
 		time.Sleep(10 * time.Second)
 
 		g := r.ask(r.claim(lock.Span("b", 3, 9), time.Minute))
-		if g.Status != lock.Blocked || len(g.Conflicts) != 1 || g.Retry != 50*time.Second {
+		if g.Status != lock.StatusBlocked || len(g.Conflicts) != 1 || g.Retry != 50*time.Second {
 			t.Fatalf("got %+v, want one conflict and a retry after 50s", g)
 		}
 		got := g.Conflicts[0]
@@ -71,7 +71,7 @@ func TestAConflictSaysWhoHoldsWhatAndHowLongStillButNoToken(t *testing.T) {
 		if h := got.Hold; h.Holder != c.Holder || h.Reason != c.Reason || len(h.Details) != 2 || h.Details["k"] != "1:2,3" || h.Details[""] != "empty" {
 			t.Errorf("the conflict lost some of the claim: %+v", h)
 		}
-		for _, answer := range []any{g, granted, r.list(lock.Resource{}), r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})} {
+		for _, answer := range []any{g, granted, r.list(lock.Resource{}), r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour})} {
 			if text := fmt.Sprintf("%+v", answer); strings.Contains(text, c.Token) {
 				t.Errorf("the token is in %s", text)
 			}
@@ -85,7 +85,7 @@ func TestAllPartsOrNone(t *testing.T) {
 		wanted := lock.All(lock.Key("a"), lock.Span("b", 1, 9), lock.Key("c"), lock.Key("d"))
 		r.wantBlocked(wanted, held.ID, held.ID)
 		r.take(lock.All(lock.Key("a"), lock.Key("c"), lock.Span("b", 6, 9)), time.Hour)
-		r.release(held.Ticket)
+		r.release(held.StoreTicket)
 		r.take(lock.Key("d"), time.Hour)
 	})
 }
@@ -94,7 +94,7 @@ func TestARepeatedClaimIsAnsweredLikeTheFirst(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		c, first := r.take(lock.Span("room", 1, 2), time.Hour)
 		again := r.ask(c)
-		if again.Status != lock.Granted || again.Hold.Fence != first.Hold.Fence || !again.Hold.AcquiredAt.Equal(first.Hold.AcquiredAt) ||
+		if again.Status != lock.StatusGranted || again.Hold.Fence != first.Hold.Fence || !again.Hold.AcquiredAt.Equal(first.Hold.AcquiredAt) ||
 			!again.Hold.ExpiresAt.Equal(first.Hold.ExpiresAt) {
 			r.Errorf("repeated: %+v, want %+v", again, first)
 		}
@@ -119,7 +119,7 @@ func TestAnExpiredTicketStartsAfresh(t *testing.T) {
 		r.pass(c.TTL)
 		c.Resource, c.TTL = lock.Span("room", 5, 6), time.Hour
 		again := r.ask(c)
-		if again.Status != lock.Granted || again.Hold.Fence <= first.Hold.Fence {
+		if again.Status != lock.StatusGranted || again.Hold.Fence <= first.Hold.Fence {
 			r.Fatalf("again: %+v, want a new grant with a higher fence", again)
 		}
 		r.take(lock.Span("room", 1, 2), time.Hour) // its old member must not live again
@@ -169,7 +169,7 @@ func TestDeadSpansNeitherHideNorCauseConflicts(t *testing.T) {
 
 func TestCapacityCountsUnitsWhereTheyOverlap(t *testing.T) {
 	everywhere(t, func(r *rig) {
-		take := func(from, to int64, units int, want lock.Status, by ...string) string {
+		take := func(from, to int64, units int, want lock.StoreStatus, by ...string) string {
 			r.Helper()
 			c := r.claim(lock.Span("double", from, to).Units(units), time.Hour)
 			c.Capacity = []int{3}
@@ -179,16 +179,16 @@ func TestCapacityCountsUnitsWhereTheyOverlap(t *testing.T) {
 			}
 			return c.ID
 		}
-		a := take(0, 100, 1, lock.Granted) // long, begins early
-		b := take(10, 12, 2, lock.Granted) // full in [10, 12)
-		take(9, 11, 1, lock.Blocked, a, b)
-		take(12, 13, 2, lock.Granted)    // touching
-		take(13, 14, 3, lock.Blocked, a) // the long one still counts
-		take(5, 10, 2, lock.Granted)     // touching from the other side
-		take(99, 120, 2, lock.Granted)   //
-		take(100, 110, 2, lock.Blocked)  // 2 are free of 3, minus 2: 1
-		take(100, 110, 1, lock.Granted)
-		take(0, 1, 4, lock.Blocked)
+		a := take(0, 100, 1, lock.StatusGranted) // long, begins early
+		b := take(10, 12, 2, lock.StatusGranted) // full in [10, 12)
+		take(9, 11, 1, lock.StatusBlocked, a, b)
+		take(12, 13, 2, lock.StatusGranted)    // touching
+		take(13, 14, 3, lock.StatusBlocked, a) // the long one still counts
+		take(5, 10, 2, lock.StatusGranted)     // touching from the other side
+		take(99, 120, 2, lock.StatusGranted)   //
+		take(100, 110, 2, lock.StatusBlocked)  // 2 are free of 3, minus 2: 1
+		take(100, 110, 1, lock.StatusGranted)
+		take(0, 1, 4, lock.StatusBlocked)
 	})
 }
 
@@ -196,29 +196,29 @@ func TestCapacityCountsUnitsWhereTheyOverlap(t *testing.T) {
 // is walked past then depends on the longest one.
 func TestCapacityMayChange(t *testing.T) {
 	everywhere(t, func(r *rig) {
-		ask := func(from, to int64, capacity int) (lock.Claim, lock.Status) {
+		ask := func(from, to int64, capacity int) (lock.StoreClaim, lock.StoreStatus) {
 			c := r.claim(lock.Span("room", from, to), time.Hour)
 			c.Capacity = []int{capacity}
 			return c, r.ask(c).Status
 		}
 		long, _ := ask(0, 100, 1)
 		for from := int64(10); from < 80; from++ { // more than a page between
-			if _, s := ask(from, from+1, 2); s != lock.Granted {
+			if _, s := ask(from, from+1, 2); s != lock.StatusGranted {
 				r.Fatalf("[%d, …) with capacity 2: status %d, want granted", from, s)
 			}
 		}
-		if _, s := ask(90, 91, 1); s != lock.Blocked {
+		if _, s := ask(90, 91, 1); s != lock.StatusBlocked {
 			r.Error("the long span of before the change was overlooked with capacity 1")
 		}
-		if _, s := ask(50, 51, 2); s != lock.Blocked {
+		if _, s := ask(50, 51, 2); s != lock.StatusBlocked {
 			r.Error("the long span of before the change was overlooked with capacity 2")
 		}
-		r.release(long.Ticket)
-		if _, s := ask(90, 91, 1); s != lock.Granted {
+		r.release(long.StoreTicket)
+		if _, s := ask(90, 91, 1); s != lock.StatusGranted {
 			r.Error("free again, but not granted")
 		}
 		for _, h := range r.list(lock.Resource{}) {
-			r.release(lock.Ticket{Space: "rooms", Group: "hotel", ID: h.ID, Force: true})
+			r.release(lock.StoreTicket{Space: "rooms", Group: "hotel", ID: h.ID, Force: true})
 		}
 		if left := r.keysLeft(); left != "lx" { // x: what was released, for some seconds
 			r.Errorf("keys %q left, want the fence and a short memory", left)
@@ -228,7 +228,7 @@ func TestCapacityMayChange(t *testing.T) {
 
 func TestTheLongestSpanIsRememberedAsLongAsItsHold(t *testing.T) {
 	virtual(t, func(r *rig) {
-		var holds []lock.Claim
+		var holds []lock.StoreClaim
 		for _, span := range []lock.Resource{lock.Span("room", 0, 100), lock.Span("room", 50, 51)} {
 			c := r.claim(span, time.Hour)
 			c.Capacity = []int{2}
@@ -236,7 +236,7 @@ func TestTheLongestSpanIsRememberedAsLongAsItsHold(t *testing.T) {
 			holds = append(holds, c)
 		}
 		for _, c := range holds {
-			r.extend(lock.Renewal{Ticket: c.Ticket, TTL: 3 * time.Hour})
+			r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: 3 * time.Hour})
 		}
 		time.Sleep(2 * time.Hour)
 		r.wantBlocked(lock.Span("room", 90, 91), holds[0].ID)
@@ -253,7 +253,7 @@ func TestFencesRiseEvenWhenRedisForgetsThem(t *testing.T) {
 					r.Fatalf("fence %d after %d", g.Hold.Fence, last)
 				}
 				last = g.Hold.Fence
-				r.release(c.Ticket)
+				r.release(c.StoreTicket)
 			}
 			r.flushing()
 			r.pass(0) // a fence rises by the clock then
@@ -278,13 +278,13 @@ func TestAClaimThatCannotBeStoredIsRefusedUnsent(t *testing.T) {
 		lock.Key(""), lock.Key("a\x00b"), lock.Span("a", 2, 2), lock.Span("a", lock.MinBound-1, 2), lock.Span("a", 0, 1).Units(0),
 		lock.Of(10, "a", 1, 2),
 	} {
-		if _, err := s.Acquire(t.Context(), lock.Claim{Resource: r, TTL: time.Second}); err == nil {
+		if _, err := s.Acquire(t.Context(), lock.StoreClaim{Resource: r, TTL: time.Second}); err == nil {
 			t.Errorf("%q was accepted", r)
 		}
 	}
 }
 
-func holdsOf(g lock.Grant) []lock.Hold {
+func holdsOf(g lock.StoreGrant) []lock.Hold {
 	var list []lock.Hold
 	for _, c := range g.Conflicts {
 		list = append(list, c.Hold)
@@ -297,11 +297,11 @@ func holdsOf(g lock.Grant) []lock.Hold {
 func TestChangingCapacitiesAgreeWithBruteForce(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		rnd := rand.New(rand.NewPCG(1, 2))
-		var held []lock.Claim
+		var held []lock.StoreClaim
 		for step := range 800 {
 			if len(held) > 0 && rnd.IntN(5) < 2 || len(held) > 60 {
 				i := rnd.IntN(len(held))
-				r.release(held[i].Ticket)
+				r.release(held[i].StoreTicket)
 				held = slices.Delete(held, i, i+1)
 				continue
 			}
@@ -319,7 +319,7 @@ func TestChangingCapacitiesAgreeWithBruteForce(t *testing.T) {
 				}
 				free = free && taken < c.Capacity[0]
 			}
-			if got := r.ask(c).Status == lock.Granted; got != free {
+			if got := r.ask(c).Status == lock.StatusGranted; got != free {
 				r.Fatalf("step %d: %s of %d: granted %t, want %t", step, c.Resource, c.Capacity[0], got, free)
 			}
 			if free {

@@ -68,7 +68,7 @@ func TestTheDocumentedRightsSufficeOnACluster(t *testing.T) {
 	for i := range 4 { // groups of both nodes
 		held := r.claim(lock.Key("room"), time.Hour)
 		held.Group = strconv.Itoa(i)
-		if g := r.ask(held); g.Status != lock.Granted {
+		if g := r.ask(held); g.Status != lock.StatusGranted {
 			t.Fatalf("acquire: %s", describe(g))
 		}
 		next := r.claim(lock.Key("room"), time.Hour)
@@ -78,11 +78,11 @@ func TestTheDocumentedRightsSufficeOnACluster(t *testing.T) {
 		for r.inbox.ready(next.ID) == nil {
 			time.Sleep(time.Millisecond) // until it has a place
 		}
-		r.release(held.Ticket)
+		r.release(held.StoreTicket)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		r.release(next.Ticket)
+		r.release(next.StoreTicket)
 	}
 	for _, n := range nodes {
 		if denied := n.Client(t).Do(t.Context(), "ACL", "LOG").Val(); len(denied.([]any)) != 0 {
@@ -103,15 +103,15 @@ func TestTheDocumentedRightsSuffice(t *testing.T) {
 	c.Capacity = []int{2, 1}
 	r.ask(c)
 	r.wantBlocked(lock.Key("b"), c.ID)
-	r.extend(lock.Renewal{Ticket: c.Ticket, TTL: 2 * time.Hour, Count: true, Nonce: "n"})
+	r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: 2 * time.Hour, Count: true, Nonce: "n"})
 	next := r.claim(lock.Key("b"), 20*time.Millisecond)
 	done := watch.queue(r.Store, next)
 	r.list(lock.Resource{})
-	r.release(c.Ticket)
+	r.release(c.StoreTicket)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	r.extend(lock.Renewal{Ticket: next.Ticket, TTL: next.TTL, Confirm: true})
+	r.extend(lock.StoreRenewal{StoreTicket: next.StoreTicket, TTL: next.TTL, Confirm: true})
 	r.pass(next.TTL)
 	if got := ids(r.sweep()); len(got) != 1 {
 		t.Errorf("swept %v, want one", got)
@@ -119,7 +119,7 @@ func TestTheDocumentedRightsSuffice(t *testing.T) {
 	r.sweep(next.ID)
 	for range 40 { // some of which forget old releases
 		c, _ := r.take(lock.Key("c"), time.Hour)
-		r.release(c.Ticket)
+		r.release(c.StoreTicket)
 	}
 	if denied := admin.Do(t.Context(), "ACL", "LOG").Val(); len(denied.([]any)) != 0 {
 		t.Errorf("refused: %v", denied)

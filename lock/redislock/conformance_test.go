@@ -51,25 +51,25 @@ func newFleet(all ...lock.Store) *fleet {
 
 func (f *fleet) of(id string) int { return int(maphash.String(f.seed, id) % uint64(len(f.all))) }
 
-func (f *fleet) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (f *fleet) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	return f.all[f.of(c.ID)].Acquire(ctx, c)
 }
 
-func (f *fleet) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
+func (f *fleet) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 	return f.all[f.of(c.ID)].Wait(ctx, c, g)
 }
 
-func (f *fleet) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
-	return each(f, rs, func(r lock.Renewal) string { return r.ID }, func(s lock.Store, rs []lock.Renewal) ([]lock.Grant, error) { return s.Extend(ctx, rs) })
+func (f *fleet) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
+	return each(f, rs, func(r lock.StoreRenewal) string { return r.ID }, func(s lock.Store, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) { return s.Extend(ctx, rs) })
 }
 
-func (f *fleet) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
-	return each(f, ts, func(t lock.Ticket) string { return t.ID }, func(s lock.Store, ts []lock.Ticket) ([]lock.Grant, error) { return s.Release(ctx, ts) })
+func (f *fleet) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
+	return each(f, ts, func(t lock.StoreTicket) string { return t.ID }, func(s lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) { return s.Release(ctx, ts) })
 }
 
 // each sends the parts of a batch to the stores that they concern.
-func each[R any](f *fleet, batch []R, id func(R) string, send func(lock.Store, []R) ([]lock.Grant, error)) ([]lock.Grant, error) {
-	answers := make([]lock.Grant, len(batch))
+func each[R any](f *fleet, batch []R, id func(R) string, send func(lock.Store, []R) ([]lock.StoreGrant, error)) ([]lock.StoreGrant, error) {
+	answers := make([]lock.StoreGrant, len(batch))
 	for n, s := range f.all {
 		var mine []R
 		var at []int

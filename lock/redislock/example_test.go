@@ -84,9 +84,9 @@ func ExampleWithPrefix() {
 	defer stop()
 	ctx := context.Background()
 	store := redislock.New(client, redislock.WithPrefix("booking"))
-	_, err := store.Acquire(ctx, lock.Claim{
-		Ticket:   lock.Ticket{Space: "rooms", Group: "hotel 1", ID: "id", Token: "secret"},
-		Resource: lock.Key("room/101"), TTL: time.Minute,
+	_, err := store.Acquire(ctx, lock.StoreClaim{
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel 1", ID: "id", Token: "secret"},
+		Resource:    lock.Key("room/101"), TTL: time.Minute,
 	})
 	if err != nil {
 		panic(err)
@@ -104,15 +104,15 @@ func ExampleStore_Holds() {
 	ctx := context.Background()
 	store := redislock.New(client)
 	for i, r := range []lock.Resource{lock.Span("hall", 10, 12), lock.Span("hall", 2, 5), lock.Key("pool")} {
-		_, err := store.Acquire(ctx, lock.Claim{
-			Ticket:   lock.Ticket{Space: "rooms", Group: "hotel", ID: fmt.Sprint("id", i), Token: "secret"},
-			Resource: r, TTL: time.Minute, Holder: fmt.Sprint("guest ", i),
+		_, err := store.Acquire(ctx, lock.StoreClaim{
+			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", ID: fmt.Sprint("id", i), Token: "secret"},
+			Resource:    r, TTL: time.Minute, Holder: fmt.Sprint("guest ", i),
 		})
 		if err != nil {
 			panic(err)
 		}
 	}
-	for h, err := range store.Holds(ctx, lock.Query{Space: "rooms", Group: "hotel"}) {
+	for h, err := range store.Holds(ctx, lock.StoreQuery{Space: "rooms", Group: "hotel"}) {
 		if err != nil {
 			panic(err)
 		}

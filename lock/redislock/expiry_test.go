@@ -67,7 +67,7 @@ func TestAnIdleGroupLeavesNothing(t *testing.T) {
 			c.Capacity = []int{9}
 			r.ask(c)
 		}
-		r.extend(lock.Renewal{Ticket: lock.Ticket{Space: "rooms", Group: "hotel", ID: "id1", Token: "secret1"}, TTL: time.Hour})
+		r.extend(lock.StoreRenewal{StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", ID: "id1", Token: "secret1"}, TTL: time.Hour})
 		if left := r.keysLeft(); left != "ilx" {
 			t.Errorf("keys %q in use", left)
 		}
@@ -92,7 +92,7 @@ func TestTheMemoryOfReleasesIsShort(t *testing.T) {
 		expiry := r.keys("rooms", "hotel")[2]
 		for i := range 200 {
 			c, _ := r.take(lock.Key("a"), time.Hour)
-			if s := r.release(c.Ticket); s != lock.Granted {
+			if s := r.release(c.StoreTicket); s != lock.StatusGranted {
 				r.Fatalf("release %d: status %d", i, s)
 			}
 		}
@@ -112,7 +112,7 @@ func TestOldReleasesAreForgottenUnderLoad(t *testing.T) {
 		r.take(lock.Key("a"), time.Hour) // so that nothing goes by itself
 		for i := range 3000 {
 			c, _ := r.take(lock.Key("b"), time.Hour)
-			r.release(c.Ticket)
+			r.release(c.StoreTicket)
 			time.Sleep(10*time.Millisecond + time.Duration(i)*time.Microsecond)
 		}
 		expiry := r.keys("rooms", "hotel")[2]
@@ -128,7 +128,7 @@ func TestOldReleasesAreForgottenBesideAHoldThatLasts(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		held, _ := r.take(lock.Key("a"), time.Hour)
 		ended, _ := r.take(lock.Key("b"), time.Hour)
-		r.release(ended.Ticket)
+		r.release(ended.StoreTicket)
 		expiry := r.keys("rooms", "hotel")[2]
 		score := r.client.ZScore(r.Context(), expiry, ended.ID).Val()
 		old := make([]redis.Z, 40_000)
@@ -139,7 +139,7 @@ func TestOldReleasesAreForgottenBesideAHoldThatLasts(t *testing.T) {
 		r.client.ZAdd(r.Context(), expiry, redis.Z{Member: "young", Score: score})
 		for _, want := range []int64{40_003 - 32_768, 3} {
 			r.pass(2 * time.Millisecond)
-			r.extend(lock.Renewal{Ticket: held.Ticket, TTL: time.Hour})
+			r.extend(lock.StoreRenewal{StoreTicket: held.StoreTicket, TTL: time.Hour})
 			if n := r.client.ZCard(r.Context(), expiry).Val(); n != want {
 				r.Errorf("%d entries are left, want %d", n, want)
 			}
@@ -170,7 +170,7 @@ func TestAStormOfExpiriesIsSweptInBoundedSteps(t *testing.T) {
 		if swept != n {
 			r.Errorf("six acquires swept %d, want %d", swept, n)
 		}
-		q := lock.Query{Space: "rooms", Group: "hotel", Limit: 7}
+		q := lock.StoreQuery{Space: "rooms", Group: "hotel", Limit: 7}
 		some, err := r.Sweep(r.Context(), q, nil)
 		if err != nil || len(some) != 7 || !slices.IsSortedFunc(some, func(a, b lock.Hold) int { return a.ExpiresAt.Compare(b.ExpiresAt) }) {
 			r.Errorf("sweep returned %v, %v, want the seven oldest in order", ids(some), err)
@@ -205,7 +205,7 @@ func TestWhatNobodyRecordsGoesInTheEnd(t *testing.T) {
 
 // quick reports whether the claim is granted by the quick path, whose answer
 // is a string.
-func (r *rig) quick(c lock.Claim) bool {
+func (r *rig) quick(c lock.StoreClaim) bool {
 	r.Helper()
 	p := slices.Collect(c.Resource.Parts())[0]
 	kind := digit(p)
@@ -231,7 +231,7 @@ func TestAGroupWakesFromAShortRestQuicklyAndForgetsNothing(t *testing.T) {
 					r.Errorf("grant %d of %s, after %v, was quick: %t", i, res, rest, quick)
 				}
 				r.wantBlocked(res, c.ID)
-				if s := r.release(c.Ticket); s != lock.Granted {
+				if s := r.release(c.StoreTicket); s != lock.StatusGranted {
 					r.Errorf("release: status %d", s)
 				}
 			}
@@ -247,7 +247,7 @@ func TestAGroupWakesFromAShortRestQuicklyAndForgetsNothing(t *testing.T) {
 func TestAGroupThatWokeWithALaterEndMissesNoEarlierOne(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		first, _ := r.take(lock.Key("a"), time.Hour)
-		r.release(first.Ticket)
+		r.release(first.StoreTicket)
 		r.take(lock.Key("b"), time.Hour)
 		short, _ := r.take(lock.Key("c"), time.Second)
 		r.pass(short.TTL)
@@ -272,13 +272,13 @@ func TestAClaimThatComesAgainAfterItsEndIsNotListedAsExpired(t *testing.T) {
 					r.take(lock.Key("b"), time.Hour)
 				}
 				c.TTL = time.Hour
-				if g := r.ask(c); g.Status != lock.Granted {
+				if g := r.ask(c); g.Status != lock.StatusGranted {
 					r.Fatalf("asked again: %s, want granted", describe(g))
 				}
 				if got := ids(r.sweep(c.ID)); len(got) != 0 {
 					r.Errorf("listed as expired: %v", got)
 				}
-				if s := r.release(c.Ticket); s != lock.Granted {
+				if s := r.release(c.StoreTicket); s != lock.StatusGranted {
 					r.Errorf("release: status %d, want granted", s)
 				}
 			})

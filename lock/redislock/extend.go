@@ -11,7 +11,7 @@ import (
 
 // Extend moves the deadlines of a batch, each on its own: one round trip for
 // all, two when the server has forgotten the script.
-func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, error) {
+func (s *Store) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 	type group struct{ space, name string }
 	var calls []rediscall.Call
 	var places [][]int // of a call's renewals in rs
@@ -44,14 +44,14 @@ func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 	if err != nil {
 		return nil, failure("extend", err)
 	}
-	grants := make([]lock.Grant, len(rs))
+	grants := make([]lock.StoreGrant, len(rs))
 	for n, answer := range answers {
 		if err := extended(answer, grants, places[n]); err != nil {
 			return nil, failure("extend", err)
 		}
 	}
 	for i, r := range rs {
-		if grants[i].Status == lock.Missing {
+		if grants[i].Status == lock.StatusMissing {
 			s.inbox.unwatch(r.ID)
 		}
 	}
@@ -59,13 +59,13 @@ func (s *Store) Extend(ctx context.Context, rs []lock.Renewal) ([]lock.Grant, er
 }
 
 // extended reads the answer to one call into its places in grants.
-func extended(answer any, grants []lock.Grant, places []int) error {
+func extended(answer any, grants []lock.StoreGrant, places []int) error {
 	r := open(answer)
 	r.clock()
 	for _, i := range places {
 		one := r.list()
-		g := lock.Grant{Status: one.status()}
-		if g.Status != lock.Missing {
+		g := lock.StoreGrant{Status: one.status()}
+		if g.Status != lock.StatusMissing {
 			g.Hold, _ = one.hold(lock.Resource{})
 		}
 		grants[i] = g

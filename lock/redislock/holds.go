@@ -26,7 +26,7 @@ import (
 // each 256 fields of the ledger; what overlaps a resource is sorted first. Only
 // what takes one round trip is a snapshot: else a hold that comes or goes
 // meanwhile may be in it or not. An error ends it.
-func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+func (s *Store) Holds(ctx context.Context, q lock.StoreQuery) iter.Seq2[lock.Hold, error] {
 	if q.AllGroups {
 		return s.holdsOfAll(ctx, q)
 	}
@@ -51,7 +51,7 @@ func (s *Store) Holds(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, er
 
 // holdsOfAll lists group after group: those whose ledgers a SCAN of each master
 // finds.
-func (s *Store) holdsOfAll(ctx context.Context, q lock.Query) iter.Seq2[lock.Hold, error] {
+func (s *Store) holdsOfAll(ctx context.Context, q lock.StoreQuery) iter.Seq2[lock.Hold, error] {
 	return func(yield func(lock.Hold, error) bool) {
 		groups, err := s.groups(ctx, q.Space)
 		if err != nil {
@@ -60,7 +60,7 @@ func (s *Store) holdsOfAll(ctx context.Context, q lock.Query) iter.Seq2[lock.Hol
 		}
 		left := q.Limit
 		for _, group := range groups {
-			for h, err := range s.Holds(ctx, lock.Query{Space: q.Space, Group: group}) {
+			for h, err := range s.Holds(ctx, lock.StoreQuery{Space: q.Space, Group: group}) {
 				if left--; !yield(h, err) || err != nil || left == 0 {
 					return
 				}

@@ -83,7 +83,7 @@ func TestHoldsComeInPagesAndStopWithTheLoop(t *testing.T) {
 			if got := len(r.list(res)); got != n {
 				r.Errorf("%d holds, want %d", got, n)
 			}
-			q := lock.Query{Space: "rooms", Group: "hotel", Resource: res, Limit: 3}
+			q := lock.StoreQuery{Space: "rooms", Group: "hotel", Resource: res, Limit: 3}
 			seen := 0
 			for range r.Holds(r.Context(), q) {
 				seen++
@@ -91,13 +91,13 @@ func TestHoldsComeInPagesAndStopWithTheLoop(t *testing.T) {
 			if seen != 3 {
 				r.Errorf("%d holds with Limit 3", seen)
 			}
-			for range r.Holds(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Resource: res}) {
+			for range r.Holds(r.Context(), lock.StoreQuery{Space: "rooms", Group: "hotel", Resource: res}) {
 				break
 			}
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		cancel()
-		for _, err := range r.Holds(ctx, lock.Query{Space: "rooms", Group: "hotel", Resource: lock.Key("a")}) {
+		for _, err := range r.Holds(ctx, lock.StoreQuery{Space: "rooms", Group: "hotel", Resource: lock.Key("a")}) {
 			if err == nil {
 				r.Error("no error under a cancelled context")
 			}
@@ -167,7 +167,7 @@ func TestHoldsOfAllGroupsAreFound(t *testing.T) {
 			r.ask(other)
 		}
 		var got []string
-		for h, err := range r.Holds(r.Context(), lock.Query{Space: "rooms", AllGroups: true}) {
+		for h, err := range r.Holds(r.Context(), lock.StoreQuery{Space: "rooms", AllGroups: true}) {
 			if err != nil {
 				r.Fatal(err)
 			}
@@ -184,7 +184,7 @@ func TestHoldsOfAllGroupsAreFound(t *testing.T) {
 func TestHoldsOfAServerThatIsGoneAreAnError(t *testing.T) {
 	virtual(t, func(r *rig) {
 		_ = r.client.Close()
-		for _, q := range []lock.Query{
+		for _, q := range []lock.StoreQuery{
 			{Space: "rooms", Group: "hotel"},
 			{Space: "rooms", Group: "hotel", Resource: lock.Key("room")},
 			{Space: "rooms", AllGroups: true},

@@ -65,9 +65,9 @@ type pair struct {
 type waiter struct {
 	room   *room
 	placed bool
-	ping   int             // the last one sent before it got its place
-	trial  time.Duration   // how long a grant lasts unless it is confirmed
-	ready  chan lock.Grant // holds one: a grant, or Blocked when it has to ask again
+	ping   int                  // the last one sent before it got its place
+	trial  time.Duration        // how long a grant lasts unless it is confirmed
+	ready  chan lock.StoreGrant // holds one: a grant, or StatusBlocked when it has to ask again
 }
 
 const (
@@ -101,7 +101,7 @@ func (b *inbox) address() string {
 // way is what acquire.lua is to know about the waiting of c, and the server's
 // time from which on it refuses the claim. A claim that may get a place is
 // registered before, since its grant may come at any time after.
-func (b *inbox) way(c lock.Claim, keys []string) (way string, latest int64) {
+func (b *inbox) way(c lock.StoreClaim, keys []string) (way string, latest int64) {
 	if !c.Queue {
 		return "", 0
 	}
@@ -119,7 +119,7 @@ func (b *inbox) way(c lock.Claim, keys []string) (way string, latest int64) {
 		if c.MaxHold > 0 {
 			trial = min(trial, c.MaxHold)
 		}
-		b.waiting[c.ID] = &waiter{room: r, trial: trial, ready: make(chan lock.Grant, 1)}
+		b.waiting[c.ID] = &waiter{room: r, trial: trial, ready: make(chan lock.StoreGrant, 1)}
 		if r.waiting++; r.waiting == 1 {
 			r.stop = make(chan struct{})
 			go b.ping(r, r.stop)
@@ -130,10 +130,10 @@ func (b *inbox) way(c lock.Claim, keys []string) (way string, latest int64) {
 }
 
 // answered takes in the answer to a claim.
-func (b *inbox) answered(c lock.Claim, keys []string, g lock.Grant, p pair) {
+func (b *inbox) answered(c lock.StoreClaim, keys []string, g lock.StoreGrant, p pair) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if g.Status == lock.Blocked && b.rooms[keys[0]] == nil {
+	if g.Status == lock.StatusBlocked && b.rooms[keys[0]] == nil {
 		if len(b.rooms) >= manyRooms {
 			maps.DeleteFunc(b.rooms, func(_ string, r *room) bool { return r.waiting == 0 })
 		}
@@ -142,7 +142,7 @@ func (b *inbox) answered(c lock.Claim, keys []string, g lock.Grant, p pair) {
 	if r := b.rooms[keys[0]]; r != nil {
 		r.note(p)
 	}
-	if w := b.waiting[c.ID]; g.Status != lock.Blocked || g.Place == 0 {
+	if w := b.waiting[c.ID]; g.Status != lock.StatusBlocked || g.Place == 0 {
 		b.forget(c.ID)
 	} else if w != nil {
 		w.place(true)

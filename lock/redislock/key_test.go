@@ -25,7 +25,7 @@ func TestAKeyIsNotInTheIndex(t *testing.T) {
 			if left := r.keysLeft(); left != "lx" || r.field("=room") != c.ID {
 				r.Errorf("keys %q, the slot has %q, want lx and %q", left, r.field("=room"), c.ID)
 			}
-			if s := r.release(c.Ticket); s != lock.Granted || r.field("=room") != "" || r.field(c.ID) != "" {
+			if s := r.release(c.StoreTicket); s != lock.StatusGranted || r.field("=room") != "" || r.field(c.ID) != "" {
 				r.Errorf("release: status %d, the ledger has %q and %q, want nothing", s, r.field("=room"), r.field(c.ID))
 			}
 			r.take(lock.Key("other"+c.ID), time.Hour)
@@ -43,10 +43,10 @@ func TestAKeyAndSpansOfItsNameExcludeEachOther(t *testing.T) {
 			key, _ := r.take(lock.Key("room"), time.Hour)
 			r.wantBlocked(other, key.ID)
 			r.wantBlocked(lock.Key("room"), key.ID)
-			r.release(key.Ticket)
+			r.release(key.StoreTicket)
 			c, _ := r.take(other, time.Hour)
 			r.wantBlocked(lock.Key("room"), c.ID)
-			r.release(c.Ticket)
+			r.release(c.StoreTicket)
 		}
 		r.take(lock.Key("room"), time.Hour)
 	})
@@ -56,22 +56,22 @@ func TestAKeyAndSpansOfItsNameExcludeEachOther(t *testing.T) {
 // of them has the name for itself.
 func TestKeysOfANameWithRoomForSeveral(t *testing.T) {
 	everywhere(t, func(r *rig) {
-		ask := func(res lock.Resource, capacity int) lock.Claim {
+		ask := func(res lock.Resource, capacity int) lock.StoreClaim {
 			r.Helper()
 			c := r.claim(res, time.Hour)
 			c.Capacity = []int{capacity}
-			if g := r.ask(c); g.Status != lock.Granted {
+			if g := r.ask(c); g.Status != lock.StatusGranted {
 				r.Fatalf("%s of %d: %s, want granted", res, capacity, describe(g))
 			}
 			return c
 		}
 		sole, second, span := ask(lock.Key("hall"), 1), ask(lock.Key("hall"), 3), ask(lock.Span("hall", 1, 2), 3)
 		r.wantBlocked(lock.Key("hall"), second.ID, span.ID, sole.ID)
-		r.release(second.Ticket)
+		r.release(second.StoreTicket)
 		if got := r.field("=hall"); got != sole.ID {
 			r.Errorf("the slot has %q once another key of the name is gone, want %q", got, sole.ID)
 		}
-		r.release(sole.Ticket)
+		r.release(sole.StoreTicket)
 		r.wantBlocked(lock.Key("hall"), span.ID)
 	})
 }
@@ -83,7 +83,7 @@ func TestAnExpiredKeyIsInNoOnesWayAndListedOnce(t *testing.T) {
 			key.Reason = "why"
 			first := r.ask(key)
 			r.pass(key.TTL)
-			if s := r.release(key.Ticket); s != lock.Missing {
+			if s := r.release(key.StoreTicket); s != lock.StatusMissing {
 				r.Errorf("released after the end: status %d, want missing", s)
 			}
 			c, g := r.take(next, time.Hour)
@@ -96,7 +96,7 @@ func TestAnExpiredKeyIsInNoOnesWayAndListedOnce(t *testing.T) {
 			if got := ids(r.sweep(key.ID)); len(got) != 0 {
 				r.Errorf("recorded, but still there: %v", got)
 			}
-			r.release(c.Ticket)
+			r.release(c.StoreTicket)
 		}
 	})
 }
@@ -122,7 +122,7 @@ func TestTheQuickPathOverlooksNoExpiry(t *testing.T) {
 		long, _ := r.take(lock.Key("long"), time.Hour)
 		short, _ := r.take(lock.Key("short"), time.Second)
 		shorter, _ := r.take(lock.Key("shorter"), time.Second/2)
-		r.extend(lock.Renewal{Ticket: short.Ticket, TTL: 2 * time.Second})
+		r.extend(lock.StoreRenewal{StoreTicket: short.StoreTicket, TTL: 2 * time.Second})
 		for _, step := range []struct {
 			after time.Duration
 			ended string
@@ -132,7 +132,7 @@ func TestTheQuickPathOverlooksNoExpiry(t *testing.T) {
 			if got := strings.Join(ids(g.Expired), " "); got != step.ended {
 				t.Errorf("%s later: found %q, want %q", step.after, got, step.ended)
 			}
-			r.release(c.Ticket)
+			r.release(c.StoreTicket)
 			r.sweep(ids(g.Expired)...)
 		}
 	})
@@ -153,7 +153,7 @@ func TestAQuickGrantIsTheOneThatIsListed(t *testing.T) {
 			if got, want := fmt.Sprintf("%+v", g.Hold), fmt.Sprintf("%+v", listed[0]); got != want {
 				r.Errorf("granted %s\nlisted  %s", got, want)
 			}
-			if g := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})[0]; g.Status != lock.Capped || g.Hold.Left > c.MaxHold {
+			if g := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour})[0]; g.Status != lock.StatusCapped || g.Hold.Left > c.MaxHold {
 				r.Errorf("extended to %s with status %d, want capped by MaxHold", g.Hold.Left, g.Status)
 			}
 		}
@@ -163,25 +163,25 @@ func TestAQuickGrantIsTheOneThatIsListed(t *testing.T) {
 func TestAReleasedKeyIsRememberedWhateverHoldsItNow(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		r.take(lock.Key("elsewhere"), time.Hour)
-		var past []lock.Claim
+		var past []lock.StoreClaim
 		for range 5 {
 			c, _ := r.take(lock.Key("room"), time.Hour)
-			r.release(c.Ticket)
+			r.release(c.StoreTicket)
 			past = append(past, c)
 		}
 		holder, _ := r.take(lock.Key("room"), time.Hour)
 		for _, c := range past {
-			if s := r.release(c.Ticket); s != lock.Granted {
+			if s := r.release(c.StoreTicket); s != lock.StatusGranted {
 				r.Errorf("repeated release of %s: status %d, want granted", c.ID, s)
 			}
-			if g := r.ask(c); g.Status != lock.Missing {
+			if g := r.ask(c); g.Status != lock.StatusMissing {
 				r.Errorf("late claim %s: status %d, want missing", c.ID, g.Status)
 			}
 		}
-		if s := r.release(holder.Ticket); s != lock.Granted {
+		if s := r.release(holder.StoreTicket); s != lock.StatusGranted {
 			r.Errorf("the holder's release: status %d, want granted", s)
 		}
-		if g := r.ask(past[0]); g.Status != lock.Missing {
+		if g := r.ask(past[0]); g.Status != lock.StatusMissing {
 			r.Errorf("late claim of a free name: status %d, want missing", g.Status)
 		}
 	})
@@ -222,7 +222,7 @@ func TestKeysAndSpansAreListedInOneOrder(t *testing.T) {
 			r.Errorf("listed %d: %v", len(got), got)
 		}
 		n := 0
-		for _, err := range r.Holds(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Limit: 7}) {
+		for _, err := range r.Holds(r.Context(), lock.StoreQuery{Space: "rooms", Group: "hotel", Limit: 7}) {
 			if n++; err != nil {
 				r.Fatal(err)
 			}

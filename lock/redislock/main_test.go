@@ -49,16 +49,16 @@ func virtual(t *testing.T, test func(r *rig)) {
 }
 
 // claim is a claim of r with an id of its own.
-func (r *rig) claim(res lock.Resource, ttl time.Duration) lock.Claim {
+func (r *rig) claim(res lock.Resource, ttl time.Duration) lock.StoreClaim {
 	r.made++
 	n := strconv.Itoa(r.made)
-	return lock.Claim{
-		Ticket:   lock.Ticket{Space: "rooms", Group: "hotel", ID: "id" + n, Token: "secret" + n},
-		Resource: res, TTL: ttl, Holder: "guest" + n, Limit: 8,
+	return lock.StoreClaim{
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", ID: "id" + n, Token: "secret" + n},
+		Resource:    res, TTL: ttl, Holder: "guest" + n, Limit: 8,
 	}
 }
 
-func (r *rig) ask(c lock.Claim) lock.Grant {
+func (r *rig) ask(c lock.StoreClaim) lock.StoreGrant {
 	r.Helper()
 	g, err := r.Acquire(r.Context(), c)
 	if err != nil {
@@ -68,11 +68,11 @@ func (r *rig) ask(c lock.Claim) lock.Grant {
 }
 
 // take acquires res, which must be free.
-func (r *rig) take(res lock.Resource, ttl time.Duration) (lock.Claim, lock.Grant) {
+func (r *rig) take(res lock.Resource, ttl time.Duration) (lock.StoreClaim, lock.StoreGrant) {
 	r.Helper()
 	c := r.claim(res, ttl)
 	g := r.ask(c)
-	if g.Status != lock.Granted {
+	if g.Status != lock.StatusGranted {
 		r.Fatalf("acquire %s: %s, want granted", res, describe(g))
 	}
 	return c, g
@@ -85,12 +85,12 @@ func (r *rig) wantBlocked(res lock.Resource, ids ...string) {
 	for _, c := range g.Conflicts {
 		by = append(by, c.Hold.ID)
 	}
-	if g.Status != lock.Blocked || !slices.Equal(by, ids) {
+	if g.Status != lock.StatusBlocked || !slices.Equal(by, ids) {
 		r.Fatalf("acquire %s: status %d by %v, want blocked by %v", res, g.Status, by, ids)
 	}
 }
 
-func (r *rig) extend(rs ...lock.Renewal) []lock.Grant {
+func (r *rig) extend(rs ...lock.StoreRenewal) []lock.StoreGrant {
 	r.Helper()
 	grants, err := r.Extend(r.Context(), rs)
 	if err != nil {
@@ -99,9 +99,9 @@ func (r *rig) extend(rs ...lock.Renewal) []lock.Grant {
 	return grants
 }
 
-func (r *rig) release(k lock.Ticket) lock.Status {
+func (r *rig) release(k lock.StoreTicket) lock.StoreStatus {
 	r.Helper()
-	g, err := r.Release(r.Context(), []lock.Ticket{k})
+	g, err := r.Release(r.Context(), []lock.StoreTicket{k})
 	if err != nil {
 		r.Fatalf("release %s: %v", k.ID, err)
 	}
@@ -111,7 +111,7 @@ func (r *rig) release(k lock.Ticket) lock.Status {
 func (r *rig) list(res lock.Resource) []lock.Hold {
 	r.Helper()
 	var holds []lock.Hold
-	for h, err := range r.Holds(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Resource: res}) {
+	for h, err := range r.Holds(r.Context(), lock.StoreQuery{Space: "rooms", Group: "hotel", Resource: res}) {
 		if err != nil {
 			r.Fatalf("holds: %v", err)
 		}
@@ -122,7 +122,7 @@ func (r *rig) list(res lock.Resource) []lock.Hold {
 
 func (r *rig) sweep(recorded ...string) []lock.Hold {
 	r.Helper()
-	holds, err := r.Sweep(r.Context(), lock.Query{Space: "rooms", Group: "hotel", Limit: 1000}, recorded)
+	holds, err := r.Sweep(r.Context(), lock.StoreQuery{Space: "rooms", Group: "hotel", Limit: 1000}, recorded)
 	if err != nil {
 		r.Fatalf("sweep: %v", err)
 	}
@@ -168,7 +168,7 @@ func (r *rig) spent(do func(), commands ...string) (calls, micros int) {
 	return calls, micros
 }
 
-func describe(g lock.Grant) string {
+func describe(g lock.StoreGrant) string {
 	if len(g.Conflicts) > 0 {
 		return "blocked by " + g.Conflicts[0].Hold.Resource.String()
 	}

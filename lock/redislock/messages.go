@@ -50,9 +50,9 @@ func (s *Store) IgnoredMessages() int {
 // when the grant is over, as far as can be known here.
 func (w *waiter) deliver(h lock.Hold, p pair, received time.Time) {
 	h.Left = min(h.ExpiresAt.Sub(time.UnixMilli(p.server)), received.Add(w.trial).Sub(p.sent))
-	g := lock.Grant{Hold: h, Since: p.sent}
+	g := lock.StoreGrant{Hold: h, Since: p.sent}
 	if p.server == 0 || !time.Now().Before(p.sent.Add(h.Left)) {
-		g = lock.Grant{Status: lock.Blocked}
+		g = lock.StoreGrant{Status: lock.StatusBlocked}
 	}
 	select {
 	case <-w.ready: // an older answer
@@ -69,7 +69,7 @@ func (b *inbox) ask(r *room) {
 		if r == nil || w.room == r {
 			w.place(false)
 			select {
-			case w.ready <- lock.Grant{Status: lock.Blocked}:
+			case w.ready <- lock.StoreGrant{Status: lock.StatusBlocked}:
 			default: // it has an answer already
 			}
 		}

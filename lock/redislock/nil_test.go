@@ -21,12 +21,12 @@ func TestWithoutAClientEveryCallIsInvalid(t *testing.T) {
 		c := r.claim(lock.Key("room"), time.Minute)
 		for what, call := range map[string]func() error{
 			"Acquire": func() error { _, err := r.Acquire(t.Context(), c); return err },
-			"Extend":  func() error { _, err := r.Extend(t.Context(), make([]lock.Renewal, 2)); return err },
-			"Release": func() error { _, err := r.Release(t.Context(), []lock.Ticket{c.Ticket}); return err },
-			"Sweep":   func() error { _, err := r.Sweep(t.Context(), lock.Query{}, nil); return err },
+			"Extend":  func() error { _, err := r.Extend(t.Context(), make([]lock.StoreRenewal, 2)); return err },
+			"Release": func() error { _, err := r.Release(t.Context(), []lock.StoreTicket{c.StoreTicket}); return err },
+			"Sweep":   func() error { _, err := r.Sweep(t.Context(), lock.StoreQuery{}, nil); return err },
 			"Check":   func() error { _, err := r.Check(t.Context()); return err },
 			"Holds": func() (err error) {
-				for _, err = range r.Holds(t.Context(), lock.Query{}) {
+				for _, err = range r.Holds(t.Context(), lock.StoreQuery{}) {
 				}
 				return err
 			},
@@ -49,7 +49,7 @@ func TestWhatTheFormatCannotHoldIsInvalid(t *testing.T) {
 	defer client.Close()
 	s := New(client)
 	for _, res := range []lock.Resource{{}, lock.Key(""), lock.Key("a\x00"), lock.Span("a", 2, 1), lock.Key("a").Units(0)} {
-		if _, err := s.Acquire(t.Context(), lock.Claim{Resource: res, TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
+		if _, err := s.Acquire(t.Context(), lock.StoreClaim{Resource: res, TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
 			t.Errorf("claim of %q: %v, want ErrInvalid", res, err)
 		}
 	}

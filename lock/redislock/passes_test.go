@@ -26,7 +26,7 @@ func TestThousandsThatWaitForOtherNightsCostAMicrosecondEach(t *testing.T) {
 	load(r.client, acquireAll)
 	load(r.client, releaseAll)
 	crowd := 3000
-	var last lock.Claim
+	var last lock.StoreClaim
 	for n := range crowd {
 		last, _ = r.take(night(n), time.Hour)
 		c := r.claim(night(n), time.Hour)
@@ -39,11 +39,11 @@ func TestThousandsThatWaitForOtherNightsCostAMicrosecondEach(t *testing.T) {
 		"an acquire of a free night": func() {
 			c := r.claim(night(-1), time.Hour)
 			c.Queue = true
-			if g := r.ask(c); g.Status != lock.Granted {
+			if g := r.ask(c); g.Status != lock.StatusGranted {
 				t.Errorf("a free night: %s", describe(g))
 			}
 		},
-		"a release for the last that waits": func() { r.release(last.Ticket) },
+		"a release for the last that waits": func() { r.release(last.StoreTicket) },
 	} {
 		calls, micros := r.spent(do, "zrangebylex")
 		t.Logf("%s, %d waiting before it: %d µs on the server", what, crowd, micros)
@@ -68,12 +68,12 @@ func TestWaitersAreServedHoweverFewOfThemAScriptGoesOver(t *testing.T) {
 		})
 		held, _ := r.take(lock.Span("room", 0, 1000), time.Hour)
 		var served atomic.Int64
-		wait := func(c lock.Claim) {
+		wait := func(c lock.StoreClaim) {
 			go func() {
 				err := insist(r.Context(), r.Store, c)
 				served.Add(1)
 				if err == nil {
-					_, err = r.Extend(context.Background(), []lock.Renewal{{Ticket: c.Ticket, TTL: time.Hour, Confirm: true}})
+					_, err = r.Extend(context.Background(), []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: time.Hour, Confirm: true}})
 				}
 				if err != nil {
 					r.Error(err)
@@ -90,7 +90,7 @@ func TestWaitersAreServedHoweverFewOfThemAScriptGoesOver(t *testing.T) {
 		if n := served.Load(); n != 1 {
 			r.Errorf("%d were served, want the one that waits for nothing", n)
 		}
-		r.release(held.Ticket)
+		r.release(held.StoreTicket)
 		time.Sleep(20 * pulse)
 		if n := served.Load(); n != int64(crowd+1) {
 			r.Errorf("%d were served, want all %d", n, crowd+1)
@@ -124,9 +124,9 @@ func TestWaitersForAKeyBehindTheNextCostNothing(t *testing.T) {
 		for range crowd {
 			queue(lock.Key(strconv.Itoa(crowd)))
 		}
-		counts[crowd], _ = r.spent(func() { r.release(held.Ticket) })
+		counts[crowd], _ = r.spent(func() { r.release(held.StoreTicket) })
 		next := r.list(both)
-		r.release(lock.Ticket{Space: "rooms", Group: "hotel", ID: next[0].ID, Force: true})
+		r.release(lock.StoreTicket{Space: "rooms", Group: "hotel", ID: next[0].ID, Force: true})
 	}
 	if counts[40] > counts[3] {
 		t.Errorf("commands of a release, by how many wait: %v, want no more", counts)

@@ -59,7 +59,7 @@ func TestAGrantThatAReplicaPassesOnIsRecorded(t *testing.T) {
 	}
 
 	done := promoted.queue(promoted.Store, promoted.claim(lock.Key("room"), time.Hour))
-	promoted.release(c.Ticket)
+	promoted.release(c.StoreTicket)
 	if err := promoted.within(lock.TrialTime/2, done); err != nil {
 		t.Errorf("the second waiter: %v", err)
 	}
@@ -90,14 +90,14 @@ func TestAWaiterWhosePlaceWasDroppedHasANewOneWithinASecond(t *testing.T) {
 		r.forgets(r.inbox.address())
 		second := r.queue(r.Store, other)
 		time.Sleep(pulse)
-		r.release(c.Ticket)
+		r.release(c.StoreTicket)
 		if err := r.within(pulse, second); err != nil {
 			t.Fatal(err)
 		}
-		r.release(other.Ticket)
+		r.release(other.StoreTicket)
 		if err := r.within(pulse, dropped); err != nil {
 			t.Errorf("the one whose place was dropped: %v", err)
-			r.release(one.Ticket)
+			r.release(one.StoreTicket)
 		}
 	})
 }
@@ -128,10 +128,10 @@ func TestAClaimThatIsGivenUpAfterItsHoldExpiredStaysSo(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		c, _ := r.take(lock.Key("room"), 20*time.Millisecond)
 		r.pass(c.TTL)
-		if got := r.release(c.Ticket); got != lock.Missing {
+		if got := r.release(c.StoreTicket); got != lock.StatusMissing {
 			r.Errorf("given up: status %d, want missing", got)
 		}
-		if g := r.ask(c); g.Status != lock.Missing {
+		if g := r.ask(c); g.Status != lock.StatusMissing {
 			r.Errorf("asked for again: %s, want missing", describe(g))
 		}
 		if got := ids(r.sweep()); len(got) != 1 {
@@ -148,7 +148,7 @@ func TestAnExpiredHoldIsNotGrantedAgainAsItStands(t *testing.T) {
 		}
 		c, first := r.take(lock.Key("room"), time.Second+time.Millisecond)
 		r.pass(c.TTL)
-		if g := r.ask(c); g.Status != lock.Granted || g.Hold.Left != c.TTL || g.Hold.Fence <= first.Hold.Fence {
+		if g := r.ask(c); g.Status != lock.StatusGranted || g.Hold.Left != c.TTL || g.Hold.Fence <= first.Hold.Fence {
 			r.Errorf("asked for again: %+v, want a new hold", g)
 		}
 	})
@@ -161,8 +161,8 @@ func TestTheNoteOfAGrantExpires(t *testing.T) {
 		second := r.claim(lock.Key("hall"), time.Hour)
 		second.Queue = true
 		r.ask(second)
-		r.release(lock.Ticket{Space: "rooms", Group: "hotel", ID: "id2", Token: "secret2"})
-		r.release(second.Ticket)
+		r.release(lock.StoreTicket{Space: "rooms", Group: "hotel", ID: "id2", Token: "secret2"})
+		r.release(second.StoreTicket)
 		if n := r.client.Exists(r.Context(), r.keys("rooms", "hotel")[4]).Val(); n != 0 {
 			t.Fatal("the queue is there still")
 		}
@@ -200,12 +200,12 @@ func TestWhatIsLeftToALaterScriptIsServedFromTheFirst(t *testing.T) {
 // receipt bounds the belief, by what the hold was granted for.
 func TestAMessageIsBelievedForNoLongerThanTheTrial(t *testing.T) {
 	for name, c := range map[string]struct {
-		claim lock.Claim
+		claim lock.StoreClaim
 		want  time.Duration
 	}{
-		"a long TTL":  {lock.Claim{TTL: time.Hour}, lock.TrialTime},
-		"a short TTL": {lock.Claim{TTL: 500 * time.Millisecond}, 500 * time.Millisecond},
-		"MaxHold":     {lock.Claim{TTL: time.Hour, MaxHold: time.Second}, time.Second},
+		"a long TTL":  {lock.StoreClaim{TTL: time.Hour}, lock.TrialTime},
+		"a short TTL": {lock.StoreClaim{TTL: 500 * time.Millisecond}, 500 * time.Millisecond},
+		"MaxHold":     {lock.StoreClaim{TTL: time.Hour, MaxHold: time.Second}, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(r *rig) {
@@ -223,7 +223,7 @@ func TestAMessageIsBelievedForNoLongerThanTheTrial(t *testing.T) {
 				if until := won.Since.Add(won.Hold.Left); err != nil || until.Sub(received) > c.want {
 					r.Errorf("believed for %s, %v, want at most %s", until.Sub(received), err, c.want)
 				}
-				r.release(held.Ticket)
+				r.release(held.StoreTicket)
 				<-done
 			})
 		})
@@ -252,15 +252,15 @@ func (after) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPi
 func TestAHoldThatIsReleasedWhileItIsRenewedIsNotWatched(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c, _ := r.take(lock.Key("room"), time.Hour)
-		r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour}) // the server knows the script
+		r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour}) // the server knows the script
 		released := false
 		r.client.AddHook(after{func() {
 			if !released {
 				released = true
-				r.release(c.Ticket)
+				r.release(c.StoreTicket)
 			}
 		}})
-		r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour, Lost: func() {}})
+		r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour, Lost: func() {}})
 		time.Sleep(rediscall.Linger + time.Second) // until the inbox, which has no user, is closed
 		r.inbox.mu.Lock()
 		defer r.inbox.mu.Unlock()

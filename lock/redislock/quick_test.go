@@ -60,10 +60,10 @@ func TestTheQuickPathsDoWhatTheGeneralScriptsDo(t *testing.T) {
 				releaseScript.Hash(): load(general.client, headLua+inner(recordLua+inner(waitLua+releaseLua))),
 			})
 			random := rand.New(rand.NewPCG(seed, 0))
-			var claims []lock.Claim
+			var claims []lock.StoreClaim
 			for step := range 200 {
 				time.Sleep(time.Duration(random.IntN(20)) * 10_003 * time.Microsecond) // hardly ever with a ping
-				c, what := lock.Claim{}, random.IntN(5)
+				c, what := lock.StoreClaim{}, random.IntN(5)
 				if len(claims) == 0 || what < 2 {
 					c = quick.claim(lock.Key(string("abc"[random.IntN(3)])), time.Duration(1+random.IntN(5))*time.Second)
 					if random.IntN(10) == 0 {
@@ -102,14 +102,14 @@ func newPath(t *testing.T) path {
 	return p
 }
 
-func (p path) step(what int, c lock.Claim) string {
+func (p path) step(what int, c lock.StoreClaim) string {
 	p.Helper()
 	switch what {
 	case 3:
 		c.Fence = 1
-		return fmt.Sprint(p.release(c.Ticket))
+		return fmt.Sprint(p.release(c.StoreTicket))
 	case 4:
-		g := p.extend(lock.Renewal{Ticket: c.Ticket, TTL: c.TTL, Confirm: true})[0]
+		g := p.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: c.TTL, Confirm: true})[0]
 		return fmt.Sprint(g.Status, g.Hold.Fence, g.Hold.Left)
 	}
 	g := p.ask(c)
@@ -166,9 +166,9 @@ func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
 					least[what] = calls
 				}
 			}
-			var c lock.Claim
+			var c lock.StoreClaim
 			measure("acquire", func() { c, _ = r.take(kind.res, time.Hour) })
-			measure("release", func() { r.release(c.Ticket) })
+			measure("release", func() { r.release(c.StoreTicket) })
 			if name != "key" {
 				continue
 			}
@@ -176,8 +176,8 @@ func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
 			next := r.claim(kind.res, time.Hour)
 			next.Queue = true
 			measure("queue", func() { r.ask(next) })
-			measure("hand over", func() { r.release(c.Ticket) })
-			measure("release before it is confirmed", func() { r.release(next.Ticket) })
+			measure("hand over", func() { r.release(c.StoreTicket) })
+			measure("release before it is confirmed", func() { r.release(next.StoreTicket) })
 		}
 		if !maps.Equal(least, kind.want) {
 			t.Errorf("commands of a turn of a %s: %v, want %v", name, least, kind.want)

@@ -108,7 +108,7 @@ func head(token string, kind byte, parts []lock.Resource) string {
 	return string(b)
 }
 
-func tail(c lock.Claim) string {
+func tail(c lock.StoreClaim) string {
 	b := make([]byte, 0, len(c.Holder)+len(c.Reason)+8)
 	b = appendField(b, c.Holder)
 	b = appendField(b, c.Reason)

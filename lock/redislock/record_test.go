@@ -17,7 +17,7 @@ import (
 const body = "1700000000000123,,,3,,5:nonce10:?!holdfast"
 
 // public is a claim's record without its token.
-func public(c lock.Claim) string {
+func public(c lock.StoreClaim) string {
 	parts := slices.Collect(c.Resource.Parts())
 	return version + strings.TrimPrefix(head("", digit(parts[0]), parts), version+":") + body + tail(c)
 }
@@ -30,7 +30,7 @@ const firstRecord = "12,8:room/101" + "1\x10\x00\x00\x00\x00\x00\x0a\x10\x00\x00
 	"3:ana4:late1,7:channel3:web"
 
 func TestTheFormatOfVersionOneIsFixed(t *testing.T) {
-	c := lock.Claim{
+	c := lock.StoreClaim{
 		Resource: lock.All(lock.Span("room/101", 10, 20), lock.Key("spa")),
 		Holder:   "ana", Reason: "late", Details: map[string]string{"channel": "web"},
 	}
@@ -51,8 +51,8 @@ func FuzzARecordKeepsTheClaim(f *testing.F) {
 		if storable(part) != nil {
 			return
 		}
-		c := lock.Claim{
-			Ticket: lock.Ticket{Token: "secret"}, Holder: holder, Reason: reason,
+		c := lock.StoreClaim{
+			StoreTicket: lock.StoreTicket{Token: "secret"}, Holder: holder, Reason: reason,
 			Resource: lock.All(part, lock.Key(name+"'s other")), Details: map[string]string{key: value},
 		}
 		h, err := decode(public(c))
@@ -71,7 +71,7 @@ func FuzzARecordKeepsTheClaim(f *testing.F) {
 }
 
 func FuzzDecodeNeverPanics(f *testing.F) {
-	good := public(lock.Claim{Resource: lock.Key("a"), Holder: "h", Details: map[string]string{"k": "v"}})
+	good := public(lock.StoreClaim{Resource: lock.Key("a"), Holder: "h", Details: map[string]string{"k": "v"}})
 	f.Add(good)
 	for i := range good {
 		f.Add(good[:i])

@@ -10,7 +10,7 @@ import (
 )
 
 // Release ends holds, or gives claims up, in one round trip.
-func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, error) {
+func (s *Store) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	calls := make([]rediscall.Call, len(ts))
 	for i, t := range ts {
 		if !t.Force { // else its holder may be of this store, and gets a message
@@ -22,7 +22,7 @@ func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, er
 	if err != nil {
 		return nil, failure("release", err)
 	}
-	grants := make([]lock.Grant, len(ts))
+	grants := make([]lock.StoreGrant, len(ts))
 	for i, answer := range answers {
 		if grants[i], err = released(answer); err != nil {
 			return nil, failure("release", err)
@@ -32,13 +32,13 @@ func (s *Store) Release(ctx context.Context, ts []lock.Ticket) ([]lock.Grant, er
 }
 
 // released reads the answer to one release.
-func released(answer any) (lock.Grant, error) {
-	if answer == int64(lock.Granted) {
-		return lock.Grant{}, nil
+func released(answer any) (lock.StoreGrant, error) {
+	if answer == int64(lock.StatusGranted) {
+		return lock.StoreGrant{}, nil
 	}
 	r := open(answer)
-	g := lock.Grant{Status: r.status()}
-	if g.Status == lock.Granted && r.more() {
+	g := lock.StoreGrant{Status: r.status()}
+	if g.Status == lock.StatusGranted && r.more() {
 		r.clock()
 		one := r.list()
 		g.Hold, _ = one.hold(lock.Resource{})

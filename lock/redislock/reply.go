@@ -40,13 +40,13 @@ func (r *reply) err() error {
 	return nil
 }
 
-func (r *reply) status() lock.Status   { return lock.Status(next[int64](r)) }
-func (r *reply) millis() time.Duration { return time.Duration(next[int64](r)) * time.Millisecond }
-func (r *reply) clock()                { r.now = time.UnixMilli(next[int64](r)).UTC() }
-func (r *reply) list() *reply          { return r.inside(next[[]any](r)) }
-func (r *reply) inside(v []any) *reply { return &reply{rest: v, now: r.now} }
-func (r *reply) more() bool            { return !r.bad && len(r.rest) > 0 }
-func (r *reply) join(inner *reply)     { r.bad = r.bad || inner.bad }
+func (r *reply) status() lock.StoreStatus { return lock.StoreStatus(next[int64](r)) }
+func (r *reply) millis() time.Duration    { return time.Duration(next[int64](r)) * time.Millisecond }
+func (r *reply) clock()                   { r.now = time.UnixMilli(next[int64](r)).UTC() }
+func (r *reply) list() *reply             { return r.inside(next[[]any](r)) }
+func (r *reply) inside(v []any) *reply    { return &reply{rest: v, now: r.now} }
+func (r *reply) more() bool               { return !r.bad && len(r.rest) > 0 }
+func (r *reply) join(inner *reply)        { r.bad = r.bad || inner.bad }
 
 // hold reads an id, the milliseconds left, and a record. A record that this
 // version cannot read makes a hold of which only place is known: it is alive

@@ -37,13 +37,13 @@ func TestAFullServerRefusesNewHoldsAndWritesNothing(t *testing.T) {
 		t.Errorf("a refused acquire changed\n%s\nto\n%s", before, after)
 	}
 	// Those who hold go on.
-	grants := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: 2 * time.Hour}, lock.Renewal{Ticket: counted.Ticket, TTL: 2 * time.Hour, Count: true, Nonce: "n"})
+	grants := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: 2 * time.Hour}, lock.StoreRenewal{StoreTicket: counted.StoreTicket, TTL: 2 * time.Hour, Count: true, Nonce: "n"})
 	for _, g := range grants {
-		if g.Status != lock.Granted || g.Hold.Left != 2*time.Hour {
+		if g.Status != lock.StatusGranted || g.Hold.Left != 2*time.Hour {
 			t.Errorf("extend on a full server: %+v, want granted", g)
 		}
 	}
-	if s := r.release(c.Ticket); s != lock.Granted {
+	if s := r.release(c.StoreTicket); s != lock.StatusGranted {
 		t.Errorf("release on a full server: status %d, want granted", s)
 	}
 }
@@ -58,8 +58,8 @@ func TestAReplicaAnswersErrorsAndWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, acquired := r.Acquire(r.Context(), r.claim(lock.Key("b"), time.Hour))
-	_, extended := r.Extend(r.Context(), []lock.Renewal{{Ticket: c.Ticket, TTL: 2 * time.Hour}})
-	_, released := r.Release(r.Context(), []lock.Ticket{c.Ticket})
+	_, extended := r.Extend(r.Context(), []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: 2 * time.Hour}})
+	_, released := r.Release(r.Context(), []lock.StoreTicket{c.StoreTicket})
 	for what, err := range map[string]error{"acquire": acquired, "extend": extended, "release": released} {
 		if err == nil || !strings.Contains(err.Error(), "READONLY") {
 			t.Errorf("%s on a replica: %v, want READONLY", what, err)
@@ -100,24 +100,24 @@ func TestAFlushOfTheScriptsIsNotNoticed(t *testing.T) {
 	for w := range 4 {
 		workers.Go(func() {
 			for i := range 60 {
-				c := lock.Claim{
-					Ticket:   lock.Ticket{Space: "s", Group: "g" + strconv.Itoa(w), ID: strconv.Itoa(i), Token: "t"},
-					Resource: lock.Key("a"), TTL: time.Hour,
+				c := lock.StoreClaim{
+					StoreTicket: lock.StoreTicket{Space: "s", Group: "g" + strconv.Itoa(w), ID: strconv.Itoa(i), Token: "t"},
+					Resource:    lock.Key("a"), TTL: time.Hour,
 				}
 				other := c
 				other.Group, other.Resource = "other", lock.Key(strconv.Itoa(w))
 				other.ID += "/" + strconv.Itoa(w)
-				for _, c := range []lock.Claim{c, other} {
-					if g, err := r.Acquire(t.Context(), c); err != nil || g.Status != lock.Granted {
+				for _, c := range []lock.StoreClaim{c, other} {
+					if g, err := r.Acquire(t.Context(), c); err != nil || g.Status != lock.StatusGranted {
 						t.Errorf("acquire: %+v, %v", g, err)
 					}
 				}
-				gs, err := r.Extend(t.Context(), []lock.Renewal{{Ticket: c.Ticket, TTL: time.Hour}, {Ticket: other.Ticket, TTL: time.Hour}})
-				if err != nil || gs[0].Status != lock.Granted || gs[1].Status != lock.Granted {
+				gs, err := r.Extend(t.Context(), []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: time.Hour}, {StoreTicket: other.StoreTicket, TTL: time.Hour}})
+				if err != nil || gs[0].Status != lock.StatusGranted || gs[1].Status != lock.StatusGranted {
 					t.Errorf("extend: %+v, %v", gs, err)
 				}
-				for _, c := range []lock.Claim{c, other} {
-					if g, err := r.Release(t.Context(), []lock.Ticket{c.Ticket}); err != nil || g[0].Status != lock.Granted {
+				for _, c := range []lock.StoreClaim{c, other} {
+					if g, err := r.Release(t.Context(), []lock.StoreTicket{c.StoreTicket}); err != nil || g[0].Status != lock.StatusGranted {
 						t.Errorf("release: %+v, %v", g, err)
 					}
 				}
@@ -159,12 +159,12 @@ func TestALostReplyDoesNoHarm(t *testing.T) {
 		other := r.claim(lock.Key("a"), time.Hour)
 		other.Group = "another"
 		second := r.ask(other)
-		if second.Status != lock.Granted {
+		if second.Status != lock.StatusGranted {
 			r.Fatalf("another group: %s", describe(second))
 		}
 		for n := 1; n <= 3; n++ {
 			nonce := strconv.Itoa(n)
-			gs := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour, Count: true, Nonce: nonce}, lock.Renewal{Ticket: other.Ticket, TTL: time.Hour, Count: true, Nonce: nonce})
+			gs := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour, Count: true, Nonce: nonce}, lock.StoreRenewal{StoreTicket: other.StoreTicket, TTL: time.Hour, Count: true, Nonce: nonce})
 			if gs[0].Hold.Extensions != n || gs[1].Hold.Extensions != n || gs[0].Hold.Fence != g.Hold.Fence {
 				r.Errorf("after %d extensions: %d and %d are counted", n, gs[0].Hold.Extensions, gs[1].Hold.Extensions)
 			}
@@ -172,9 +172,9 @@ func TestALostReplyDoesNoHarm(t *testing.T) {
 		if got := r.list(lock.Resource{}); len(got) != 1 {
 			r.Errorf("holds %v, want one", ids(got))
 		}
-		forced := lock.Ticket{Space: "rooms", Group: "another", ID: other.ID, Token: "nonce", Force: true}
-		for _, k := range []lock.Ticket{c.Ticket, forced} {
-			if s := r.release(k); s != lock.Granted {
+		forced := lock.StoreTicket{Space: "rooms", Group: "another", ID: other.ID, Token: "nonce", Force: true}
+		for _, k := range []lock.StoreTicket{c.StoreTicket, forced} {
+			if s := r.release(k); s != lock.StatusGranted {
 				r.Errorf("released with force %t: status %d, want granted", k.Force, s)
 			}
 		}
@@ -192,7 +192,7 @@ func TestOneOfAThousandGetsTheRoom(t *testing.T) {
 			all.Go(func() {
 				if g, err := r.Acquire(t.Context(), c); err != nil {
 					t.Error(err)
-				} else if g.Status == lock.Granted {
+				} else if g.Status == lock.StatusGranted {
 					granted.Add(1)
 				}
 			})
@@ -222,22 +222,22 @@ func TestEverythingWorksOnACluster(t *testing.T) {
 
 	s := New(client)
 	r := &rig{T: t, Store: s, client: node}
-	var batch []lock.Renewal
+	var batch []lock.StoreRenewal
 	for _, group := range []string{"", "}", "{a}", "hotel 1", "ünï", "%"} {
 		c := r.claim(lock.All(lock.Key("a"), lock.Span("b", 1, 2)), time.Hour)
 		c.Group, c.Capacity = group, []int{1, 2}
-		if g := r.ask(c); g.Status != lock.Granted {
+		if g := r.ask(c); g.Status != lock.StatusGranted {
 			t.Errorf("group %q: %s", group, describe(g))
 		}
-		batch = append(batch, lock.Renewal{Ticket: c.Ticket, TTL: 2 * time.Hour})
+		batch = append(batch, lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: 2 * time.Hour})
 	}
 	for i, g := range r.extend(batch...) {
-		if g.Status != lock.Granted || g.Hold.ID != batch[i].ID {
+		if g.Status != lock.StatusGranted || g.Hold.ID != batch[i].ID {
 			t.Errorf("group %q: extend: %s of %q", batch[i].Group, describe(g), g.Hold.ID)
 		}
 	}
 	for _, b := range batch {
-		if s := r.release(b.Ticket); s != lock.Granted {
+		if s := r.release(b.StoreTicket); s != lock.StatusGranted {
 			t.Errorf("group %q: release: status %d", b.Group, s)
 		}
 	}
@@ -249,7 +249,7 @@ func TestEverythingWorksOnACluster(t *testing.T) {
 	held, _ := r.take(lock.Key("room"), time.Hour)
 	done := r.queue(s, r.claim(lock.Key("room"), time.Hour))
 	start := time.Now()
-	r.release(held.Ticket)
+	r.release(held.StoreTicket)
 	if err := <-done; err != nil || time.Since(start) > pulse {
 		t.Errorf("waited for %s, %v, want to be woken", time.Since(start), err)
 	}

@@ -37,13 +37,16 @@ func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
 			return err
 		},
 		"extend": func(ctx context.Context) error {
-			_, err := r.Extend(ctx, []lock.Renewal{{Ticket: c.Ticket, TTL: time.Hour}, {Ticket: lock.Ticket{Group: "other"}, TTL: time.Hour}})
+			_, err := r.Extend(ctx, []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: time.Hour}, {StoreTicket: lock.StoreTicket{Group: "other"}, TTL: time.Hour}})
 			return err
 		},
-		"release": func(ctx context.Context) error { _, err := r.Release(ctx, []lock.Ticket{c.Ticket}); return err },
-		"sweep":   func(ctx context.Context) error { _, err := r.Sweep(ctx, lock.Query{}, nil); return err },
+		"release": func(ctx context.Context) error {
+			_, err := r.Release(ctx, []lock.StoreTicket{c.StoreTicket})
+			return err
+		},
+		"sweep": func(ctx context.Context) error { _, err := r.Sweep(ctx, lock.StoreQuery{}, nil); return err },
 		"holds": func(ctx context.Context) error {
-			for _, err := range r.Holds(ctx, lock.Query{}) {
+			for _, err := range r.Holds(ctx, lock.StoreQuery{}) {
 				return err
 			}
 			return nil

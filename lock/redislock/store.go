@@ -140,14 +140,14 @@ var (
 // Acquire grants all parts of c or none, in one round trip. A claim that waits
 // queues up in the same step once the store has an inbox for its grant, which
 // the first [Store.Wait] opens.
-func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
+func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	parts := slices.Collect(c.Resource.Parts())
 	if len(parts) == 0 {
-		return lock.Grant{}, fmt.Errorf("redislock: acquire: %w: a claim of nothing", lock.ErrInvalid)
+		return lock.StoreGrant{}, fmt.Errorf("redislock: acquire: %w: a claim of nothing", lock.ErrInvalid)
 	}
 	for _, p := range parts {
 		if err := storable(p); err != nil {
-			return lock.Grant{}, err
+			return lock.StoreGrant{}, err
 		}
 	}
 	kind := digit(parts[0])
@@ -170,13 +170,13 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 	}
 	sent := time.Now()
 	answer, err := s.caller.Run(ctx, acquireScript, keys, args...)
-	var g lock.Grant
+	var g lock.StoreGrant
 	var now int64
 	if err == nil {
 		g, now, err = granted(answer, c, parts)
 	}
 	if err != nil {
-		return lock.Grant{}, failure("acquire", err)
+		return lock.StoreGrant{}, failure("acquire", err)
 	}
 	if c.Queue {
 		s.inbox.answered(c, keys, g, pair{sent: sent, received: time.Now(), server: now})
@@ -185,7 +185,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.Claim) (lock.Grant, error) {
 }
 
 // capacity is that of the name of a claim's part.
-func capacity(c lock.Claim, part int) int {
+func capacity(c lock.StoreClaim, part int) int {
 	if part >= len(c.Capacity) {
 		return 1
 	}
@@ -194,7 +194,7 @@ func capacity(c lock.Claim, part int) int {
 
 // granted reads the answer to a claim, and the server's time in it, in
 // milliseconds, 0 from the quick path.
-func granted(answer any, c lock.Claim, parts []lock.Resource) (g lock.Grant, now int64, err error) {
+func granted(answer any, c lock.StoreClaim, parts []lock.Resource) (g lock.StoreGrant, now int64, err error) {
 	if stamp, quick := answer.(string); quick {
 		g, err = stamped(stamp, c)
 		return g, 0, err
@@ -202,13 +202,13 @@ func granted(answer any, c lock.Claim, parts []lock.Resource) (g lock.Grant, now
 	r := open(answer)
 	g.Status = r.status()
 	r.clock()
-	if g.Status == lock.Missing {
+	if g.Status == lock.StatusMissing {
 		return g, r.now.UnixMilli(), r.err()
 	}
 	expired := r.list()
 	g.Expired = expired.holds()
 	r.join(expired)
-	if g.Status == lock.Granted {
+	if g.Status == lock.StatusGranted {
 		one := r.list()
 		g.Hold, _ = one.hold(c.Resource)
 		r.join(one)
@@ -221,19 +221,19 @@ func granted(answer any, c lock.Claim, parts []lock.Resource) (g lock.Grant, now
 
 // stamped is the grant of the quick path, whose answer has only what the
 // server decided.
-func stamped(stamp string, c lock.Claim) (lock.Grant, error) {
+func stamped(stamp string, c lock.StoreClaim) (lock.StoreGrant, error) {
 	r := reader{rest: stamp}
 	h := lock.Hold{ID: c.ID, Holder: c.Holder, Reason: c.Reason, Resource: c.Resource, Details: maps.Clone(c.Details)}
 	r.stamp(&h)
 	if r.bad || r.rest != "" {
-		return lock.Grant{}, errMalformed
+		return lock.StoreGrant{}, errMalformed
 	}
 	h.Left = time.Duration(millis(c.TTL)) * time.Millisecond
 	if c.MaxHold > 0 {
 		h.Left = min(h.Left, time.Duration(millis(c.MaxHold))*time.Millisecond)
 	}
 	h.ExpiresAt = h.AcquiredAt.Add(h.Left)
-	return lock.Grant{Hold: h}, nil
+	return lock.StoreGrant{Hold: h}, nil
 }
 
 // storable refuses what the format cannot hold. A [lock.Manager] never sends

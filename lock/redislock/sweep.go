@@ -11,7 +11,7 @@ import (
 // Sweep forgets the holds in recorded, finds more, and returns up to q.Limit
 // expired holds, the longest expired first; 0 means 64, and more than 1000 means
 // 1000. It takes a round trip for each thousand ids in recorded, and at least one.
-func (s *Store) Sweep(ctx context.Context, q lock.Query, recorded []string) ([]lock.Hold, error) {
+func (s *Store) Sweep(ctx context.Context, q lock.StoreQuery, recorded []string) ([]lock.Hold, error) {
 	limit := min(q.Limit, sweepSize)
 	if limit <= 0 {
 		limit = sweepDefault

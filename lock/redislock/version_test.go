@@ -28,7 +28,7 @@ func (r *rig) rewrite(id string, change func(record string) string) {
 }
 
 // withToken is what a record begins with in the ledger.
-func withToken(c lock.Claim) string {
+func withToken(c lock.StoreClaim) string {
 	kind := digit(c.Resource)
 	if c.Resource.Kind() == lock.Whole {
 		kind = sole
@@ -37,7 +37,7 @@ func withToken(c lock.Claim) string {
 }
 
 // newer makes a record of the next version: the same head, another body.
-func newer(c lock.Claim) func(string) string {
+func newer(c lock.StoreClaim) func(string) string {
 	return func(string) string {
 		return "2" + withToken(c)[1:] + "{whatever comes next}"
 	}
@@ -101,7 +101,7 @@ func TestARecordOfANewerVersionIsAliveButOpaque(t *testing.T) {
 		c, granted := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), time.Hour)
 		r.rewrite(c.ID, newer(c))
 		g := r.ask(r.claim(lock.Span("a", 2, 3), time.Hour))
-		if g.Status != lock.Blocked || len(g.Conflicts) != 1 {
+		if g.Status != lock.StatusBlocked || len(g.Conflicts) != 1 {
 			r.Fatalf("status %d with %d conflicts, want blocked by one", g.Status, len(g.Conflicts))
 		}
 		h := g.Conflicts[0].Hold
@@ -112,15 +112,15 @@ func TestARecordOfANewerVersionIsAliveButOpaque(t *testing.T) {
 			r.Errorf("holds %v, want it once", got)
 		}
 		r.take(lock.Span("a", 5, 6), time.Hour)
-		if s := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})[0].Status; s != lock.Missing {
+		if s := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour})[0].Status; s != lock.StatusMissing {
 			r.Errorf("extended what it cannot read: status %d, want missing", s)
 		}
-		foreign := c.Ticket
+		foreign := c.StoreTicket
 		foreign.Token = "guessed"
-		if s := r.release(foreign); s != lock.Missing {
+		if s := r.release(foreign); s != lock.StatusMissing {
 			r.Errorf("released with another token: status %d", s)
 		}
-		if s := r.release(c.Ticket); s != lock.Granted {
+		if s := r.release(c.StoreTicket); s != lock.StatusGranted {
 			r.Errorf("release: status %d, want granted: every version begins with the token", s)
 		}
 		r.take(c.Resource.Units(1), time.Hour)
@@ -163,12 +163,12 @@ func TestAnUnreadableRecordBlocksNobodyElse(t *testing.T) {
 			if got := ids(r.list(lock.Resource{})); !slices.Equal(got, []string{c.ID, forced.ID, healthy.ID}) {
 				t.Errorf("%q: holds %v", garbage, got)
 			}
-			if s := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour}, lock.Renewal{Ticket: healthy.Ticket})[1].Status; s != lock.Granted {
+			if s := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour}, lock.StoreRenewal{StoreTicket: healthy.StoreTicket})[1].Status; s != lock.StatusGranted {
 				t.Errorf("%q: the other renewal got status %d", garbage, s)
 			}
-			k := forced.Ticket
+			k := forced.StoreTicket
 			k.Force = true
-			if s := r.release(k); s != lock.Granted {
+			if s := r.release(k); s != lock.StatusGranted {
 				t.Errorf("%q: forced release: status %d", garbage, s)
 			}
 			r.take(lock.Key("forced"), time.Minute)
@@ -185,11 +185,11 @@ func TestARecordOfThisVersionWithABrokenBodyIsOpaque(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c, _ := r.take(lock.Key("a"), time.Minute)
 		r.rewrite(c.ID, func(string) string { return withToken(c) + "12,oops" })
-		if s := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour})[0].Status; s != lock.Missing {
+		if s := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour})[0].Status; s != lock.StatusMissing {
 			t.Errorf("extended: status %d, want missing", s)
 		}
 		r.wantBlocked(lock.Key("a"), c.ID)
-		if s := r.release(c.Ticket); s != lock.Granted {
+		if s := r.release(c.StoreTicket); s != lock.StatusGranted {
 			t.Errorf("release: status %d, want granted", s)
 		}
 	})

@@ -10,12 +10,12 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// Wait returns the grant of c when it comes in, or Blocked when c has to be
+// Wait returns the grant of c when it comes in, or StatusBlocked when c has to be
 // sent again: the first time, when it has opened the inbox; and when the hold
 // in the way was to end and few wait before c, when places were lost, or when
 // the server lets no script publish. Without an inbox that is once a second.
-func (s *Store) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Grant, error) {
-	again := lock.Grant{Status: lock.Blocked}
+func (s *Store) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
+	again := lock.StoreGrant{Status: lock.StatusBlocked}
 	start, ready, pause := time.Now(), s.inbox.ready(c.ID), time.Duration(0)
 	switch {
 	case ready == nil && !g.Full && s.inbox.open(ctx) == nil:
@@ -33,7 +33,7 @@ func (s *Store) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Gran
 	}
 	select {
 	case won := <-ready:
-		if won.Status == lock.Granted {
+		if won.Status == lock.StatusGranted {
 			s.inbox.leave(c.ID)
 			h := &won.Hold
 			h.Resource, h.Holder, h.Reason, h.Details = c.Resource, c.Holder, c.Reason, maps.Clone(c.Details)
@@ -47,7 +47,7 @@ func (s *Store) Wait(ctx context.Context, c lock.Claim, g lock.Grant) (lock.Gran
 }
 
 // ready is where the grant of a claim with a place comes in; nil without one.
-func (b *inbox) ready(id string) <-chan lock.Grant {
+func (b *inbox) ready(id string) <-chan lock.StoreGrant {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w := b.waiting[id]; w != nil {

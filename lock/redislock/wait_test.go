@@ -18,21 +18,21 @@ import (
 )
 
 // insist tries a claim until it is granted.
-func insist(ctx context.Context, s lock.Store, c lock.Claim) error {
+func insist(ctx context.Context, s lock.Store, c lock.StoreClaim) error {
 	c.Queue = true
 	for {
 		g, err := s.Acquire(ctx, c)
-		if err != nil || g.Status == lock.Granted {
+		if err != nil || g.Status == lock.StatusGranted {
 			return err
 		}
-		if g, err = s.Wait(ctx, c, g); err != nil || g.Status == lock.Granted {
+		if g, err = s.Wait(ctx, c, g); err != nil || g.Status == lock.StatusGranted {
 			return err
 		}
 	}
 }
 
 // queue starts to wait for a claim and returns once it has a place.
-func (r *rig) queue(s lock.Store, c lock.Claim) <-chan error {
+func (r *rig) queue(s lock.Store, c lock.StoreClaim) <-chan error {
 	r.Helper()
 	before := r.client.ZCard(r.Context(), r.keys("rooms", "hotel")[4]).Val()
 	done := make(chan error, 1)
@@ -49,9 +49,9 @@ func (r *rig) queue(s lock.Store, c lock.Claim) <-chan error {
 
 func TestAWaiterIsWokenByTheReleaseAtOnce(t *testing.T) {
 	virtual(t, func(r *rig) {
-		for _, free := range []func(lock.Claim){
-			func(c lock.Claim) { r.release(c.Ticket) },
-			func(c lock.Claim) { c.Force = true; r.release(c.Ticket) },
+		for _, free := range []func(lock.StoreClaim){
+			func(c lock.StoreClaim) { r.release(c.StoreTicket) },
+			func(c lock.StoreClaim) { c.Force = true; r.release(c.StoreTicket) },
 		} {
 			c, _ := r.take(lock.All(lock.Span("room", 1, 5), lock.Key("hall")), time.Hour)
 			next := r.claim(lock.Span("room", 4, 9), time.Hour)
@@ -62,7 +62,7 @@ func TestAWaiterIsWokenByTheReleaseAtOnce(t *testing.T) {
 			if err := <-done; err != nil || time.Since(start) != 0 {
 				t.Errorf("granted after %s, %v, want at once", time.Since(start), err)
 			}
-			r.release(next.Ticket)
+			r.release(next.StoreTicket)
 		}
 	})
 }
@@ -89,7 +89,7 @@ func TestAGrantWakesThoseWhoWaitedOnlyForTheirTurn(t *testing.T) {
 		second := r.queue(r.Store, small)
 		time.Sleep(300 * time.Millisecond)
 		start := time.Now()
-		r.release(c.Ticket)
+		r.release(c.StoreTicket)
 		if err := <-first; err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestADeadProcessIsSkippedAtOnce(t *testing.T) {
 		_ = gone.inbox.feed.PubSub().Close()
 		done := r.queue(r.Store, r.claim(lock.Key("room"), time.Hour))
 		start := time.Now()
-		r.release(c.Ticket)
+		r.release(c.StoreTicket)
 		if err := <-done; err != nil || time.Since(start) > time.Second {
 			r.Errorf("granted after %s, %v, want at once", time.Since(start), err)
 		}
@@ -132,7 +132,7 @@ func TestALostMessageCostsASecond(t *testing.T) {
 	r.inbox.waiting = map[string]*waiter{} // no one is found
 	r.inbox.mu.Unlock()
 	start := time.Now()
-	_, _ = New(r.client).Release(t.Context(), []lock.Ticket{c.Ticket})
+	_, _ = New(r.client).Release(t.Context(), []lock.StoreTicket{c.StoreTicket})
 	time.Sleep(50 * time.Millisecond) // until the message has come in
 	r.inbox.mu.Lock()
 	r.inbox.waiting = waiting
@@ -150,12 +150,12 @@ func TestTheInboxSurvivesALostConnection(t *testing.T) {
 		next := r.claim(lock.Key("room"), time.Hour)
 		done := r.queue(r.Store, next)
 		r.client.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub")
-		r.release(c.Ticket)
+		r.release(c.StoreTicket)
 		start := time.Now()
 		if err := <-done; err != nil || time.Since(start) > 2*pulse {
 			t.Errorf("round %d: granted after %s, %v, want within %s", round, time.Since(start), err, pulse)
 		}
-		r.release(next.Ticket)
+		r.release(next.StoreTicket)
 	}
 }
 
@@ -164,9 +164,9 @@ func TestTheInboxIsClosedAfterAWhile(t *testing.T) {
 		c, _ := r.take(lock.Key("room"), time.Hour)
 		next := r.claim(lock.Key("room"), time.Hour)
 		done := r.queue(r.Store, next)
-		r.release(c.Ticket)
+		r.release(c.StoreTicket)
 		<-done
-		r.extend(lock.Renewal{Ticket: next.Ticket, TTL: time.Hour, Confirm: true})
+		r.extend(lock.StoreRenewal{StoreTicket: next.StoreTicket, TTL: time.Hour, Confirm: true})
 		if n := len(r.client.PubSubChannels(r.Context(), "*").Val()); n != 1 {
 			t.Errorf("%d channels, want the inbox", n)
 		}
@@ -174,7 +174,7 @@ func TestTheInboxIsClosedAfterAWhile(t *testing.T) {
 		if n := len(r.client.PubSubChannels(r.Context(), "*").Val()); n != 0 {
 			t.Errorf("%d channels are still subscribed to", n)
 		}
-		r.release(next.Ticket)
+		r.release(next.StoreTicket)
 		if left := r.keysLeft(); left != "lx" && left != "l" {
 			t.Errorf("keys %q left, want nothing of the queue", left)
 		}

@@ -16,12 +16,12 @@ import (
 
 // onTrial returns a claim that was granted by the release of another, and that
 // is not confirmed yet.
-func (r *rig) onTrial(name string) lock.Claim {
+func (r *rig) onTrial(name string) lock.StoreClaim {
 	r.Helper()
 	c, _ := r.take(lock.Key(name), time.Hour)
 	next := r.claim(lock.Key(name), time.Hour)
 	done := r.queue(r.Store, next)
-	r.release(c.Ticket)
+	r.release(c.StoreTicket)
 	if err := <-done; err != nil {
 		r.Fatal(err)
 	}
@@ -31,13 +31,13 @@ func (r *rig) onTrial(name string) lock.Claim {
 func TestAGrantThatIsTakenOverIsStillToBeConfirmed(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c := r.onTrial("room")
-		take := lock.Renewal{Ticket: c.Ticket, TakeOver: "next"}
-		if g := r.extend(take)[0]; g.Status != lock.Granted || !g.Hold.Unconfirmed {
+		take := lock.StoreRenewal{StoreTicket: c.StoreTicket, TakeOver: "next"}
+		if g := r.extend(take)[0]; g.Status != lock.StatusGranted || !g.Hold.Unconfirmed {
 			t.Fatalf("taken over: %+v, want it granted and unconfirmed", g)
 		}
 		c.Token = "next"
 		time.Sleep(lock.TrialTime / 2)
-		if g := r.extend(lock.Renewal{Ticket: c.Ticket, TTL: time.Hour, Confirm: true})[0]; g.Hold.Unconfirmed || g.Hold.Left != time.Hour {
+		if g := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour, Confirm: true})[0]; g.Hold.Unconfirmed || g.Hold.Left != time.Hour {
 			t.Errorf("confirmed: %+v, want an hour left", g)
 		}
 	})
@@ -48,14 +48,14 @@ func TestAGrantThatIsTakenOverIsStillToBeConfirmed(t *testing.T) {
 func TestAGrantThatIsTakenOverAndLapsesTakesNoPlaceAlong(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c := r.onTrial("room")
-		r.extend(lock.Renewal{Ticket: c.Ticket, TakeOver: "next"})
+		r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TakeOver: "next"})
 		other := r.onTrial("other") // whose mark in the queue must stay, too
 		held, _ := r.take(lock.Key("hall"), time.Hour)
 		done := r.queue(r.Store, r.claim(lock.Key("hall"), time.Hour))
-		r.extend(lock.Renewal{Ticket: other.Ticket, TTL: time.Hour, Confirm: true})
+		r.extend(lock.StoreRenewal{StoreTicket: other.StoreTicket, TTL: time.Hour, Confirm: true})
 		time.Sleep(lock.TrialTime + pulse)
 		start := time.Now()
-		r.release(held.Ticket)
+		r.release(held.StoreTicket)
 		if err := <-done; err != nil || time.Since(start) != 0 {
 			t.Errorf("granted after %s, %v, want at once", time.Since(start), err)
 		}
@@ -86,7 +86,7 @@ func TestAProcessThatIsDeafAsks(t *testing.T) {
 			time.Sleep(5 * time.Millisecond) // until the command has arrived
 		}
 		start := time.Now()
-		if _, err := New(r.client).Release(r.Context(), []lock.Ticket{c.Ticket}); err != nil {
+		if _, err := New(r.client).Release(r.Context(), []lock.StoreTicket{c.StoreTicket}); err != nil {
 			r.Fatal(err)
 		}
 		if err := r.within(2*pulse, done); err != nil {
@@ -106,7 +106,7 @@ func TestWaitersKeepTheirPlacesInAServerWithoutMemory(t *testing.T) {
 	}
 	time.Sleep(4 * pulse) // longer than a place lasts without a ping
 	start := time.Now()
-	if _, err := New(r.client).Release(t.Context(), []lock.Ticket{c.Ticket}); err != nil {
+	if _, err := New(r.client).Release(t.Context(), []lock.StoreTicket{c.StoreTicket}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.within(pulse/2, done); err != nil {

@@ -36,10 +36,10 @@ func crowdFigures(tb testing.TB, server *redistest.Server) []bench.Figure {
 }
 
 // claimOf is a claim of a key in a group of its space.
-func claimOf(space, name, id string) lock.Claim {
-	return lock.Claim{
-		Ticket:   lock.Ticket{Space: space, Group: "all", ID: id, Token: "token of " + id},
-		Resource: lock.Key(name), Capacity: []int{1}, TTL: time.Hour, Limit: 1,
+func claimOf(space, name, id string) lock.StoreClaim {
+	return lock.StoreClaim{
+		StoreTicket: lock.StoreTicket{Space: space, Group: "all", ID: id, Token: "token of " + id},
+		Resource:    lock.Key(name), Capacity: []int{1}, TTL: time.Hour, Limit: 1,
 	}
 }
 
@@ -68,7 +68,7 @@ func crowd(ctx context.Context, s *redislock.Store, space string) error {
 	const names, each = 100, 1000
 	err := share(0, names, func(i int) error {
 		g, err := s.Acquire(ctx, claimOf(space, "busy/"+strconv.Itoa(i), "h"+strconv.Itoa(i)))
-		return expect(g, err, lock.Granted)
+		return expect(g, err, lock.StatusGranted)
 	})
 	if err != nil {
 		return err
@@ -81,27 +81,27 @@ func crowd(ctx context.Context, s *redislock.Store, space string) error {
 	})
 }
 
-func queued(space, name, id string) lock.Claim {
+func queued(space, name, id string) lock.StoreClaim {
 	c := claimOf(space, name, id)
 	c.Queue = true
 	return c
 }
 
 // queue gives a claim its place.
-func queue(ctx context.Context, s *redislock.Store, c lock.Claim) error {
+func queue(ctx context.Context, s *redislock.Store, c lock.StoreClaim) error {
 	for range 2 {
 		g, err := s.Acquire(ctx, c)
-		if err = expect(g, err, lock.Blocked); err != nil || g.Place > 0 {
+		if err = expect(g, err, lock.StatusBlocked); err != nil || g.Place > 0 {
 			return err
 		}
-		if g, err = s.Wait(ctx, c, g); err != nil || g.Status != lock.Blocked { // opens the inbox
-			return expect(g, err, lock.Blocked)
+		if g, err = s.Wait(ctx, c, g); err != nil || g.Status != lock.StatusBlocked { // opens the inbox
+			return expect(g, err, lock.StatusBlocked)
 		}
 	}
 	return fmt.Errorf("claim %s got no place", c.ID)
 }
 
-func expect(g lock.Grant, err error, want lock.Status) error {
+func expect(g lock.StoreGrant, err error, want lock.StoreStatus) error {
 	if err == nil && g.Status != want {
 		err = fmt.Errorf("status %d, want %d", g.Status, want)
 	}
@@ -112,7 +112,7 @@ func expect(g lock.Grant, err error, want lock.Status) error {
 func handOver(ctx context.Context, s *redislock.Store, space, id string) (float64, error) {
 	holder, waiter := claimOf(space, "free", "a"+id), queued(space, "free", "b"+id)
 	g, err := s.Acquire(ctx, holder)
-	if err = expect(g, err, lock.Granted); err != nil {
+	if err = expect(g, err, lock.StatusGranted); err != nil {
 		return 0, err
 	}
 	if err := queue(ctx, s, waiter); err != nil {
@@ -124,23 +124,23 @@ func handOver(ctx context.Context, s *redislock.Store, space, id string) (float6
 	}
 	granted := make(chan grant, 1)
 	go func() {
-		g, err := s.Wait(ctx, waiter, lock.Grant{Status: lock.Blocked})
-		granted <- grant{expect(g, err, lock.Granted), time.Now()}
+		g, err := s.Wait(ctx, waiter, lock.StoreGrant{Status: lock.StatusBlocked})
+		granted <- grant{expect(g, err, lock.StatusGranted), time.Now()}
 	}()
 	start := time.Now()
-	if _, err := s.Release(ctx, []lock.Ticket{fenced(holder.Ticket)}); err != nil {
+	if _, err := s.Release(ctx, []lock.StoreTicket{fenced(holder.StoreTicket)}); err != nil {
 		return 0, err
 	}
 	got := <-granted
 	if got.err != nil {
 		return 0, got.err
 	}
-	_, err = s.Release(ctx, []lock.Ticket{fenced(waiter.Ticket)})
+	_, err = s.Release(ctx, []lock.StoreTicket{fenced(waiter.StoreTicket)})
 	return micros(got.at.Sub(start)), err
 }
 
 // fenced is the ticket of a hold: one without a fence gives a claim up.
-func fenced(t lock.Ticket) lock.Ticket {
+func fenced(t lock.StoreTicket) lock.StoreTicket {
 	t.Fence = 1
 	return t
 }
@@ -149,10 +149,10 @@ func fenced(t lock.Ticket) lock.Ticket {
 func pairTime(ctx context.Context, s *redislock.Store, space, id string) (float64, error) {
 	claim, start := claimOf(space, "other/"+id, "p"+id), time.Now()
 	g, err := s.Acquire(ctx, claim)
-	if err = expect(g, err, lock.Granted); err != nil {
+	if err = expect(g, err, lock.StatusGranted); err != nil {
 		return 0, err
 	}
-	_, err = s.Release(ctx, []lock.Ticket{fenced(claim.Ticket)})
+	_, err = s.Release(ctx, []lock.StoreTicket{fenced(claim.StoreTicket)})
 	return micros(time.Since(start)), err
 }
 

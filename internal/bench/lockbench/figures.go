@@ -57,11 +57,11 @@ func sizeFigures(tb testing.TB, c *redis.Client) []bench.Figure {
 // fill makes holds, each of a room of its own, as a manager would.
 func fill(ctx context.Context, s *redislock.Store, from, to int, what func(string) lock.Resource) error {
 	return share(from, to, func(i int) error {
-		g, err := s.Acquire(ctx, lock.Claim{
-			Ticket:   lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
-			Resource: what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
+		g, err := s.Acquire(ctx, lock.StoreClaim{
+			StoreTicket: lock.StoreTicket{Space: "many", Group: "all", ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
+			Resource:    what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
 		})
-		return expect(g, err, lock.Granted)
+		return expect(g, err, lock.StatusGranted)
 	})
 }
 
@@ -93,15 +93,15 @@ func acquireTime(ctx context.Context, c *redis.Client, s *redislock.Store, held 
 	var spent float64
 	const rounds = 2000
 	for i := range rounds {
-		t := lock.Ticket{Space: "many", Group: "all", ID: fmt.Sprintf("probe%dx%d", held, i), Token: "probe"}
+		t := lock.StoreTicket{Space: "many", Group: "all", ID: fmt.Sprintf("probe%dx%d", held, i), Token: "probe"}
 		if err := c.ConfigResetStat(ctx).Err(); err != nil {
 			return 0, err
 		}
-		g, err := s.Acquire(ctx, lock.Claim{Ticket: t, Resource: nights("free/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour})
+		g, err := s.Acquire(ctx, lock.StoreClaim{StoreTicket: t, Resource: nights("free/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour})
 		if err != nil {
 			return 0, err
 		}
-		if g.Status != lock.Granted {
+		if g.Status != lock.StatusGranted {
 			return 0, fmt.Errorf("acquire among %d: status %d", held, g.Status)
 		}
 		one, err := evals(ctx, c)
@@ -110,7 +110,7 @@ func acquireTime(ctx context.Context, c *redis.Client, s *redislock.Store, held 
 		}
 		spent += one.usec
 		t.Fence = g.Hold.Fence
-		if _, err := s.Release(ctx, []lock.Ticket{t}); err != nil {
+		if _, err := s.Release(ctx, []lock.StoreTicket{t}); err != nil {
 			return 0, err
 		}
 	}
