@@ -78,7 +78,9 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.switches.Audit.Sink = b.sink
-	b.trail, err = audit.New(b.switches.Audit, audit.Config{Enrich: desk.Enrich, Observer: watch})
+	b.trail, err = audit.New(b.switches.Audit, audit.Config{
+		Enrich: desk.Enrich, Observer: watch, Spool: audit.Spool{Dir: b.options.spool, Level: audit.Process},
+	})
 	if err != nil {
 		return err
 	}
@@ -132,7 +134,7 @@ func (b *bot) wire(ctx context.Context) error {
 	}
 	b.desk = &desk.Desk{
 		Detector: talk.Detector{Today: b.today}, PMS: b.pms, Holds: b.holds(0),
-		Chats: b.chats, Orders: b.orders, Breaker: b.breaker, Audit: b.trail, Metrics: own,
+		Chats: b.chats, Orders: b.orders, Breaker: b.breaker, Audit: b.recorder(), Metrics: own,
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}
@@ -198,6 +200,19 @@ func open(ctx context.Context, o options) (*bot, error) {
 	}
 	return b, nil
 }
+
+// recorder is the trail as the desk sees it. What a spool has accepted needs no
+// flush.
+func (b *bot) recorder() desk.Trail {
+	if b.options.spool != "" {
+		return spooled{b.trail}
+	}
+	return b.trail
+}
+
+type spooled struct{ audit.Recorder }
+
+func (spooled) Flush(context.Context) error { return nil }
 
 // holds are the locks, unless this is the control without.
 func (b *bot) holds(ttl time.Duration) desk.Holds {

@@ -58,14 +58,15 @@ func settling() time.Duration {
 
 // process is a bot that is killed now and then, and started again.
 type process struct {
-	mu  sync.Mutex
-	cmd *exec.Cmd
-	url string
+	args string
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	url  string
 }
 
-func (p *process) start(t *testing.T, args string) {
+func (p *process) start(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "RESERVATIONBOT="+args)
+	cmd.Env = append(os.Environ(), "RESERVATIONBOT="+p.args)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Error(err)
@@ -139,7 +140,11 @@ func TestNoBookingIsLeftThatItsGuestDoesNotKnow(t *testing.T) {
 	witness := start(t, append(args, "-script", "-")...)
 	bots := []*process{new(process), new(process)}
 	for _, p := range bots {
-		p.start(t, strings.Join(args, " ")+" -addr 127.0.0.1:0")
+		p.args = strings.Join(args, " ") + " -addr 127.0.0.1:0"
+		if p == bots[0] { // the other one waits for the database
+			p.args += " -spool " + t.TempDir()
+		}
+		p.start(t)
 		t.Cleanup(func() { p.kill() })
 	}
 
@@ -151,7 +156,7 @@ func TestNoBookingIsLeftThatItsGuestDoesNotKnow(t *testing.T) {
 			p := bots[rand.IntN(len(bots))]
 			p.kill()
 			kills++
-			p.start(t, strings.Join(args, " ")+" -addr 127.0.0.1:0")
+			p.start(t)
 		}
 	})
 	troubles.Go(func() {

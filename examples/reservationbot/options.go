@@ -21,6 +21,7 @@ type options struct {
 	noLocks bool
 	redis   []string // addresses; none = embedded
 	audit   string   // DSN; "" = SQLite in a temporary folder
+	spool   string   // folder; "" = none
 	pms     string   // URL; "" = simulated
 	addr    string   // of the web page
 	hosts   []string // names of the web page
@@ -52,6 +53,7 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 	flags.BoolVar(&o.noLocks, "no-locks", false, "with -storm: the control without locks, which double-books")
 	addresses := flags.String("redis", "", "`ADDR[,ADDR...]` of Redis, or of the nodes of a cluster; default: embedded")
 	flags.StringVar(&o.audit, "audit", "", "database of the audit trail, `DSN` postgres://... or sqlite:FILE; default: SQLite in a temporary folder")
+	flags.StringVar(&o.spool, "spool", "", "`FOLDER` of this bot alone, which has audit events until the database has them, also when the bot is killed; default: none")
 	flags.StringVar(&o.pms, "pms", "", "`URL` of a PMS that speaks like the simulated one; default: simulated")
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` of the web page")
 	hosts := flags.String("host", "", "`NAME[,NAME...]` under which the web page may be asked for, beside localhost, addresses and the name in -addr")
