@@ -142,7 +142,7 @@ func newOn(sink Sink, cfg Config, fs spool.FS) (*Log, error) {
 		return nil, err
 	}
 	for _, a := range l.lanes {
-		a.report(context.Background(), Activity{Op: OpCreated})
+		a.report(context.Background(), Activity{Op: OpNew})
 	}
 	l.resume()
 	l.settleObservers()

@@ -64,11 +64,11 @@ type Source interface {
 type Op uint8
 
 const (
-	OpCreated Op = iota // sent by [New]
-	OpRecord            // events were refused or dropped; accepted ones are only counted
-	OpWrite             // one try to write a batch ended; for the first and last event of a stream only if it failed
-	OpFlush             // a Flush ended
-	OpClosed            // Close ended
+	OpNew    Op = iota // sent by [New]
+	OpRecord           // events were refused or dropped; accepted ones are only counted
+	OpWrite            // one try to write a batch ended; for the first and last event of a stream only if it failed
+	OpFlush            // a Flush ended
+	OpClosed           // Close ended
 )
 
 // String returns "created", "record", "write", "flush" or "closed".

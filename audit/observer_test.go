@@ -233,7 +233,7 @@ func TestConfigReportsEveryContradictionAtOnce(t *testing.T) {
 
 func TestNamesOfEnumsAreStable(t *testing.T) {
 	for want, got := range map[string]fmt.Stringer{
-		"created": OpCreated, "record": OpRecord, "write": OpWrite, "flush": OpFlush, "closed": OpClosed,
+		"created": OpNew, "record": OpRecord, "write": OpWrite, "flush": OpFlush, "closed": OpClosed,
 		"none": NotDropped, "queue_full": QueueFull, "after_close": AfterClose, "invalid": InvalidEvent, "too_large": EventTooLarge,
 		"poisoned": Poisoned, "retries_spent": RetriesSpent, "spool_full": SpoolFull, "spool_failed": SpoolFailed, "unknown": DropReason(99),
 		"success": Success, "failure": Failure, "denied": Denied,

@@ -40,7 +40,7 @@ type Breaker struct {
 
 // New returns a breaker in the state [Config.Start], or every contradiction in
 // cfg joined into one error of [*ConfigError] values. The observer gets an
-// [OpCreated] event before New returns.
+// [OpNew] event before New returns.
 func New(cfg Config) (*Breaker, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -51,7 +51,7 @@ func New(cfg Config) (*Breaker, error) {
 	return b, nil
 }
 
-// newBreaker leaves the OpCreated event in the outbox.
+// newBreaker leaves the OpNew event in the outbox.
 func newBreaker(name, group string, cfg *Config, grouped bool) *Breaker {
 	b := &Breaker{name: name, group: group, born: time.Now(), grouped: grouped}
 	b.config.Store(cfg)
@@ -66,7 +66,7 @@ func newBreaker(name, group string, cfg *Config, grouped bool) *Breaker {
 		c := change{to: cfg.Start, reason: ByHand}
 		b.begin(b.follow(cfg, first, c), first, c)
 	}
-	b.post(noContext, Event{Op: OpCreated, From: cfg.Start, To: cfg.Start, Time: b.born, Shadow: cfg.Shadow})
+	b.post(noContext, Event{Op: OpNew, From: cfg.Start, To: cfg.Start, Time: b.born, Shadow: cfg.Shadow})
 	return b
 }
 

@@ -80,7 +80,7 @@ func TestABreakerBeginsInTheStateThatIsAskedFor(t *testing.T) {
 			cfg.Start, cfg.Observer = state, seen
 			b := mustNew(t, cfg)
 			wantState(t, b, state)
-			if all := seen.all(); len(all) != 1 || all[0].Op != OpCreated || all[0].To != state || all[0].From != state {
+			if all := seen.all(); len(all) != 1 || all[0].Op != OpNew || all[0].To != state || all[0].From != state {
 				t.Errorf("got %+v", all)
 			}
 			if open, rejected := errors.AsType[*OpenError](call(b, nil)); rejected && (open.State != state || open.Reason != ByHand) {

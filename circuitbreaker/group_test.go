@@ -189,7 +189,7 @@ func TestKeysBeyondMaxAreUnguardedAndCounted(t *testing.T) {
 		if s := g.Get("b").Stats(); s.Total.Failure != 100 || s.State != Closed {
 			t.Errorf("got %+v", s)
 		}
-		if last := seen.last(); last.Op != OpCreated || last.Source.Name() != "hosts/_overflow" {
+		if last := seen.last(); last.Op != OpNew || last.Source.Name() != "hosts/_overflow" {
 			t.Errorf("got %+v", last)
 		}
 	})

@@ -41,7 +41,7 @@ type Source interface {
 type Op uint8
 
 const (
-	OpCreated Op = iota // sent by [New], before the breaker is used
+	OpNew     Op = iota // sent by [New], before the breaker is used
 	OpChanged           // the state changed
 	OpRetired           // a [Group] dropped the breaker: its totals stop here
 )

@@ -22,7 +22,7 @@ func TestTheFirstEventIsCreated(t *testing.T) {
 	cfg := steady()
 	cfg.Observer = seen
 	b := mustNew(t, cfg)
-	if all := seen.all(); len(all) != 1 || all[0].Op != OpCreated || all[0].Source != Source(b) || all[0].Source.Name() != "pms" {
+	if all := seen.all(); len(all) != 1 || all[0].Op != OpNew || all[0].Source != Source(b) || all[0].Source.Name() != "pms" {
 		t.Errorf("got %+v", all)
 	}
 }
@@ -63,7 +63,7 @@ func TestAnObserverMayCallEveryMethod(t *testing.T) {
 	depth := 0
 	cfg := steady()
 	cfg.Observer = observerFunc(func(_ context.Context, e Event) {
-		if e.Op == OpCreated || depth > 0 {
+		if e.Op == OpNew || depth > 0 {
 			return
 		}
 		depth++
@@ -167,7 +167,7 @@ func TestANilObserverIsNone(t *testing.T) {
 
 func TestOpsHaveNames(t *testing.T) {
 	var got []string
-	for op := OpCreated; op <= OpRetired+1; op++ {
+	for op := OpNew; op <= OpRetired+1; op++ {
 		got = append(got, op.String())
 	}
 	if want := []string{"created", "changed", "retired", "unknown"}; !slices.Equal(got, want) {

@@ -320,7 +320,7 @@ func checkChain(t *testing.T, all []Event) {
 	t.Helper()
 	at := Closed
 	for i, e := range all {
-		if i == 0 != (e.Op == OpCreated) || e.From != at || i > 0 && e.From == e.To {
+		if i == 0 != (e.Op == OpNew) || e.From != at || i > 0 && e.From == e.To {
 			t.Fatalf("event %d of %d is %v %v>%v, the breaker was %v", i, len(all), e.Op, e.From, e.To, at)
 		}
 		at = e.To

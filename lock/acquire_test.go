@@ -146,7 +146,7 @@ func TestNonsenseIsRefusedBeforeAnythingIsSent(t *testing.T) {
 				t.Errorf("%s: %v, %v, want ErrInvalid", name, l, err)
 			}
 		}
-		if e := d.seen.last(); e.Op != lock.OpAcquire || e.Result != lock.Invalid {
+		if e := d.seen.last(); e.Op != lock.OpAcquire || e.Result != lock.ResultInvalid {
 			t.Errorf("%s: observed as %s %s", name, e.Op, e.Result)
 		}
 	}

@@ -72,7 +72,7 @@ func TestNewDoesNoIO(t *testing.T) {
 	if n := d.store.calls.Load(); n != 0 {
 		t.Errorf("New called the store %d times", n)
 	}
-	if e := d.seen.last(); e.Op != lock.OpCreated || e.Source.Name() != "rooms" || e.Source.Stats() != (lock.Stats{}) {
+	if e := d.seen.last(); e.Op != lock.OpNew || e.Source.Name() != "rooms" || e.Source.Stats() != (lock.Stats{}) {
 		t.Errorf("the first event is %+v, want created with its source", e)
 	}
 }

@@ -96,7 +96,7 @@ func TestDoForgivesAReleaseWithoutAnAnswer(t *testing.T) {
 		d.store.down.Store(true)
 		return nil
 	}))
-	if e := d.seen.last(); e.Op != lock.OpRelease || e.Result != lock.Unavailable {
+	if e := d.seen.last(); e.Op != lock.OpRelease || e.Result != lock.ResultUnavailable {
 		t.Errorf("observed %s %s", e.Op, e.Result)
 	}
 }

@@ -135,20 +135,20 @@ func result(err error) Result {
 		err    error
 		result Result
 	}{
-		{nil, OK},
-		{ErrInvalid, Invalid},
-		{ErrAudit, AuditFailed},
-		{ErrMaxReached, MaxReached},
-		{ErrNotHeld, NotHeld},
-		{context.Canceled, Canceled},
-		{ErrClosed, Canceled},
-		{ErrUnavailable, Unavailable},
-		{context.DeadlineExceeded, TimedOut},
-		{ErrConflict, Conflicted},
+		{nil, ResultOK},
+		{ErrInvalid, ResultInvalid},
+		{ErrAudit, ResultAuditFailed},
+		{ErrMaxReached, ResultMaxReached},
+		{ErrNotHeld, ResultNotHeld},
+		{context.Canceled, ResultCanceled},
+		{ErrClosed, ResultCanceled},
+		{ErrUnavailable, ResultUnavailable},
+		{context.DeadlineExceeded, ResultTimedOut},
+		{ErrConflict, ResultConflict},
 	} {
 		if errors.Is(err, known.err) {
 			return known.result
 		}
 	}
-	return Failed
+	return ResultFailed
 }

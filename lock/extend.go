@@ -32,9 +32,9 @@ func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 	e := l.event(OpExtend)
 	e.Took, e.TTL, e.Result, e.Err = time.Since(start), ttl, result(err), err
 	switch e.Result {
-	case OK:
+	case ResultOK:
 		_ = l.record(ctx, "lock.extended", audit.Success, "", slog.Duration("ttl", ttl))
-	case MaxReached:
+	case ResultMaxReached:
 		_ = l.record(ctx, "lock.max_reached", audit.Denied, "max_reached", slog.Duration("ttl", ttl))
 	}
 	l.report(ctx, e)

@@ -228,9 +228,9 @@ func (l *Lease) endLost(cause error, why string) {
 		l.m.undo(l.ticket)
 	}
 	e := l.event(OpLost)
-	e.Result, e.Err = NotHeld, cause
+	e.Result, e.Err = ResultNotHeld, cause
 	if cause == ErrMaxReached {
-		e.Result = MaxReached
+		e.Result = ResultMaxReached
 	}
 	l.outbox.Put(l.reporting(), e)
 	l.m.spawn(func() {

@@ -52,7 +52,7 @@ func TestALeaseEndsOnItsDeadlineWhateverTheStoreDoes(t *testing.T) {
 		if s := d.Stats(); s.Held != 0 || s.Renewing != 0 {
 			t.Errorf("stats: %+v", s)
 		}
-		if e := d.seen.last(); e.Op != lock.OpLost || e.Result != lock.NotHeld || e.Err != lock.ErrLost {
+		if e := d.seen.last(); e.Op != lock.OpLost || e.Result != lock.ResultNotHeld || e.Err != lock.ErrLost {
 			t.Errorf("observed %+v", e)
 		}
 		d.trail.only(t, "lock.lost")

@@ -57,7 +57,7 @@ func New(store Store, cfg Config) (*Manager, error) {
 	m.sweeper = newSweeper(m)
 	m.watchdog = newWatchdog(m)
 	m.returns = newReturns(m)
-	m.observe(context.Background(), Event{Op: OpCreated})
+	m.observe(context.Background(), Event{Op: OpNew})
 	return m, nil
 }
 

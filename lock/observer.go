@@ -38,7 +38,7 @@ type Source interface {
 type Op uint8
 
 const (
-	OpCreated      Op = iota // sent by [New]
+	OpNew          Op = iota // sent by [New]
 	OpAcquire                // TryAcquire, Acquire or Do: one event a call
 	OpExtend                 // by the holder
 	OpRenew                  // by the watchdog
@@ -60,16 +60,16 @@ func (o Op) String() string {
 type Result uint8
 
 const (
-	OK          Result = iota
-	Conflicted         // another holder has an overlapping resource
-	MaxReached         // MaxExtensions or MaxHold is used up
-	NotHeld            // the lease is not there any more
-	TimedOut           // the deadline of ctx passed while waiting for a conflict to end
-	Canceled           // ctx was cancelled by the caller
-	Invalid            // the arguments make no sense; nothing was sent
-	Unavailable        // the store did not answer
-	AuditFailed        // AuditRequired, and the event could not be recorded
-	Failed             // anything else
+	ResultOK          Result = iota
+	ResultConflict           // another holder has an overlapping resource
+	ResultMaxReached         // MaxExtensions or MaxHold is used up
+	ResultNotHeld            // the lease is not there any more
+	ResultTimedOut           // the deadline of ctx passed while waiting for a conflict to end
+	ResultCanceled           // ctx was cancelled by the caller
+	ResultInvalid            // the arguments make no sense; nothing was sent
+	ResultUnavailable        // the store did not answer
+	ResultAuditFailed        // AuditRequired, and the event could not be recorded
+	ResultFailed             // anything else
 )
 
 // String returns "success" for OK, "error" for Failed, and the other results

@@ -114,17 +114,17 @@ func TestNoObserverIsFine(t *testing.T) {
 }
 
 func TestOperationsAndResultsHaveNames(t *testing.T) {
-	for op := lock.OpCreated; op <= lock.OpClosed; op++ {
+	for op := lock.OpNew; op <= lock.OpClosed; op++ {
 		if op.String() == "unknown" {
 			t.Errorf("operation %d has no name", op)
 		}
 	}
-	for r := lock.OK; r <= lock.Failed; r++ {
+	for r := lock.ResultOK; r <= lock.ResultFailed; r++ {
 		if r.String() == "unknown" {
 			t.Errorf("result %d has no name", r)
 		}
 	}
-	if (lock.OpClosed+1).String() != "unknown" || (lock.Failed+1).String() != "unknown" {
+	if (lock.OpClosed+1).String() != "unknown" || (lock.ResultFailed+1).String() != "unknown" {
 		t.Error("there are more names than values")
 	}
 }

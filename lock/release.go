@@ -39,7 +39,7 @@ func (l *Lease) Release(ctx context.Context) error {
 		_ = l.record(ctx, "lock.released", audit.Success, "", slog.Duration("held", e.Held))
 	}
 	l.report(ctx, e)
-	if send && e.Result == NotHeld { // first sign that the hold was already lost
+	if send && e.Result == ResultNotHeld { // first sign that the hold was already lost
 		_ = l.record(ctx, "lock.lost", audit.Failure, "missing")
 		e.Op, e.Err = OpLost, ErrLost
 		l.report(ctx, e)

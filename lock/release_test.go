@@ -130,7 +130,7 @@ func TestCloseReleasesWhatIsHeldHere(t *testing.T) {
 		if s := d.Stats(); s != (lock.Stats{}) {
 			t.Errorf("stats: %+v", s)
 		}
-		if e := d.seen.last(); e.Op != lock.OpClosed || e.Result != lock.OK {
+		if e := d.seen.last(); e.Op != lock.OpClosed || e.Result != lock.ResultOK {
 			t.Errorf("observed at last %s %s", e.Op, e.Result)
 		}
 	})
@@ -168,7 +168,7 @@ func TestCloseReleasesEachOnItsOwnAndReportsTheRest(t *testing.T) {
 		d.take(t, lock.Key("b"))
 		d.store.down.Store(true)
 		wantErr(t, d.Close(t.Context()), lock.ErrUnavailable, errDown)
-		if e := d.seen.last(); e.Op != lock.OpClosed || e.Result != lock.Unavailable {
+		if e := d.seen.last(); e.Op != lock.OpClosed || e.Result != lock.ResultUnavailable {
 			t.Errorf("observed at last %s %s", e.Op, e.Result)
 		}
 	})

@@ -94,7 +94,7 @@ func TestReportsAreMadeWithinTheSpanOfTheirOperation(t *testing.T) {
 		if want := map[string]string{"lock.acquired": "lock.acquire", "lock.released": "lock.release", "lock.lost": "lock.acquire"}; !reflect.DeepEqual(w.trail, want) {
 			t.Errorf("recorded within %v, want %v", w.trail, want)
 		}
-		if want := map[lock.Op]string{lock.OpCreated: "", lock.OpClosed: "", lock.OpAcquire: "lock.acquire", lock.OpRelease: "lock.release", lock.OpLost: "lock.acquire"}; !reflect.DeepEqual(w.events, want) {
+		if want := map[lock.Op]string{lock.OpNew: "", lock.OpClosed: "", lock.OpAcquire: "lock.acquire", lock.OpRelease: "lock.release", lock.OpLost: "lock.acquire"}; !reflect.DeepEqual(w.events, want) {
 			t.Errorf("observed within %v, want %v", w.events, want)
 		}
 	})

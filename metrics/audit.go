@@ -37,7 +37,7 @@ func (m *Metrics) ObserveAudit(ctx context.Context, a audit.Activity) {
 		return
 	}
 	switch a.Op {
-	case audit.OpCreated:
+	case audit.OpNew:
 		m.logs.add(a.Source.Name(), a.Source)
 		return
 	case audit.OpClosed:

@@ -24,7 +24,7 @@ func (m *Metrics) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
 		return
 	}
 	switch name := m.members.name(e); e.Op {
-	case circuitbreaker.OpCreated:
+	case circuitbreaker.OpNew:
 		m.breakers.add(name, e.Source)
 	case circuitbreaker.OpRetired:
 		if name == e.Group {
@@ -58,7 +58,7 @@ func (m *members) name(e circuitbreaker.Event) string {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e.Op == circuitbreaker.OpCreated && len(m.own) < m.max {
+	if e.Op == circuitbreaker.OpNew && len(m.own) < m.max {
 		if m.own == nil {
 			m.own = make(map[circuitbreaker.Source]bool)
 		}

@@ -194,7 +194,7 @@ func TestNamesAreMappedOrLeftOut(t *testing.T) {
 		m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: l})
 		m.ObserveSession(background, session.Event{Op: session.OpGet, Source: s})
 		m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Source: a})
-		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: named[circuitbreaker.Stats](name)})
+		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: named[circuitbreaker.Stats](name)})
 		if name == "a2:rooms" {
 			m.Retire(l)
 		}

@@ -15,14 +15,14 @@ import (
 )
 
 func conflictOn(src lock.Source, r lock.Resource) lock.Event {
-	return lock.Event{Op: lock.OpAcquire, Result: lock.Conflicted, Source: src, Resource: r}
+	return lock.Event{Op: lock.OpAcquire, Result: lock.ResultConflict, Source: src, Resource: r}
 }
 
 func TestAMillionKeysMakeFewSeriesAndNoHeap(t *testing.T) {
 	const limit, keys = 200, 1_000_000
 	m, reg := newMetrics(t, WithKeyLabel("room", lock.Resource.Name, limit))
 	src := named[lock.Stats]("rooms")
-	m.ObserveLock(background, lock.Event{Op: lock.OpCreated, Source: src})
+	m.ObserveLock(background, lock.Event{Op: lock.OpNew, Source: src})
 	expect(t, reg, map[string]float64{`holdfast_lock_key_conflicts_total{room="_other"}`: 0, `holdfast_metrics_label_overflow_total`: 0})
 
 	before := heap()

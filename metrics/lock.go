@@ -11,7 +11,7 @@ import (
 )
 
 type lockSeries struct {
-	ops                      [lock.OpClosed + 1][lock.Failed + 1]atomic.Uint64
+	ops                      [lock.OpClosed + 1][lock.ResultFailed + 1]atomic.Uint64
 	took                     [lock.OpClosed + 1]*distribution // nil for what is no operation
 	wait, hold               *distribution
 	conflicts, lost, expired atomic.Uint64
@@ -31,7 +31,7 @@ func (m *Metrics) ObserveLock(ctx context.Context, e lock.Event) {
 		return
 	}
 	switch e.Op {
-	case lock.OpCreated:
+	case lock.OpNew:
 		m.locks.add(e.Source.Name(), e.Source)
 		return
 	case lock.OpClosed:
@@ -48,19 +48,19 @@ func (m *Metrics) ObserveLock(ctx context.Context, e lock.Event) {
 	case e.Op == lock.OpExpired:
 		s.expired.Add(1)
 	default:
-		s.ops[e.Op][min(e.Result, lock.Failed)].Add(1)
+		s.ops[e.Op][min(e.Result, lock.ResultFailed)].Add(1)
 		took := e.Took
 		if e.Op == lock.OpAcquire {
 			took -= e.Waited
-			if e.Waited > 0 || e.Blocked || e.Result == lock.Conflicted {
+			if e.Waited > 0 || e.Blocked || e.Result == lock.ResultConflict {
 				m.contended(ctx, s, &e)
 			}
 		}
-		if e.Result != lock.Invalid { // nothing was sent
+		if e.Result != lock.ResultInvalid { // nothing was sent
 			m.observe(ctx, s.took[e.Op], took.Seconds())
 		}
 	}
-	if e.Op == lock.OpLost || e.Op == lock.OpRelease && e.Result == lock.OK {
+	if e.Op == lock.OpLost || e.Op == lock.OpRelease && e.Result == lock.ResultOK {
 		m.observe(ctx, s.hold, e.Held.Seconds())
 	}
 	if m.original != nil {
@@ -74,7 +74,7 @@ func (m *Metrics) contended(ctx context.Context, s *lockSeries, e *lock.Event) {
 	if e.Waited > 0 {
 		m.observe(ctx, s.wait, e.Waited.Seconds())
 	}
-	if e.Blocked || e.Result == lock.Conflicted {
+	if e.Blocked || e.Result == lock.ResultConflict {
 		s.conflicts.Add(1)
 		if m.keys != nil {
 			m.keys.count(wanted(e))

@@ -68,10 +68,10 @@ func everything(t testing.TB, opts ...Option) (*Metrics, *prometheus.Registry) {
 	db := sql.OpenDB(noDatabase{})
 	t.Cleanup(func() { db.Close() })
 	ctx := t.Context()
-	m.ObserveBreaker(ctx, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
-	m.ObserveLock(ctx, lock.Event{Op: lock.OpCreated, Source: l})
+	m.ObserveBreaker(ctx, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
+	m.ObserveLock(ctx, lock.Event{Op: lock.OpNew, Source: l})
 	m.ObserveSession(ctx, session.Event{Op: session.OpNew, Source: s})
-	m.ObserveAudit(ctx, audit.Activity{Op: audit.OpCreated, Source: a})
+	m.ObserveAudit(ctx, audit.Activity{Op: audit.OpNew, Source: a})
 	if err := m.DB("trail", db); err != nil {
 		t.Fatal(err)
 	}

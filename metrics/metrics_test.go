@@ -125,7 +125,7 @@ func TestTheNamespaceMayBeChosenOrLeftOut(t *testing.T) {
 func TestANameThatIsNoTextCannotBreakAScrape(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats]("a\xffb")
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, Source: b, To: circuitbreaker.Open})
 	l := named[lock.Stats]("\xff")
 	m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: l})

@@ -19,7 +19,7 @@ import (
 func TestABreakersFiguresAreReadWhenScraped(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats]("pms")
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
 	b.set(func(s *circuitbreaker.Stats) {
 		s.State = circuitbreaker.HalfOpen
 		s.Total = circuitbreaker.Counts{Success: 1, Failure: 2, Ignored: 3, Slow: 4}
@@ -53,15 +53,15 @@ func TestLockEventsAreCounted(t *testing.T) {
 		*s = lock.Stats{Held: 1, Renewing: 2, Waiting: 3, AuditErrors: 4, ObserverPanics: 5}
 	})
 	for _, e := range []lock.Event{
-		{Op: lock.OpCreated},
+		{Op: lock.OpNew},
 		{Op: lock.OpAcquire, Took: ms(3)},
 		{Op: lock.OpAcquire, Took: ms(2010), Waited: 2 * time.Second, Blocked: true},
-		{Op: lock.OpAcquire, Result: lock.Conflicted, Blocked: true, Took: ms(2)},
-		{Op: lock.OpAcquire, Result: lock.Invalid},
-		{Op: lock.OpExtend, Result: lock.MaxReached, Took: ms(1)},
+		{Op: lock.OpAcquire, Result: lock.ResultConflict, Blocked: true, Took: ms(2)},
+		{Op: lock.OpAcquire, Result: lock.ResultInvalid},
+		{Op: lock.OpExtend, Result: lock.ResultMaxReached, Took: ms(1)},
 		{Op: lock.OpRenew, Took: ms(1)},
 		{Op: lock.OpRelease, Held: 40 * time.Second, Took: ms(1), Waited: 2 * time.Second}, // repeats the acquire's
-		{Op: lock.OpRelease, Result: lock.NotHeld, Held: 50 * time.Second, Took: ms(1)},
+		{Op: lock.OpRelease, Result: lock.ResultNotHeld, Held: 50 * time.Second, Took: ms(1)},
 		{Op: lock.OpLost, Held: 60 * time.Second},
 		{Op: lock.OpExpired, Held: time.Hour},
 	} {
@@ -144,7 +144,7 @@ func TestAuditActivitiesAreCounted(t *testing.T) {
 			SpoolBytes: 11, SpoolLimit: 12, SpoolFailures: 13}
 	})
 	for _, a := range []audit.Activity{
-		{Op: audit.OpCreated},
+		{Op: audit.OpNew},
 		{Op: audit.OpWrite, Events: 10, Took: ms(20)},
 		{Op: audit.OpWrite, Took: ms(30), Err: errors.New("refused")},
 		{Op: audit.OpWrite, Took: ms(50), Err: fmt.Errorf("write: %w", context.DeadlineExceeded)},
@@ -223,7 +223,7 @@ func TestNoEventAllocates(t *testing.T) {
 		},
 		"lock conflict": func() { m.ObserveLock(background, conflictOn(l, room)) },
 		"lock, who": func() {
-			m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: lock.Conflicted, Source: l, Err: busy})
+			m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: lock.ResultConflict, Source: l, Err: busy})
 		},
 		"lock release":    func() { m.ObserveLock(background, lock.Event{Op: lock.OpRelease, Source: l, Held: 1}) },
 		"session":         func() { m.ObserveSession(background, session.Event{Op: session.OpSave, Source: s, Bytes: 100}) },
@@ -249,7 +249,7 @@ func TestWhatAHistogramObservesGoesToTheFunctionOfWithObserved(t *testing.T) {
 	}
 	ctx := context.WithValue(background, traced{}, "trace")
 	rooms := named[lock.Stats]("rooms")
-	for _, e := range []lock.Event{{Op: lock.OpCreated}, {Op: lock.OpAcquire, Took: ms(2500), Waited: ms(500)}, {Op: lock.OpLost, Held: ms(-1)}} {
+	for _, e := range []lock.Event{{Op: lock.OpNew}, {Op: lock.OpAcquire, Took: ms(2500), Waited: ms(500)}, {Op: lock.OpLost, Held: ms(-1)}} {
 		e.Source = rooms
 		m.ObserveLock(ctx, e)
 	}

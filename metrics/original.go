@@ -43,11 +43,11 @@ func (s *originalSeries) lock(e lock.Event) {
 // ended without a lock is a conflict; the original did not wait.
 func originalResult(e lock.Event) int {
 	switch {
-	case e.Result == lock.OK:
+	case e.Result == lock.ResultOK:
 		return 0
-	case e.Result == lock.Conflicted, e.Blocked && (e.Result == lock.TimedOut || e.Result == lock.Canceled):
+	case e.Result == lock.ResultConflict, e.Blocked && (e.Result == lock.ResultTimedOut || e.Result == lock.ResultCanceled):
 		return 2
-	case e.Result == lock.MaxReached:
+	case e.Result == lock.ResultMaxReached:
 		return 3
 	default:
 		return 1

@@ -48,13 +48,13 @@ func TestTheOriginalBreakerStateIsANumber(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
 	other := named[circuitbreaker.Stats]("other")
 	other.set(func(s *circuitbreaker.Stats) { s.State = circuitbreaker.Open })
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: other})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: other})
 	if _, there := scrape(t, reg)["pms_circuit_breaker_state"]; there {
 		t.Fatal("there is a state without a breaker named pms")
 	}
 	one, two := named[circuitbreaker.Stats]("pms"), named[circuitbreaker.Stats]("pms")
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: one})
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: two})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: one})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: two})
 	for state, want := range map[circuitbreaker.State]float64{
 		circuitbreaker.Closed: 0, circuitbreaker.HalfOpen: 1, circuitbreaker.Open: 2, circuitbreaker.ForcedOpen: 2, circuitbreaker.Disabled: 0,
 	} {
@@ -71,16 +71,16 @@ func TestOriginalLockResults(t *testing.T) {
 		event  lock.Event
 		result string
 	}{
-		{lock.Event{Result: lock.OK}, "success"},
-		{lock.Event{Result: lock.OK, Blocked: true}, "success"},
-		{lock.Event{Result: lock.Conflicted, Blocked: true}, "conflict"},
-		{lock.Event{Result: lock.TimedOut, Blocked: true}, "conflict"},
-		{lock.Event{Result: lock.Canceled, Blocked: true}, "conflict"},
-		{lock.Event{Result: lock.Canceled}, "error"},
-		{lock.Event{Result: lock.MaxReached}, "max_reached"},
-		{lock.Event{Result: lock.NotHeld}, "error"},
-		{lock.Event{Result: lock.Unavailable}, "error"},
-		{lock.Event{Result: lock.Failed}, "error"},
+		{lock.Event{Result: lock.ResultOK}, "success"},
+		{lock.Event{Result: lock.ResultOK, Blocked: true}, "success"},
+		{lock.Event{Result: lock.ResultConflict, Blocked: true}, "conflict"},
+		{lock.Event{Result: lock.ResultTimedOut, Blocked: true}, "conflict"},
+		{lock.Event{Result: lock.ResultCanceled, Blocked: true}, "conflict"},
+		{lock.Event{Result: lock.ResultCanceled}, "error"},
+		{lock.Event{Result: lock.ResultMaxReached}, "max_reached"},
+		{lock.Event{Result: lock.ResultNotHeld}, "error"},
+		{lock.Event{Result: lock.ResultUnavailable}, "error"},
+		{lock.Event{Result: lock.ResultFailed}, "error"},
 	} {
 		for _, op := range []lock.Op{lock.OpAcquire, lock.OpExtend, lock.OpRelease} {
 			m, reg := newMetrics(t, WithOriginalNames())

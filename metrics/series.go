@@ -303,12 +303,12 @@ type enum interface {
 }
 
 var lockOutcomes = []outcomes[lock.Op, lock.Result]{
-	{lock.OpAcquire, []lock.Result{lock.OK, lock.Conflicted, lock.TimedOut, lock.Canceled, lock.Invalid, lock.Unavailable, lock.AuditFailed, lock.Failed}},
-	{lock.OpExtend, []lock.Result{lock.OK, lock.MaxReached, lock.NotHeld, lock.Canceled, lock.Invalid, lock.Unavailable, lock.Failed}},
-	{lock.OpRenew, []lock.Result{lock.OK, lock.MaxReached, lock.NotHeld, lock.Unavailable, lock.Failed}},
-	{lock.OpResume, []lock.Result{lock.OK, lock.NotHeld, lock.Canceled, lock.Invalid, lock.Unavailable, lock.Failed}},
-	{lock.OpRelease, []lock.Result{lock.OK, lock.NotHeld, lock.Canceled, lock.Unavailable, lock.Failed}},
-	{lock.OpForceRelease, []lock.Result{lock.OK, lock.NotHeld, lock.Canceled, lock.Invalid, lock.Unavailable, lock.Failed}},
+	{lock.OpAcquire, []lock.Result{lock.ResultOK, lock.ResultConflict, lock.ResultTimedOut, lock.ResultCanceled, lock.ResultInvalid, lock.ResultUnavailable, lock.ResultAuditFailed, lock.ResultFailed}},
+	{lock.OpExtend, []lock.Result{lock.ResultOK, lock.ResultMaxReached, lock.ResultNotHeld, lock.ResultCanceled, lock.ResultInvalid, lock.ResultUnavailable, lock.ResultFailed}},
+	{lock.OpRenew, []lock.Result{lock.ResultOK, lock.ResultMaxReached, lock.ResultNotHeld, lock.ResultUnavailable, lock.ResultFailed}},
+	{lock.OpResume, []lock.Result{lock.ResultOK, lock.ResultNotHeld, lock.ResultCanceled, lock.ResultInvalid, lock.ResultUnavailable, lock.ResultFailed}},
+	{lock.OpRelease, []lock.Result{lock.ResultOK, lock.ResultNotHeld, lock.ResultCanceled, lock.ResultUnavailable, lock.ResultFailed}},
+	{lock.OpForceRelease, []lock.Result{lock.ResultOK, lock.ResultNotHeld, lock.ResultCanceled, lock.ResultInvalid, lock.ResultUnavailable, lock.ResultFailed}},
 }
 
 var sessionOutcomes = []outcomes[session.Op, session.Result]{

@@ -62,7 +62,7 @@ func (s *sources[S, P]) find(name string) *P {
 	return nil
 }
 
-// of is find for a source, which becomes known if OpCreated was sent to another
+// of is find for a source, which becomes known if OpNew was sent to another
 // observer.
 func (s *sources[S, P]) of(src interface {
 	reader[S]

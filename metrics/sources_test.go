@@ -26,12 +26,12 @@ import (
 var meetOne = map[string]func(m *Metrics) (source any, end func()){
 	"breaker": func(m *Metrics) (any, func()) {
 		src := &fake[circuitbreaker.Stats]{name: "gone", stats: circuitbreaker.Stats{Rejected: 5}}
-		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: src})
+		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: src})
 		return src, func() { m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpRetired, Source: src}) }
 	},
 	"lock": func(m *Metrics) (any, func()) {
 		src := &fake[lock.Stats]{name: "gone", stats: lock.Stats{AuditErrors: 5}}
-		m.ObserveLock(background, lock.Event{Op: lock.OpCreated, Source: src})
+		m.ObserveLock(background, lock.Event{Op: lock.OpNew, Source: src})
 		m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Source: src})
 		return src, func() { m.ObserveLock(background, lock.Event{Op: lock.OpClosed, Source: src}) }
 	},
@@ -42,7 +42,7 @@ var meetOne = map[string]func(m *Metrics) (source any, end func()){
 	},
 	"audit": func(m *Metrics) (any, func()) {
 		src := &fake[audit.Stats]{name: "gone", stats: audit.Stats{Recorded: 5}}
-		m.ObserveAudit(background, audit.Activity{Op: audit.OpCreated, Source: src})
+		m.ObserveAudit(background, audit.Activity{Op: audit.OpNew, Source: src})
 		m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Source: src})
 		return src, func() { m.ObserveAudit(background, audit.Activity{Op: audit.OpClosed, Source: src}) }
 	},
@@ -140,7 +140,7 @@ func TestEventsRecordedAfterTheCloseAreCounted(t *testing.T) {
 
 func TestASourceThatIsDroppedByTheProgramStays(t *testing.T) {
 	m, reg := newMetrics(t)
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: &fake[circuitbreaker.Stats]{name: "kept"}})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: &fake[circuitbreaker.Stats]{name: "kept"}})
 	for range 3 {
 		runtime.GC()
 	}
@@ -158,7 +158,7 @@ func (b byValue) Stats() lock.Stats { return lock.Stats{Held: 1} }
 func TestSourcesThatCannotBeComparedAddUp(t *testing.T) {
 	m, reg := newMetrics(t)
 	for range 2 {
-		m.ObserveLock(background, lock.Event{Op: lock.OpCreated, Source: byValue{[]string{"value"}}})
+		m.ObserveLock(background, lock.Event{Op: lock.OpNew, Source: byValue{[]string{"value"}}})
 	}
 	expect(t, reg, map[string]float64{`holdfast_lock_held{manager="value"}`: 2})
 }
@@ -170,7 +170,7 @@ func TestABreakerThatWasDroppedByItsGroupIsNotTakenBack(t *testing.T) {
 	send := func(op circuitbreaker.Op) {
 		m.ObserveBreaker(background, circuitbreaker.Event{Op: op, Source: b, To: circuitbreaker.Open})
 	}
-	send(circuitbreaker.OpCreated)
+	send(circuitbreaker.OpNew)
 	send(circuitbreaker.OpRetired)
 	send(circuitbreaker.OpChanged)
 	if mentions(scrape(t, reg), "holdfast_circuitbreaker_state{") != nil {
@@ -188,7 +188,7 @@ func TestSourcesOfOneNameAddUp(t *testing.T) {
 		s.Total.Failure, s.State, s.Window = 4, circuitbreaker.Open, circuitbreaker.Counts{Failure: 2}
 	})
 	for _, b := range []*fake[circuitbreaker.Stats]{one, two, one} { // added twice, counted once
-		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+		m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
 	}
 	expect(t, reg, map[string]float64{
 		`holdfast_circuitbreaker_calls_total{breaker="pms",result="failure"}`: 7,
@@ -226,7 +226,7 @@ func TestTotalsNeverFall(t *testing.T) {
 		switch what := rnd.IntN(10); {
 		case what < 3 || len(live) == 0:
 			b := &fake[circuitbreaker.Stats]{name: "pms"}
-			m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+			m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
 			live = append(live, b)
 		case what < 4:
 			m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpRetired, Source: live[0]})
@@ -253,7 +253,7 @@ func TestAnOlderSnapshotDoesNotLowerATotal(t *testing.T) {
 	m, reg := newMetrics(t)
 	b := named[circuitbreaker.Stats]("pms")
 	b.set(func(s *circuitbreaker.Stats) { s.Rejected = 5 })
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
 	scrape(t, reg)
 	b.set(func(s *circuitbreaker.Stats) { s.Rejected = 4 })
 	expect(t, reg, map[string]float64{`holdfast_circuitbreaker_calls_total{breaker="pms",result="rejected"}`: 5})
@@ -269,9 +269,9 @@ func TestEventsAndScrapesMayRunAtOnce(t *testing.T) {
 				name := fmt.Sprint("n", (g+i)%3)
 				b, l := &fake[circuitbreaker.Stats]{name: name}, &fake[lock.Stats]{name: name}
 				s, a := &fake[session.Stats]{name: name}, &fake[audit.Stats]{name: name}
-				m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+				m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
 				m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, Source: b})
-				m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: lock.Conflicted, Source: l, Resource: lock.Key(name)})
+				m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: lock.ResultConflict, Source: l, Resource: lock.Key(name)})
 				m.ObserveSession(background, session.Event{Op: session.OpCleanup, Source: s})
 				m.ObserveAudit(background, audit.Activity{Op: audit.OpWrite, Source: a})
 				if i%10 == 0 {
@@ -326,12 +326,12 @@ func TestUnknownValuesDoNotPanic(t *testing.T) {
 	m, reg := newMetrics(t, WithOriginalNames())
 	b, l, s := named[circuitbreaker.Stats]("x"), named[lock.Stats]("x"), named[session.Stats]("x")
 	b.set(func(s *circuitbreaker.Stats) { s.State = 200 })
-	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpCreated, Source: b})
+	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpNew, Source: b})
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: circuitbreaker.OpChanged, To: 200, Source: b})
 	m.ObserveBreaker(background, circuitbreaker.Event{Op: 200, Source: b})
 	m.ObserveLock(background, lock.Event{Op: 200, Source: l})
 	m.ObserveLock(background, lock.Event{Op: lock.OpAcquire, Result: 200, Source: l})
-	m.ObserveLock(background, lock.Event{Op: lock.OpRenew, Result: lock.AuditFailed, Source: l}) // not expected of a renew
+	m.ObserveLock(background, lock.Event{Op: lock.OpRenew, Result: lock.ResultAuditFailed, Source: l}) // not expected of a renew
 	m.ObserveSession(background, session.Event{Op: 200, Source: s})
 	m.ObserveSession(background, session.Event{Op: session.OpEnded, Reason: 200, Source: s})
 	expect(t, reg, map[string]float64{

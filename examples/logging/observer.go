@@ -32,9 +32,9 @@ func (o observer) ObserveLock(ctx context.Context, e lock.Event) {
 	switch {
 	case e.Op == lock.OpLost:
 		o.log.ErrorContext(ctx, "lease lost", "manager", e.Source.Name(), "resource", e.Resource, "holder", e.Holder)
-	case e.Result == lock.Conflicted: // everyday business
+	case e.Result == lock.ResultConflict: // everyday business
 		o.log.DebugContext(ctx, "conflict", "manager", e.Source.Name(), "resource", e.Resource, "holder", e.Holder)
-	case e.Result != lock.OK:
+	case e.Result != lock.ResultOK:
 		o.log.WarnContext(ctx, "lock", "manager", e.Source.Name(), "op", e.Op, "resource", e.Resource, "err", e.Err)
 	}
 }

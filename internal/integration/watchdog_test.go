@@ -28,7 +28,7 @@ func (r *renewals) ObserveLock(_ context.Context, e lock.Event) {
 	switch {
 	case e.Op == lock.OpLost:
 		r.lost.Add(1)
-	case e.Op == lock.OpRenew && e.Result == lock.OK:
+	case e.Op == lock.OpRenew && e.Result == lock.ResultOK:
 		r.done.Add(1)
 	case e.Op == lock.OpRenew:
 		r.failed.Add(1)

@@ -42,7 +42,7 @@ func (t *Telemetry) ObserveLock(ctx context.Context, e lock.Event) {
 			o.acquired(e)
 		}
 	}
-	if e.Op == lock.OpLost || e.Op == lock.OpRelease && e.Result == lock.OK {
+	if e.Op == lock.OpLost || e.Op == lock.OpRelease && e.Result == lock.ResultOK {
 		t.held(ctx, e, hold)
 	}
 }

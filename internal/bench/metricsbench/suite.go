@@ -205,7 +205,7 @@ func breakers(observed bool) func() func(int) {
 type unexpected struct{}
 
 func (unexpected) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
-	if e.Op != circuitbreaker.OpCreated {
+	if e.Op != circuitbreaker.OpNew {
 		panic(errors.New("an event of a successful call"))
 	}
 }

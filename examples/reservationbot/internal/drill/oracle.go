@@ -65,12 +65,12 @@ func (o *Oracle) ObserveLock(_ context.Context, e lock.Event) {
 	defer o.mu.Unlock()
 	seen := span{holder: e.Holder, resource: e.Resource, from: o.asked[e.Holder]}
 	switch {
-	case e.Op == lock.OpAcquire && e.Result == lock.OK:
+	case e.Op == lock.OpAcquire && e.Result == lock.ResultOK:
 		o.holds[e.ID] = seen
-	case e.Op == lock.OpAcquire && e.Result == lock.Conflicted:
+	case e.Op == lock.OpAcquire && e.Result == lock.ResultConflict:
 		seen.to = now
 		o.refusals[e.Holder] = seen
-	case e.Op == lock.OpRelease && e.Result == lock.OK || e.Op == lock.OpLost:
+	case e.Op == lock.OpRelease && e.Result == lock.ResultOK || e.Op == lock.OpLost:
 		seen = o.holds[e.ID]
 		seen.to = now
 		o.holds[e.ID] = seen

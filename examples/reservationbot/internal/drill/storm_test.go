@@ -36,7 +36,7 @@ func TestTheOracleKnowsAHoldFromTheMomentItWasAskedFor(t *testing.T) {
 		}
 	}
 	refused, granted := event, event
-	refused.Holder, refused.Result = "run-2", lock.Conflicted
+	refused.Holder, refused.Result = "run-2", lock.ResultConflict
 	granted.Holder, granted.ID = "run-1", "hold"
 	o.ObserveLock(t.Context(), refused)
 	o.ObserveLock(t.Context(), granted)

@@ -34,7 +34,7 @@ const (
 
 // ObserveLock implements [lock.Observer].
 func (w *Watch) ObserveLock(_ context.Context, e lock.Event) {
-	if e.Op == lock.OpAcquire && e.Result == lock.Conflicted {
+	if e.Op == lock.OpAcquire && e.Result == lock.ResultConflict {
 		w.clashed(stayOf(e.Resource))
 	}
 }
