@@ -24,7 +24,7 @@ func FuzzBodies(f *testing.F) {
 	f.Cleanup(here.Close)
 	handler := here.Handler()
 	send := func(method, path, kind, body string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r := httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body))
 		r.Header.Set("Content-Type", kind)
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)

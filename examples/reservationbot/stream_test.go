@@ -140,7 +140,7 @@ func TestAClientThatTakesNothingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	began, gone := time.Now(), make(chan struct{})
 	go func() {
 		defer close(gone)
-		here.Handler().ServeHTTP(slow, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events", nil))
+		here.Handler().ServeHTTP(slow, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/events", nil))
 	}()
 	for {
 		call(t, client, "POST", server.URL+"/api/chat", `{"guest":"ana","text":"help"}`)
