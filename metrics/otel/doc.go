@@ -8,11 +8,13 @@
 //		log.Fatal(err)
 //	}
 //	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: t, Trace: t.Trace})
-//	rooms, err := lock.New(store, lock.Config{Name: "rooms", Observer: t, Trace: t.Trace})
-//	users, err := session.New(store, session.Config[User]{Name: "users", Observer: t, Trace: t.Trace})
-//	trail, err := audit.New(sink, audit.Config{Observer: t, Trace: t.Trace, Enrich: otel.Enrich})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //
-// One [*Telemetry] serves any number of them. The package is a module of its own:
+// The configurations of lock, session and audit have the same two fields, and audit's
+// Enrich takes [Enrich], which puts trace ids into events. One [*Telemetry] serves any
+// number of them. The package is a module of its own:
 // programs without OpenTelemetry do not download it.
 //
 // # Spans

@@ -48,3 +48,17 @@ func Example() {
 	// lock.hold
 	// lock.release
 }
+
+func ExampleNew() {
+	t, err := otel.New() // with the global providers of OpenTelemetry
+	if err != nil {
+		log.Fatal(err)
+	}
+	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: t, Trace: t.Trace})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Println(pms.State())
+	// Output: closed
+}
