@@ -72,7 +72,7 @@ func TestAGuestTalksToTheBotOnThePage(t *testing.T) {
 		t.Fatalf("answered %s to %q", answer.Status, answer.Header.Get("Location"))
 	}
 	code, body := get(t, client, server.URL+answer.Header.Get("Location"))
-	for _, want := range []string{"I hold room 101 for you", `held by ana"`, `closed`, "1 alive", "<td>lock.acquired</td>"} {
+	for _, want := range []string{"I hold room 101 for you", `held by ana,`, `closed`, "1 alive", "<td>lock.acquired</td>"} {
 		if code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%d: no %q on the page:\n%s", code, want, body)
 		}
@@ -86,6 +86,30 @@ func TestWhatGuestsWriteStaysText(t *testing.T) {
 	_, body := get(t, client, server.URL+"/?"+url.Values{"guest": {evil}}.Encode())
 	if strings.Contains(body, "<script>") || strings.Count(body, "&lt;script&gt;") < 3 {
 		t.Errorf("the page has:\n%s", body)
+	}
+}
+
+func TestAFormThatWasOfNoUseSaysSoInItsPlace(t *testing.T) {
+	server, client := page(t)
+	for lang, want := range map[string]string{"en": "Not done: there is no such conversation.", "es": "No hecho: no existe esa conversación."} {
+		for accept, place := range map[string]string{"text/html": `<p class="unsent bad" role="alert">` + want + "</p>", "*/*": want} {
+			form := url.Values{"guest": {"ana"}, "lang": {lang}, "who": {"no one"}}
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/corrupt", strings.NewReader(form.Encode()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Accept", accept)
+			answer, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			body, err := io.ReadAll(answer.Body)
+			if err != nil || answer.StatusCode != http.StatusNotFound || strings.Count(string(body), place) != 1 {
+				t.Errorf("%s, %s: %d, %v, %s", lang, accept, answer.StatusCode, err, body)
+			}
+		}
 	}
 }
 

@@ -55,6 +55,8 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 
+	static bool // the page runs no script: it is loaded again until it is as wanted
+
 	mu       sync.Mutex
 	heard    []string
 	forgiven string
@@ -152,10 +154,15 @@ func (p *tab) until(expression string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
+	loaded := time.Now()
 	for {
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		if ok {
 			return
+		}
+		if p.static && time.Since(loaded) > 3*time.Second {
+			_, _ = chromedp.Run(ctx, chromedp.Reload())
+			loaded = time.Now()
 		}
 		if ctx.Err() != nil {
 			p.t.Fatalf("%s does not come true: %v; the page says:\n%s", expression, err, eval[string](p, "document.body.innerText"))

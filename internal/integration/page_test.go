@@ -33,6 +33,10 @@ func TestThePageInABrowser(t *testing.T) {
 		{"the audit database goes and comes back, and nothing is lost", auditDownAndUp},
 		{"a corrupted conversation is removed and counted", corruptAConversation},
 		{"a thousand guests come, and the page answers throughout", aThousandGuests},
+		{"the first screen has the three steps", threeSteps},
+		{"what a part does not answer is shown as it was", partsDown},
+		{"a tab that no one looks at has no stream", hiddenTab},
+		{"a visitor stays who they were", aVisitorStays},
 		{"the page is whole without JavaScript", withoutJavaScript},
 		{"the page speaks Spanish", inSpanish},
 		{"a phone is wide enough", onAPhone},
@@ -60,7 +64,7 @@ func aGuestBooks(t *testing.T, browser context.Context, address string) {
 	p.say("hold room 101 for 2 nights from tomorrow")
 	p.reads("chat", "I hold room 101")
 	p.until(`document.querySelectorAll("#r101 .held.mine").length === 2`)
-	p.until(`/^[45]:\d\d$/.test(document.querySelector("#r101 .held").innerText)`)
+	p.until(`/^[45]:\d\d$/.test(document.querySelector("#r101 .held time").innerText)`)
 	p.press(".chips button[value=book]")
 	p.reads("chat", "Your reference is HF-")
 	p.until(`document.querySelectorAll("#r101 .booked.mine").length === 2`)
@@ -119,10 +123,12 @@ func breakAndHeal(t *testing.T, browser context.Context, address string) {
 	}
 	p.reads("breaker", "open")
 	p.reads("breaker", "tries again in")
+	p.reads("breaker", "Opened by 3 failures in a row.")
 	p.press(".chips button[value=book]")
 	p.reads("chat", "not asked")
 	p.press("#switches button[value=healthy]")
 	p.reads("breaker", "half-open")
+	p.reads("breaker", "Send a message: it is the probe.")
 	p.press(".chips button[value=book]")
 	p.reads("chat", "Booked: room 101")
 	p.reads("breaker", "closed")
@@ -202,12 +208,15 @@ func picture(t *testing.T, browser context.Context, address string) {
 	}
 }
 
+// noScript has pages of the tab run no script.
+func noScript(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
+	_, err = cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	return none, err
+}
+
 func withoutJavaScript(t *testing.T, browser context.Context, address string) {
-	off := func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
-		_, err = cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-		return none, err
-	}
-	p := openTab(t, browser, address, desktop, off)
+	p := openTab(t, browser, address, desktop, noScript)
+	p.static = true
 	p.say("hold room 101 for a night from tomorrow")
 	p.reads("chat", "I hold room 101")
 	p.until(`document.querySelector("#r101 .held.mine")`)
@@ -271,6 +280,7 @@ func withAKeyboard(t *testing.T, browser context.Context, address string) {
 	}
 	keys(" ")
 	p.until(`document.activeElement.matches("#switches [value=slow][aria-pressed=true]")`)
+	p.press("#switches [value=healthy]")
 	p.do(chromedp.Reload())
 	p.live()
 	keys(kb.Tab)
@@ -304,23 +314,6 @@ func scriptStaysText(t *testing.T, browser context.Context, address string) {
 		t.Error("what a guest wrote became part of the page")
 	}
 }
-
-// unreadable lists texts whose contrast is under WCAG's 4.5, or 3 when large.
-const unreadable = `(() => {
-	const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-	const rgb = (c) => { probe.clearRect(0, 0, 1, 1); probe.fillStyle = c; probe.fillRect(0, 0, 1, 1); return [...probe.getImageData(0, 0, 1, 1).data]; };
-	const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-	const behind = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; } return [255, 255, 255, 255]; };
-	const bad = [];
-	for (const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); walk.nextNode();) {
-		const e = walk.currentNode.parentElement, s = getComputedStyle(e);
-		if (!walk.currentNode.data.trim() || !e.checkVisibility() || ["SCRIPT", "STYLE"].includes(e.tagName)) continue;
-		const [a, b] = [light(rgb(s.color).slice(0, 3)), light(behind(e).slice(0, 3))].sort((x, y) => y - x);
-		const ratio = (a + 0.05) / (b + 0.05), size = parseFloat(s.fontSize);
-		if (ratio < (size >= 24 || size >= 18.66 && s.fontWeight >= 700 ? 3 : 4.5)) bad.push(ratio.toFixed(2) + " " + walk.currentNode.data.trim());
-	}
-	return [...new Set(bad)];
-})()`
 
 func namesAndContrast(t *testing.T, browser context.Context, address string) {
 	p := openTab(t, browser, address, desktop)
@@ -363,19 +356,6 @@ func namesAndContrast(t *testing.T, browser context.Context, address string) {
 	}
 }
 
-func weight(t *testing.T, browser context.Context, address string) {
-	p := openTab(t, browser, address, desktop)
-	p.live()
-	const sum = `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-		.filter((e) => !e.name.includes("/events")).reduce((n, e) => n + e.%s, 0)`
-	plain := eval[int](p, strings.Replace(sum, "%s", "decodedBodySize", 1))
-	sent := eval[int](p, strings.Replace(sum, "%s", "encodedBodySize", 1))
-	t.Logf("%d bytes, of which %d are sent", plain, sent)
-	if plain > 64_000 {
-		t.Errorf("page, style and script have %d bytes, more than 64 kB", plain)
-	}
-}
-
 func reconnect(t *testing.T, browser context.Context, bot string) {
 	file := t.TempDir() + "/audit.db"
 	address, child := openHotel(t, bot, "-audit", "sqlite:"+file)
@@ -388,6 +368,9 @@ func reconnect(t *testing.T, browser context.Context, bot string) {
 		t.Fatal(err)
 	}
 	p.reads("live", "reconnecting")
+	p.say("hello")
+	p.until(`document.querySelector(".chat .unsent").innerText.startsWith("Not sent")`)
+	p.until(`document.getElementById("say").value === "hello"`) // to be sent later
 	if err := child.Wait(); err != nil {
 		t.Errorf("the bot ended with %v", err)
 	}
@@ -395,6 +378,7 @@ func reconnect(t *testing.T, browser context.Context, bot string) {
 	p.live()
 	p.reads("chat", "Say what you need") // the embedded Redis went with the bot
 	p.reads("audit", "lock.acquired")    // the database did not
-	p.say("hello")
+	p.say("")
 	p.reads("chat", "Try:")
+	p.until(`document.querySelector(".chat .unsent").innerText === ""`)
 }

@@ -63,7 +63,7 @@ func (s *Site) unsent(w http.ResponseWriter, r *http.Request, form string, statu
 	if !desk.IsName(q.guest) {
 		q.guest = defaultGuest
 	}
-	v := s.view(r.Context(), q)
+	v := s.view(s.look(r.Context(), q.guest), q)
 	v.Unsent = map[string]string{form: text}
 	s.send(w, r, status, v)
 }

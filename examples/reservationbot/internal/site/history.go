@@ -50,6 +50,7 @@ type history struct {
 	mu     sync.Mutex
 	before [][2]float64 // sum and count at the latest sample
 	curves [][]float64  // the oldest first
+	drawn  []Spark      // the curves
 	ended  []Count      // sessions, by cause
 }
 
@@ -69,6 +70,9 @@ func (h *history) sample(reg *prometheus.Registry) {
 	first := h.before == nil
 	if first {
 		h.before, h.curves = make([][2]float64, len(charts)), make([][]float64, len(charts))
+		for i := range h.curves {
+			h.curves[i] = make([]float64, samples) // a curve at rest stays as it is
+		}
 	}
 	for i, c := range charts {
 		sum, count := total(byName[c.Series], c.label)
@@ -85,9 +89,9 @@ func (h *history) sample(reg *prometheus.Registry) {
 		if first && c.kind != level {
 			value = 0 // the growth is unknown
 		}
-		h.curves[i] = append(h.curves[i], value)
-		h.curves[i] = h.curves[i][max(len(h.curves[i])-samples, 0):]
+		h.curves[i] = append(h.curves[i][1:], value)
 	}
+	h.drawn = h.draw()
 }
 
 // total adds up the series that carry the label; count is of histograms.
@@ -114,10 +118,17 @@ type Spark struct {
 	Points    string // of an SVG polyline
 }
 
-// sparks draws the charts.
+// sparks returns the charts as they were drawn last.
 func (h *history) sparks() []Spark {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.drawn == nil {
+		h.drawn = h.draw()
+	}
+	return h.drawn
+}
+
+func (h *history) draw() []Spark {
 	all := make([]Spark, len(charts))
 	for i, c := range charts {
 		all[i] = Spark{chart: c, Now: "0", Most: "0"}
@@ -173,8 +184,12 @@ type Count struct {
 	N    int
 }
 
+// endedSessions are those of conversations.
 func endedSessions(f *dto.MetricFamily) (counts []Count) {
 	for _, m := range f.GetMetric() {
+		if !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == "manager" && l.GetValue() == "chats" }) {
+			continue
+		}
 		for _, l := range m.GetLabel() {
 			if n := int(m.GetCounter().GetValue()); l.GetName() == "reason" && n > 0 {
 				counts = append(counts, Count{l.GetValue(), n})

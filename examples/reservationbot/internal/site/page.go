@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -62,9 +61,8 @@ type view struct {
 	Removed  []Count // sessions that ended otherwise than by request
 }
 
-// view looks at everything for one reader.
-func (s *Site) view(ctx context.Context, q question) view {
-	st := s.look(ctx, q.guest)
+// view completes a state for one reader.
+func (s *Site) view(st State, q question) view {
 	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.sparks(), Removed: s.history.removed()}
 	v.Calendar = calendarOf(st, q, s.Desk.Rooms)
 	for _, name := range []string{"ana", "ben", "carla"} {
@@ -132,7 +130,8 @@ func (s *Site) render(id string, v view) ([]byte, error) {
 }
 
 func (s *Site) page(w http.ResponseWriter, r *http.Request) {
-	s.send(w, r, http.StatusOK, s.view(r.Context(), s.asked(r)))
+	q := s.asked(r)
+	s.send(w, r, http.StatusOK, s.view(s.look(r.Context(), q.guest), q))
 }
 
 func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, v view) {

@@ -164,12 +164,12 @@ func listed[T any](list []T) []T {
 func (s *Site) lookAtBreaker() Breaker {
 	b := s.Desk.Breaker.Stats()
 	shown := Breaker{
-		State: b.State.String(), Since: b.Since,
+		State: b.State.String(), Since: b.Since.Round(time.Second), // it is computed anew each time
 		Success: b.Window.Success, Failure: b.Window.Failure, Consecutive: b.Window.Consecutive,
 		Rejected: b.Rejected, Calls: b.Total.Success + b.Total.Failure + b.Total.Ignored,
 	}
 	if b.State == circuitbreaker.Open {
-		shown.ProbeAt = b.Since.Add(time.Since(b.Since) + b.OpenLeft).Round(time.Second)
+		shown.ProbeAt = time.Now().Add(b.OpenLeft).Round(time.Second)
 	}
 	if b.State == circuitbreaker.Open || b.State == circuitbreaker.HalfOpen {
 		shown.OpenedBy = s.openedBy()
@@ -239,7 +239,7 @@ func entryOf(e audit.Event) Entry {
 const (
 	readFor = 2 * time.Second        // of one read of a part
 	waitFor = 700 * time.Millisecond // of a page for all parts together
-	idle    = 4                      // ticks between two reads while nothing happens here
+	idle    = 8                      // ticks between two reads while nothing happens here
 )
 
 // panel is what one part of the page shows, as it was last read. At most one

@@ -154,8 +154,9 @@ type client struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	has     map[string]uint64 // hash of each section that it has
-	shown   view              // what it has, as a whole
-	last    time.Time         // of a write
+	shown   State             // as it has it
+	sparks  []Spark
+	last    time.Time // of a write
 }
 
 var seed = maphash.MakeSeed()
@@ -165,15 +166,19 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 
 // update sends the sections that the client does not have.
 func (c *client) update(ctx context.Context, name string, ask question) error {
-	v := c.view(ctx, ask)
-	v.Live = true
-	v.Time = time.Time{} // sent by itself
-	var b bytes.Buffer
-	sections := v.sections()
-	if reflect.DeepEqual(v, c.shown) {
-		sections = nil
+	st := c.look(ctx, ask.guest)
+	st.Time = time.Time{} // sent by itself
+	v, sections := view{Lang: ask.lang, Sparks: c.history.sparks()}, []string(nil)
+	switch {
+	case !reflect.DeepEqual(st, c.shown):
+		v = c.view(st, ask)
+		sections = v.sections()
+	case !reflect.DeepEqual(v.Sparks, c.sparks):
+		sections = []string{"metrics"} // whose curves move on for a minute
 	}
-	c.shown = v
+	c.shown, c.sparks = st, v.Sparks
+	v.Live = true
+	var b bytes.Buffer
 	for _, id := range sections {
 		html, err := c.render(id, v)
 		if err != nil {
