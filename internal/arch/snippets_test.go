@@ -47,7 +47,7 @@ func TestTheSnippetsOfPackageCommentsArePartsOfExamples(t *testing.T) {
 	all := files(t, ".go")
 	for _, dir := range []string{
 		"circuitbreaker", "circuitbreaker/breakerhttp", "lock", "lock/redislock", "session", "session/redissession",
-		"audit", "audit/gormsink", "audit/seal", "metrics",
+		"audit", "audit/gormsink", "audit/seal", "metrics", "metrics/otel",
 	} {
 		t.Run(dir, func(t *testing.T) {
 			var examples strings.Builder
