@@ -25,10 +25,10 @@ type disk struct {
 	renames []rename          // not synced
 	locked  map[string]bool
 
-	ops, freezeAt  int     // operations that change something
-	faulty         float64 // probability that a write or sync fails
-	space          int64
-	frozen         bool
+	ops, freezeAt int     // operations that change something
+	faulty        float64 // probability that a write or sync fails
+	space         int64
+	frozen        bool
 }
 
 type inode struct {

@@ -61,7 +61,7 @@ type Folder struct {
 	current  *segment   // the last of them while it is written to
 	trash    []*segment // to be removed
 	last     uint64     // highest number in use
-	unsynced []byte // at Interval: frames that the disk may not have
+	unsynced []byte     // at Interval: frames that the disk may not have
 	failures uint64
 	err      error // of the last write or sync, nil after one that succeeded
 

@@ -61,7 +61,7 @@ func TestTheDocumentedRightsSufficeOnACluster(t *testing.T) {
 		documentedRights(t, n.Client(t))
 		addrs = append(addrs, n.Addr)
 	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Username: "locks", Password: "secret", DisableIndentity: true, ContextTimeoutEnabled: true})
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Username: "locks", Password: "secret", DisableIdentity: true, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
 	r := newRig(t, nil)
 	r.Store = New(client)
@@ -96,7 +96,7 @@ func TestTheDocumentedRightsSuffice(t *testing.T) {
 	server := redistest.Real(t)
 	admin := server.Client(t)
 	documentedRights(t, admin)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "locks", Password: "secret", DisableIndentity: true, ContextTimeoutEnabled: true})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "locks", Password: "secret", DisableIdentity: true, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
 	r, watch := newRig(t, client), newRig(t, admin)
 	c := r.claim(lock.All(lock.Span("a", 1, 2), lock.Key("b")), time.Hour)

@@ -41,7 +41,7 @@ func TestTheDocumentedRightsSuffice(t *testing.T) {
 	if err := admin.Do(ctx, command...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "sessions", Password: "secret", DisableIndentity: true, ContextTimeoutEnabled: true})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "sessions", Password: "secret", DisableIdentity: true, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
 	users, err := session.New(New(client), session.Config[string]{Name: "users", RotateGrace: time.Second, OnCorrupt: session.QuarantineCorrupt})
 	if err != nil {
