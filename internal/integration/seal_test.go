@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,7 +110,8 @@ func sealAtOnce(t *testing.T, db *gorm.DB) {
 		trail := process()
 		until(func() error { _, err := trail.Seal(t.Context()); return err })
 	}
-	verifier, round := process(), 0
+	verifier := process()
+	var round atomic.Int64
 	until(func() error {
 		report, err := verifier.Verify(t.Context())
 		if report.Findings() != 0 || report.Unjudged != 0 {
@@ -118,15 +120,14 @@ func sealAtOnce(t *testing.T, db *gorm.DB) {
 		return err
 	})
 	until(func() error {
-		round++
-		_, err := sink.Purge(t.Context(), gormsink.Expiry{Before: noon.Add(time.Duration(round*10) * time.Minute), Tenant: "hotel"})
+		_, err := sink.Purge(t.Context(), gormsink.Expiry{Before: noon.Add(time.Duration(round.Add(1)*10) * time.Minute), Tenant: "hotel"})
 		if errors.Is(err, audit.ErrUnavailable) {
 			return nil // old events came in between, and the page was undone
 		}
 		return err
 	})
 	until(func() error {
-		_, err := sink.Erase(t.Context(), gormsink.Person{Type: "guest", ID: fmt.Sprint("guest-", round%10), Tenant: "hotel"}, clerk)
+		_, err := sink.Erase(t.Context(), gormsink.Person{Type: "guest", ID: fmt.Sprint("guest-", round.Load()%10), Tenant: "hotel"}, clerk)
 		return err
 	})
 	writers.Wait()
