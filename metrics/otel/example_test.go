@@ -28,6 +28,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer rooms.Close(context.Background())
 	pms, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", Observer: t, Trace: t.Trace})
 	if err != nil {
 		log.Fatal(err)
