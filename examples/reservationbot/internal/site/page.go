@@ -58,12 +58,11 @@ type view struct {
 	Unsent   map[string]string // by form: why what was sent was of no use
 	Calendar Calendar
 	Sparks   []Spark
-	Removed  []Count // sessions that ended otherwise than by request
 }
 
 // view completes a state for one reader.
 func (s *Site) view(st State, q question) view {
-	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.sparks(), Removed: s.history.removed()}
+	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.sparks()}
 	v.Calendar = calendarOf(st, q, s.Desk.Rooms)
 	for _, name := range []string{"ana", "ben", "carla"} {
 		if name != q.guest {
@@ -75,6 +74,9 @@ func (s *Site) view(st State, q question) view {
 
 // Unsaved are the latest lines that are not in the conversation.
 func (v view) Unsaved() []desk.Line { return v.unsaved }
+
+// Removed are the sessions that ended otherwise than by request, by cause.
+func (v view) Removed() []Count { return v.removed }
 
 // Age says that parts are not as they are now.
 type Age struct {
