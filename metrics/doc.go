@@ -152,7 +152,7 @@
 //	gauge holdfast_audit_gaps{log}
 //	    Gaps in the stored trail, as last reported to Metrics.AuditGaps; 0 before.
 //	gauge holdfast_audit_findings{log}
-//	    Findings of the last verification that Metrics.AuditVerified was told of; 0 before.
+//	    Findings of the last verification that Metrics.AuditVerified got; 0 before.
 //	gauge holdfast_audit_verified_timestamp_seconds{log}
 //	    When a verification last came to a result; 0 before the first one was tried, then when the log was made.
 //	gauge holdfast_audit_spool_bytes{log}

@@ -216,7 +216,7 @@ var catalog = [numSeries]Series{
 	auditGaps: gauge("audit_gaps",
 		"Gaps in the stored trail, as last reported to Metrics.AuditGaps; 0 before.", log),
 	auditFindings: gauge("audit_findings",
-		"Findings of the last verification that Metrics.AuditVerified was told of; 0 before.", log),
+		"Findings of the last verification that Metrics.AuditVerified got; 0 before.", log),
 	auditVerified: gauge("audit_verified_timestamp_seconds",
 		"When a verification last came to a result; 0 before the first one was tried, then when the log was made.", log),
 	auditSpoolBytes: gauge("audit_spool_bytes",

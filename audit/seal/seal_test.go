@@ -18,8 +18,8 @@ import (
 )
 
 func TestConfigNamesEveryContradiction(t *testing.T) {
-	var nobody *audit.Memory
-	_, err := New(nil, Config{Root: "x", Every: -1, Grace: -1, VerifyEvery: -1, Anchor: nobody})
+	var missing *audit.Memory
+	_, err := New(nil, Config{Root: "x", Every: -1, Grace: -1, VerifyEvery: -1, Anchor: missing})
 	for _, field := range []string{"Config.Root", "Config.Every", "Config.Grace", "Config.VerifyEvery", "Config.Anchor", "sink"} {
 		if !errors.Is(err, audit.ErrInvalid) || !strings.Contains(err.Error(), field) {
 			t.Errorf("%v does not name %s", err, field)

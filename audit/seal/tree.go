@@ -17,7 +17,7 @@ import (
 )
 
 // entry is what a leaf of the tree says about an event. The time, the type and the
-// tenant stand in it, so that what a purge was allowed to delete can be told
+// tenant stand in it, so that what a purge was allowed to delete is known
 // without the row.
 type entry struct {
 	ID                 audit.ID
@@ -67,7 +67,7 @@ func newSecret() secret {
 	return s
 }
 
-// hash returns the hash of the salt, by which a damaged salt is told from a changed
+// hash returns the hash of the salt, by which a damaged salt is distinguished from a changed
 // event, and the salted hash of the event. The text of the details is hashed as
 // it is.
 func (s secret) hash(e audit.Event) []byte {

@@ -99,7 +99,7 @@ func (p *process) kill() {
 // visitor is a guest and what the bot has said to them.
 type visitor struct {
 	name     string
-	told     []string // references of bookings
+	given     []string // references of bookings
 	canceled bool     // asked for it, whatever the answer
 }
 
@@ -112,7 +112,7 @@ func (v *visitor) say(client *http.Client, bot, text string) {
 	defer r.Body.Close()
 	var reply struct{ Booking string }
 	if json.NewDecoder(r.Body).Decode(&reply) == nil && reply.Booking != "" {
-		v.told = append(v.told, reply.Booking)
+		v.given = append(v.given, reply.Booking)
 	}
 }
 
@@ -253,7 +253,7 @@ func ghosts(t *testing.T, b *bot) (unknown []hotel.Booking) {
 	return unknown
 }
 
-// keptItsWord compares what guests were told with the PMS and the trail.
+// keptItsWord compares the answers to guests with the PMS and the trail.
 func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
 	t.Helper()
 	all, err := b.pms.Ledger(t.Context())
@@ -267,10 +267,10 @@ func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
 		}
 		recorded[e.Reason] = true
 	}
-	told := 0
+	given := 0
 	for _, v := range visitors {
-		for _, reference := range v.told {
-			told++
+		for _, reference := range v.given {
+			given++
 			if !recorded[reference] {
 				t.Errorf("%s was given %s, of which the trail has nothing", v.name, reference)
 			}
@@ -280,8 +280,8 @@ func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
 		}
 	}
 	doubles, err := b.pms.DoubleBookings(t.Context())
-	if err != nil || doubles != 0 || told == 0 {
-		t.Errorf("%d double bookings, %v; %d bookings given", doubles, err, told)
+	if err != nil || doubles != 0 || given == 0 {
+		t.Errorf("%d double bookings, %v; %d bookings given", doubles, err, given)
 	}
-	t.Logf("%d bookings in the PMS, %d given to guests", len(all), told)
+	t.Logf("%d bookings in the PMS, %d given to guests", len(all), given)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// A Redis without persistence comes back empty: everybody is logged out, no
+// A Redis without persistence comes back empty: all users are logged out, no
 // late write brings a session back, and the next caller is served.
 func TestARestartWithoutPersistenceLogsOutAndBringsNobodyBack(t *testing.T) {
 	t.Parallel()

@@ -91,7 +91,7 @@ func (b *bench) givenUp(payload string) session.Quarantined {
 func brokenQuarantine(b *bench) {
 	rec := b.damaged(session.Hash{})
 	b.wantBroken(b.load(session.StoreLoad{StoreHandle: rec.StoreHandle, Quarantine: true}))
-	b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a quarantined record is out of everybody's way")
+	b.want(b.peek(rec.StoreHandle), session.StatusMissing, "a quarantined record is out of the way")
 	if c := b.count(); c.Quarantined != 1 || c.Active != 0 {
 		b.Errorf("counted %+v, want one in quarantine and none active", c)
 	}

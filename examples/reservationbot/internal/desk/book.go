@@ -246,7 +246,7 @@ func (d *Desk) store(ctx context.Context) {
 	_ = d.Audit.Flush(ctx) // a trail that is out of order is reported by itself
 }
 
-// record tells the audit trail. A trail that is out of order does not change
+// record puts an event into the audit trail. A trail that is out of order does not change
 // the answer; it counts what it drops.
 func (t *turn) record(ctx context.Context, what string, o audit.Outcome, reason string, s hotel.Stay) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)

@@ -216,7 +216,7 @@ func TestAGuestIsAnsweredWhileTheSessionsAreUnavailable(t *testing.T) {
 func TestARushWaitsForAPlaceAndNoLongerThanTheGuest(t *testing.T) {
 	f := newFixture(t)
 	f.Places = make(chan struct{}, 1)
-	f.Places <- struct{}{} // somebody is being served
+	f.Places <- struct{}{} // another guest is being served
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	if r := f.Answer(ctx, "ana", "hello"); r.Outcome != Failed || !errors.Is(r.Err, context.Canceled) {

@@ -10,7 +10,7 @@
 //
 // A booking holds its nights first, asks the PMS whether they are free, books
 // with the fence of the hold, and lets go. When the PMS does not answer, or
-// the breaker says that it will not, the guest is told so and keeps the hold:
+// the breaker says that it will not, the guest reads that and keeps the hold:
 // "book" a little later finishes what was begun. Who never comes back is
 // followed up when the conversation expires: see [Desk.FollowUp].
 //
@@ -101,7 +101,7 @@ type Outcome string
 
 const (
 	OK       Outcome = "ok"
-	Refused  Outcome = "refused"  // somebody else has the nights, or the limit is reached
+	Refused  Outcome = "refused"  // another guest has the nights, or the limit is reached
 	Fallback Outcome = "fallback" // the PMS is unreachable, or the message was not understood
 	Failed   Outcome = "error"    // our own fault; Reply.Err says what
 )

@@ -335,7 +335,7 @@ func TestARefusalNamesTheNightsAndWho(t *testing.T) {
 		t.Errorf("held: %q, %v", r.Text, r.Hold)
 	}
 	if strings.Contains(r.Text, "ben") {
-		t.Error("a guest is told another guest's name")
+		t.Error("a guest reads another guest's name")
 	}
 	f.as(t, "ben", "book", OK)
 	r = f.say(t, "book "+stay, Refused)

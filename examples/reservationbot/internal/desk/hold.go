@@ -71,7 +71,7 @@ func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
 	return t.takeOneOf(ctx, rooms, stay)
 }
 
-// takeOneOf holds the first of the rooms that nobody else holds. A hold that
+// takeOneOf holds the first of the rooms that no other guest holds. A hold that
 // the guest has already is let go: before, when it is in the way, or else
 // once there is another.
 func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (Hold, hotel.Stay, bool) {

@@ -97,7 +97,7 @@ func (m *Metrics) called(operation string, err error, took time.Duration) {
 	m.callTime.WithLabelValues(operation).Observe(took.Seconds())
 }
 
-// Trace tells how an answer came about.
+// Trace shows how an answer came about.
 type Trace struct {
 	ID      string        `json:"id"` // that the answer's audit events carry as their correlation
 	Intent  talk.Intent   `json:"intent"`

@@ -137,9 +137,9 @@ func (t *turn) settle(ctx context.Context, o hotel.Order) error {
 	return nil
 }
 
-// FollowUp is told of each conversation that a timeout ended. One in which a
+// FollowUp gets each conversation that a timeout ended. One in which a
 // booking was begun and never finished goes into the trail, and its hold, if
-// that still lasts, to whoever wants the nights next. It may be called again
+// that still lasts, to the next guest who wants the nights. It may be called again
 // for the same conversation: then nothing happens twice.
 func (d *Desk) FollowUp(ctx context.Context, e session.Expired[Chat]) error {
 	kept := e.Data.Kept

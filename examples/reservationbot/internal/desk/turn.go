@@ -123,7 +123,7 @@ func IsName(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) })
 }
 
-// Kept is a hold between two messages: nobody renews it, and whoever has Ref
+// Kept is a hold between two messages: no process renews it, and a process that has Ref
 // can go on with it.
 type Kept struct {
 	Ref     lock.Ref   `json:"ref"`

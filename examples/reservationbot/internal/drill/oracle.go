@@ -14,7 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// Oracle watches the locks of a storm and tells afterwards whether each
+// Oracle watches the locks of a storm and reports afterwards whether each
 // refusal was right: another guest's hold or booking must have been in the way
 // at the moment of asking.
 //
@@ -22,7 +22,7 @@ import (
 // there at some time after its acquiring was begun and until its release has
 // succeeded; a refusal was decided while its call was under way. If the two do
 // not meet, nothing can explain the refusal. Spans may only err on the long
-// side, so each begins before its call, and ends when the oracle is told.
+// side, so each begins before its call, and ends when the oracle gets the event.
 type Oracle struct {
 	mu       sync.Mutex
 	asked    map[string]time.Time // by the guest: when the latest call began
@@ -40,7 +40,7 @@ func NewOracle() *Oracle {
 	return &Oracle{asked: make(map[string]time.Time), holds: make(map[string]span), refusals: make(map[string]span)}
 }
 
-// Witnessed are holds whose asking the oracle is told of beforehand.
+// Witnessed are holds whose asking is reported to the oracle beforehand.
 type Witnessed struct {
 	desk.Holds
 	Oracle *Oracle
@@ -97,7 +97,7 @@ func (o *Oracle) explainHold(t Try, h lock.Hold) error {
 	case !h.Resource.Overlaps(t.stay.Resource()) || h.Left <= 0 || h.Holder == t.guest:
 		return fmt.Errorf("refused for a hold of %s on %s with %s left, which is not in the way", h.Holder, h.Resource, h.Left)
 	case !known && t.sameRun(h.Holder):
-		return fmt.Errorf("refused for a hold on %s that nobody got", h.Resource)
+		return fmt.Errorf("refused for a hold on %s that no one got", h.Resource)
 	case !known:
 		return nil // another process's guest; its record says enough
 	case theirs.resource.String() != h.Resource.String() || theirs.holder != h.Holder:
@@ -117,7 +117,7 @@ func (o *Oracle) explainBooking(t Try, b hotel.Booking) error {
 	case !overlap || b.Guest == t.guest:
 		return fmt.Errorf("refused for a booking of %s by %s, which is not in the way", b.Stay.Resource(), b.Guest)
 	case !known && t.sameRun(b.Guest):
-		return fmt.Errorf("refused for a booking of %s that nobody made", b.Stay.Resource())
+		return fmt.Errorf("refused for a booking of %s that no one made", b.Stay.Resource())
 	case known && (theirs.holder != b.Guest || theirs.from.After(t.done)):
 		return fmt.Errorf("refused for a booking of %s, which was not there then", b.Stay.Resource())
 	}

@@ -182,7 +182,7 @@ func (p *player) showAudit(ctx context.Context) error {
 
 // lines reads a script line by line, for as long as a context lasts. A read of
 // a terminal cannot be interrupted, so it has a goroutine of its own: there it
-// keeps nobody from stopping the program, whose end takes it along.
+// does not keep the program from stopping.
 type lines struct {
 	scanner *bufio.Scanner
 	texts   chan string

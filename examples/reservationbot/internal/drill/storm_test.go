@@ -22,7 +22,7 @@ func TestTheSameSeedPlansTheSameStays(t *testing.T) {
 	}
 }
 
-// What the library tells of an acquired lease may arrive late, after the audit
+// What the library reports about an acquired lease may arrive late, after the audit
 // trail for instance. A refusal for that lease was right all the same.
 func TestTheOracleKnowsAHoldFromTheMomentItWasAskedFor(t *testing.T) {
 	in := hotel.Day(2026, time.December, 12)
@@ -73,14 +73,14 @@ func TestTheOracleSeesThroughRefusalsThatNothingExplains(t *testing.T) {
 		"a hold of another process":    {desk.Reply{Hold: hold("x", "elsewhere", wanted)}, true},
 		"a hold that was over":         {desk.Reply{Hold: hold("before", "run-2", wanted)}, false},
 		"a hold that came later":       {desk.Reply{Hold: hold("after", "run-5", wanted)}, false},
-		"a hold that nobody got":       {desk.Reply{Hold: hold("x", "run-6", wanted)}, false},
+		"a hold that no one got":       {desk.Reply{Hold: hold("x", "run-6", wanted)}, false},
 		"another's hold":               {desk.Reply{Hold: hold("during", "run-4", wanted)}, false},
 		"the guest's own hold":         {desk.Reply{Hold: hold("during", "run-1", wanted)}, false},
 		"a hold beside":                {desk.Reply{Hold: hold("during", "run-3", beside)}, false},
 		"a booking whose hold is over": {desk.Reply{Booking: booking("before", "run-2", wanted)}, true},
 		"a booking that came later":    {desk.Reply{Booking: booking("after", "run-5", wanted)}, false},
 		"a booking of another process": {desk.Reply{Booking: booking("x", "elsewhere", wanted)}, true},
-		"a booking that nobody made":   {desk.Reply{Booking: booking("x", "run-6", wanted)}, false},
+		"a booking that no one made":   {desk.Reply{Booking: booking("x", "run-6", wanted)}, false},
 		"a booking beside":             {desk.Reply{Booking: booking("before", "run-2", beside)}, false},
 		"no reason":                    {desk.Reply{}, false},
 	} {

@@ -294,5 +294,5 @@ func send(w http.ResponseWriter, kind string, status int, body any) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // whoever hung up will ask again
+	_ = json.NewEncoder(w).Encode(body) // a client that hung up will ask again
 }

@@ -108,7 +108,7 @@ func dayOf(lang talk.Lang, d hotel.Date) Day {
 	return Day{weekdays[lang][weekday], d.Time().Day(), weekday == time.Saturday || weekday == time.Sunday}
 }
 
-// Counts tells whether the time that is left is shown.
+// Counts reports whether the time that is left is shown.
 func (n Night) Counts() bool { return n.Kind == "held" }
 
 // Left is how long a hold lasts, such as "4:59"; a reader with a script counts

@@ -172,7 +172,7 @@ func (s *Site) Handler() http.Handler {
 	})
 }
 
-// isOwn tells whether a request for this host means this site. An address, other
+// isOwn reports whether a request for this host means this site. An address, other
 // than a name, means whom it reaches.
 func (s *Site) isOwn(host string) bool {
 	name := (&url.URL{Host: host}).Hostname()

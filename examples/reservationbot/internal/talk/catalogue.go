@@ -217,7 +217,7 @@ func phrase(l Lang, arg any) string {
 	return fmt.Sprint(arg)
 }
 
-// minutes rounds up, so that a guest is not told "0 minutes" while there is
+// minutes rounds up, so that a guest does not read "0 minutes" while there is
 // time.
 func minutes(l Lang, left time.Duration) string {
 	n := max(int((left+time.Minute-1)/time.Minute), 0)
