@@ -99,7 +99,7 @@ func (p *process) kill() {
 // visitor is a guest and what the bot has said to them.
 type visitor struct {
 	name     string
-	given     []string // references of bookings
+	given    []string // references of bookings
 	canceled bool     // asked for it, whatever the answer
 }
 
