@@ -81,3 +81,22 @@ func Ask(t testing.TB, module, format string) string {
 	}
 	return strings.TrimSpace(string(out))
 }
+
+// Shows fails the test unless the document has text in a section of that name, or
+// writes it there.
+func Shows(t testing.TB, document, section, text string, write bool) {
+	t.Helper()
+	data, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Section(string(data), section, text)
+	switch {
+	case write:
+		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	case want != string(data):
+		t.Errorf("%s says something else: run this test with -write\n%s", document, text)
+	}
+}

@@ -118,19 +118,7 @@ func TestRecordAgainstClose(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| %s | %s |\n", name, verdict)
 	}
-	data, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := bench.Section(string(data), "race", table.String())
-	switch {
-	case *write:
-		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	case want != string(data):
-		t.Errorf("%s says something else: run this test with -write\n%s", document, table.String())
-	}
+	bench.Shows(t, document, "race", table.String(), *write)
 }
 
 type holdfast struct {

@@ -57,19 +57,7 @@ func TestFaults(t *testing.T) {
 	}
 	table := table(t, verdicts)
 	t.Logf("\n%s", table)
-	data, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := bench.Section(string(data), "faults", table)
-	switch {
-	case *write:
-		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	case want != string(data):
-		t.Errorf("%s says something else: run this test with -write", document)
-	}
+	bench.Shows(t, document, "faults", table, *write)
 }
 
 // child lets one fault happen and prints the verdict.

@@ -5,7 +5,6 @@ package httpfaults
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,17 +45,5 @@ func TestFaults(t *testing.T) {
 		table.WriteString("\n")
 	}
 	t.Logf("\n%s", table.String())
-	data, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := bench.Section(string(data), "faults over HTTP", table.String())
-	switch {
-	case *write:
-		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	case want != string(data):
-		t.Errorf("%s says something else: run this test with -write", document)
-	}
+	bench.Shows(t, document, "faults over HTTP", table.String(), *write)
 }

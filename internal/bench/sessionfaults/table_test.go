@@ -47,19 +47,7 @@ func TestFaults(t *testing.T) {
 		table.WriteString("\n")
 	}
 	t.Logf("\n%s", table.String())
-	data, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := bench.Section(string(data), "faults", table.String())
-	switch {
-	case *write:
-		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	case want != string(data):
-		t.Errorf("%s says something else: run this test with -write", document)
-	}
+	bench.Shows(t, document, "faults", table.String(), *write)
 }
 
 // happened is the verdict on one fault.
