@@ -52,7 +52,7 @@ type Durability uint8
 const (
 	// Interval survives the end of the process, also by SIGKILL: Record returns
 	// when the event is in a file (write). The end of the machine takes at most
-	// the last 100 ms along, and what one sync lasts (fdatasync).
+	// the last 100 ms along, and what two syncs last (fdatasync).
 	Interval = Durability(spool.Interval)
 	// Process survives the end of the process, and promises nothing for that of
 	// the machine. It never syncs.

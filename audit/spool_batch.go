@@ -19,11 +19,11 @@ type spooler struct {
 	opened   spool.Pos // of the stream's first event; zero: none
 	ended    spool.Pos // of its last one
 	stretch  map[uint64]*stretch
-	next     *batch // gathers events; nil: none wait
-	writing  *batch // being written
-	spare    *batch // reused
-	timer    *time.Timer
-	syncing  *batch // stands for a sync under way
+	next     *batch      // gathers events; nil: none wait
+	writing  *batch      // being written
+	spare    *batch      // reused
+	timer    *time.Timer // of the next sync; stays during it, so that only one runs
+	syncing  *batch      // stands for a sync under way
 	closed   bool
 	reported error // to the logger
 }
@@ -163,8 +163,8 @@ func (l *Log) commit(b *batch, first bool) error {
 		l.publish(b, at)
 	}
 	l.spoolTrouble(err)
-	if l.cfg.Spool.Level == Interval && s.timer == nil && !s.closed {
-		s.timer = time.AfterFunc(syncEvery, l.syncSpool)
+	if s.timer == nil {
+		l.syncIn(syncEvery)
 	}
 	for _, a := range l.lanes {
 		a.settled()
@@ -218,23 +218,36 @@ func (l *Log) newest() uint64 {
 	return l.stream.number
 }
 
+// syncIn starts syncSpool after d, at Interval. Called with mu held.
+func (l *Log) syncIn(d time.Duration) {
+	if s := l.spool; l.cfg.Spool.Level == Interval && !s.closed {
+		s.timer = time.AfterFunc(d, l.syncSpool)
+	}
+}
+
 // syncSpool makes durable what was accepted in an interval.
 func (l *Log) syncSpool() {
 	s := l.spool
 	l.mu.Lock()
-	if s.timer = nil; s.closed {
+	if s.closed {
 		l.mu.Unlock()
 		return
 	}
 	s.syncing = new(batch)
+	tail := s.tail
 	l.mu.Unlock()
-	if s.folder.Sync() != nil { // the next file gets what this one may not have
-		_ = l.commit(&batch{before: l.newest()}, true)
+	start := time.Now()
+	err := s.folder.Sync()
+	if err != nil { // the next file gets what this one may not have
+		err = l.commit(&batch{before: l.newest()}, true)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(s.syncing.over())
-	s.syncing = nil
+	s.syncing, s.timer = nil, nil
+	if err != nil || s.tail != tail {
+		l.syncIn(syncEvery - time.Since(start))
+	}
 }
 
 // of returns what is known of a segment, which may have no events.

@@ -124,10 +124,15 @@ func TestASinkThatIsBehindLosesItsOldestSegmentsAloneWhenTheSpoolIsFull(t *testi
 	}
 }
 
-// badDisk is a disk whose writes fail, or that has little space, for a time.
+// badDisk is a disk whose writes fail, or that has little space, for a time, or
+// that syncs slowly.
 type badDisk struct {
 	spool.OS
 	broken, low atomic.Bool
+	slow        time.Duration
+	syncing     atomic.Int64 // syncs under way
+	crowded     atomic.Bool  // there were two at a time
+	synced      atomic.Int64 // syncs that ended
 }
 
 func (d *badDisk) Create(path string) (spool.File, error) {
@@ -158,7 +163,36 @@ func (f badFile) Sync() error {
 	if f.disk.broken.Load() {
 		return syscall.EIO
 	}
+	if f.disk.syncing.Add(1) > 1 {
+		f.disk.crowded.Store(true)
+	}
+	time.Sleep(f.disk.slow)
+	f.disk.syncing.Add(-1)
+	f.disk.synced.Add(1)
 	return f.File.Sync()
+}
+
+func TestOnASlowDiskTheNextSyncOfTheIntervalWaitsForTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &badDisk{slow: 5 * syncEvery / 2}
+		l, err := newOn(NewMemory(), Config{Spool: Spool{Dir: t.TempDir()}}, disk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			mustRecord(t, l, 1)
+			time.Sleep(syncEvery / 5)
+		}
+		if n := disk.synced.Load(); disk.crowded.Load() || n < 7 {
+			t.Errorf("%d syncs in 20 intervals, two at a time: %v", n, disk.crowded.Load())
+		}
+		time.Sleep(3 * disk.slow)
+		n := disk.synced.Load()
+		if time.Sleep(10 * disk.slow); disk.synced.Load() != n {
+			t.Error("it syncs with nothing new to sync")
+		}
+		mustClose(t, l)
+	})
 }
 
 func TestAnEventThatTheSpoolCannotWriteIsRefusedAndMarked(t *testing.T) {

@@ -50,7 +50,8 @@ type Pos struct {
 }
 
 // Folder is a spool. Calls of Append and Adopt must not overlap, nor may those of
-// Settle and Read for one reader; the rest is safe for concurrent use.
+// Sync, nor those of Settle and Read for one reader; the rest is safe for
+// concurrent use.
 type Folder struct {
 	dir  string
 	o    Options
