@@ -4,6 +4,7 @@ package auditbench
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -51,45 +52,58 @@ func spooled(t testing.TB, level audit.Durability) *audit.Log {
 	return log
 }
 
+// spool uses one log for all rounds.
 func spool(t testing.TB, level audit.Durability, callers int) func() func(int) {
+	log := sync.OnceValue(func() *audit.Log { return spooled(t, level) })
 	return func() func(int) {
-		log := spooled(t, level)
+		log := log()
 		return crowd(callers, func() { must(0, log.Record(ctx, event)) })
 	}
 }
 
-// frame returns as many bytes as the event takes in a spool.
-func frame(t testing.TB) []byte {
+// bare returns a file that is emptied for each round, and as many bytes as the
+// event takes in a spool.
+func bare(t testing.TB) func() (*os.File, []byte) {
 	const n = 1000
-	log := spooled(t, audit.Process)
-	must(0, log.Record(ctx, event))
-	before := log.Stats().SpoolBytes
-	for range n {
+	open := sync.OnceValues(func() (*os.File, []byte) {
+		log := spooled(t, audit.Process)
 		must(0, log.Record(ctx, event))
+		before := log.Stats().SpoolBytes
+		for range n {
+			must(0, log.Record(ctx, event))
+		}
+		f := must(os.Create(filepath.Join(t.TempDir(), "bare")))
+		t.Cleanup(func() { _ = f.Close() })
+		return f, make([]byte, (log.Stats().SpoolBytes-before)/n)
+	})
+	return func() (*os.File, []byte) {
+		f, frame := open()
+		must(0, f.Truncate(0))
+		must(f.Seek(0, io.SeekStart))
+		return f, frame
 	}
-	return make([]byte, (log.Stats().SpoolBytes-before)/n)
 }
 
-// bare writes what a spool would write, and nothing else.
-func bare(t testing.TB, callers int) func() func(int) {
+// bareWrite writes what a spool would write, and nothing else.
+func bareWrite(t testing.TB, callers int) func() func(int) {
+	open := bare(t)
 	return func() func(int) {
-		data, f := frame(t), must(os.Create(filepath.Join(t.TempDir(), "bare")))
-		t.Cleanup(func() { _ = f.Close() })
-		return crowd(callers, func() { must(f.Write(data)) })
+		f, frame := open()
+		return crowd(callers, func() { must(f.Write(frame)) })
 	}
 }
 
 // bareSync writes and syncs batches of so many events. 256 callers make such of about
 // 128: half of them gather the next one while the other half waits for a sync.
 func bareSync(t testing.TB, size int) func() func(int) {
+	open := bare(t)
 	return func() func(int) {
-		data, f := frame(t), must(os.Create(filepath.Join(t.TempDir(), "bare")))
-		t.Cleanup(func() { _ = f.Close() })
+		f, frame := open()
 		return func(n int) {
 			for ; n > 0; n -= size {
-				batch := make([]byte, 0, size*len(data))
+				batch := make([]byte, 0, size*len(frame))
 				for range min(n, size) {
-					batch = append(batch, data...)
+					batch = append(batch, frame...)
 				}
 				must(f.Write(batch))
 				must(0, datasync(f))
