@@ -46,7 +46,7 @@ func TestTheFirstCallOfAProcessWithAnotherNumberOfPartitionsIsAnError(t *testing
 			return err
 		},
 		"of a manager": func(s *Store) error {
-			m, err := session.New(s, session.Config[string]{Name: space})
+			m, err := session.New(s, session.Config[string]{Name: space, Timeout: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}

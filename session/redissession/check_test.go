@@ -43,7 +43,7 @@ func TestTheDocumentedRightsSuffice(t *testing.T) {
 	}
 	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "sessions", Password: "secret", DisableIdentity: true, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
-	users, err := session.New(New(client), session.Config[string]{Name: "users", RotateGrace: time.Second, OnCorrupt: session.QuarantineCorrupt})
+	users, err := session.New(New(client), session.Config[string]{Name: "users", Timeout: time.Minute, RotateGrace: time.Second, OnCorrupt: session.QuarantineCorrupt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,9 @@ func TestTheDocumentedRightsSuffice(t *testing.T) {
 		}
 	}
 	s, err := users.Create(ctx, "a", session.ForSubject("ann"))
-	use("Create", err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, err = users.Touch(ctx, s.ID)
 	use("Touch", err)
 	use("Rotate", users.Rotate(ctx, s))

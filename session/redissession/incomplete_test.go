@@ -141,7 +141,7 @@ func TestInAnyScheduleALogOutEverywhereFindsAllOrSaysSo(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			client, server := redistest.Virtual(t)
 			evicts := seed%3 != 0
-			m, err := session.New(New(client, WithPartitions(2)), session.Config[note]{Name: space, TouchEvery: -1, MaxPerSubject: 4})
+			m, err := session.New(New(client, WithPartitions(2)), session.Config[note]{Name: space, Timeout: time.Minute, TouchEvery: -1, MaxPerSubject: 4})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -98,7 +98,7 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	workers.Wait()
 	close(over)
 	gremlin.Wait()
-	got, err := session.New(New(direct), session.Config[int]{Name: space})
+	got, err := session.New(New(direct), session.Config[int]{Name: space, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
