@@ -187,9 +187,9 @@ func (j *JSONLines) current() (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	info, err := f.Stat()
+	info, err := fs.FileInfo(nil), lock(f)
 	if err == nil {
-		err = lock(f)
+		info, err = f.Stat() // under the lock: another process may have written before
 	}
 	if there, gone := os.Stat(j.path); err == nil && (gone != nil || !os.SameFile(info, there)) {
 		err = fmt.Errorf("%s was moved when it was opened", j.path)

@@ -215,6 +215,38 @@ func (f faultyFile) ReadAt(b []byte, at int64) (n int, err error) {
 	return n, err
 }
 
+// lateFile is a file that another process has written to before it is locked.
+type lateFile struct {
+	faultyFile
+	other func()
+}
+
+func (f lateFile) Fd() uintptr {
+	f.other()
+	return f.File.Fd()
+}
+
+func TestAFailedBatchTakesNothingOfAnotherProcessAlong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trail.jsonl")
+	all := reasons(t, 2)
+	other := NewJSONLines(path)
+	j := NewJSONLines(path)
+	defer j.Close()
+	j.open = func(path string) (file, error) {
+		f, err := openFile(path)
+		return lateFile{faultyFile{f.(*os.File), map[string]error{"write": errFullDisk}}, func() {
+			mustWrite(t, other, all[:1])
+			_ = other.Close()
+		}}, err
+	}
+	if err := j.Write(t.Context(), all[1:]); !errors.Is(err, errFullDisk) {
+		t.Error(err)
+	}
+	if data, _ := os.ReadFile(path); bytes.Count(data, []byte{'\n'}) != 1 {
+		t.Errorf("of the other process's event there is %q", data)
+	}
+}
+
 // Whichever call fails, each batch is there once when the disk is well again,
 // and every line can be read, but for the torn one that a disk leaves that
 // cannot even take back.

@@ -188,7 +188,9 @@ func (l *Log) Flush(ctx context.Context) (err error) {
 			}
 		}
 		l.mu.Unlock()
-		err = fmt.Errorf("audit: flush: %w", errors.Join(causes...))
+		if err = f.err(); len(causes) > 0 {
+			err = fmt.Errorf("audit: flush: %w", errors.Join(causes...))
+		}
 	}
 	l.reportAll(ctx, Activity{Op: OpFlush, Took: time.Since(start), Err: err})
 	return err
@@ -198,8 +200,8 @@ func (l *Log) Flush(ctx context.Context) (err error) {
 // ctx ends first, Close gives up: the error is a [*LossError] that names every
 // accepted event that the sink has not confirmed. An event lost while Close
 // writes is reported the same way. With a spool, what is left is not lost: the
-// error wraps [ErrUnavailable] and says how many events stay in the spool. Another call waits for the first one and
-// returns the same error.
+// error wraps [ErrUnavailable] and says how many events stay in the spool. Another
+// call waits for the first one and returns the same error.
 //
 // Give ctx a deadline: without one, Close waits for as long as the sink fails.
 func (l *Log) Close(ctx context.Context) (err error) {
@@ -218,9 +220,8 @@ func (l *Log) Close(ctx context.Context) (err error) {
 	}
 	f := l.newFlush()
 	l.closing = f
-	l.endStream(start)
 	l.makeRoom() // a Record that waits for room returns ErrClosed
-	l.spoolEnd(start)
+	l.endStream(start)
 	l.watch(f)
 	l.mu.Unlock()
 

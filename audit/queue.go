@@ -53,8 +53,17 @@ func (l *Log) awaitRoom(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	defer l.mu.Lock()
+	var look <-chan time.Time
+	if l.spool != nil { // another program may have made space on the disk
+		timer := time.NewTimer(lookEvery)
+		defer timer.Stop()
+		look = timer.C
+	}
 	select {
 	case <-space:
+		return nil
+	case <-look:
+		l.spool.folder.Probe()
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

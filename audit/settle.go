@@ -194,12 +194,12 @@ func (a *lane) settled() {
 		oldest = a.flight[0].seq
 	case a.queue.n > 0:
 		oldest = a.queue.at(0).seq
-	case a.behind > 0:
-		oldest = a.log.spool.of(a.next.Segment).seq
-	default:
-		if seq, ok := a.log.spool.gathered(); ok {
-			oldest = seq
-		}
+	}
+	if a.behind > 0 { // a mark in the queue may be of a later event
+		oldest = min(oldest, a.left[a.next.Segment].seq)
+	}
+	if seq, ok := a.log.spool.gathered(); ok {
+		oldest = min(oldest, seq)
 	}
 	a.flushes = slices.DeleteFunc(a.flushes, func(f *flush) bool {
 		over := f.seq < oldest && (f != a.log.closing || !a.running)

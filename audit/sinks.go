@@ -187,7 +187,7 @@ func (s filter) Write(ctx context.Context, batch []Event) error {
 		case keep:
 			rest = append(rest, e)
 		case e.Seq > 0:
-			left.join(span{n: 1, first: e.ID, last: e.ID, stream: e.Stream, from: e.Seq, to: e.Seq, at: e.Time})
+			left.join(e.span(e.Time))
 		}
 	}
 	for _, e := range batch {
@@ -205,6 +205,9 @@ func (s filter) Write(ctx context.Context, batch []Event) error {
 		if isPartial {
 			maps.Copy(refused, partial.Failed)
 		}
+	}
+	if id := left.filtered().ID; errors.Is(refused[id], ErrPermanent) { // like a mark of the log's
+		delete(refused, id)
 	}
 	if len(refused) > 0 {
 		return &BatchError{Failed: refused}

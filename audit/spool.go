@@ -23,11 +23,12 @@ import (
 // Dir is shared by all logs and processes of the machine. Each log has a folder
 // of its own in it, named after [Config.Name] and [Config.Instance]. A second
 // process that opens the same one gets an error from New, after a second. New
-// also takes over the folders of instances that have ended. Without locks of
-// files (flock), as on some network file systems, do not share Dir.
+// also takes over the folders of instances of the same name that have ended.
+// Without locks of files (flock), as on some network file systems, do not share Dir.
 //
-// Record waits for the disk, also beyond the end of its context. An event that the
-// disk refused is refused by Record, with [ErrUnavailable] and the disk's error.
+// Record and Close wait for the disk, also beyond the end of their contexts. An event
+// that the disk refused is refused by Record, with [ErrUnavailable] and the disk's
+// error.
 //
 // An event that was in the sink when the process ended may be written again, with
 // the same id. The sinks of a [Multi] are known by their places, so keep their
@@ -64,7 +65,8 @@ const (
 
 const (
 	syncEvery = 100 * time.Millisecond
-	readBytes = 256 << 10 // of the spool at a time
+	lookEvery = time.Second // for space on the disk, while a Record waits
+	readBytes = 256 << 10   // of the spool at a time
 )
 
 // openSpool opens the folder, and hands what is left to the lanes.
@@ -76,7 +78,7 @@ func (l *Log) openSpool(fs spool.FS) error {
 	if n := len(l.lanes); n > spool.MaxReaders {
 		return fmt.Errorf("%w: %d sinks with a spool, more than %d", ErrInvalid, n, spool.MaxReaders)
 	}
-	s := &spooler{stretch: make(map[uint64]*stretch), tail: spool.Pos{Index: math.MaxInt}}
+	s := &spooler{tail: spool.Pos{Index: math.MaxInt}}
 	l.spool = s
 	runs := make(map[ID]*run)
 	var order []ID
@@ -105,10 +107,9 @@ func (l *Log) openSpool(fs spool.FS) error {
 		if f.kind == kindHead {
 			return
 		}
-		s.extend(at, &f.Event, f.at, 0)
 		for i, a := range l.lanes {
 			if at.Index >= settled[i] {
-				a.leave(at)
+				a.leave(at, &f.Event, f.at, 0)
 			}
 		}
 	})
@@ -148,16 +149,22 @@ func (l *Log) resume() {
 
 func (l *Log) logger() *slog.Logger { return cmp.Or(l.cfg.Logger, slog.Default()) }
 
-// folder returns the path of the log's folder.
+// folder returns the path of the log's folder. Those of one name are the same up
+// to the dot.
 func (l *Log) folder() string {
-	name := strings.Map(func(r rune) rune {
+	return filepath.Join(l.cfg.Spool.Dir, fileName(l.cfg.Name)+"."+fileName(l.cfg.Instance))
+}
+
+// fileName returns a name for files that no other text has.
+func fileName(text string) string {
+	plain := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
 			return r
 		}
 		return '_'
-	}, l.cfg.Name+"-"+l.cfg.Instance)
-	sum := sha256.Sum256([]byte(l.cfg.Name + "\x00" + l.cfg.Instance))
-	return filepath.Join(l.cfg.Spool.Dir, fmt.Sprintf("%.80s-%x", name, sum[:4]))
+	}, text)
+	sum := sha256.Sum256([]byte(text))
+	return fmt.Sprintf("%.50s-%x", plain, sum[:4])
 }
 
 // run is a stream of an earlier process.
@@ -180,11 +187,14 @@ func (r *run) closing(now time.Time) Event {
 func (l *Log) head() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first, b := l.stream.first, l.spool.writing
-	if b.before == 0 {
+	first := l.stream.first
+	first.Seq = l.stream.number
+	if b := l.spool.writing; b != nil {
+		first.Seq = b.before
+	}
+	if first.Seq == 0 {
 		return nil
 	}
-	first.Seq = b.before
 	return encode(nil, kindHead, &first, first.Time)
 }
 
@@ -240,8 +250,10 @@ func (l *Log) room(n int) bool {
 	if f.Low() {
 		return oldest && l.shed(true)
 	}
-	if b := l.spool.next; b != nil {
-		n += len(b.frames)
+	for _, b := range []*batch{l.spool.writing, l.spool.next} {
+		if b != nil {
+			n += len(b.frames)
+		}
 	}
 	for !f.Room(n) {
 		if !l.shed(oldest) {

@@ -15,10 +15,9 @@ import (
 // writes.
 type spooler struct {
 	folder   *spool.Folder
-	tail     spool.Pos // after the newest frame that the lanes know
-	opened   spool.Pos // of the stream's first event; zero: none
-	ended    spool.Pos // of its last one
-	stretch  map[uint64]*stretch
+	tail     spool.Pos   // after the newest frame that the lanes know
+	opened   spool.Pos   // of the stream's first event; zero: none
+	ended    spool.Pos   // of its last one
 	next     *batch      // gathers events; nil: none wait
 	writing  *batch      // being written
 	spare    *batch      // reused
@@ -34,29 +33,10 @@ type batch struct {
 	frames  []byte
 	n       int
 	entries []entry       // pos is relative to the batch
-	own     []int         // places of the stream's own events in the batch
+	opened  int           // place of the stream's first event in the batch, from 1; 0: none
+	ended   int           // of its last one
 	done    chan struct{} // made for those who wait, closed when err is set
 	err     error
-}
-
-// stretch is what is known of a segment's events.
-type stretch struct {
-	span
-	seq uint64 // lowest place in the order of acceptance; 0: from an earlier process
-}
-
-// extend notes an event of a segment.
-func (s *spooler) extend(at spool.Pos, e *Event, when time.Time, seq uint64) {
-	known := s.stretch[at.Segment]
-	if known == nil {
-		known = &stretch{seq: seq}
-		s.stretch[at.Segment] = known
-	}
-	one := span{n: 1, first: e.ID, last: e.ID, at: when}
-	if e.Seq > 0 {
-		one.stream, one.from, one.to = e.Stream, e.Seq, e.Seq
-	}
-	known.join(one)
 }
 
 // add puts an event of the log's own into the next batch. Like all that follows,
@@ -79,7 +59,11 @@ func (s *spooler) add(kind byte, e *Event, at time.Time, before uint64) *batch {
 // themselves.
 func (s *spooler) addOwn(e *Event, at time.Time, before uint64) *batch {
 	b := s.add(kindOwn, e, at, before)
-	b.own = append(b.own, b.n-1)
+	if e.Type == TypeOpened {
+		b.opened = b.n
+	} else {
+		b.ended = b.n
+	}
 	return b
 }
 
@@ -184,10 +168,9 @@ func (l *Log) publish(b *batch, at spool.Pos) {
 	for i := range b.entries {
 		e := &b.entries[i]
 		e.pos = spool.Pos{Segment: at.Segment, Index: at.Index + e.pos.Index}
-		s.extend(e.pos, &e.Event, e.at, e.seq)
 		for _, a := range l.lanes {
 			if a.behind > 0 || !a.fits(e.size) {
-				a.leave(e.pos)
+				a.leave(e.pos, &e.Event, e.at, e.seq)
 			} else {
 				*a.queue.push() = *e
 				a.recorded++
@@ -198,13 +181,11 @@ func (l *Log) publish(b *batch, at spool.Pos) {
 			a.rouse()
 		}
 	}
-	for _, i := range b.own {
-		place := spool.Pos{Segment: at.Segment, Index: at.Index + i}
-		if l.closing == nil || s.opened.Segment == 0 {
-			s.opened = place
-		} else {
-			s.ended = place
-		}
+	if b.opened > 0 {
+		s.opened = spool.Pos{Segment: at.Segment, Index: at.Index + b.opened - 1}
+	}
+	if b.ended > 0 {
+		s.ended = spool.Pos{Segment: at.Segment, Index: at.Index + b.ended - 1}
 	}
 	if b.n > 0 {
 		s.tail = spool.Pos{Segment: at.Segment, Index: at.Index + b.n}
@@ -250,14 +231,6 @@ func (l *Log) syncSpool() {
 	}
 }
 
-// of returns what is known of a segment, which may have no events.
-func (s *spooler) of(segment uint64) stretch {
-	if known := s.stretch[segment]; known != nil {
-		return *known
-	}
-	return stretch{}
-}
-
 // gathered returns the place of the oldest event that is on its way into the
 // spool; false when there is none.
 func (s *spooler) gathered() (uint64, bool) {
@@ -270,19 +243,6 @@ func (s *spooler) gathered() (uint64, bool) {
 		}
 	}
 	return 0, false
-}
-
-// spoolEnd puts the last event of the stream into the spool, for the case that
-// this process does not write it. It unlocks mu.
-func (l *Log) spoolEnd(now time.Time) {
-	if l.spool != nil && l.stream.number > 0 {
-		first := l.spool.next == nil
-		b := l.spool.addOwn(&l.stream.last, now, l.stream.number)
-		b.over()
-		l.mu.Unlock()
-		_ = l.commit(b, first)
-		l.mu.Lock()
-	}
 }
 
 // spoolTrouble has the logger get an error of the spool, once.

@@ -133,6 +133,7 @@ type badDisk struct {
 	syncing     atomic.Int64 // syncs under way
 	crowded     atomic.Bool  // there were two at a time
 	synced      atomic.Int64 // syncs that ended
+	failures    atomic.Int64 // how many syncs will fail
 }
 
 func (d *badDisk) Create(path string) (spool.File, error) {
@@ -161,6 +162,10 @@ func (f badFile) WriteAt(b []byte, at int64) (int, error) {
 
 func (f badFile) Sync() error {
 	if f.disk.broken.Load() {
+		return syscall.EIO
+	}
+	if f.disk.failures.Load() > 0 {
+		f.disk.failures.Add(-1)
 		return syscall.EIO
 	}
 	if f.disk.syncing.Add(1) > 1 {

@@ -4,7 +4,7 @@ package audit
 
 import (
 	"context"
-	"maps"
+	"time"
 
 	"github.com/holdfast-go/holdfast/internal/spool"
 )
@@ -15,18 +15,31 @@ import (
 
 // unread is what a lane has not read yet.
 type unread struct {
-	behind int       // events
-	next   spool.Pos // of the first one, or a little before it
-	passed int       // events of that segment before it
-	hole   *gap      // events that were dropped behind that segment
-	acked  spool.Pos // what the spool knows
+	behind int                // events
+	next   spool.Pos          // of the first one, or a little before it
+	left   map[uint64]stretch // by segment, from that of next on
+	passed int                // events of that segment that were read
+	hole   entry              // the gap of events that were dropped behind that segment, if any
+	acked  spool.Pos          // what the spool knows
 }
 
-// leave counts an event that is in the spool only.
-func (a *lane) leave(at spool.Pos) {
+// stretch is what a lane has left in a segment.
+type stretch struct {
+	span
+	seq uint64 // of the first event; 0: from an earlier process
+}
+
+// leave notes an event that is in the spool only.
+func (a *lane) leave(at spool.Pos, e *Event, when time.Time, seq uint64) {
 	if a.behind == 0 {
-		a.next, a.passed = at, a.log.spool.of(at.Segment).n-1
+		a.next, a.passed, a.left = at, 0, make(map[uint64]stretch)
 	}
+	known := a.left[at.Segment]
+	if known.n == 0 {
+		known.seq = seq
+	}
+	known.join(e.span(when))
+	a.left[at.Segment] = known
 	a.behind++
 	a.recorded++
 	a.pending++
@@ -58,7 +71,7 @@ func (a *lane) load() {
 
 // receive queues what was read.
 func (a *lane) receive(at spool.Pos, payloads [][]byte) {
-	seq := a.log.spool.of(at.Segment).seq
+	seq := a.left[at.Segment].seq
 	for _, p := range payloads {
 		if f, ok := decode(p); ok && f.sent(a.log.stream.id) {
 			e := entry{Event: f.Event, seq: seq, at: f.at, size: size(&f.Event), pos: at}
@@ -78,6 +91,7 @@ func (a *lane) receive(at spool.Pos, payloads [][]byte) {
 // turnPage goes on to the next segment, past a hole.
 func (a *lane) turnPage() {
 	a.fillHole()
+	delete(a.left, a.next.Segment)
 	if at, ok := a.log.spool.folder.First(a.place, a.next.Segment); ok {
 		a.next, a.passed = at, 0
 		return
@@ -88,15 +102,15 @@ func (a *lane) turnPage() {
 
 // fillHole puts a mark in the place of dropped events.
 func (a *lane) fillHole() {
-	if a.hole != nil {
-		a.queue.addGap(entry{seq: a.log.spool.of(a.next.Segment).seq, at: a.hole.first(), gap: a.hole})
-		a.hole = nil
+	if a.hole.gap != nil {
+		a.queue.addGap(a.hole)
+		a.hole = entry{}
 	}
 }
 
 // abandon drops what the lane has not read of a segment.
 func (a *lane) abandon(segment uint64, why DropReason, err error) {
-	known := a.log.spool.of(segment)
+	known := a.left[segment]
 	s := known.span
 	if segment == a.next.Segment {
 		s.n -= a.passed
@@ -114,12 +128,13 @@ func (a *lane) abandon(segment uint64, why DropReason, err error) {
 				f.lose(a, s.last, a.named(err))
 			}
 		}
-		if a.hole == nil {
-			a.hole = new(gap)
+		if a.hole.gap == nil {
+			a.hole = entry{seq: known.seq, at: s.at, gap: new(gap)}
 		}
-		a.hole[why].join(s)
+		a.hole.gap[why].join(s)
 		a.report(context.Background(), Activity{Op: OpRecord, Drop: why, Events: s.n, Err: err})
 	}
+	delete(a.left, segment)
 	a.log.spool.folder.Forgo(a.place, segment)
 	if a.behind == 0 {
 		a.fillHole()
@@ -175,9 +190,7 @@ func (a *lane) acknowledge() {
 	folder := l.spool.folder
 	folder.Settle(a.place, to)
 	folder.Probe()
-	oldest := folder.Oldest()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.spool.stretch, func(segment uint64, _ *stretch) bool { return segment < oldest })
 	l.makeRoom()
 }

@@ -40,6 +40,7 @@ type stream struct {
 	number      uint64  // of the newest event; 0: not begun
 	about       Details // of the process
 	first, last Event   // TypeOpened and TypeClosed
+	over        bool    // last may be written
 }
 
 // number gives an event without an id its id and its number. 1 is that of
@@ -74,7 +75,7 @@ func (e entry) own() bool { return e.mark && e.gap == nil }
 func (a *lane) beginning() bool { return a.log.stream.number > 0 && !a.begun }
 
 // ending reports whether the stream's last event is still to be written.
-func (a *lane) ending() bool { return a.log.closing != nil && a.begun && !a.ended }
+func (a *lane) ending() bool { return a.log.stream.over && a.begun && !a.ended }
 
 // opening returns the stream's first event, which goes before what is queued.
 func (a *lane) opening() entry {
@@ -89,12 +90,22 @@ func (a *lane) closing() entry {
 	return entry{seq: a.log.seq + 1, at: time.Now(), pos: a.log.spool.placeOf(TypeClosed), mark: true, Event: a.log.stream.last}
 }
 
-// endStream makes the stream's last event, when there is a stream.
+// endStream makes the stream's last event, when there is a stream, and puts it
+// into the spool for the case that this process does not write it. It unlocks mu.
 func (l *Log) endStream(now time.Time) {
 	if l.stream.number == 0 {
 		return
 	}
 	l.stream.last = l.boundary(TypeClosed, l.stream.number+1, now)
+	if l.spool != nil {
+		first := l.spool.next == nil
+		b := l.spool.addOwn(&l.stream.last, now, l.stream.number)
+		b.over()
+		l.mu.Unlock()
+		_ = l.commit(b, first)
+		l.mu.Lock()
+	}
+	l.stream.over = true
 	for _, a := range l.lanes {
 		if a.begun {
 			a.start() // writes it
@@ -159,12 +170,15 @@ type span struct {
 	at          time.Time // when the first one was recorded
 }
 
-func (g *gap) add(why DropReason, e *Event, at time.Time) {
+func (g *gap) add(why DropReason, e *Event, at time.Time) { g[why].join(e.span(at)) }
+
+// span returns the span of one event.
+func (e *Event) span(at time.Time) span {
 	one := span{n: 1, first: e.ID, last: e.ID, at: at}
 	if e.Seq > 0 {
 		one.stream, one.from, one.to = e.Stream, e.Seq, e.Seq
 	}
-	g[why].join(one)
+	return one
 }
 
 // join adds a later span.
@@ -198,16 +212,6 @@ func (s span) details(reason string) Details {
 		attrs = append(attrs, slog.Uint64("from", s.from), slog.Uint64("to", s.to))
 	}
 	return Fields(append(attrs, slog.String("reason", reason))...)
-}
-
-// first returns when the first event was recorded.
-func (g *gap) first() (at time.Time) {
-	for _, s := range g {
-		if s.n > 0 && (at.IsZero() || s.at.Before(at)) {
-			at = s.at
-		}
-	}
-	return at
 }
 
 // join adds a later gap.

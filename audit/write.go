@@ -183,7 +183,7 @@ func (a *lane) call(ctx context.Context, sink Sink, events []Event) error {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
-		timer := time.NewTimer(limit + time.Second)
+		timer := time.NewTimer(max(limit, limit+time.Second)) // no overflow
 		defer timer.Stop()
 		late = timer.C
 	}

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 const home = "/spool/home"
@@ -122,7 +124,20 @@ func (s *life) sync() {
 	if s.level != Interval {
 		return
 	}
+	var others sync.WaitGroup
+	if s.random.IntN(2) == 0 {
+		s.disk.during = func() {
+			others.Go(func() {
+				for range 1 + s.random.IntN(4) {
+					s.append()
+				}
+			})
+			synctest.Wait()
+		}
+	}
 	err := s.folder.Sync()
+	others.Wait()
+	s.disk.during = nil
 	if err != nil {
 		_, err = s.folder.Append(nil, 0)
 	}
@@ -162,8 +177,13 @@ func (s *life) live() {
 	}
 }
 
+func inBubble(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, test) }
+}
+
 // Writes between syncs may be reordered, torn and dropped, names too, syncs and
-// writes may fail, and the machine may stop at any operation. At Disk every
+// writes may fail, frames may come and segments end during a sync, and the machine
+// may stop at any operation. At Disk every
 // accepted frame is read again, at Interval every one of the last good sync, and
 // at every level every accepted one when only the process has ended.
 func TestNoCrashLosesWhatTheLevelPromises(t *testing.T) {
@@ -172,7 +192,7 @@ func TestNoCrashLosesWhatTheLevelPromises(t *testing.T) {
 		schedules = 50_000
 	}
 	for seed := range schedules {
-		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		ok := t.Run(fmt.Sprint(seed), inBubble(func(t *testing.T) {
 			random := rand.New(rand.NewPCG(uint64(seed), 7))
 			s := &life{t: t, random: random, disk: newDisk(random), level: Level(random.IntN(3)), readers: 1 + random.IntN(2), next: 1, refused: make(map[int]bool)}
 			s.settled = make([]int, s.readers)
@@ -193,7 +213,7 @@ func TestNoCrashLosesWhatTheLevelPromises(t *testing.T) {
 			}
 			s.disk.freezeAt = -1
 			s.open()
-		})
+		}))
 		if !ok {
 			return
 		}

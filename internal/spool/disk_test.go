@@ -29,6 +29,7 @@ type disk struct {
 	faulty        float64 // probability that a write or sync fails
 	space         int64
 	frozen        bool
+	during        func() // called once in the middle of a sync
 }
 
 type inode struct {
@@ -263,19 +264,21 @@ func (h *handle) Sync() error {
 	if err := h.step(); err != nil {
 		return err
 	}
-	if h.fails() {
-		for _, c := range h.writes { // what the disk has of them is all that it will have
-			if h.random.IntN(2) == 0 {
-				h.inode.durable = h.apply(h.inode.durable, c)
-			}
+	writes := h.writes
+	h.writes = nil // another sync meanwhile does not wait for these, and does not get their error
+	if run := h.during; run != nil {
+		h.during = nil
+		run()
+	}
+	failed := h.fails()
+	for _, c := range writes {
+		if !failed || h.random.IntN(2) == 0 { // what the disk has of them is all that it will have
+			h.inode.durable = h.apply(h.inode.durable, c)
 		}
-		h.writes = nil
+	}
+	if failed {
 		return syscall.EIO
 	}
-	for _, c := range h.writes {
-		h.inode.durable = h.apply(h.inode.durable, c)
-	}
-	h.writes = nil
 	return nil
 }
 

@@ -49,13 +49,13 @@ type Pos struct {
 	Index   int
 }
 
-// Folder is a spool. Calls of Append and Adopt must not overlap, nor may those of
-// Sync, nor those of Settle and Read for one reader; the rest is safe for
-// concurrent use.
+// Folder is a spool. Calls of Append must not overlap, nor may those of Settle and
+// Read for one reader; the rest is safe for concurrent use.
 type Folder struct {
 	dir  string
 	o    Options
 	lock io.Closer
+	turn chan struct{} // full during a sync: of two at a time, the system may report an error to one
 
 	mu       sync.Mutex // not held during I/O
 	segments []*segment // oldest first
@@ -106,7 +106,7 @@ func (f *Folder) Append(frames []byte, n int) (Pos, error) {
 		return Pos{}, nil
 	}
 	if seg != nil && seg.size+int64(len(frames)) > f.o.SegmentBytes {
-		f.finish(seg)
+		f.finish()
 		seg = nil
 	}
 	if seg == nil {
@@ -192,21 +192,13 @@ func (f *Folder) segment(number uint64, file File, base uint32) *segment {
 	return &segment{number: number, file: file, base: base, settled: make([]int, n), generations: make([]uint64, n), marks: make([]mark, n)}
 }
 
-// finish ends a segment that is full.
-func (f *Folder) finish(seg *segment) {
-	var err error
+// finish ends the segment that is written to.
+func (f *Folder) finish() {
 	if f.o.Level == Interval {
-		err = seg.file.Sync()
-	}
-	if err != nil {
-		f.fail(seg, err)
-		return
+		_ = f.Sync() // after an error, the next segment gets what this one may not have
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !seg.broken {
-		f.unsynced = f.unsynced[:0]
-	}
 	f.current = nil
 }
 
@@ -225,6 +217,8 @@ func (f *Folder) fail(seg *segment, err error) {
 // Sync makes durable, at Interval, what was appended before the call. After an
 // error Append has to be called, which repairs.
 func (f *Folder) Sync() error {
+	f.turn <- struct{}{}
+	defer func() { <-f.turn }()
 	f.mu.Lock()
 	seg, n := f.current, len(f.unsynced)
 	if seg == nil || n == 0 {
@@ -352,16 +346,6 @@ func (f *Folder) Room(n int) bool { return f.bytes.Load()+int64(n) <= f.o.MaxByt
 
 // Low reports whether the disk has too little free space.
 func (f *Folder) Low() bool { return f.low.Load() }
-
-// Oldest returns the number of the oldest segment.
-func (f *Folder) Oldest() uint64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.segments) == 0 {
-		return f.last + 1
-	}
-	return f.segments[0].number
-}
 
 // Probe looks at the free space of the disk again when it was too little.
 func (f *Folder) Probe() {

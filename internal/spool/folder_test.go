@@ -10,8 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 )
 
 func opened(t testing.TB, dir string, o Options) (f *Folder, read []string, damage []string) {
@@ -159,22 +162,22 @@ func TestASecondProcessOnAFolderIsAnError(t *testing.T) {
 
 func TestAFolderWhoseProcessHasEndedIsAdoptedOnceAndWithWhatItHadSettled(t *testing.T) {
 	parent := t.TempDir()
-	alive, _, _ := opened(t, filepath.Join(parent, "alive"), Options{})
+	alive, _, _ := opened(t, filepath.Join(parent, "log.alive"), Options{})
 	put(t, alive, "no one else's")
-	dead, _, _ := opened(t, filepath.Join(parent, "dead"), Options{})
+	dead, _, _ := opened(t, filepath.Join(parent, "log.dead"), Options{})
 	put(t, dead, "settled", "left")
 	dead.Settle(0, Pos{1, 1})
 	if err := dead.Close(false); err != nil {
 		t.Fatal(err)
 	}
-	f, read, _ := opened(t, filepath.Join(parent, "heir"), Options{})
+	f, read, _ := opened(t, filepath.Join(parent, "log.heir"), Options{})
 	if !slices.Equal(read, []string{"left"}) {
 		t.Errorf("read %q", read)
 	}
-	if _, err := os.Stat(filepath.Join(parent, "dead")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(parent, "log.dead")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the dead one's folder: %v", err)
 	}
-	if _, read, _ = opened(t, filepath.Join(parent, "late"), Options{}); read != nil {
+	if _, read, _ = opened(t, filepath.Join(parent, "log.late"), Options{}); read != nil {
 		t.Errorf("adopted twice: %q", read)
 	}
 	_, _ = f.Close(true), alive.Close(true)
@@ -185,12 +188,12 @@ func TestAFolderOfANewerVersionIsRefusedAndLeftToItsOwn(t *testing.T) {
 	segment := written(t, "from the future")
 	segment[len(magic)] = version + 1
 	order.PutUint32(segment[24:], headerSum(segment))
-	path := filepath.Join(parent, "newer", "0000000000000001.seg")
+	path := filepath.Join(parent, "log.newer", "0000000000000001.seg")
 	_ = os.Mkdir(filepath.Dir(path), 0o700)
 	if err := os.WriteFile(path, segment, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, read, _ := opened(t, filepath.Join(parent, "older"), Options{})
+	f, read, _ := opened(t, filepath.Join(parent, "log.older"), Options{})
 	_ = f.Close(true)
 	_, _, err := Open(filepath.Dir(path), Options{Readers: 1, FS: OS{}}, nil)
 	if after, _ := os.ReadFile(path); read != nil || !errors.Is(err, ErrVersion) || !bytes.Equal(after, segment) {
@@ -304,6 +307,65 @@ func TestWhatAFailedSyncMayHaveLostIsWrittenToANewFile(t *testing.T) {
 	if _, read, _ := opened(t, home, Options{FS: d.crash(true)}); !slices.Equal(read[max(0, len(read)-1):], []string{"two"}) || read[0] != "one" {
 		t.Errorf("after the machine has crashed: %q", read)
 	}
+}
+
+// slowError is a file system whose syncs wait for the channel to be closed. Of two
+// syncs of a file at a time only the first one gets the error, as on Linux.
+type slowError struct {
+	OS
+	end   chan struct{}
+	syncs atomic.Int32
+}
+
+type slowErrorFile struct {
+	File
+	fs *slowError
+}
+
+func (s *slowError) Create(path string) (File, error) {
+	f, err := s.OS.Create(path)
+	if strings.HasSuffix(path, "1.seg") {
+		return slowErrorFile{f, s}, err
+	}
+	return f, err
+}
+
+func (f slowErrorFile) Sync() error {
+	switch f.fs.syncs.Add(1) {
+	case 1: // of the header
+		return nil
+	case 2:
+		<-f.fs.end
+		return syscall.EIO
+	}
+	return nil
+}
+
+func TestASyncThatFailsWhileTheSegmentEndsLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, s := filepath.Join(t.TempDir(), "a"), &slowError{end: make(chan struct{})}
+		f, _, _ := opened(t, dir, Options{FS: s, SegmentBytes: headerSize + 40})
+		put(t, f, "zero")
+		put(t, f, "one")
+		var all sync.WaitGroup
+		var failed error
+		all.Go(func() { failed = f.Sync() })
+		synctest.Wait()
+		all.Go(func() { put(t, f, strings.Repeat("two", 20)) })
+		synctest.Wait()
+		close(s.end)
+		all.Wait()
+		if failed != nil {
+			if _, err := f.Append(nil, 0); err != nil {
+				t.Error(err)
+			}
+		}
+		_ = f.Close(false)
+		_ = os.Remove(f.path(1)) // nothing that was not synced
+		if _, read, _ := opened(t, dir, Options{}); len(read) == 0 || read[0] != "zero" && read[0] != "one" {
+			t.Errorf("without the file that was not synced: %q", read)
+		}
+	})
 }
 
 func FuzzSegment(f *testing.F) {

@@ -16,14 +16,14 @@ import (
 
 // Open locks the folder, which it makes, and reads all its segments. What is
 // damaged is cut off, kept in a file of its own and described in damage. Folders
-// beside it that no process has locked are adopted: their segments become this
-// folder's newest. Then visit gets every frame, oldest first, settled or not, with
-// how many frames of its segment each reader has settled. The first frame that is
-// appended begins a new segment.
+// beside it whose names are the same up to a dot, and that no process has locked,
+// are adopted: their segments become this folder's newest. Then visit gets every
+// frame, oldest first, settled or not, with how many frames of its segment each
+// reader has settled. The first frame that is appended begins a new segment.
 //
 // Open waits a second for a folder that is locked.
 func Open(dir string, o Options, visit func(at Pos, payload []byte, settled []int)) (f *Folder, damage []string, err error) {
-	f = &Folder{dir: dir, o: o}
+	f = &Folder{dir: dir, o: o, turn: make(chan struct{}, 1)}
 	path := filepath.Join(dir, "lock")
 	for tries := 1; ; tries++ {
 		if f.lock, err = o.FS.Lock(path); !errors.Is(err, ErrLocked) || tries == 20 {
@@ -167,13 +167,14 @@ func read(file File) ([]byte, error) {
 
 func blank(data []byte) bool { return !slices.ContainsFunc(data, func(b byte) bool { return b != 0 }) }
 
-// adoptAll adopts the folders beside this one whose processes have ended. One
-// that cannot be adopted stays for the next time.
+// adoptAll adopts this folder's kin whose processes have ended. What cannot be
+// adopted stays for the next time.
 func (f *Folder) adoptAll() {
-	parent := filepath.Dir(f.dir)
-	entries, _ := f.o.FS.ReadDir(parent)
+	parent, name := filepath.Split(f.dir)
+	kin, _, _ := strings.Cut(name, ".")
+	entries, _ := f.o.FS.ReadDir(filepath.Clean(parent))
 	for _, e := range entries {
-		if dir := filepath.Join(parent, e.Name()); e.IsDir() && dir != f.dir {
+		if dir := filepath.Join(parent, e.Name()); e.IsDir() && dir != f.dir && strings.HasPrefix(e.Name(), kin+".") {
 			f.adopt(dir)
 		}
 	}
@@ -273,8 +274,9 @@ func (f *Folder) Read(reader int, at Pos, limit int) (payloads [][]byte, err err
 // it, when nothing in it is needed.
 func (f *Folder) Close(remove bool) error {
 	var errs []error
-	if !remove && f.o.Level != Process {
-		errs = append(errs, f.Sync())
+	if !remove && f.o.Level == Interval && f.Sync() != nil {
+		_, err := f.Append(nil, 0)
+		errs = append(errs, err)
 	}
 	f.sweep()
 	f.mu.Lock()
