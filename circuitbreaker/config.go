@@ -174,4 +174,5 @@ func (c *Probes) withDefaults(p *configerr.Problems) {
 	}
 	p.Want(0 < c.Concurrent && c.Concurrent <= maxConcurrent, "Probes.Concurrent", c.Concurrent, "1 to 1024")
 	p.Want(c.Timeout > 0, "Probes.Timeout", c.Timeout, "more than 0, or a hung probe would hold its slot for ever")
+	c.Timeout = min(c.Timeout, forever)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -95,4 +96,30 @@ func TestDefaults(t *testing.T) {
 	if p, _ := (Config{Name: "pms", TripWhen: func(Counts) bool { return false }}).withDefaults(); p.ConsecutiveFailures != 0 || p.FailureRate != 0 {
 		t.Errorf("an own rule alone does not switch the defaults off: %+v", p)
 	}
+}
+
+func TestTimesAsLongAsADurationHoldsMeanNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := steady()
+		cfg.Name, cfg.Probes.Timeout, cfg.SlowCall, cfg.Window.Duration = "hosts", math.MaxInt64, math.MaxInt64, math.MaxInt64
+		g, err := NewGroup(GroupConfig{Breaker: cfg, Max: 1, IdleAfter: math.MaxInt64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		b := g.Get("a")
+		b.TripFor(time.Minute, nil) // its timer finds the probe
+		time.Sleep(time.Second)
+		b.Probe()
+		probe := mustAllow(t, b)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		wantState(t, b, HalfOpen)
+		probe.Success()
+		wantState(t, b, Closed)
+		g.Get("b")
+		if g.Get("a") != b {
+			t.Error("a key lost its place")
+		}
+	})
 }

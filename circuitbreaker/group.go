@@ -47,6 +47,7 @@ func (cfg GroupConfig) withDefaults() (GroupConfig, error) {
 	p.Want(cfg.Max >= 1, "GroupConfig.Max", cfg.Max, "at least 1")
 	configerr.Default(&cfg.IdleAfter, min(min(breaker.OpenFor.Max, time.Hour)+min(breaker.Window.Duration, time.Hour), time.Hour))
 	p.Want(cfg.IdleAfter > 0, "GroupConfig.IdleAfter", cfg.IdleAfter, "more than 0, or a group fills up for ever")
+	cfg.IdleAfter = min(cfg.IdleAfter, forever)
 	return cfg, p.Err()
 }
 

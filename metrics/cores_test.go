@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/lock"
@@ -182,7 +184,14 @@ func TestMembersOfAGroupHaveSeriesOfTheirOwnWhenAskedFor(t *testing.T) {
 }
 
 func TestNamesAreMappedOrLeftOut(t *testing.T) {
-	m, reg := newMetrics(t, WithName(func(name string) string {
+	var m *Metrics
+	var reg *prometheus.Registry
+	m, reg = newMetrics(t, WithName(func(name string) string {
+		if !m.locks.mu.TryLock() {
+			t.Error("called under a lock")
+		} else {
+			m.locks.mu.Unlock()
+		}
 		tenant, rest, _ := strings.Cut(name, ":")
 		if rest == "" {
 			return ""

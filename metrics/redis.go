@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 
@@ -98,14 +99,14 @@ func (p *redisPool) Stats() (s poolStats) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.last {
-		// The difference of 32 bits is right across an overflow. A negative one
-		// means that another scrape read later and got here first.
-		grown := int64(s[i] - p.last[i])
+		// The difference of 32 bits is right across an overflow. One that is a little
+		// below 0 means that another scrape read later and got here first.
+		grown, all := s[i]-p.last[i], uint64(math.MaxInt64)
 		if i != poolWaited {
-			grown = int64(int32(s[i] - p.last[i]))
+			grown, all = uint64(uint32(grown)), math.MaxUint32-1<<20
 		}
-		if grown > 0 {
-			p.sum[i] += uint64(grown)
+		if grown <= all {
+			p.sum[i] += grown
 			p.last[i] = s[i]
 		}
 		s[i] = p.sum[i]

@@ -69,9 +69,7 @@ func TestACounterOfRedisThatOverflowsDoesNotFall(t *testing.T) {
 		counter uint32
 		want    float64
 	}{
-		{1 << 30, 1 << 30},
-		{2 << 30, 2 << 30},
-		{3 << 30, 3 << 30},
+		{3 << 30, 3 << 30}, // the first scrape comes late
 		{math.MaxUint32, math.MaxUint32},
 		{4, math.MaxUint32 + 5}, // over
 		{3, math.MaxUint32 + 5}, // read before, arrived after

@@ -53,9 +53,9 @@ func (s *sources[S, P]) start(label func(string) (string, bool), totals func(S) 
 
 // find returns what is counted under a name, or nil.
 func (s *sources[S, P]) find(name string) *P {
+	label, _ := s.label(name)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	label, _ := s.label(name)
 	if f := s.named[label]; f != nil {
 		return f.pushed
 	}
