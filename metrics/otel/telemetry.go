@@ -92,7 +92,8 @@ func New(opts ...Option) (*Telemetry, error) {
 // too.
 func (t *Telemetry) Metrics() *metrics.Metrics { return t.metrics }
 
-// Close ends the export of metrics. The providers are the program's to shut down.
+// Close ends the export of counters and gauges. Histograms and spans go on while
+// there are events, and end with the providers, which the program shuts down.
 func (t *Telemetry) Close() error { return t.instruments.callback.Unregister() }
 
 // Trace begins a span: see the Config.Trace of the cores.

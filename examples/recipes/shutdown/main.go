@@ -44,9 +44,16 @@ func serve(ctx context.Context, listener net.Listener, sink audit.Sink, work fun
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second) // less than the orchestrator waits
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(err, within(ctx, 10*time.Second, server.Shutdown), within(ctx, 5*time.Second, rooms.Close), within(ctx, 5*time.Second, trail.Close))
+}
+
+// within gives each step a time of its own: a request that hangs takes none from
+// the trail.
+func within(ctx context.Context, d time.Duration, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	return errors.Join(err, server.Shutdown(ctx), rooms.Close(ctx), trail.Close(ctx))
+	return step(ctx)
 }
 
 func main() {
