@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -99,4 +100,36 @@ func Shows(t testing.TB, document, section, text string, write bool) {
 	case want != string(data):
 		t.Errorf("%s says something else: run this test with -write\n%s", document, text)
 	}
+}
+
+// stands is the verdict on a library that a fault does no harm.
+const stands = "stands"
+
+// Faults compares the table of what each library does in each fault with a section
+// of a document, as [Shows] does. about returns the name and the module of a
+// library, "" for holdfast, which must stand all of them; a verdict of "" is
+// "stands".
+func Faults[L, F any](t testing.TB, document, section string, write bool, libraries []L, about func(L) (name, module string),
+	faults []F, name func(F) string, verdict func(L, F) string,
+) {
+	t.Helper()
+	table := "| fault |"
+	for _, l := range libraries {
+		library, module := about(l)
+		table += " " + strings.TrimSpace(library+" "+Ask(t, module, "{{.Version}}")) + " |"
+	}
+	table += "\n|---|" + strings.Repeat("---|", len(libraries)) + "\n"
+	for _, f := range faults {
+		table += "| " + name(f) + " |"
+		for _, l := range libraries {
+			got := cmp.Or(verdict(l, f), stands)
+			if library, module := about(l); module == "" && got != stands {
+				t.Errorf("%s: %s %s", name(f), library, got)
+			}
+			table += " " + got + " |"
+		}
+		table += "\n"
+	}
+	t.Logf("\n%s", table)
+	Shows(t, document, section, table, write)
 }

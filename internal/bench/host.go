@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Run makes a suite, measures it, and takes down what the suite started with
@@ -31,6 +32,21 @@ func Run(suite func(testing.TB) Suite, o Options) (*Result, error) {
 		return nil, failed
 	}
 	return r, err
+}
+
+// Check measures a suite for a few milliseconds a case, and fails the test for each
+// bar that is missed. Speed is .ci/bars' to judge, on a quiet machine: leave such bars
+// out. That nothing is allocated holds on any.
+func Check(t testing.TB, s Suite) *Result {
+	t.Helper()
+	r, err := Measure(s, Options{Sample: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range r.Missed() {
+		t.Error(m)
+	}
+	return r
 }
 
 // host is a [testing.TB] outside of a test. It has what helpers that start

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,7 +29,6 @@ var document = filepath.FromSlash("../../../docs/features/circuitbreaker.md")
 const (
 	role    = "HOLDFAST_FAULT" // in a child: which breaker and which fault
 	verdict = "verdict: "
-	stands  = "stands"
 
 	// patience is for a child that a mutex holds for ever: virtual time does
 	// not pass there, and the runtime cannot always tell.
@@ -50,15 +48,11 @@ func TestFaults(t *testing.T) {
 		return
 	}
 	verdicts := all(t)
-	for _, f := range faults {
-		if got := verdicts["holdfast/"+f.name]; got != stands {
-			t.Errorf("%s: holdfast %s", f.name, got)
-		}
-	}
-	table := table(t, verdicts)
-	t.Logf("\n%s", table)
-	bench.Shows(t, document, "faults", table, *write)
+	bench.Faults(t, document, "faults", *write, breakers, breaker.about, faults, fault.about, func(b breaker, f fault) string { return verdicts[b.name+"/"+f.name] })
 }
+
+func (b breaker) about() (name, module string) { return b.name, b.module }
+func (f fault) about() string                  { return f.name }
 
 // child lets one fault happen and prints the verdict.
 func child(t *testing.T, name string) {
@@ -66,11 +60,7 @@ func child(t *testing.T, name string) {
 		for _, f := range faults {
 			if name == b.name+"/"+f.name {
 				synctest.Test(t, func(*testing.T) {
-					said := f.happen(b.new)
-					if said == "" {
-						said = stands
-					}
-					fmt.Println(verdict + said)
+					fmt.Println(verdict + f.happen(b.new))
 				})
 			}
 		}
@@ -121,21 +111,4 @@ func run(t *testing.T, name string) string {
 	}
 	t.Errorf("%s ended without a verdict: %v\n%s", name, err, out)
 	return "?"
-}
-
-func table(t *testing.T, verdicts map[string]string) string {
-	var text strings.Builder
-	text.WriteString("| fault |")
-	for _, b := range breakers {
-		fmt.Fprintf(&text, " %s |", strings.TrimSpace(b.name+" "+bench.Ask(t, b.module, "{{.Version}}")))
-	}
-	text.WriteString("\n|---|" + strings.Repeat("---|", len(breakers)) + "\n")
-	for _, f := range faults {
-		fmt.Fprintf(&text, "| %s |", f.name)
-		for _, b := range breakers {
-			fmt.Fprintf(&text, " %s |", verdicts[b.name+"/"+f.name])
-		}
-		text.WriteString("\n")
-	}
-	return text.String()
 }

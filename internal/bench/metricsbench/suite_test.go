@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/holdfast-go/holdfast/internal/bench"
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
@@ -15,21 +14,13 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// Speed is .ci/bars' to judge: it needs a quiet machine. That nothing is
-// allocated holds on any.
 func TestTheSuiteRunsAndAllocatesNothing(t *testing.T) {
 	s := Suite(t)
 	s.Bars = nil
 	for i := range s.Figures {
 		s.Figures[i].AtMost = 0
 	}
-	r, err := bench.Measure(s, bench.Options{Sample: 5 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range r.Missed() {
-		t.Error(m)
-	}
+	bench.Check(t, s)
 }
 
 // In virtual time the exposition depends on the names and values only: a group of

@@ -5,7 +5,6 @@ package sessionbench
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/holdfast-go/holdfast/internal/bench"
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
@@ -13,8 +12,6 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// Time is .ci/bars' to judge: it needs a quiet machine. What is counted holds
-// on any.
 func TestTheSuiteRunsAndItsQuantitiesHold(t *testing.T) {
 	s := suite(t, sizes{large: 20_000, middle: 2000, small: 200, weighed: 2000, messages: 320, owned: 2000})
 	s.Bars, s.Sample, s.Cases = nil, 0, s.Cases[:2]
@@ -23,12 +20,5 @@ func TestTheSuiteRunsAndItsQuantitiesHold(t *testing.T) {
 			s.Figures[i].AtMost, s.Figures[i].Runs = 0, 1
 		}
 	}
-	r, err := bench.Measure(s, bench.Options{Sample: 5 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range r.Missed() {
-		t.Error(m)
-	}
-	t.Logf("\n%s", r.Table())
+	t.Logf("\n%s", bench.Check(t, s).Table())
 }

@@ -4,10 +4,8 @@ package sessionfaults
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -24,31 +22,14 @@ var (
 // document shows users which library withstands what.
 var document = filepath.FromSlash("../../../docs/features/session.md")
 
-const stands = "stands"
-
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestFaults(t *testing.T) {
-	var table strings.Builder
-	table.WriteString("| fault |")
-	for _, m := range makers {
-		fmt.Fprintf(&table, " %s |", strings.TrimSpace(m.name+" "+bench.Ask(t, m.module, "{{.Version}}")))
-	}
-	table.WriteString("\n|---|" + strings.Repeat("---|", len(makers)) + "\n")
-	for _, f := range faults {
-		fmt.Fprintf(&table, "| %s |", f.name)
-		for _, m := range makers {
-			got := happened(t, m, f)
-			if m.module == "" && got != stands {
-				t.Errorf("%s: %s %s", f.name, m.name, got)
-			}
-			fmt.Fprintf(&table, " %s |", got)
-		}
-		table.WriteString("\n")
-	}
-	t.Logf("\n%s", table.String())
-	bench.Shows(t, document, "faults", table.String(), *write)
+	bench.Faults(t, document, "faults", *write, makers, maker.about, faults, fault.about, func(m maker, f fault) string { return happened(t, m, f) })
 }
+
+func (m maker) about() (name, module string) { return m.name, m.module }
+func (f fault) about() string                { return f.name }
 
 // happened is the verdict on one fault.
 func happened(t *testing.T, m maker, f fault) (verdict string) {
@@ -63,9 +44,6 @@ func happened(t *testing.T, m maker, f fault) (verdict string) {
 			verdict = f.happen(s)
 		})
 	})
-	if verdict == "" {
-		return stands
-	}
 	return verdict
 }
 
