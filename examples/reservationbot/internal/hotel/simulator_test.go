@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func start(t *testing.T) *Client {
 	t.Helper()
-	s, err := StartSimulator(Rooms(3), 1, 50*time.Millisecond)
+	s, err := StartSimulator(Rooms(3), 1, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
