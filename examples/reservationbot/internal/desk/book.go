@@ -18,8 +18,8 @@ import (
 // fence, and lets go. The hold's ID is the order's key. The order is noted before
 // it is sent: see settle.go.
 func (t *turn) book(ctx context.Context) {
-	hold, stay, ok := t.take(ctx)
-	if !ok || !t.unbooked(ctx, hold, stay) {
+	hold, stay, ok := t.obtain(ctx)
+	if !ok {
 		return
 	}
 	pause(ctx, t.Think)
@@ -62,14 +62,19 @@ func (t *turn) overlapping(ctx context.Context, hold Hold, stay hotel.Stay) ([]h
 }
 
 // unbooked asks the PMS whether the held nights are free. If not, it releases
-// the hold and says so; without an answer it keeps the hold. A booking that an
-// earlier try has made, whose answer got lost, is confirmed.
+// the hold and says so; without an answer it keeps the hold, unless the guest has
+// an earlier one. A booking that an earlier try has made, whose answer got lost, is
+// confirmed.
 func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
 	bookings, err := t.overlapping(ctx, hold, stay)
 	switch {
 	case errors.Is(err, hotel.ErrStaleFence):
 		t.release(ctx, hold)
-		t.forget(ctx, stay)
+		t.say(Refused, talk.HoldGone, stay.Room)
+		return false
+	case err != nil && t.earlier != nil:
+		t.release(ctx, hold)
+		t.noAnswer(err)
 		return false
 	case err != nil:
 		t.noAnswerButHeld(ctx, hold, stay, err)
@@ -145,12 +150,12 @@ func (t *turn) availability(ctx context.Context) {
 		if stay.Room != "" && room != stay.Room {
 			continue
 		}
-		held, err := t.Holds.Held(ctx, hotel.Stay{Room: room, In: stay.In, Out: stay.Out})
+		held, err := t.Holds.Held(ctx, hotel.Stay{Room: room, In: stay.In, Out: stay.Out}, "")
 		if err != nil {
 			t.lockTrouble(err)
 			return
 		}
-		if !held {
+		if held == nil {
 			free = append(free, room)
 		}
 	}
@@ -223,7 +228,9 @@ func fallbackReason(err error) string {
 func (t *turn) release(ctx context.Context, h Hold) {
 	t.unorder(ctx, t.reply.Stay)
 	_ = h.Release(ctx)
-	t.chat.Kept = nil
+	if kept := t.chat.Kept; kept != nil && kept.Ref.ID() == h.ID() {
+		t.chat.Kept = nil
+	}
 }
 
 // unorder withdraws the order that was sent and not answered, if there is one.

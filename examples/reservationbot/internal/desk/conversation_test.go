@@ -90,6 +90,43 @@ func TestAnotherStayReplacesTheHold(t *testing.T) {
 	}
 }
 
+func TestAStayThatIsNotGotDoesNotCostTheEarlierHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		first string // of ben
+		ask   string
+		down  bool // the PMS
+		want  Outcome
+	}{
+		"another room, booked":              {"book room 102 from 2026-12-13 to 2026-12-14", "hold room 102 from 2026-12-12 to 2026-12-15", false, Refused},
+		"another room, held":                {"hold room 102 from 2026-12-13 to 2026-12-14", "book room 102 from 2026-12-12 to 2026-12-15", false, Refused},
+		"other nights of the room, booked":  {"book room 101 from 2026-12-15 to 2026-12-16", "book room 101 from 2026-12-13 to 2026-12-16", false, Refused},
+		"other nights of the room, held":    {"hold room 101 from 2026-12-15 to 2026-12-16", "hold room 101 from 2026-12-13 to 2026-12-16", false, Refused},
+		"another room, the PMS is down":     {"hello", "book room 102 from 2026-12-12 to 2026-12-15", true, Fallback},
+		"other nights, and the PMS is down": {"hello", "book room 101 from 2026-12-13 to 2026-12-16", true, Fallback},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.say(t, "hold "+stay, OK)
+			f.as(t, "ben", c.first, OK)
+			held := f.held(t)
+			if c.down {
+				f.pms.fail(errors.New("no answer"))
+			}
+			r := f.say(t, c.ask, c.want)
+			f.pms.fail(nil)
+			if !strings.HasSuffix(r.Text, " Your hold on room 101 for the nights of 12, 13 and 14 December 2026 stays.") {
+				t.Errorf("answered %q", r.Text)
+			}
+			if now := f.held(t); now != held {
+				t.Errorf("%d holds, and there were %d", now, held)
+			}
+			if r := f.say(t, "book "+stay, OK); r.Booking == nil || r.Booking.Stay.Room != "101" || r.Booking.Stay.Out.Since(r.Booking.Stay.In) != 3 {
+				t.Errorf("afterwards the hold cannot be booked: %q", r.Text)
+			}
+		})
+	}
+}
+
 func TestTheKeptStayNeedNotBeNamedAgain(t *testing.T) {
 	for _, text := range []string{"book", "book room 101", "book from 2026-12-12", "book " + stay} {
 		f := newFixture(t)
@@ -153,7 +190,9 @@ var errStore = errors.Join(lock.ErrUnavailable, errors.New("connection refused")
 
 func (brokenHolds) Take(context.Context, hotel.Stay, string) (Hold, error) { return nil, errStore }
 func (brokenHolds) Resume(context.Context, lock.Ref) (Hold, error)         { return nil, errStore }
-func (brokenHolds) Held(context.Context, hotel.Stay) (bool, error)         { return false, errStore }
+func (brokenHolds) Held(context.Context, hotel.Stay, string) (*lock.Hold, error) {
+	return nil, errStore
+}
 
 func TestNothingIsBookedWhileTheLocksAreUnavailable(t *testing.T) {
 	f := newFixture(t)

@@ -55,7 +55,7 @@ type PMS interface {
 type Holds interface {
 	Take(ctx context.Context, s hotel.Stay, guest string) (Hold, error) // a taken night is a *lock.ConflictError
 	Resume(ctx context.Context, ref lock.Ref) (Hold, error)
-	Held(ctx context.Context, s hotel.Stay) (bool, error)
+	Held(ctx context.Context, s hotel.Stay, but string) (*lock.Hold, error) // by a guest other than but; nil = by none
 }
 
 // Hold is a stay kept for a guest; *[lock.Lease] is one.

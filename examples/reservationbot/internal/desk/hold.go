@@ -15,8 +15,8 @@ import (
 
 // hold keeps a stay for the guest, once the PMS has said that it is free.
 func (t *turn) hold(ctx context.Context) {
-	hold, stay, ok := t.take(ctx)
-	if !ok || !t.unbooked(ctx, hold, stay) {
+	hold, stay, ok := t.obtain(ctx)
+	if !ok {
 		return
 	}
 	t.askBack(OK, talk.NextStep, talk.Held, stay.Room, stay.Nights(), left(hold))
@@ -47,6 +47,24 @@ func (t *turn) extend(ctx context.Context) {
 	t.keep(hold, stay)
 }
 
+// obtain returns a hold on the stay that the guest asks for, which the PMS has
+// said to be free. Otherwise it answers why not. An earlier hold lasts until
+// there is another on a free stay.
+func (t *turn) obtain(ctx context.Context) (Hold, hotel.Stay, bool) {
+	hold, stay, ok := t.take(ctx)
+	ok = ok && t.unbooked(ctx, hold, stay)
+	switch {
+	case t.earlier == nil:
+	case ok:
+		_ = t.letGo(ctx)
+	case t.chat.Kept == nil: // it was in the way, and is taken again
+		if hold, err := t.Holds.Take(ctx, t.earlier.Stay, t.guest); err == nil {
+			t.keep(hold, t.earlier.Stay)
+		}
+	}
+	return hold, stay, ok
+}
+
 // take returns a hold on the stay that the guest asks for: the kept one, when
 // that is meant, or a new one. Otherwise it answers why not.
 func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
@@ -55,6 +73,7 @@ func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
 		hold, ok := t.resume(ctx)
 		return hold, stay, ok
 	}
+	t.earlier = t.chat.Kept
 	stay, ok := t.wanted()
 	if !ok {
 		return nil, stay, false
@@ -71,43 +90,56 @@ func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
 	return t.takeOneOf(ctx, rooms, stay)
 }
 
-// takeOneOf holds the first of the rooms that no other guest holds. A hold that
-// the guest has already is let go: before, when it is in the way, or else
-// once there is another.
+// takeOneOf holds the first of the rooms that no other guest holds.
 func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (Hold, hotel.Stay, bool) {
 	t.say(Refused, talk.NoFreeRoom, stay.Nights())
 	for _, stay.Room = range rooms {
-		if t.inOwnWay(stay) {
-			_ = t.letGo(ctx)
-		}
-		hold, err := t.Holds.Take(ctx, stay, t.guest)
-		if err == nil {
-			_ = t.letGo(ctx)
-			t.reply.Stay = stay
-			return hold, stay, true
-		}
-		conflict, taken := errors.AsType[*lock.ConflictError](err)
-		if !taken {
+		hold, other, err := t.try(ctx, stay)
+		switch {
+		case err != nil:
 			t.lockTrouble(err)
 			return nil, stay, false
-		}
-		if first, ok := conflict.First(); ok && t.request.Room != "" {
-			t.heldByOther(stay, first.Hold)
+		case other == nil:
+			t.reply.Stay = stay
+			return hold, stay, true
+		case t.request.Room != "":
+			t.heldByOther(stay, *other)
 		}
 	}
 	return nil, stay, false
 }
 
-// mention adds to the answer that the earlier hold was let go for another stay,
-// unless that has some of its nights.
+// try takes the stay, or returns another guest's hold that is in the way. When
+// only the guest's own hold is, that is let go.
+func (t *turn) try(ctx context.Context, stay hotel.Stay) (hold Hold, other *lock.Hold, err error) {
+	if t.inOwnWay(stay) {
+		if other, err = t.Holds.Held(ctx, stay, t.guest); err != nil || other != nil {
+			return nil, other, err
+		}
+		_ = t.letGo(ctx)
+	}
+	hold, err = t.Holds.Take(ctx, stay, t.guest)
+	if conflict, taken := errors.AsType[*lock.ConflictError](err); taken {
+		if first, ok := conflict.First(); ok {
+			return nil, &first.Hold, nil
+		}
+	}
+	return hold, nil, err
+}
+
+// mention adds to the answer about another stay what has become of the earlier
+// hold. One that gave way to other nights of the same room need not be mentioned.
 func (t *turn) mention(earlier *Kept) {
-	now := t.chat.Kept
-	if earlier == nil || t.reply.Stay == (hotel.Stay{}) || now != nil && now.Ref.ID() == earlier.Ref.ID() {
+	if earlier == nil || t.reply.Stay == (hotel.Stay{}) || t.reply.Stay == earlier.Stay {
 		return
 	}
-	if _, same := t.reply.Stay.Overlap(earlier.Stay); !same || t.reply.Outcome == Refused && t.reply.Stay != earlier.Stay {
-		t.reply.Text += " " + talk.Say(t.chat.Lang, talk.HoldDropped, earlier.Stay.Room, earlier.Stay.Nights())
+	becomes := talk.HoldDropped
+	if now := t.chat.Kept; now != nil && now.Stay == earlier.Stay {
+		becomes = talk.HoldStays
+	} else if _, same := t.reply.Stay.Overlap(earlier.Stay); same && t.reply.Outcome != Refused {
+		return
 	}
+	t.reply.Text += " " + talk.Say(t.chat.Lang, becomes, earlier.Stay.Room, earlier.Stay.Nights())
 }
 
 func (t *turn) inOwnWay(stay hotel.Stay) bool {
@@ -221,12 +253,17 @@ func (l Locks) Resume(ctx context.Context, ref lock.Ref) (Hold, error) {
 	return lease, nil
 }
 
-// Held reports whether anybody holds a night of the stay.
-func (l Locks) Held(ctx context.Context, s hotel.Stay) (bool, error) {
-	for _, err := range l.Holds(ctx, s.Resource()) {
-		return err == nil, err
+// Held returns a hold on a night of the stay, or nil.
+func (l Locks) Held(ctx context.Context, s hotel.Stay, but string) (*lock.Hold, error) {
+	for h, err := range l.Holds(ctx, s.Resource()) {
+		if err != nil {
+			return nil, err
+		}
+		if h.Holder != but {
+			return &h, nil
+		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // NoLocks are [Holds] that hold nothing: the control that shows what locks
@@ -241,8 +278,8 @@ func (NoLocks) Take(_ context.Context, s hotel.Stay, guest string) (Hold, error)
 // Resume has nothing to go on with.
 func (NoLocks) Resume(context.Context, lock.Ref) (Hold, error) { return nil, lock.ErrNotHeld }
 
-// Held reports false.
-func (NoLocks) Held(context.Context, hotel.Stay) (bool, error) { return false, nil }
+// Held finds nothing.
+func (NoLocks) Held(context.Context, hotel.Stay, string) (*lock.Hold, error) { return nil, nil }
 
 type noHold string
 

@@ -24,6 +24,7 @@ type turn struct {
 	chat    Chat
 	reply   Reply
 	trace   *tracer
+	earlier *Kept    // the hold that another is to replace
 	ordered string   // key of the order that was sent and not answered
 	settled []string // keys of the orders whose outcome the conversation has
 }

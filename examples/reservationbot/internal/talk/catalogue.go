@@ -27,6 +27,7 @@ const (
 	NoAnswerButHeld                // room, nights, how long
 	HoldCanceled                   // room, nights
 	HoldDropped                    // room, nights
+	HoldStays                      // room, nights
 	BookingCanceled                // room, nights, reference
 	NothingToCancel                //
 	FreeRooms                      // nights, rooms
@@ -78,6 +79,7 @@ var catalogue = map[Lang][numMessages]string{
 		NoAnswerButHeld: `The hotel's booking system is not answering. I keep room %s for you for %s: say "book" within %s.`,
 		HoldCanceled:    "Your hold on room %s for %s is cancelled.",
 		HoldDropped:     "Your hold on room %s for %s is given up.",
+		HoldStays:       "Your hold on room %s for %s stays.",
 		BookingCanceled: "Your booking of room %s for %s is cancelled (%s).",
 		NothingToCancel: "There is nothing to cancel.",
 		FreeRooms:       "Free for %s: %s.",
@@ -126,6 +128,7 @@ var catalogue = map[Lang][numMessages]string{
 		NoAnswerButHeld: `El sistema de reservas del hotel no responde. Le guardo la habitación %s para %s: diga «reservar» antes de %s.`,
 		HoldCanceled:    "La espera de la habitación %s para %s queda cancelada.",
 		HoldDropped:     "La espera de la habitación %s para %s queda sin efecto.",
+		HoldStays:       "La espera de la habitación %s para %s sigue en pie.",
 		BookingCanceled: "Su reserva de la habitación %s para %s queda cancelada (%s).",
 		NothingToCancel: "No hay nada que cancelar.",
 		FreeRooms:       "Libres para %s: %s.",
