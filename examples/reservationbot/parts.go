@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/glebarez/sqlite"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
@@ -128,41 +130,34 @@ func (b *bot) openPMS() (*hotel.Client, error) {
 	return client, nil
 }
 
-// redisTick is how often the embedded Redis looks at the clock.
+// redisTick is how often the clock of the embedded Redis moves at most.
 const redisTick = 20 * time.Millisecond
 
 // startRedis starts a Redis inside this process and returns its address.
 //
 // With ClockTTL it visits all its keys whenever its clock has moved, which the
-// system's has at every command. So it gets one that moves with the tick: a
-// storm then takes a third of the time. What it expires may end earlier by a
-// tick, for which leases keep a margin.
+// system's has at every command. So it gets one that a command moves when the tick
+// is over: a storm then takes a third of the time. What it expires may end earlier by
+// a tick, for which leases keep a margin. A command of a script moves nothing: it finds
+// the server locked.
 func (b *bot) startRedis() (addr string, err error) {
-	server := miniredis.NewMiniRedis()
-	server.ClockTTL(true)
-	server.SetTime(time.Now())
-	if err := server.StartAddr("127.0.0.1:0"); err != nil {
+	embedded := miniredis.NewMiniRedis()
+	embedded.ClockTTL(true)
+	embedded.SetTime(time.Now())
+	if err := embedded.StartAddr("127.0.0.1:0"); err != nil {
 		return "", fmt.Errorf("embedded redis: %w", err)
 	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		clock := time.NewTicker(redisTick)
-		defer clock.Stop()
-		for {
-			select {
-			case <-clock.C:
-				server.SetTime(time.Now())
-			case <-stop:
-				return
+	b.closing("embedded Redis", func(context.Context) error { embedded.Close(); return nil })
+	var moved atomic.Int64
+	embedded.Server().SetPreHook(func(*server.Peer, string, ...string) bool {
+		now, last := time.Now(), moved.Load()
+		if now.UnixNano()-last >= int64(redisTick) && embedded.TryLock() {
+			embedded.Unlock()
+			if moved.CompareAndSwap(last, now.UnixNano()) {
+				embedded.SetTime(now)
 			}
 		}
-	}()
-	b.closing("embedded Redis", func(context.Context) error {
-		close(stop)
-		<-stopped
-		server.Close()
-		return nil
+		return false
 	})
-	return server.Addr(), nil
+	return embedded.Addr(), nil
 }
