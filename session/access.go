@@ -260,13 +260,14 @@ func (m *Manager[T]) update(o *operation, id ID, fn func(*T) error) (*Session[T]
 		if err := o.call(func() error { return fn(&s.Data) }); err != nil {
 			return nil, err
 		}
+		if late := o.ctx.Err(); late != nil && conflict != nil { // others saved first, and nothing is sent any more
+			return nil, fmt.Errorf("%w: %w", conflict, late)
+		}
 		err := m.save(o.ctx, o, s, false)
 		again := errors.As(err, &conflict)
-		switch late := o.ctx.Err(); {
+		switch {
 		case err == nil:
 			return s, nil
-		case late != nil && conflict != nil: // the store answers, but others saved first
-			return nil, fmt.Errorf("%w: %w", conflict, late)
 		case again && o.Attempts < freeUpdates:
 			s = conflict.Current
 		case again || errors.Is(err, ErrBusy):

@@ -72,6 +72,7 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 		if err := m.unstuck(); err != nil {
 			return false, err
 		}
+		asked := time.Now()
 		limited, cancel := m.patient(ctx)
 		got, err := m.store.Claim(limited, c)
 		cancel()
@@ -79,7 +80,10 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 			return false, unanswered(ctx, "claim", err)
 		}
 		r.Rescored += got.Rescored
-		if err := m.endAll(ctx, r, got.Due); err != nil {
+		claimed, cancel := context.WithDeadline(ctx, asked.Add(claimFor-patience))
+		err = m.endAll(claimed, r, got.Due)
+		cancel()
+		if err != nil {
 			return false, err
 		}
 		if !got.More {

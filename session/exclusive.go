@@ -201,7 +201,7 @@ func (m *Manager[T]) keepLease(ctx context.Context, end context.CancelCauseFunc,
 	l := m.loading(id)
 	l.Lease, l.LeaseFor, l.Held, l.Bare, l.TouchEvery = lease, m.cfg.Lease, true, true, 0
 	every := max(min(m.cfg.Lease, idle)/3, time.Millisecond)
-	wait := every
+	wait := every - time.Since(held)
 	for sleep(ctx, wait) == nil {
 		start, lastChance := time.Now(), held.Add(m.cfg.Lease)
 		limited, cancel := context.WithTimeout(ctx, min(every/2, time.Until(lastChance))) // one lost request is not the lease's end

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// A claim outlasts the calls of its batch: 4 rounds of all workers of at most 30 s
-// and the patience each, and claimFor is 5 times 30 s.
-// So no other process is given a session while OnExpire handles it, as long as
-// OnExpire returns when its context ends.
+// A claim outlasts the calls of its batch: 4 rounds of all workers, of at most 30 s
+// and the patience each, are less than claimFor, and where the store was slow the
+// contexts of the last ones end earlier. So no other process is given a session while
+// OnExpire handles it, as long as OnExpire returns when its context ends.
 const (
 	callbackRounds = 4
 	callbackFor    = 30 * time.Second
@@ -83,7 +83,7 @@ func (m *Manager[T]) judge(ctx context.Context, d StoreDue) verdict {
 	if !ok {
 		return m.left(ctx, d)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || m.unstuck() != nil {
 		return verdict{settlement: m.retry(d)}
 	}
 	ok = m.onExpire(ctx, Expired[T]{

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/memsession"
@@ -99,4 +101,49 @@ func TestASessionThatAHandlerKeptIsSavedAsAnyOther(t *testing.T) {
 	if err := m.Save(t.Context(), kept); err != nil {
 		t.Errorf("Save after Exclusive, without its lease: %v", err)
 	}
+}
+
+// belated is a store whose replies are on their way for some time.
+type belated struct {
+	session.Store
+	load, claim func() time.Duration
+}
+
+func (s belated) Load(ctx context.Context, l session.StoreLoad) (session.StoreReply, error) {
+	defer func() { time.Sleep(s.load()) }()
+	return s.Store.Load(ctx, l)
+}
+
+func (s belated) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {
+	defer func() { time.Sleep(s.claim()) }()
+	return s.Store.Claim(ctx, c)
+}
+
+func TestALeaseThatWasTakenSlowlyIsRenewedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, loads := memsession.New(), 0
+		m := newManager(t, belated{Store: store, load: func() time.Duration {
+			if loads++; loads == 1 {
+				return 9 * time.Second // of the 10 that the lease lasts
+			}
+			return 0
+		}}, config{})
+		other := newManager(t, store, config{})
+		s := create(t, other, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		time.AfterFunc(time.Second, func() {
+			if err := other.Exclusive(ctx, s.ID, idle); err != nil {
+				t.Error(err)
+			}
+		})
+		err := m.Exclusive(ctx, s.ID, func(ctx context.Context, s *session.Session[cart]) error {
+			time.Sleep(3 * time.Second)
+			return m.Save(ctx, s)
+		})
+		if err != nil {
+			t.Errorf("the other handler came in between: %v", err)
+		}
+		synctest.Wait() // until the other has had its turn
+	})
 }

@@ -287,6 +287,29 @@ func TestGivingBackEndsWithTheLease(t *testing.T) {
 	})
 }
 
+// However many there are, and however long a call of the store may take.
+func TestGivingBackManyLeasesEndsWithThem(t *testing.T) {
+	for _, timeout := range []time.Duration{250 * time.Millisecond, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newStage()
+			m := newManager(t, store, config{Lease: time.Second, Timeout: timeout})
+			s := create(t, m, 1)
+			store.on(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for range 100 {
+				go m.Exclusive(ctx, s.ID, idle)
+			}
+			time.Sleep(3 * time.Second)
+			store.trips()
+			time.Sleep(2 * time.Hour)
+			if n := len(store.trips()); n != 0 {
+				t.Errorf("with a Timeout of %v %d calls for leases that are over", timeout, n)
+			}
+		})
+	}
+}
+
 func TestStopEndsGivingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStage()

@@ -210,6 +210,33 @@ func TestAnUpdateThatRunsOutOfTimeSaysThatOthersWereBefore(t *testing.T) {
 	})
 }
 
+// After a conflict, too: ErrConflict says that nothing was saved.
+func TestAnUpdateWhoseLastReplyIsLostIsNoConflict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStage()
+		m, other := newManager(t, store, config{}), newManager(t, store.Store, config{})
+		s := create(t, m, 0)
+		saves := 0
+		store.on(func(ctx context.Context, call string) error {
+			if call != "Save" {
+				return nil
+			}
+			if saves++; saves == 1 {
+				return other.Save(ctx, s)
+			}
+			_, _ = store.Store.Save(ctx, store.writes[len(store.writes)-1])
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := m.Update(ctx, s.ID, func(c *cart) error { c.Items++; return nil })
+		if !errors.Is(err, session.ErrUnavailable) || errors.Is(err, session.ErrConflict) {
+			t.Errorf("an Update that may have been saved: %v, want ErrUnavailable and no ErrConflict", err)
+		}
+	})
+}
+
 func TestAnErrorOfTheUpdateFunctionSavesNothing(t *testing.T) {
 	m := newManager(t, memsession.New(), config{})
 	s := create(t, m, 1)

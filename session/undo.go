@@ -67,7 +67,7 @@ func (m *Manager[T]) giveBackAll(ctx context.Context, done chan<- struct{}) {
 	l := &m.leftovers
 	for pause := firstUndo; ; {
 		l.mu.Lock()
-		if len(l.list) == 0 || ctx.Err() != nil {
+		if len(l.list) == 0 {
 			l.stop() // which only frees ctx
 			l.list, l.stop = nil, nil
 			l.mu.Unlock()
@@ -76,10 +76,14 @@ func (m *Manager[T]) giveBackAll(ctx context.Context, done chan<- struct{}) {
 		next := l.list[0]
 		l.list = l.list[1:]
 		l.mu.Unlock()
-		switch err := m.giveBack(ctx, next.StoreHandle, next.lease); {
+		limited, cancel := context.WithDeadline(ctx, next.until)
+		err := m.giveBack(limited, next.StoreHandle, next.lease) // when it is too late, so that the store forgets who waits
+		over := limited.Err() != nil
+		cancel()
+		switch {
 		case err == nil:
 			pause = firstUndo
-		case errors.Is(err, ErrInvalid) || errors.Is(err, ErrClosed) || time.Now().After(next.until):
+		case over || errors.Is(err, ErrInvalid) || errors.Is(err, ErrClosed):
 		default:
 			l.mu.Lock()
 			l.list = append(l.list, next)
