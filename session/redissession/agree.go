@@ -23,7 +23,7 @@ const numberKept = 30 * 24 * time.Hour
 // first time: whether all processes use the same number of partitions. With another
 // one most sessions would not be found.
 func (s *Store) agree(ctx context.Context, space string) error {
-	if _, known := s.agreed.Load(space); known || s.caller.Client() == nil {
+	if _, known := s.agreed.Load(space); known {
 		return nil
 	}
 	number, err := s.number(ctx, space)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -234,4 +235,27 @@ func TestLargeRecordsAreHandedOutBySize(t *testing.T) {
 			t.Errorf("%d of %d were handed out", due, records)
 		}
 	})
+}
+
+// Walking over thousands of records for each of hundreds would keep the server busy
+// for a second.
+func TestAClaimWalksOverTheQuarantineOnce(t *testing.T) {
+	client := redistest.Real(t).Client(t)
+	s := New(client)
+	for range 50 {
+		h := newHash(7)
+		client.Set(t.Context(), s.slotOf(space, h).record(h), "no record", time.Minute)
+		client.ZAdd(t.Context(), s.slotOf(space, h).expiry(), redis.Z{Score: 1, Member: string(h[:])})
+	}
+	client.ConfigResetStat(t.Context())
+	var got session.StoreClaimed
+	if _, _, err := s.claimIn(t.Context(), 7, removeBatch, session.StoreClaim{Space: space, Quarantine: true}, &got); err != nil || len(got.Due) != 50 {
+		t.Fatalf("%d were due, %v", len(got.Due), err)
+	}
+	if stats := client.Info(t.Context(), "commandstats").Val(); !strings.Contains(stats, "cmdstat_zrange:calls=1,") {
+		t.Errorf("want one ZRANGE in %s", stats)
+	}
+	if n := count(t, s).Quarantined; n != 50 {
+		t.Errorf("%d are in quarantine, want 50", n)
+	}
 }

@@ -28,7 +28,7 @@ func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter
 				yield(session.StoreRecord{}, failed(err))
 				return
 			}
-			for first := true; first || len(page.hashes) > 0; first = false {
+			for first := owner != (session.Hash{}); first || len(page.hashes) > 0; first = false {
 				batch := page.hashes[:min(len(page.hashes), listBatch)]
 				page.hashes = page.hashes[len(batch):]
 				records, missing, err := s.listSome(ctx, page.slot, space, owner, batch)

@@ -6,10 +6,12 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -143,6 +145,40 @@ func TestARotatedOrBoundSessionKeepsItsTimes(t *testing.T) {
 		}
 		if err == nil {
 			t.Error("moving a session made it outlive its absolute deadline")
+		}
+	})
+}
+
+// Then the store pings for no place any more, though none could be given up.
+func TestNothingWaitsAfterStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := redistest.Virtual(t)
+		store := New(client)
+		m, err := session.New(store, session.Config[note]{Name: space})
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle := func(context.Context, *session.Session[note]) error { return nil }
+		err = newManager(t, client, session.Config[note]{}).Converse(t.Context(), talk, note{}, func(context.Context, *session.Session[note]) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			for range 50 {
+				go m.Converse(ctx, talk, note{}, idle)
+			}
+			time.Sleep(time.Second)
+			server.SetError("down")
+			cancel()
+			synctest.Wait()
+			err := m.Stop(t.Context())
+			server.SetError("")
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		store.inbox.mu.Lock()
+		defer store.inbox.mu.Unlock()
+		if n := len(store.inbox.waiting); n != 0 {
+			t.Errorf("%d calls that were given up wait for their turn", n)
 		}
 	})
 }

@@ -50,7 +50,8 @@ func TestAManagerSaysWhatItsStoreLacks(t *testing.T) {
 	if _, err := session.New((*Store)(nil), session.Config[note]{Name: "x"}); !errors.Is(err, session.ErrInvalid) {
 		t.Errorf("New with a nil store: %v, want ErrInvalid", err)
 	}
-	m, err := session.New(New(nil), session.Config[note]{Name: "x"})
+	store := New(nil)
+	m, err := session.New(store, session.Config[note]{Name: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,5 +66,8 @@ func TestAManagerSaysWhatItsStoreLacks(t *testing.T) {
 		if !errors.Is(err, session.ErrInvalid) || errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrInvalid and not ErrUnavailable", what, err)
 		}
+	}
+	if n := len(store.inbox.waiting); n != 0 {
+		t.Errorf("%d calls that no one makes any more wait for their turn", n)
 	}
 }

@@ -112,27 +112,29 @@ local function patch(key, raw, from, part)
   return at(raw, 0, from) .. part .. string.sub(raw, from + #part + 1)
 end
 
+local held -- bytes in quarantine, once this run has counted them
+
 -- discard removes a key that is in no index any more, unread, or keeps it in
 -- quarantine for so many ms, where all have so many bytes at most: the oldest go.
--- Each counts 256 bytes more, for its key and its entry, so the walk over all is
--- short.
+-- Each counts 256 bytes more, for its key and its entry. One run walks over all once.
 local function discard(key, hash, keep, most)
   local size = keep > 0 and redis.pcall('STRLEN', key)
   if type(size) ~= 'number' or size + 256 > most then return redis.call('DEL', key) end
   local q, id = base .. 'q', hash .. bytes(micros, 8) .. bytes(size, 4)
   redis.call('RENAME', key, q .. id)
   redis.call('PEXPIRE', q .. id, num(keep))
-  redis.call('ZADD', q, num(now), id)
+  if not held then
+    held = 0
+    redis.call('ZREMRANGEBYSCORE', q, '-inf', num(now - keep))
+    for _, old in ipairs(redis.call('ZRANGE', q, 0, -1)) do held = held + int(old, 24, 4) + 256 end
+  end
+  held = held + redis.call('ZADD', q, num(now), id) * (size + 256)
   redis.call('PEXPIRE', q, num(keep))
-  redis.call('ZREMRANGEBYSCORE', q, '-inf', num(now - keep))
-  local all = redis.call('ZRANGE', q, 0, -1)
-  for i = #all, 1, -1 do
-    local old = all[i]
-    most = most - int(old, 24, 4) - 256
-    if most < 0 then
-      redis.call('DEL', q .. old)
-      redis.call('ZREM', q, old)
-    end
+  while held > most do
+    local old = redis.call('ZRANGE', q, 0, 0)[1]
+    redis.call('DEL', q .. old)
+    redis.call('ZREM', q, old)
+    held = held - int(old, 24, 4) - 256
   end
 end
 

@@ -39,17 +39,18 @@ func TestRepartitionMovesEverything(t *testing.T) {
 
 func TestRepartitionOnACluster(t *testing.T) {
 	client := redistest.ClusterClient(t, redistest.Cluster(t, 3))
-	s, fewer := New(client), New(client, WithPartitions(5))
-	for first := range 256 {
+	const n = 3 * pageSize // in one index: so many pages
+	one, five := New(client, WithPartitions(1)), New(client, WithPartitions(5))
+	for i := range n {
 		w := newWrite("x")
-		w.Hash = newHash(byte(first))
-		done(t)(s.Create(t.Context(), w))
+		w.Hash = newHash(byte(i))
+		done(t)(one.Create(t.Context(), w))
 	}
-	if _, err := fewer.Repartition(t.Context(), space); err != nil {
+	if _, err := five.Repartition(t.Context(), space); err != nil {
 		t.Fatal(err)
 	}
-	if n := count(t, fewer).Active; n != 256 {
-		t.Errorf("%d sessions, want 256", n)
+	if got := count(t, five).Active; got != n {
+		t.Errorf("%d sessions, want %d", got, n)
 	}
 }
 
