@@ -295,7 +295,7 @@ func TestAClaimThatWasAnsweredSlowlyOutlastsItsCallbacks(t *testing.T) {
 			create(t, first, 1)
 		}
 		time.Sleep(11 * time.Minute)
-		go sweep(t, first)
+		go first.Sweep(t.Context())
 		for range 20 {
 			time.Sleep(30 * time.Second)
 			sweep(t, second)

@@ -43,6 +43,7 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]StoreRecord
 	limited, cancel := m.bounded(ctx)
 	defer cancel()
 	var all []StoreRecord
+	seen := map[Hash]bool{} // a store may yield one twice
 	for rec, err := range m.store.List(limited, m.cfg.Name, m.index.subject(subject)) {
 		switch {
 		case errors.Is(err, ErrIncomplete):
@@ -50,7 +51,10 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]StoreRecord
 		case err != nil:
 			return nil, unanswered(ctx, "list", err)
 		}
-		all = append(all, rec)
+		if !seen[rec.Hash] {
+			seen[rec.Hash] = true
+			all = append(all, rec)
+		}
 	}
 	return all, nil
 }

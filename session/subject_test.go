@@ -63,6 +63,31 @@ func TestSubjectsCanBeListedAndLoggedOutElsewhere(t *testing.T) {
 	}
 }
 
+// twice is a store that yields each record twice, as Redis may when an index grows.
+type twice struct{ session.Store }
+
+func (s twice) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+	return func(yield func(session.StoreRecord, error) bool) {
+		for rec, err := range s.Store.List(ctx, space, owner) {
+			if !yield(rec, err) || !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestASubjectsSessionIsListedOnce(t *testing.T) {
+	m := newManager(t, twice{memsession.New()}, config{})
+	create(t, m, 1, session.ForSubject("ann"))
+	n := 0
+	for range m.BySubject(t.Context(), "ann") {
+		n++
+	}
+	if n != 1 {
+		t.Errorf("listed %d times", n)
+	}
+}
+
 func TestAnUnreadableSessionDoesNotHideTheSubjectsOthers(t *testing.T) {
 	store := memsession.New()
 	m := newManager(t, store, config{})

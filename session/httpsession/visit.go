@@ -141,16 +141,17 @@ func (v *Visit[T]) Subject(ctx context.Context) (string, error) {
 // [ErrSent] when the response has begun. Two round trips; one for a new session.
 func (v *Visit[T]) Update(ctx context.Context, fn func(*T) error) error {
 	s, err := v.load(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if s != nil {
+	case fn == nil:
+		return fmt.Errorf("%w: a nil function", ErrInvalid)
+	case s != nil:
 		if s, err = v.logins.sessions.Update(ctx, s.ID, fn); err == nil {
 			v.s = s
 		}
 		return err
-	}
-	if v.w.sent {
+	case v.w.sent:
 		return fmt.Errorf("%w: a new session needs a cookie", ErrSent)
 	}
 	var data T

@@ -297,8 +297,14 @@ func TestFlashesAndDevicesNeedTheStateInTheData(t *testing.T) {
 	}
 	logins.Handler(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
 		v, ctx := logins.From(q.Context()), q.Context()
+		if err := v.Update(ctx, nil); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Update with a nil function and no session: %v, want ErrInvalid", err)
+		}
 		if err := v.Login(ctx, "ann"); err != nil {
 			t.Error(err)
+		}
+		if err := v.Update(ctx, nil); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Update with a nil function: %v, want ErrInvalid", err)
 		}
 		if view, err := v.View(ctx); err != nil || view.Subject != "ann" {
 			t.Errorf("View: %+v, %v", view, err)

@@ -124,6 +124,10 @@ func TestRoundTrips(t *testing.T) {
 			for range s.List(t.Context(), space, owner) {
 			}
 		}, 2, 0},
+		{"List of all", func() { // one of 16 partitions has any
+			for range s.List(t.Context(), space, session.Hash{}) {
+			}
+		}, 16 + 1, 0},
 		{"Count", func() { count(t, s) }, 0, 1},
 		{"idle Claim", func() { claim(t, s, session.StoreClaim{}) }, 1, 1},
 		{"Move within a partition", func() { move(w.Hash[0], false) }, 1, 0},
