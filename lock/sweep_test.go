@@ -146,3 +146,52 @@ func TestSweepingAStoreThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	_, err := d.Sweep(t.Context())
 	wantErr(t, err, lock.ErrUnavailable, errDown)
 }
+
+func TestASlowRecorderIsSweptForAsLongAsItTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{AuditTimeout: time.Second})
+		const n = 200
+		for i := range n {
+			d.take(t, lock.Key(fmt.Sprint("room", i)), lock.TTL(time.Second)).Detach()
+		}
+		time.Sleep(time.Minute)
+		recorded := 0
+		d.trail.breakWith(func(_ context.Context, e audit.Event) error {
+			if e.Type == "lock.expired" {
+				time.Sleep(500 * time.Millisecond)
+				recorded++
+			}
+			return nil
+		})
+		d.take(t, lock.Key("other"), lock.TTL(time.Hour))
+		time.Sleep(5 * time.Minute)
+		if left, err := d.Sweep(t.Context()); recorded != n || left != 0 || err != nil {
+			t.Errorf("%d reports of %d holds, and %d are left, %v", recorded, n, left, err)
+		}
+	})
+}
+
+func TestASweepThatIsCutOffReportsNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{AuditTimeout: time.Second})
+		for i := range 20 {
+			d.take(t, lock.Key(fmt.Sprint("room", i)), lock.TTL(time.Second)).Detach()
+		}
+		time.Sleep(time.Minute)
+		recorded := 0
+		d.trail.breakWith(func(context.Context, audit.Event) error {
+			time.Sleep(500 * time.Millisecond)
+			recorded++
+			return nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond)
+		defer cancel()
+		n, err := d.Sweep(ctx)
+		wantErr(t, err, context.DeadlineExceeded)
+		more, err := d.Sweep(t.Context())
+		wantErr(t, err)
+		if n == 0 || n+more != 20 || recorded != 20 {
+			t.Errorf("reported %d and %d, in %d reports; want 20 in all", n, more, recorded)
+		}
+	})
+}

@@ -68,10 +68,7 @@ func (s *sweeper) run() {
 		if !ok {
 			return
 		}
-		ctx, cancel := context.WithTimeout(s.m.stopping, releaseTimeout)
-		_, err := s.sweep(ctx, group)
-		cancel()
-		if err != nil {
+		if _, err := s.sweep(s.m.stopping, group); err != nil {
 			s.mu.Lock()
 			s.rest = time.Now().Add(sweepRest)
 			clear(s.hinted)
@@ -92,7 +89,10 @@ func (s *sweeper) next() (group string, ok bool) {
 }
 
 // sweep reports everything that has expired in a group and returns how much
-// that was. It goes on as long as some of it can be recorded.
+// that was. It goes on as long as some of it can be recorded and ctx lasts. Each
+// call of the store has its own time limit, and what was recorded is forgotten
+// there even after ctx has ended: else a recorder that takes its time would get
+// the same holds again and again.
 func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
 	q := StoreQuery{Space: s.m.cfg.Name, Group: group, Limit: sweepBatch}
 	var recorded []Hold
@@ -101,7 +101,13 @@ func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
 		for i, h := range recorded {
 			ids[i] = h.ID
 		}
-		due, err := s.m.store.Sweep(ctx, q, ids)
+		call := ctx
+		if len(ids) > 0 {
+			call = context.WithoutCancel(ctx)
+		}
+		call, cancel := context.WithTimeout(call, releaseTimeout)
+		due, err := s.m.store.Sweep(call, q, ids)
+		cancel()
 		if err != nil {
 			return n, unavailable(ctx, "sweeping "+s.m.cfg.Name, err)
 		}
@@ -120,12 +126,16 @@ func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
 	}
 }
 
-// record records each hold and returns those that were, or else why none was.
+// record records each hold until ctx ends. It returns those that were, or else
+// why none was.
 func (s *sweeper) record(ctx context.Context, group string, due []Hold) (recorded []Hold, err error) {
-	if s.m.trail.recorder == nil {
-		return due, nil
-	}
 	for _, h := range due {
+		if ctx.Err() != nil {
+			return recorded, fmt.Errorf("lock: sweeping %s: %w", s.m.cfg.Name, ended(ctx))
+		}
+		if s.m.trail.recorder == nil {
+			return due, nil
+		}
 		e := entry("lock.expired", audit.Unknown, h.Resource, h.Holder,
 			identity(h.ID, h.Fence), slog.Time("acquired", h.AcquiredAt), slog.Time("expired", h.ExpiresAt), slog.Int("extensions", h.Extensions))
 		e.Reason = h.Reason
