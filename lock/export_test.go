@@ -16,3 +16,19 @@ func (l *Lease) WakeLater(d time.Duration) {
 func (l *Lease) Ref() Ref {
 	return Ref{space: l.ticket.Space, group: l.ticket.Group, id: l.ticket.ID, secret: &l.secret}
 }
+
+// GivingBack is how many claims wait to be given back.
+func (m *Manager) GivingBack() (n int) {
+	m.returns.mu.Lock()
+	defer m.returns.mu.Unlock()
+	for _, waiting := range m.returns.groups {
+		n += len(waiting)
+	}
+	return n
+}
+
+// HoldUp stops whatever looks at the leases until it is called.
+func (m *Manager) HoldUp() (goOn func()) {
+	m.mu.Lock()
+	return m.mu.Unlock
+}

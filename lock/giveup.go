@@ -15,21 +15,33 @@ import (
 // goroutine while it has something to give back, so that a server that hangs
 // keeps only its own groups waiting.
 type returns struct {
-	m      *Manager
+	m   *Manager
+	ctx context.Context // ends releaseTimeout after Close has begun
+
 	mu     sync.Mutex
-	groups map[string][]StoreTicket // those with a goroutine
+	groups map[string][]returned // those with a goroutine
+}
+
+// returned is one ticket to give back.
+type returned struct {
+	StoreTicket
+	until time.Time // when it is tried no more
 }
 
 const returnFor = time.Minute // how long giving back is repeated; holds and places end by themselves, too
 
-func newReturns(m *Manager) *returns { return &returns{m: m, groups: make(map[string][]StoreTicket)} }
+func newReturns(m *Manager) *returns {
+	ctx, cancel := context.WithCancel(context.Background())
+	context.AfterFunc(m.stopping, func() { time.AfterFunc(releaseTimeout, cancel) })
+	return &returns{m: m, ctx: ctx, groups: make(map[string][]returned)}
+}
 
 // undo gives up a claim, whatever came of it, or ends the hold of a lease.
 func (m *Manager) undo(t StoreTicket) {
 	r := m.returns
 	r.mu.Lock()
 	waiting, running := r.groups[t.Group]
-	r.groups[t.Group] = append(waiting, t)
+	r.groups[t.Group] = append(waiting, returned{t, time.Now().Add(returnFor)})
 	r.mu.Unlock()
 	if !running {
 		m.spawn(func() { r.run(t.Group) })
@@ -52,13 +64,20 @@ func (r *returns) run(group string) {
 	}
 }
 
-// give repeats until the store answers, and once more, quickly, when the
-// manager is being closed.
-func (r *returns) give(batch []StoreTicket) {
-	for end, pause := time.Now().Add(returnFor), firstPause; ; pause = min(2*pause, longPause) {
-		last := r.m.stopping.Err() != nil || time.Now().After(end)
-		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
-		_, err := r.m.store.Release(ctx, batch)
+// give repeats until the store answers or the time of the batch is up, and once
+// more when the manager is being closed. A batch that waited until its time was
+// up costs no waiting: Release under an ended context only has the store forget
+// what it keeps here.
+func (r *returns) give(batch []returned) {
+	end := batch[len(batch)-1].until
+	tickets := make([]StoreTicket, len(batch))
+	for i, t := range batch {
+		tickets[i] = t.StoreTicket
+	}
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		last := r.m.stopping.Err() != nil || !time.Now().Before(end)
+		ctx, cancel := context.WithTimeout(r.ctx, min(releaseTimeout, time.Until(end)))
+		_, err := r.m.store.Release(ctx, tickets)
 		cancel()
 		if err == nil || last || errors.Is(err, ErrPermanent) {
 			return
