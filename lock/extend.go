@@ -24,6 +24,8 @@ import (
 // stays as it was.
 func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 	start := time.Now()
+	l.m.gate.join() // until the outcome is recorded
+	defer l.m.gate.leave()
 	ctx, end := l.m.span(ctx, OpExtend)
 	if ttl == 0 {
 		ttl = l.ttl
@@ -43,10 +45,9 @@ func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 }
 
 func (l *Lease) extend(ctx context.Context, ttl time.Duration) error {
-	if !l.m.gate.enter() {
+	if l.m.stopping.Err() != nil {
 		return ErrClosed
 	}
-	defer l.m.gate.leave()
 	if ttl < minTTL || ttl > maxTTL {
 		return invalid("a TTL of %s, want 1 ms to 10 years", ttl)
 	}

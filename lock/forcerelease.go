@@ -19,6 +19,8 @@ import (
 // hold had ended.
 func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) (err error) {
 	start := time.Now()
+	m.gate.join() // until the outcome is recorded
+	defer m.gate.leave()
 	ctx, end := m.span(ctx, OpForceRelease)
 	err = errAborted
 	defer func() { end(err) }()
@@ -40,10 +42,9 @@ func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) (err
 }
 
 func (m *Manager) forceRelease(ctx context.Context, h Hold) error {
-	if !m.gate.enter() {
+	if m.stopping.Err() != nil {
 		return ErrClosed
 	}
-	defer m.gate.leave()
 	group, err := m.group(h.Resource)
 	if err != nil {
 		return err

@@ -43,13 +43,17 @@ func (g *gate) leave() {
 	}
 }
 
-// close reports whether it was this call that closed the gate.
+// close reports whether it was this call that closed the gate. That one counts
+// as a call.
 func (g *gate) close() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	was := g.closed
+	if g.closed {
+		return false
+	}
 	g.closed = true
-	return !was
+	g.busy++
+	return true
 }
 
 // wait returns when nothing is under way, or with ctx's error.

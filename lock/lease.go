@@ -178,6 +178,8 @@ func (l *Lease) Err() error {
 // ends it if not: [ErrNotHeld], and Err says why. Use it before a step that
 // cannot be fenced. [ErrUnavailable]: the store did not answer.
 func (l *Lease) Check(ctx context.Context) error {
+	l.m.gate.join()
+	defer l.m.gate.leave()
 	if err := l.Err(); err != nil {
 		return l.notHeld("checking", err)
 	}

@@ -90,7 +90,9 @@ func (m *Manager) Close(ctx context.Context) error {
 	}
 	start := time.Now()
 	m.stop()
-	err := errors.Join(m.releaseAll(ctx), m.quiet(ctx))
+	err := m.releaseAll(ctx)
+	m.gate.leave()
+	err = errors.Join(err, m.quiet(ctx))
 	m.observe(ctx, Event{Op: OpClosed, Result: result(err), Took: time.Since(start), Err: err})
 	return err
 }

@@ -22,6 +22,8 @@ func (l *Lease) Release(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
+	l.m.gate.join() // until the outcome is recorded
+	defer l.m.gate.leave()
 	start := time.Now()
 	e := l.event(OpRelease)
 	send, err := l.letGo()
@@ -66,8 +68,6 @@ func (l *Lease) letGo() (send bool, err error) {
 }
 
 func (l *Lease) sendRelease(ctx context.Context) error {
-	l.m.gate.join()
-	defer l.m.gate.leave()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	g, err := l.m.release(ctx, l.ticket)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/lock"
 )
 
@@ -203,4 +204,61 @@ func TestALeaseGrantedWhileClosingIsGivenBack(t *testing.T) {
 		wantErr(t, <-got, lock.ErrClosed)
 		wantList(t, "held", newDesk(t, lock.Config{}, d.store).held(t))
 	})
+}
+
+func TestCloseWaitsForTheCallsThatAreUnderWay(t *testing.T) {
+	const inTheStore, recorded = 500 * time.Millisecond, 1020 * time.Millisecond
+	for name, c := range map[string]struct {
+		call func(context.Context, *desk, *lock.Lease) error
+		at   time.Duration
+	}{
+		"Release": {func(ctx context.Context, _ *desk, l *lock.Lease) error { return l.Release(ctx) }, recorded},
+		"Extend":  {func(ctx context.Context, _ *desk, l *lock.Lease) error { return l.Extend(ctx, time.Minute) }, recorded},
+		"Check":   {func(ctx context.Context, _ *desk, l *lock.Lease) error { return l.Check(ctx) }, inTheStore},
+		"ForceRelease": {func(ctx context.Context, d *desk, l *lock.Lease) error {
+			return d.ForceRelease(ctx, lock.Hold{ID: l.ID(), Resource: l.Resource()})
+		}, recorded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, lock.Config{})
+				l := d.take(t, lock.Key("room"))
+				d.store.delay.Store(int64(time.Second))
+				d.trail.breakWith(func(context.Context, audit.Event) error {
+					time.Sleep(50 * time.Millisecond)
+					return nil
+				})
+				done := false
+				go func() { _ = c.call(t.Context(), d, l); done = true }()
+				time.Sleep(c.at)
+				l.Detach() // so that nothing but the call is left
+				_ = d.Close(t.Context())
+				synctest.Wait()
+				if !done {
+					t.Error("Close returned before the call")
+					time.Sleep(time.Second)
+				}
+			})
+		})
+	}
+}
+
+func TestALaterCloseWaitsForTheFirst(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	d.take(t, lock.Key("room"))
+	goOn := d.HoldUp()
+	first := make(chan error)
+	go func() { first <- d.Close(context.Background()) }()
+	for {
+		if _, err := d.Sweep(t.Context()); err != nil {
+			wantErr(t, err, lock.ErrClosed)
+			break
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantErr(t, d.Close(ended), context.Canceled)
+	goOn()
+	wantErr(t, <-first)
+	wantErr(t, d.Close(ended))
 }
