@@ -214,3 +214,16 @@ func TestAnEndedLeaseLeavesNothingWithALongLivedParent(t *testing.T) {
 		}
 	})
 }
+
+// Its Done is the lease's own, so nothing is kept for a context that is dropped.
+func TestAContextWhoseParentNeverEndsCostsTheLeaseNothing(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	l := d.take(t, lock.Key("room"))
+	one, other := l.Context(context.Background()), l.Context(context.Background())
+	if one.Done() != other.Done() {
+		t.Error("the lease keeps something for each context until it ends")
+	}
+	wantErr(t, l.Release(t.Context()))
+	wantErr(t, context.Cause(one), lock.ErrReleased)
+	wantErr(t, one.Err(), context.Canceled)
+}

@@ -14,13 +14,13 @@ import (
 // [ErrMaxReached], or parent's own cause. Values and the deadline are
 // parent's.
 func (l *Lease) Context(parent context.Context) context.Context {
-	ctx, cancel := context.WithCancelCause(l.ctx)
-	c := &leaseContext{Context: ctx, lease: l, parent: parent, cancel: cancel}
+	c := &leaseContext{Context: l.ctx, lease: l, parent: parent}
 	if parent.Done() == nil {
 		return c
 	}
+	c.Context, c.cancel = context.WithCancelCause(l.ctx)
 	stop := context.AfterFunc(parent, c.follow)
-	context.AfterFunc(ctx, func() { stop() }) // parent may live on for long
+	context.AfterFunc(c.Context, func() { stop() }) // parent may live on for long
 	c.Err()
 	return c
 }
@@ -31,7 +31,7 @@ type leaseContext struct {
 	context.Context
 	lease  *Lease
 	parent context.Context
-	cancel context.CancelCauseFunc
+	cancel context.CancelCauseFunc // nil when parent never ends
 }
 
 func (c *leaseContext) follow() { c.cancel(context.Cause(c.parent)) }
@@ -40,7 +40,7 @@ func (c *leaseContext) Deadline() (time.Time, bool) { return c.parent.Deadline()
 
 // Err follows parent by itself: it must not lag behind parent's Err.
 func (c *leaseContext) Err() error {
-	if c.parent.Err() != nil {
+	if c.cancel != nil && c.parent.Err() != nil {
 		c.follow()
 	}
 	return c.Context.Err()
