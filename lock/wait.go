@@ -3,6 +3,7 @@
 package lock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (a *attempt) gaveUp(ctx context.Context, failed, cut error) error {
 	what := "waiting for " + a.claim.Resource.String()
 	if a.conflict == nil && failed == nil {
-		failed = cut
+		failed = cmp.Or(cut, errAnswers)
 	}
 	switch {
 	case failed == nil && context.Cause(ctx) == errPatience:

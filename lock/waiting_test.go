@@ -279,3 +279,29 @@ func TestAClaimThatIsGivenUpIsNotKept(t *testing.T) {
 		d.take(t, lock.Key("report"))
 	})
 }
+
+// refuses answers that a claim was given up, when its ctx ends.
+type refuses struct{ lock.Store }
+
+func (refuses) Acquire(ctx context.Context, _ lock.StoreClaim) (lock.StoreGrant, error) {
+	<-ctx.Done()
+	return lock.StoreGrant{Status: lock.StatusMissing}, nil
+}
+
+func TestAWaitThatMetNoConflictEndsWithoutOne(t *testing.T) {
+	for name, opts := range map[string][]lock.Option{"ctx": nil, "Wait": {lock.Wait(time.Second)}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, lock.Config{})
+				d.store.Store = refuses{d.store.Store}
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				_, err := d.Acquire(ctx, lock.Key("room"), opts...)
+				wantErr(t, err, lock.ErrUnavailable)
+				if errors.Is(err, lock.ErrConflict) {
+					t.Errorf("%v names a conflict that there was not", err)
+				}
+			})
+		})
+	}
+}
