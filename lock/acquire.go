@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -286,6 +287,7 @@ func (m *Manager) capacity(r Resource) ([]int, error) {
 		if m.cfg.Capacity != nil {
 			most = m.cfg.Capacity(p.name)
 		}
+		most = min(most, math.MaxInt32)
 		if p.units > most {
 			return nil, invalid("%s wants %d units of %d", p, p.units, most)
 		}

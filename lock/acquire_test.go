@@ -5,6 +5,7 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -281,4 +282,14 @@ func TestAnAnswerThatMakesNoSenseIsUnavailable(t *testing.T) {
 	wantErr(t, l.Extend(t.Context(), 0), lock.ErrUnavailable)
 	_, err = d.Resume(t.Context(), ref)
 	wantErr(t, err, lock.ErrUnavailable)
+}
+
+func TestACapacityWithoutLimitLetsNoWriterBesideAReader(t *testing.T) {
+	d := newDesk(t, lock.Config{Capacity: func(string) int { return math.MaxInt }})
+	d.take(t, lock.Key("room").Shared())
+	_, err := d.TryAcquire(t.Context(), lock.Key("room"))
+	wantErr(t, err, lock.ErrConflict)
+	d.take(t, lock.Key("pool").Units(math.MaxInt32))
+	_, err = d.TryAcquire(t.Context(), lock.Key("pool").Units(math.MaxInt32))
+	wantErr(t, err, lock.ErrConflict)
 }

@@ -102,7 +102,7 @@ func (t StoreTicket) LogValue() slog.Value { return slog.StringValue(t.String())
 type StoreClaim struct {
 	StoreTicket
 	Resource       Resource
-	Capacity       []int // units there are of each part's name, in the order of Parts
+	Capacity       []int // units there are of each part's name, in the order of Parts: up to 2^31 - 1
 	TTL, MaxHold   time.Duration
 	KeepAtLeast    time.Duration // a release before that leaves the hold in place until then, unless the claim is given up; 0 = none
 	Holder, Reason string

@@ -209,7 +209,7 @@ func (g *group) inTheWay(c lock.StoreClaim, limit int, now time.Time) (conflicts
 		most := c.Capacity[i]
 		i++
 		holders, busiest := g.overlapping(part, most)
-		if busiest+part.Size() <= most {
+		if busiest+int64(part.Size()) <= int64(most) {
 			continue
 		}
 		for _, h := range holders {
@@ -224,20 +224,17 @@ func (g *group) inTheWay(c lock.StoreClaim, limit int, now time.Time) (conflicts
 // overlapping returns the live holds that overlap a part and count for it, and
 // how many units they take at its busiest point. Those of another kind count
 // everywhere; a shared one and one that is not take all from each other.
-func (g *group) overlapping(part lock.Resource, most int) (holders []*hold, busiest int) {
-	type edge struct {
-		at    int64
-		units int
-	}
+func (g *group) overlapping(part lock.Resource, most int) (holders []*hold, busiest int64) {
+	type edge struct{ at, units int64 }
 	var edges []edge
-	everywhere := 0
+	var everywhere int64
 	from, _ := part.Bounds()
 	for _, h := range g.byName[part.Name()] {
 		hit := false
 		for p := range h.Resource.Parts() {
-			size := p.Size()
+			size := int64(p.Size())
 			if p.IsShared() != part.IsShared() {
-				size = most
+				size = int64(most)
 			}
 			switch {
 			case !p.Overlaps(part), p.IsShared() && part.IsShared():
@@ -256,7 +253,7 @@ func (g *group) overlapping(part lock.Resource, most int) (holders []*hold, busi
 	}
 	// What ends at a point makes room before what begins there: [from, to).
 	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.units, b.units)) })
-	taken := 0
+	var taken int64
 	for _, e := range edges {
 		taken += e.units
 		busiest = max(busiest, taken)
