@@ -63,11 +63,13 @@ func (s *Store) enter(space, name string, now time.Time) *group {
 func (s *Store) leave(space, name string, g *group) {
 	now := time.Now()
 	s.serve(g, now)
-	if g.alarm != nil {
-		g.alarm.Stop()
-	}
-	if at, found := g.next(); found {
+	switch at, found := g.next(); {
+	case found && g.alarm == nil:
 		g.alarm = time.AfterFunc(at.Sub(now), func() { s.leave(space, name, s.enter(space, name, time.Now())) })
+	case found:
+		g.alarm.Reset(at.Sub(now))
+	case g.alarm != nil:
+		g.alarm.Stop()
 	}
 	if g.empty() {
 		delete(s.groups, address{space, name})

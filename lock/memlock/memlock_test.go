@@ -108,3 +108,26 @@ func TestAPlaceThatIsNotUsedIsDroppedInTime(t *testing.T) {
 		}
 	})
 }
+
+func TestGroupsWithoutAHoldAreForgottenInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memlock.New()
+		m, err := lock.New(s, lock.Config{Name: "rooms", GroupBy: func(name string) string { return name }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 1000 {
+			l, err := m.TryAcquire(t.Context(), lock.Key(fmt.Sprint("room", i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Release(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * lock.RememberFor)
+		if n := s.Groups(); n != 0 {
+			t.Errorf("%d groups are remembered, want none", n)
+		}
+	})
+}

@@ -148,9 +148,13 @@ func only(r lock.Resource) lock.Resource {
 }
 
 // next returns when something in the group ends by itself that a waiter may
-// wait for, and false when nothing does.
+// wait for, or when nothing is left of a group without waiters; and false when
+// there is no such time.
 func (g *group) next() (at time.Time, found bool) {
 	if len(g.places) == 0 {
+		if n := len(g.endings); n > 0 && len(g.live) == 0 && len(g.expired) == 0 {
+			return g.ended[g.endings[n-1]].at.Add(lock.RememberFor), true
+		}
 		return at, false
 	}
 	if len(g.ends) > 0 {
