@@ -79,6 +79,11 @@ func (b *batcher) run(ctx context.Context, script *redis.Script, call Call) (any
 		}
 		return o.answer, o.err
 	case <-ctx.Done():
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if i := slices.Index(l.queue, p); i >= 0 {
+			l.queue = slices.Delete(l.queue, i, i+1)
+		}
 		return nil, ctx.Err()
 	}
 }

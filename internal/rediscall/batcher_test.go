@@ -300,3 +300,21 @@ func TestTheHashTagOfAKeyIsThatOfRedis(t *testing.T) {
 		}
 	}
 }
+
+func TestCallsThatGaveUpDoNotPileUpBehindAHungServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, land := crowded(t)
+		defer land()
+		for range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err := c.Run(ctx, double, []string{"{full}late"}, 1)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+		}
+		if n := len(c.batcher.lanes[""].queue); n != 0 {
+			t.Errorf("%d calls that gave up are kept", n)
+		}
+	})
+}
