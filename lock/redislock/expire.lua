@@ -5,6 +5,8 @@
 --
 -- KEYS  as in head.lua
 
+local removes = 1024 -- parts of ended holds and of places that one script removes, and those of one more
+
 -- queued reads where a claim stands in the queue, and behind what a script is to
 -- look for others in its way; nil when it has no place.
 local function queued(id)
@@ -33,19 +35,32 @@ local function leave(w, granted)
   if w.inbox then redis.call('ZREM', Q, '\0' .. w.inbox .. '\0' .. w.id) end
 end
 
+-- shed is leave for a claim that does not count. What is beyond removes is left
+-- to later scripts.
+local function shed(w)
+  if removes <= 0 then return end
+  removes = removes - #(w.members or {})
+  leave(w)
+end
+
 -- drop removes an inbox and its places, 128 of them at a time. The rest are
 -- due again at once.
 local function drop(inbox)
   local prefix = '\0' .. inbox .. '\0'
   local places = redis.call('ZRANGEBYLEX', Q, '[' .. prefix, '(' .. prefix .. '\255', 'LIMIT', '0', '128')
+  local rest = #places == 128
   for _, m in ipairs(places) do
+    if removes <= 0 then
+      rest = true
+      break
+    end
     local w = queued(string.sub(m, #prefix + 1))
-    if w then leave(w) else redis.call('ZREM', Q, m) end
+    if w then shed(w) else redis.call('ZREM', Q, m) end
   end
-  if #places < 128 then
-    redis.call('ZREM', X, '@' .. inbox)
-  else
+  if rest then
     redis.call('ZADD', X, text(now), '@' .. inbox)
+  else
+    redis.call('ZREM', X, '@' .. inbox)
   end
   bound()
 end
@@ -59,6 +74,7 @@ local function retire(id, at)
     redis.call('HDEL', L, id)
     return
   end
+  removes = removes - #hold.members
   vacate(hold)
   local known = detail(hold)
   if known and hold.inbox == '.' then -- it was released before
@@ -88,6 +104,7 @@ local function sweep(limit)
   if due > now then return end
   local ended = redis.call('ZRANGEBYSCORE', X, '0', text(now), 'WITHSCORES', 'LIMIT', '0', limit)
   for k = 1, #ended, 2 do
+    if removes <= 0 then break end
     if string.sub(ended[k], 1, 1) == '@' then
       drop(string.sub(ended[k], 2))
     else

@@ -60,6 +60,7 @@ func TestThousandsThatWaitForOtherNightsCostAMicrosecondEach(t *testing.T) {
 func TestWaitersAreServedHoweverFewOfThemAScriptGoesOver(t *testing.T) {
 	virtual(t, func(r *rig) {
 		few := func(script string) string {
+			script = strings.Replace(script, "local removes = 1024", "local removes = 1", 1)
 			return load(r.client, strings.Replace(script, "local passes = 8192", "local passes = 20", 1))
 		}
 		r.client.AddHook(instead{
@@ -131,4 +132,53 @@ func TestWaitersForAKeyBehindTheNextCostNothing(t *testing.T) {
 	if counts[40] > counts[3] {
 		t.Errorf("commands of a release, by how many wait: %v, want no more", counts)
 	}
+}
+
+// A thousand parts of each of a hundred claims would take a script a second.
+func TestAScriptRemovesFewPartsOfWhatADeadProcessLeft(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		few := func(script string) string {
+			return load(r.client, strings.Replace(script, "local removes = 1024", "local removes = 20", 1))
+		}
+		r.client.AddHook(instead{sweepScript.Hash(): few(sweepAll)})
+		house := make([]lock.Resource, 20)
+		for n := range house {
+			house[n] = lock.Key(strconv.Itoa(n))
+		}
+		held, _ := r.take(lock.All(house...), 400*time.Millisecond)
+		r.take(lock.Key("hall"), time.Hour)
+		dead := New(r.client)
+		if err := dead.inbox.open(r.Context()); err != nil {
+			r.Fatal(err)
+		}
+		const crowd = 5
+		for range crowd {
+			c := r.claim(lock.All(append(house[1:], lock.Key("hall"))...), time.Hour)
+			c.Queue = true
+			for place := 0; place == 0; {
+				g, err := dead.Acquire(r.Context(), c)
+				if err != nil {
+					r.Fatal(err)
+				}
+				place = g.Place
+			}
+			dead.inbox.leave(c.ID) // it pings no more
+		}
+		time.Sleep(3500 * time.Millisecond)
+		queue := func() int { return int(r.client.ZCard(r.Context(), r.keys("rooms", "hotel")[4]).Val()) }
+		each := queue() / crowd
+		for left, scripts := crowd, 0; left > 0; scripts++ {
+			if _, err := r.Sweep(r.Context(), lock.StoreQuery{Space: "rooms", Group: "hotel"}, nil); err != nil {
+				r.Fatal(err)
+			}
+			if n := queue() / each; n < left-1 || scripts > 2*crowd {
+				r.Fatalf("of %d places script %d left %d", left, scripts, n)
+			} else {
+				left = n
+			}
+		}
+		if got := r.list(lock.Key("0")); len(got) != 0 || queue() != 0 {
+			r.Errorf("left are %d members of the queue, and the hold %s: %v", queue(), held.ID, ids(got))
+		}
+	})
 }

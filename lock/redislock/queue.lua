@@ -41,7 +41,8 @@ local function waiter(id)
     if p then w.parts[k] = part(m, capacity) end
   end
   if not p or not present(w.inbox) then
-    leave(w)
+    passes = passes - #(w.members or {})
+    shed(w)
     return nil
   end
   w.tail = string.sub(w.rest, p)
@@ -209,8 +210,20 @@ end
 local rest = {}
 
 local function postpone(m, behind, w)
-  table.insert(rest, put(m) .. put(behind))
+  rest[#rest + 1] = put(m) .. put(behind)
   if w then redis.call('HSET', L, '^' .. w.id, w.passed) end
+end
+
+-- left calls see with what earlier scripts did not come to, and reports whether
+-- there is any.
+local function left(see)
+  local more, p, m, behind = redis.call('HGET', L, '#more'), 1
+  while more and p and p <= #more do
+    m, p = field(more, p)
+    if p then behind, p = field(more, p) end
+    if p then see(m, behind) end
+  end
+  return more
 end
 
 -- serve hands what was freed to those who wait for it: to each waiter that no
@@ -218,12 +231,14 @@ end
 -- to is left in the ledger for the next confirmation or ping. It reports
 -- whether it handed anything out.
 local function serve()
-  local muted, handed = false, false
-  while #freed > 0 and not muted do
-    local m = table.remove(freed, 1)
+  local muted, handed, at = false, false, 1
+  while freed[at] and not muted do
+    local m = freed[at]
     local p, behind = part(m, 1), from[m]
-    from[m] = nil
-    if p and redis.call('HEXISTS', L, '+' .. string.sub(p.name, 1, -2)) == 1 then
+    at, from[m] = at + 1, nil
+    if looks <= 0 or weighed <= 0 or passes < 0 then
+      postpone(m, behind)
+    elseif p and redis.call('HEXISTS', L, '+' .. string.sub(p.name, 1, -2)) == 1 then
       p.shared = false
       each(behind == '' and '[' .. p.name or '(' .. behind, '(' .. p.name .. '\255', function(q)
         if looks <= 0 or weighed <= 0 or passes < 0 then
@@ -250,12 +265,15 @@ local function serve()
       end)
     end
   end
+  freed, from = {}, {}
   if #rest > 0 then
-    local more = redis.call('HGET', L, '#more') or ''
-    for _, entry in ipairs(rest) do
-      if not string.find(more, entry, 1, true) then more = entry .. more end
-    end
-    redis.call('HSET', L, '#more', more)
+    local known = {}
+    for _, entry in ipairs(rest) do known[entry] = true end
+    left(function(m, behind)
+      local entry = put(m) .. put(behind)
+      if not known[entry] then rest[#rest + 1] = entry end
+    end)
+    redis.call('HSET', L, '#more', table.concat(rest))
     rest = {}
   end
   return handed
@@ -263,14 +281,6 @@ end
 
 -- again takes up what an earlier script did not come to.
 local function again()
-  local more, p = redis.call('HGET', L, '#more'), 1
-  if not more then return end
-  redis.call('HDEL', L, '#more')
-  local m, behind
-  while p and p <= #more do
-    m, p = field(more, p)
-    if p then behind, p = field(more, p) end
-    if p then free(m, behind) end
-  end
+  if left(free) then redis.call('HDEL', L, '#more') end
 end
 
