@@ -14,7 +14,7 @@ import (
 // Check asks the server, or each master of a Cluster, for settings that lose what
 // noun names, and returns a sentence about each, which begins with name. PUBLISH
 // to inbox is tried as well. A setting that a server does not report is assumed to
-// be fine. Three round trips a server; it changes nothing.
+// be fine. Four round trips a server; it changes nothing.
 func (c *Caller) Check(ctx context.Context, name, noun, inbox string) (warnings []string, err error) {
 	var mu sync.Mutex
 	one := func(ctx context.Context, client redis.Cmdable) error {

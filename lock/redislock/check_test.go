@@ -29,8 +29,11 @@ func TestCheckAsksTheServer(t *testing.T) {
 		t.Error("no error although no server was asked")
 	}
 	virtual(t, func(r *rig) {
-		if got, err := r.Check(r.Context()); err != nil || len(got) != 0 {
-			t.Errorf("of a server that reports little: %q, %v", got, err)
+		r.client.Ping(r.Context()) // a client greets the server before its first command
+		calls := redistest.NewCounter(func(redis.Cmder) bool { return true })
+		r.client.AddHook(calls)
+		if got, err := r.Check(r.Context()); err != nil || len(got) != 0 || calls.N() != 4 {
+			t.Errorf("of a server that reports little: %q, %v, in %d round trips, want 4", got, err, calls.N())
 		}
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,33 +110,12 @@ func TestAFewHoldsOfANameAreListedAsOfOneInstant(t *testing.T) {
 			r.take(lock.Span("a", int64(n), int64(n)+1), time.Hour)
 		}
 		r.list(lock.Key("a")) // the server has the script from now on
-		var calls counter
-		r.client.AddHook(&calls)
-		if got := len(r.list(lock.Key("a"))); got != 3 || calls.evals.Load() != 1 {
-			r.Errorf("%d holds in %d calls, want 3 in one", got, calls.evals.Load())
+		calls := redistest.NewCounter(func(redis.Cmder) bool { return true })
+		r.client.AddHook(calls)
+		if got := len(r.list(lock.Key("a"))); got != 3 || calls.N() != 1 {
+			r.Errorf("%d holds in %d calls, want 3 in one", got, calls.N())
 		}
 	})
-}
-
-// counter counts the scripts that a client runs.
-type counter struct {
-	evals atomic.Int64
-}
-
-func (*counter) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		c.evals.Add(int64(len(cmds)))
-		return next(ctx, cmds)
-	}
-}
-
-func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		c.evals.Add(1)
-		return next(ctx, cmd)
-	}
 }
 
 func TestThePartsOfAKeyAreUnambiguous(t *testing.T) {

@@ -8,7 +8,7 @@ import "context"
 // sessions, or their places in the indexes, without which DeleteSubject does not
 // find them, and returns a sentence about each, or an error when a server did not
 // answer. A setting that a server does not report is assumed to be fine. It
-// takes three round trips a server, changes nothing, and is meant for the start
+// takes four round trips a server, changes nothing, and is meant for the start
 // of a program and for health pages; docs/redis.md has the advice in full.
 func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
 	return s.caller.Check(ctx, "redissession", "sessions", s.prefix+":inbox:")

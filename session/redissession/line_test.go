@@ -79,33 +79,6 @@ func (c *claimed) waits(t *testing.T, client *redis.Client, name string) *claime
 	return w
 }
 
-// counter counts the scripts that go to the server.
-type counter struct{ scripts atomic.Int64 }
-
-func (*counter) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (n *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		n.look(cmd)
-		return next(ctx, cmd)
-	}
-}
-
-func (n *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		for _, cmd := range cmds {
-			n.look(cmd)
-		}
-		return next(ctx, cmds)
-	}
-}
-
-func (n *counter) look(cmd redis.Cmder) {
-	if args := cmd.Args(); args[0] == "evalsha" && args[1] != pingScript.Hash() {
-		n.scripts.Add(1)
-	}
-}
-
 // places waits until so many wait in the only line that there is.
 func places(t *testing.T, client *redis.Client, want int64) {
 	t.Helper()
@@ -133,7 +106,10 @@ func TestMessagesOfManyProcessesAreHandledInOrderWithThreeScriptsEach(t *testing
 				t.Fatal(err)
 			}
 		}
-		calls := &counter{}
+		calls := redistest.NewCounter(func(cmd redis.Cmder) bool {
+			args := cmd.Args()
+			return args[0] == "evalsha" && args[1] != pingScript.Hash()
+		})
 		client.AddHook(calls)
 		handled, begin := make(chan struct{}), make(chan struct{})
 		var order []int
@@ -162,7 +138,7 @@ func TestMessagesOfManyProcessesAreHandledInOrderWithThreeScriptsEach(t *testing
 		if !slices.IsSorted(order) || len(order) != messages {
 			t.Errorf("handled in order %v", order)
 		}
-		if n := calls.scripts.Load(); n > 3*messages {
+		if n := calls.N(); n > 3*messages {
 			t.Errorf("%d messages took %d scripts, want 3 each at most", messages, n)
 		}
 	})

@@ -53,7 +53,9 @@ func (k *talk) scripts() (float64, error) {
 }
 
 func (k *talk) run(t testing.TB) (talked, error) {
-	server, calls := redistest.Real(t), &scriptCount{}
+	server, calls := redistest.Real(t), redistest.NewCounter(func(cmd redis.Cmder) bool {
+		return isScript(cmd.Name()) && cmd.Args()[2] != 1 // a ping is the only one with one key
+	})
 	var managers []*session.Manager[cart]
 	for range processes {
 		client := server.Client(t)
@@ -85,7 +87,7 @@ func (k *talk) run(t testing.TB) (talked, error) {
 	slices.Sort(alone)
 	unit := alone[len(alone)/2]
 
-	before := calls.n.Load()
+	before := calls.N()
 	var left, ahead atomic.Int64
 	left.Store(int64(k.messages))
 	var mu sync.Mutex
@@ -116,34 +118,6 @@ func (k *talk) run(t testing.TB) (talked, error) {
 	slices.Sort(ratios)
 	return talked{
 		slowest: ratios[len(ratios)*99/100],
-		scripts: float64(calls.n.Load()-before) / float64(k.messages),
+		scripts: float64(calls.N()-before) / float64(k.messages),
 	}, nil
-}
-
-// scriptCount counts the scripts that are sent, but for pings, which are the
-// only ones here with one key.
-type scriptCount struct{ n atomic.Int64 }
-
-func (*scriptCount) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *scriptCount) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		c.look(cmd)
-		return next(ctx, cmd)
-	}
-}
-
-func (c *scriptCount) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		for _, cmd := range cmds {
-			c.look(cmd)
-		}
-		return next(ctx, cmds)
-	}
-}
-
-func (c *scriptCount) look(cmd redis.Cmder) {
-	if args := cmd.Args(); isScript(cmd.Name()) && args[2] != 1 {
-		c.n.Add(1)
-	}
 }
