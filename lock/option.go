@@ -57,15 +57,15 @@ func Detail(key, value string) Option {
 // [Manager.Do] releases it.
 func AutoRenew() Option { return func(w *wish) { w.renew = true } }
 
-// Wait limits how long [Manager.Acquire] and [Manager.Do] wait for others; fn
-// of Do may run for as long as its context does. When it ends the wait, the
-// error is a [*ConflictError] without ctx's error.
+// Wait limits how long [Manager.Acquire] and [Manager.Do] wait for others, but not
+// how long fn of Do runs; 0 is no limit. When it ends the wait, the error is a
+// [*ConflictError] without ctx's error.
 func Wait(d time.Duration) Option { return func(w *wish) { w.wait = d } }
 
 // KeepAtLeast leaves the hold in place until d after the grant even when it is
-// released before: for jobs that run once in a fleet, where a quick one must be
-// over everywhere before the name is free again. The hold then ends without a
-// report of lock.expired. TTL is at least d.
+// released before, by a function that failed, too: for jobs that run once in a
+// fleet, whose processes start at different times. The hold then ends without a
+// report of lock.expired. TTL is at least d; 0 keeps nothing.
 func KeepAtLeast(d time.Duration) Option { return func(w *wish) { w.keep = d } }
 
 const (
