@@ -89,7 +89,7 @@ type attempt struct {
 }
 
 func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, error) {
-	if !a.m.gate.enter() {
+	if !a.m.enter() {
 		return nil, ErrClosed
 	}
 	defer a.m.gate.leave()

@@ -203,7 +203,7 @@ func TestAStoreThatDoesNotAnswerIsUnavailableWithinTheDeadline(t *testing.T) {
 	})
 }
 
-func TestACallerWhoCancelsIsNotToldThatTheStoreIsUnavailable(t *testing.T) {
+func TestACancelledCallIsNotUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, lock.Config{})
 		d.store.hang.Store(true)

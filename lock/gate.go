@@ -11,23 +11,11 @@ import (
 // [sync.WaitGroup] it may be joined while a call waits: work that was let in
 // may start more.
 type gate struct {
-	mu     sync.Mutex
-	busy   int
-	closed bool
-	idle   chan struct{} // made by a waiter, closed when busy falls to 0
+	mu   sync.Mutex
+	busy int
+	idle chan struct{} // made by a waiter, closed when busy falls to 0
 }
 
-// enter counts a call, unless the gate is closed.
-func (g *gate) enter() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.closed {
-		g.busy++
-	}
-	return !g.closed
-}
-
-// join counts work that an earlier call caused.
 func (g *gate) join() {
 	g.mu.Lock()
 	g.busy++
@@ -41,19 +29,6 @@ func (g *gate) leave() {
 		close(g.idle)
 		g.idle = nil
 	}
-}
-
-// close reports whether it was this call that closed the gate. That one counts
-// as a call.
-func (g *gate) close() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return false
-	}
-	g.closed = true
-	g.busy++
-	return true
 }
 
 // wait returns when nothing is under way, or with ctx's error.

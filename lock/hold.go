@@ -33,17 +33,17 @@ type Conflict struct {
 // store knows them while it is asked; an error is the last that it yields.
 // The zero Resource stands for everything, as long as Config.GroupBy is nil.
 func (m *Manager) Holds(ctx context.Context, r Resource) iter.Seq2[Hold, error] {
-	return m.list(ctx, func() (StoreQuery, error) { return m.query(r) })
+	q, err := m.query(r)
+	return m.list(ctx, q, err)
 }
 
-func (m *Manager) list(ctx context.Context, query func() (StoreQuery, error)) iter.Seq2[Hold, error] {
+func (m *Manager) list(ctx context.Context, q StoreQuery, err error) iter.Seq2[Hold, error] {
 	return func(yield func(Hold, error) bool) {
-		q, err := query()
 		if err != nil {
 			yield(Hold{}, err)
 			return
 		}
-		if !m.gate.enter() {
+		if !m.enter() {
 			yield(Hold{}, ErrClosed)
 			return
 		}
@@ -64,7 +64,7 @@ func (m *Manager) list(ctx context.Context, query func() (StoreQuery, error)) it
 // order of groups, for operators: on Redis it scans the whole keyspace of each
 // master. An error is the last that it yields.
 func (m *Manager) HoldsAll(ctx context.Context) iter.Seq2[Hold, error] {
-	return m.list(ctx, func() (StoreQuery, error) { return StoreQuery{Space: m.cfg.Name, AllGroups: true}, nil })
+	return m.list(ctx, StoreQuery{Space: m.cfg.Name, AllGroups: true}, nil)
 }
 
 func (m *Manager) query(r Resource) (StoreQuery, error) {

@@ -59,7 +59,7 @@ func TestALeaseEndsOnItsDeadlineWhateverTheStoreDoes(t *testing.T) {
 	})
 }
 
-func TestTheCauseOfAContextTellsWhyItEnded(t *testing.T) {
+func TestTheCauseOfAContextIsWhyItEnded(t *testing.T) {
 	guest := errors.New("guest left")
 	for _, c := range []struct {
 		name string

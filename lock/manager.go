@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,8 +33,9 @@ type Manager struct {
 	waiting atomic.Int64
 	panics  atomic.Uint64
 
+	closing atomic.Bool
+
 	mu     sync.Mutex
-	closed bool
 	leases map[*Lease]struct{} // held here
 }
 
@@ -85,7 +88,9 @@ func (m *Manager) Stats() Stats {
 // within seconds. It returns what could not be released. Later calls only
 // wait.
 func (m *Manager) Close(ctx context.Context) error {
-	if !m.gate.close() {
+	m.gate.join() // later calls of Close wait for the first, too
+	if !m.closing.CompareAndSwap(false, true) {
+		m.gate.leave()
 		return m.quiet(ctx)
 	}
 	start := time.Now()
@@ -104,15 +109,11 @@ func (m *Manager) quiet(ctx context.Context) error {
 	return nil
 }
 
-// releaseAll releases what is held here, and sees to it that no lease is
-// added any more.
+// releaseAll releases what is held here. Since Close has begun, add adds nothing
+// more.
 func (m *Manager) releaseAll(ctx context.Context) error {
 	m.mu.Lock()
-	m.closed = true
-	var held []*Lease
-	for l := range m.leases {
-		held = append(held, l)
-	}
+	held := slices.Collect(maps.Keys(m.leases))
 	m.mu.Unlock()
 
 	var (
@@ -154,14 +155,26 @@ func (m *Manager) spawn(f func()) {
 	}()
 }
 
-// add makes the manager responsible for l, unless it is closed.
+// enter counts a call that Close is to wait for, until gate.leave, unless Close
+// has begun.
+func (m *Manager) enter() bool {
+	m.gate.join()
+	if m.stopping.Err() != nil {
+		m.gate.leave()
+		return false
+	}
+	return true
+}
+
+// add makes the manager responsible for l, unless Close has begun.
 func (m *Manager) add(l *Lease) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.closed {
-		m.leases[l] = struct{}{}
+	if m.stopping.Err() != nil {
+		return false
 	}
-	return !m.closed
+	m.leases[l] = struct{}{}
+	return true
 }
 
 // forget drops an ended lease.

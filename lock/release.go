@@ -88,26 +88,23 @@ func (l *Lease) sendRelease(ctx context.Context) error {
 	return nil
 }
 
-// release ends one hold.
-func (m *Manager) release(ctx context.Context, t StoreTicket) (StoreGrant, error) {
-	grants, err := m.store.Release(ctx, []StoreTicket{t})
-	if err == nil && len(grants) != 1 {
-		err = errAnswers
-	}
-	if err != nil {
+// only returns the answer to a batch of one.
+func only(grants []StoreGrant, err error) (StoreGrant, error) {
+	switch {
+	case err != nil:
 		return StoreGrant{}, err
+	case len(grants) != 1:
+		return StoreGrant{}, errAnswers
 	}
 	return grants[0], nil
 }
 
+// release ends one hold.
+func (m *Manager) release(ctx context.Context, t StoreTicket) (StoreGrant, error) {
+	return only(m.store.Release(ctx, []StoreTicket{t}))
+}
+
 // extend sends one renewal.
 func (m *Manager) extend(ctx context.Context, r StoreRenewal) (StoreGrant, error) {
-	grants, err := m.store.Extend(ctx, []StoreRenewal{r})
-	if err == nil && len(grants) != 1 {
-		err = errAnswers
-	}
-	if err != nil {
-		return StoreGrant{}, err
-	}
-	return grants[0], nil
+	return only(m.store.Extend(ctx, []StoreRenewal{r}))
 }

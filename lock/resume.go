@@ -19,7 +19,7 @@ func (m *Manager) Resume(ctx context.Context, ref Ref, opts ...Option) (*Lease, 
 	start := time.Now()
 	ctx, end := m.span(ctx, OpResume)
 	l, err := m.resume(ctx, ref, opts, start)
-	defer func() { end(err) }()
+	defer end(err)
 	if err != nil {
 		m.observe(ctx, Event{Op: OpResume, ID: ref.id, Took: time.Since(start), Result: result(err), Err: err})
 		return nil, err
@@ -29,7 +29,7 @@ func (m *Manager) Resume(ctx context.Context, ref Ref, opts ...Option) (*Lease, 
 }
 
 func (m *Manager) resume(ctx context.Context, ref Ref, opts []Option, start time.Time) (*Lease, error) {
-	if !m.gate.enter() {
+	if !m.enter() {
 		return nil, ErrClosed
 	}
 	defer m.gate.leave()

@@ -15,7 +15,7 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-func TestAnExpiryIsToldByWhoeverComesAcrossIt(t *testing.T) {
+func TestAnExpiryIsReportedByTheNextCallThatMeetsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		crashed := newDesk(t, lock.Config{})
 		l := crashed.take(t, nights("room", 12, 15), lock.Holder("ada"), lock.Reason("booking"))

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -162,7 +164,7 @@ func (s *sweeper) record(ctx context.Context, group string, due []Hold) (recorde
 // When the recorder fails, holds stay listed and are reported later; the
 // error is then [ErrAudit].
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
-	if !m.gate.enter() {
+	if !m.enter() {
 		return 0, ErrClosed
 	}
 	defer m.gate.leave()
@@ -182,9 +184,5 @@ func (s *sweeper) groups() []string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []string
-	for group := range s.seen {
-		list = append(list, group)
-	}
-	return list
+	return slices.Collect(maps.Keys(s.seen))
 }

@@ -5,9 +5,9 @@
 // It behaves like a shared store, which package locktest checks, but its holds
 // end with the process.
 //
-// It starts no goroutine. A claim costs time in proportion to the live holds
-// of the names it wants; every other call is logarithmic in the holds of the
-// group. Expired holds stay listed until they are recorded: up to 1024 a group,
+// It starts no goroutine. A claim costs time in proportion to the live holds and
+// the waiters of the names it wants, and what frees names looks at each of their
+// waiters; every other call is logarithmic in the holds of the group. Expired holds stay listed until they are recorded: up to 1024 a group,
 // for up to seven days.
 package memlock
 
@@ -112,11 +112,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant
 		}
 		return b, nil
 	}
-	ttl := c.TTL
-	if c.MaxHold > 0 {
-		ttl = min(ttl, c.MaxHold)
-	}
-	h := s.grant(g, c, ttl, now)
+	h := s.grant(g, c, c.TTL, now)
 	g.leave(c.ID)
 	return lock.StoreGrant{Hold: h.view(now), Expired: g.unrecorded(fewExpired, now)}, nil
 }
