@@ -91,7 +91,7 @@ func TestAnObserverMayCallBack(t *testing.T) {
 	}
 }
 
-func TestAnObserverThatEndsItsGoroutineStopsNobodyElse(t *testing.T) {
+func TestAnObserverThatEndsItsGoroutineStopsNoOther(t *testing.T) {
 	var got []int
 	o := observe.NewOutbox(func(_ context.Context, i int) {
 		if i == 0 {

@@ -22,7 +22,7 @@ func TestTheStoreKeepsItsPromises(t *testing.T) {
 	locktest.Run(t, func(testing.TB) lock.Store { return memlock.New() }, locktest.Virtual(), locktest.Steps(50_000))
 }
 
-func TestUntoldExpiriesAreBoundedInNumberAndDays(t *testing.T) {
+func TestUnrecordedExpiriesAreBoundedInNumberAndDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memlock.New()
 		claim := func(i int) lock.StoreClaim {

@@ -261,7 +261,7 @@ func TestFencesRiseEvenWhenRedisForgetsThem(t *testing.T) {
 	})
 }
 
-func TestAFenceAheadOfTheClockStillRisesAndTellsTheRightTime(t *testing.T) {
+func TestAFenceAheadOfTheClockStillRisesAndShowsTheRightTime(t *testing.T) {
 	virtual(t, func(r *rig) {
 		ahead := time.Now().Add(time.Hour).UnixMicro()
 		r.client.HSet(r.Context(), r.keys("rooms", "hotel")[1], "#fence", ahead)

@@ -43,7 +43,7 @@ func TestAnExpiredHoldIsListedUntilItIsRecorded(t *testing.T) {
 	})
 }
 
-func TestAnExpiredHoldOfAQuietGroupIsStillTold(t *testing.T) {
+func TestAnExpiredHoldOfAQuietGroupIsStillReported(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c, _ := r.take(lock.Key("a"), time.Minute)
 		time.Sleep(6 * 24 * time.Hour)
@@ -181,7 +181,7 @@ func TestAStormOfExpiriesIsSweptInBoundedSteps(t *testing.T) {
 	})
 }
 
-func TestWhatNobodyRecordsGoesInTheEnd(t *testing.T) {
+func TestAnExpiryThatIsNeverRecordedIsForgottenInTheEnd(t *testing.T) {
 	virtual(t, func(r *rig) {
 		unrecorded := r.keys("rooms", "hotel")[3]
 		old, _ := r.take(lock.Key("old"), time.Second)

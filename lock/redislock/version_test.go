@@ -150,7 +150,7 @@ func TestAnExpiredRecordOfANewerVersionIsLeftForThoseWhoReadIt(t *testing.T) {
 	})
 }
 
-func TestAnUnreadableRecordBlocksNobodyElse(t *testing.T) {
+func TestAnUnreadableRecordBlocksNoOneElse(t *testing.T) {
 	for _, garbage := range []string{"", "1", "1x", "1-1:", "1999999999:", "18:secret1", "17:secret1", "17:secret199999,", "17:secret11,4:room", "17:secret11,-1:", "\xff"} {
 		virtual(t, func(r *rig) {
 			c, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), time.Minute)
