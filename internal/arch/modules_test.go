@@ -52,16 +52,15 @@ func TestTheRootRequiresTheFiveAndNoOther(t *testing.T) {
 	}
 }
 
-// The README lists which versions move, as go.mod requires them.
-func TestTheREADMEGivesTheVersionsThatAreRequired(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+// dependencies is the page that lists which versions move, and what an import costs.
+const dependencies = "docs/stability.md"
+
+func TestThePageGivesTheVersionsThatAreRequired(t *testing.T) {
+	page := files(t, ".md")[dependencies]
 	for _, r := range required(t, root(t)) {
 		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(r.Path) + `( \(for tests\))? \| ` + regexp.QuoteMeta(r.Version) + ` \|$`)
-		if !r.Indirect && !row.Match(readme) {
-			t.Errorf("README.md does not say that %s is required at %s", r.Path, r.Version)
+		if !r.Indirect && !row.Match(page) {
+			t.Errorf("%s does not say that %s is required at %s", dependencies, r.Path, r.Version)
 		}
 	}
 }
@@ -104,9 +103,8 @@ func TestImportingOneCoreTakesNothingAlong(t *testing.T) {
 	}
 }
 
-// What an import costs is what the README says.
-func TestTheREADMEGivesTheFootprintOfEachImport(t *testing.T) {
-	readme := string(files(t, ".md")["README.md"])
+func TestThePageGivesTheFootprintOfEachImport(t *testing.T) {
+	page := string(files(t, ".md")[dependencies])
 	for _, imports := range []string{"lock/redislock", "session/redissession", "audit/gormsink", "metrics"} {
 		t.Run(imports, func(t *testing.T) {
 			t.Parallel()
@@ -118,8 +116,8 @@ func TestTheREADMEGivesTheFootprintOfEachImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			row := regexp.MustCompile(fmt.Sprintf("(?m)^\\|.*`%s`.* \\| %d \\(.*\\| %d \\|$", imports, built, strings.Count(string(sums), "\n")))
-			if !row.MatchString(readme) {
-				t.Errorf("it builds %d packages and has %d lines in go.sum, and the README says otherwise", built, strings.Count(string(sums), "\n"))
+			if !row.MatchString(page) {
+				t.Errorf("it builds %d packages and has %d lines in go.sum, and %s says otherwise", built, strings.Count(string(sums), "\n"), dependencies)
 			}
 		})
 	}
