@@ -79,10 +79,10 @@ func hasDeadline(ctx context.Context) (ok bool) {
 // that error, and its result is the result. It is not guarded: the breaker does
 // not count it.
 //
-// The fallback does not run for an error that was ignored, such as a bad request
-// or a cancellation by the caller, nor for one that Classify calls a success. For
-// a nil fn, fallback or breaker the error is [ErrInvalid] and the fallback does
-// not run.
+// The fallback does not run for an error that Classify calls a success, nor, before
+// the deadline of ctx, for one that was ignored, such as a bad request or a
+// cancellation by the caller. For a nil fn, fallback or breaker the error is
+// [ErrInvalid] and the fallback does not run.
 func DoOr[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error), fallback func(context.Context, error) (T, error)) (T, error) {
 	var v T
 	if fn == nil || fallback == nil {
@@ -96,7 +96,7 @@ func DoOr[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, e
 	if err == nil {
 		v, o, err = run(ctx, p, fn)
 	}
-	if err != nil && (o == Failure || errors.Is(err, ErrOpen) || endingOf(ctx) == overdue) {
+	if err != nil && o != Success && (o == Failure || errors.Is(err, ErrOpen) || endingOf(ctx) == overdue) {
 		return fallback(ctx, err)
 	}
 	return v, err

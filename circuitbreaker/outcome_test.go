@@ -236,6 +236,8 @@ func TestTheFallbackIsForCallsThatDidNotWork(t *testing.T) {
 		late, cancelLate := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancelLate()
 		time.Sleep(time.Second)
+		overdue, cancelOverdue := context.WithTimeout(context.Background(), time.Second)
+		defer cancelOverdue()
 		success := steady()
 		success.Classify = func(context.Context, error) Outcome { return Success }
 		for name, tc := range map[string]struct {
@@ -252,8 +254,14 @@ func TestTheFallbackIsForCallsThatDidNotWork(t *testing.T) {
 			"an ignored error":           {mustNew(t, steady()), context.Background(), Ignore(errDown), "result"},
 			"a cancellation":             {mustNew(t, steady()), cancelled, context.Canceled, "result"},
 			"an error that is a success": {mustNew(t, success), context.Background(), errDown, "result"},
+			"the same, and a deadline":   {mustNew(t, success), overdue, errDown, "result"},
 		} {
-			got, err := DoOr(tc.ctx, tc.b, func(context.Context) (string, error) { return "result", tc.err },
+			got, err := DoOr(tc.ctx, tc.b, func(ctx context.Context) (string, error) {
+				if ctx == overdue {
+					<-ctx.Done()
+				}
+				return "result", tc.err
+			},
 				func(_ context.Context, err error) (string, error) { return "fallback for " + err.Error(), nil })
 			if got != tc.want || (err == nil) != (tc.err == nil || tc.want != "result") {
 				t.Errorf("%s: %q, %v, want %q", name, got, err, tc.want)
