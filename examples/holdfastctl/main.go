@@ -49,7 +49,7 @@ var commands = []command{
 
 // tool is what the flags and the environment say.
 type tool struct {
-	in        io.Reader
+	in        *bufio.Reader
 	out, errs io.Writer
 	getenv    func(string) string
 	closing   []func()
@@ -69,7 +69,7 @@ var errUsage = errors.New("usage")
 // run returns the exit code: 2 when the arguments make no sense, 1 when the
 // command failed or was refused.
 func run(ctx context.Context, args []string, getenv func(string) string, in io.Reader, out, errs io.Writer) int {
-	t := &tool{in: in, out: out, errs: errs, getenv: getenv}
+	t := &tool{in: bufio.NewReader(in), out: out, errs: errs, getenv: getenv}
 	defer func() {
 		for _, end := range t.closing {
 			end()
@@ -153,8 +153,8 @@ func (t *tool) confirm(format string, args ...any) error {
 	if t.yes {
 		return nil
 	}
-	fmt.Fprintf(t.errs, format+" [y/N] ", args...)
-	answer, _ := bufio.NewReader(t.in).ReadString('\n')
+	fmt.Fprint(t.errs, strings.Map(visible, fmt.Sprintf(format+" [y/N] ", args...)))
+	answer, _ := t.in.ReadString('\n')
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return errors.New("nothing was changed")
 	}

@@ -123,6 +123,23 @@ func TestAReleaseIsAskedForAndRecorded(t *testing.T) {
 	}
 }
 
+func TestEachQuestionHasAnAnswer(t *testing.T) {
+	s := newService(t)
+	var ids []string
+	out, _ := s.ctl(0, "", "holds", "-json")
+	for line := range strings.Lines(out) {
+		var h hold
+		if err := json.Unmarshal([]byte(line), &h); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, h.ID)
+	}
+	out, errs := s.ctl(0, "y\ny\n", append([]string{"release", "-reason", "closing"}, ids...)...)
+	if len(ids) != 2 || strings.Count(out, "released ") != 2 || !strings.Contains(errs, "ana?[2J") {
+		t.Errorf("of %d holds:\n%s%s", len(ids), out, errs)
+	}
+}
+
 func TestGapsOfTheTrailAreListed(t *testing.T) {
 	s := newService(t)
 	if out, _ := s.ctl(0, "", "gaps", "-json"); out != "" {
@@ -220,6 +237,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if out, _ := s.ctl(0, "", "sessions", "-json", "-sessions", "others"); out != "" {
 		t.Errorf("of another name: %s", out)
 	}
+	s.ctl(2, "y\n", "end", id, "no id")
 	s.ctl(1, "n\n", "end", id)
 	if _, err := users.Peek(t.Context(), login.ID); err != nil {
 		t.Fatalf("ended without a yes: %v", err)

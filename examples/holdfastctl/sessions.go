@@ -72,17 +72,21 @@ func end(ctx context.Context, t *tool, ids []string) error {
 		return err
 	}
 	defer done()
-	var failed error
-	for _, id := range ids {
+	hashes := make([]session.Hash, len(ids))
+	for i, id := range ids {
 		raw, err := hex.DecodeString(id)
-		if err != nil || len(raw) != len(session.Hash{}) {
+		if err != nil || len(raw) != len(hashes[i]) {
 			return fmt.Errorf("%w: %q is no id of a session", errUsage, id)
 		}
+		hashes[i] = session.Hash(raw)
+	}
+	var failed error
+	for i, id := range ids {
 		if err := t.confirm("end session %s of %s?", id, t.sessions); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", id, err))
 			continue
 		}
-		gone, err := store.Delete(ctx, session.StoreRemove{Space: t.sessions, Handles: []session.Hash{session.Hash(raw)}})
+		gone, err := store.Delete(ctx, session.StoreRemove{Space: t.sessions, Handles: hashes[i : i+1]})
 		switch {
 		case err != nil:
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", id, err))
