@@ -172,8 +172,9 @@
 //     [session.ReasonVanished]. A session without its index entries gets them back
 //     with its next touch or Save, and is neither counted nor reported until
 //     then; nor is it found as its owner's, which List and Delete then say. Where
-//     Redis has evicted x and o of a partition at once, they say so only if scripts
-//     may call INFO, and as long as a new session there can live. A backlog without its claims is found by the next Claim.
+//     Redis has evicted both x and o of a partition, the second before the first was
+//     back, they say so only if scripts may call INFO, and as long as a new session
+//     there can live. A backlog without its claims is found by the next Claim.
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail and change nothing. Touches, renewals, Delete, Claim and
 //     settling work, so existing sessions stay and the cleanup frees memory.
