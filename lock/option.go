@@ -92,7 +92,10 @@ func (w wish) check(maxHold time.Duration) error {
 	case w.keep < 0 || maxHold > 0 && w.keep > maxHold:
 		return invalid("a KeepAtLeast of %s, want none or up to MaxHold (%s)", w.keep, maxHold)
 	case w.ttl < minTTL || w.ttl > maxTTL:
-		return invalid("a TTL of %s, want 1 ms to 10 years", w.ttl.Round(time.Microsecond))
+		if w.ttl == -1 { // TTL(0)
+			w.ttl = 0
+		}
+		return invalid("a TTL of %s, want 1 ms to 10 years", w.ttl)
 	case !isText(w.holder, maxHolder):
 		return invalid("a holder that is not UTF-8, has a NUL, or is longer than %d bytes", maxHolder)
 	case !isText(w.reason, maxReason):

@@ -81,9 +81,9 @@ func Dates(name, checkIn, checkOut string) Resource {
 	r := Nights(name, in, out)
 	switch {
 	case err != nil:
-		r.reason = fmt.Sprintf("the date %q is not like 2026-12-31", checkIn)
+		r.reason = fmt.Sprintf("%q is no date like 2026-12-31", checkIn)
 	case also != nil:
-		r.reason = fmt.Sprintf("the date %q is not like 2026-12-31", checkOut)
+		r.reason = fmt.Sprintf("%q is no date like 2026-12-31", checkOut)
 	}
 	return r
 }
@@ -113,7 +113,7 @@ func Of(kind Kind, name string, from, to int64) Resource {
 	r := Resource{part: part{name: name, kind: kind, from: from, to: to, units: 1}}
 	switch {
 	case name == "":
-		r.reason = "no name"
+		r.reason = "a resource without a name"
 	case strings.ContainsRune(name, 0):
 		r.reason = fmt.Sprintf("NUL in the name %q", name)
 	case !utf8.ValidString(name):

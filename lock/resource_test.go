@@ -116,21 +116,27 @@ func TestInstantsOutOfBoundsAreRefusedAndNeverWrap(t *testing.T) {
 func TestAReasonNamesWhatIsWrong(t *testing.T) {
 	d := newDesk(t, lock.Config{})
 	for want, r := range map[string]lock.Resource{
-		"no name":                   lock.Key(""),
+		"without a name":            lock.Key(""),
 		"NUL in the name":           lock.Key("\x00"),
 		"is not UTF-8":              lock.Key("a\xff"),
 		"256 bytes":                 lock.Key(strings.Repeat("x", 256)),
 		"from 5 is not before to 2": lock.Span("a", 5, 2),
 		"from 2026-12-05 is not before to 2026-12-02": nights("a", 5, 2),
-		"outside ±2^52":       lock.Span("a", lock.MinBound-1, 0),
-		"a [1, 3) overlaps a": lock.All(lock.Span("a", 1, 3), lock.Key("a")),
-		"0 units":             lock.Key("a").Units(0),
-		"wants 2 units of 1":  lock.Key("a").Units(2),
-		"All of nothing":      lock.All(lock.All()),
-		"the zero Resource":   {},
-		"zero Resource":       lock.All(lock.Key("a"), lock.Resource{}),
+		`"2026-02-30" is no date`:                     lock.Dates("a", "2026-02-30", "2026-03-02"),
+		"outside ±2^52":                               lock.Span("a", lock.MinBound-1, 0),
+		"a [1, 3) overlaps a":                         lock.All(lock.Span("a", 1, 3), lock.Key("a")),
+		"0 units":                                     lock.Key("a").Units(0),
+		"wants 2 units of 1":                          lock.Key("a").Units(2),
+		"All of nothing":                              lock.All(lock.All()),
+		"the zero Resource":                           {},
+		"zero Resource":                               lock.All(lock.Key("a"), lock.Resource{}),
 	} {
 		if _, err := d.TryAcquire(t.Context(), r); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want one that says %q", err, want)
+		}
+	}
+	for want, ttl := range map[string]time.Duration{"TTL of 30ns": 30, "TTL of 0s": 0} { // 30 was meant to be seconds
+		if _, err := d.TryAcquire(t.Context(), lock.Key("a"), lock.TTL(ttl)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want one that says %q", err, want)
 		}
 	}
