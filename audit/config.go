@@ -133,6 +133,7 @@ func (c Config) withDefaults() (Config, error) {
 	p.Want(c.Retry.Base > 0, "Retry.Base", c.Retry.Base, "more than 0")
 	configerr.Default(&c.Retry.Max, max(30*time.Second, c.Retry.Base))
 	p.Want(c.Retry.Max >= c.Retry.Base, "Retry.Max", c.Retry.Max, fmt.Sprintf("at least Retry.Base (%v)", c.Retry.Base))
+	p.Want(c.Spool.Dir != "" || c.Spool == Spool{}, "Spool.Dir", c.Spool.Dir, "a folder, because other fields of Spool are set")
 	if c.Spool.Dir != "" {
 		configerr.Default(&c.Spool.MaxBytes, 1<<30)
 		configerr.Default(&c.Spool.MinFree, 64<<20)

@@ -188,7 +188,9 @@ func (j *JSONLines) current() (size int64, err error) {
 		return 0, err
 	}
 	info, err := fs.FileInfo(nil), lock(f)
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", j.path, err)
+	} else {
 		info, err = f.Stat() // under the lock: another process may have written before
 	}
 	if there, gone := os.Stat(j.path); err == nil && (gone != nil || !os.SameFile(info, there)) {

@@ -119,8 +119,8 @@ func TestASecondWriterOfAFileIsRefusedUntilTheFirstOneCloses(t *testing.T) {
 	all := reasons(t, 3)
 	mustWrite(t, first, all[:1])
 	for range 2 {
-		if err := second.Write(t.Context(), all[2:]); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "another process") {
-			t.Errorf("a second writer: %v, want ErrUnavailable that names the cause", err)
+		if err := second.Write(t.Context(), all[2:]); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), path+": another process") {
+			t.Errorf("a second writer: %v, want ErrUnavailable that names the file and the cause", err)
 		}
 	}
 	mustWrite(t, first, all[1:2])

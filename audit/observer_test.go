@@ -208,6 +208,7 @@ func TestEnrichAddsWhatTheContextKnows(t *testing.T) {
 func TestConfigReportsEveryContradictionAtOnce(t *testing.T) {
 	_, err := New(nil, Config{
 		Queue: -1, MaxBytes: 1, MaxBatch: -1, WhenFull: 9, Retry: Backoff{Base: -1, Max: -2}, DeadLetter: Multi(),
+		Spool: Spool{Level: Disk},
 	})
 	want := strings.Join([]string{
 		"audit: invalid: New needs a sink",
@@ -217,6 +218,7 @@ func TestConfigReportsEveryContradictionAtOnce(t *testing.T) {
 		"audit: Config.WhenFull is 9, want one of the policies",
 		"audit: Config.Retry.Base is -1ns, want more than 0",
 		"audit: Config.Retry.Max is -2ns, want at least Retry.Base (-1ns)",
+		"audit: Config.Spool.Dir is \"\", want a folder, because other fields of Spool are set",
 		"audit: invalid: Multi needs a sink",
 	}, "\n")
 	if !errors.Is(err, ErrInvalid) || err.Error() != want {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -113,6 +114,9 @@ func (l *Log) openSpool(fs spool.FS) error {
 			}
 		}
 	})
+	if errors.Is(err, spool.ErrLocked) {
+		err = fmt.Errorf("%w %s; logs of one name that run at once need a Config.Instance each", err, l.folder())
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

@@ -233,7 +233,7 @@ func TestASecondLogOnAFolderIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := Config{Spool: Spool{Dir: t.TempDir()}}
 		l := newLog(t, NewMemory(), cfg)
-		if _, err := New(NewMemory(), cfg); !errors.Is(err, ErrUnavailable) || !errors.Is(err, spool.ErrLocked) {
+		if _, err := New(NewMemory(), cfg); !errors.Is(err, ErrUnavailable) || !errors.Is(err, spool.ErrLocked) || !strings.Contains(err.Error(), cfg.Spool.Dir) || !strings.Contains(err.Error(), "Config.Instance") {
 			t.Errorf("the second one: %v", err)
 		}
 		cfg.Name = "other"

@@ -56,6 +56,9 @@ func (d dialect) text(code string, err error) string {
 			return known.Error()
 		}
 	}
+	if text := err.Error(); text == "sql: database is closed" { // no name is exported for it
+		return text
+	}
 	return fmt.Sprintf("a %T", err)
 }
 

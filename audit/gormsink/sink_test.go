@@ -211,6 +211,7 @@ func TestErrorsTellRefusedFromUnavailableAndQuoteNothing(t *testing.T) {
 		{"mysql", fmt.Errorf("lost: %w", refused), false, "dial tcp: connection refused"},
 		{"mysql", context.DeadlineExceeded, false, "context deadline exceeded"},
 		{"mysql", driver.ErrBadConn, false, "driver: bad connection"},
+		{"mysql", errors.New("sql: database is closed"), false, "sql: database is closed"},
 		{"mysql", errors.New("canary"), false, "a *errors.errorString"},
 	} {
 		pool := stubPool{exec: func(string, []any) error { return c.err }}
