@@ -300,6 +300,9 @@ func TestFlashesAndDevicesNeedTheStateInTheData(t *testing.T) {
 		if err := v.Update(ctx, nil); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Update with a nil function and no session: %v, want ErrInvalid", err)
 		}
+		if err := v.Login(ctx, ""); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Login of no one: %v, want ErrInvalid", err)
+		}
 		if err := v.Login(ctx, "ann"); err != nil {
 			t.Error(err)
 		}
