@@ -47,7 +47,7 @@ func Start(t testing.TB, args ...string) *Server {
 	}
 	cmd := s.command("initdb", "-D", s.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
+		t.Fatalf("initdb, which %s has to be open to when the tests run as root: %v\n%s", os.TempDir(), err, out)
 	}
 	s.Restart(t)
 	return s
