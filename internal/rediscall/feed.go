@@ -27,11 +27,17 @@ type Feed struct {
 	Closed func() // the feed has ended, and has to be opened again; nil = no one wants to know
 
 	mu      sync.Mutex
-	opening chan struct{} // closed when the try that is under way has ended
+	opening *try // the one that is under way
 	sub     *redis.PubSub
 	channel string
 	users   int
 	idle    *time.Timer
+}
+
+// try is one try to subscribe.
+type try struct {
+	ended chan struct{}
+	err   error // set before that is closed; nil if only the context of its caller has ended
 }
 
 // Use adds a user and returns the channel, "" while the feed is not open.
@@ -110,29 +116,35 @@ func (f *Feed) Open(ctx context.Context, channel string) error {
 		}
 		other := f.opening
 		if other == nil {
-			f.opening = make(chan struct{})
+			f.opening = &try{ended: make(chan struct{})}
 			f.mu.Unlock()
 			return f.subscribe(ctx, channel)
 		}
 		f.mu.Unlock()
 		select {
-		case <-other:
+		case <-other.ended:
+			if other.err != nil {
+				return other.err
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-func (f *Feed) subscribe(ctx context.Context, channel string) error {
+func (f *Feed) subscribe(caller context.Context, channel string) (err error) {
 	defer func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		close(f.opening)
+		if caller.Err() == nil {
+			f.opening.err = err
+		}
+		close(f.opening.ended)
 		f.opening = nil
 	}()
-	ctx, cancel := context.WithTimeout(ctx, subscribeFor)
+	ctx, cancel := context.WithTimeout(caller, subscribeFor)
 	defer cancel()
-	_, err := Bounded(ctx, f.Caller, func(ctx context.Context) (struct{}, error) {
+	_, err = Bounded(ctx, f.Caller, func(ctx context.Context) (struct{}, error) {
 		sub := f.Caller.Client().Subscribe(ctx, channel)
 		if _, err := sub.ReceiveTimeout(ctx, subscribeFor); err != nil {
 			_ = sub.Close()

@@ -177,3 +177,30 @@ func TestOpeningEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestCallsAtTheSameTimeShareATryThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0", ContextTimeoutEnabled: true, Dialer: hang})
+		t.Cleanup(func() { _ = client.Close() })
+		f := newHeard(client)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for n := range 50 {
+			wg.Go(func() {
+				ctx := t.Context()
+				if n == 0 { // its end is no reason for the others
+					short, cancel := context.WithTimeout(ctx, time.Millisecond)
+					defer cancel()
+					ctx = short
+				}
+				if err := f.Open(ctx, "news"); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("ended with %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took > 2*subscribeFor || took < subscribeFor {
+			t.Errorf("fifty calls took %v, want one or two tries", took)
+		}
+	})
+}
