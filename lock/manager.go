@@ -110,12 +110,14 @@ func (m *Manager) quiet(ctx context.Context) error {
 }
 
 // releaseAll releases what is held here. Since Close has begun, add adds nothing
-// more.
+// more. All that the store has not answered ends releaseTimeout after ctx.
 func (m *Manager) releaseAll(ctx context.Context) error {
 	m.mu.Lock()
 	held := slices.Collect(maps.Keys(m.leases))
 	m.mu.Unlock()
 
+	limited, cut := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(releaseTimeout, cut) })
 	var (
 		next atomic.Int64
 		mu   sync.Mutex
@@ -128,7 +130,7 @@ func (m *Manager) releaseAll(ctx context.Context) error {
 		m.spawn(func() {
 			defer done.Done()
 			for i := next.Add(1) - 1; int(i) < len(held); i = next.Add(1) - 1 {
-				if err := held[i].Release(ctx); err != nil {
+				if err := held[i].release(limited); err != nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()
@@ -136,7 +138,7 @@ func (m *Manager) releaseAll(ctx context.Context) error {
 			}
 		})
 	}
-	m.spawn(func() { done.Wait(); close(ended) })
+	m.spawn(func() { done.Wait(); stop(); cut(); close(ended) })
 	select {
 	case <-ended:
 	case <-ctx.Done(): // quiet reports it

@@ -22,6 +22,10 @@ func (l *Lease) Release(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
+	return l.release(context.WithoutCancel(ctx))
+}
+
+func (l *Lease) release(ctx context.Context) error {
 	l.m.gate.join() // until the outcome is recorded
 	defer l.m.gate.leave()
 	start := time.Now()
@@ -68,7 +72,7 @@ func (l *Lease) letGo() (send bool, err error) {
 }
 
 func (l *Lease) sendRelease(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
 	g, err := l.m.release(ctx, l.ticket)
 	if err != nil {

@@ -262,3 +262,24 @@ func TestALaterCloseWaitsForTheFirst(t *testing.T) {
 	wantErr(t, <-first)
 	wantErr(t, d.Close(ended))
 }
+
+func TestWhatCloseLeavesBehindEndsWithinSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{TTL: time.Hour})
+		for i := range 500 {
+			d.take(t, lock.Span("room", int64(i), int64(i+1)))
+		}
+		d.store.hang.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		wantErr(t, d.Close(ctx), context.DeadlineExceeded)
+		start := time.Now()
+		wantErr(t, d.Close(context.Background()))
+		if took := time.Since(start); took > 6*time.Second {
+			t.Errorf("it took %s more, want no more than one try of 5 s", took)
+		}
+		if n := d.Stats().Held; n != 0 {
+			t.Errorf("%d leases go on", n)
+		}
+	})
+}

@@ -232,9 +232,11 @@ func (w *watchdog) renew(batch []*Lease) {
 		e.Took, e.Result, e.Err = took, result(failed), failed
 		l.outbox.Put(ctx, e)
 	}
-	for _, l := range batch {
-		l.outbox.Drain()
-	}
+	w.m.spawn(func() { // a slow observer must hold up no renewal
+		for _, l := range batch {
+			l.outbox.Drain()
+		}
+	})
 }
 
 // isUnconfirmed reports whether the lease is to be confirmed.

@@ -182,3 +182,28 @@ func TestALeaseReleasedDuringItsRenewalIsNotRenewedAgain(t *testing.T) {
 		}
 	})
 }
+
+// slow takes its time with each renewal.
+type slow struct{}
+
+func (slow) ObserveLock(_ context.Context, e lock.Event) {
+	if e.Op == lock.OpRenew {
+		time.Sleep(time.Second)
+	}
+}
+
+func TestASlowObserverHoldsUpNoRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{Observer: slow{}, TTL: 9 * time.Second})
+		var leases []*lock.Lease
+		for i := range 50 {
+			leases = append(leases, d.take(t, lock.Key(fmt.Sprint("room", i)), lock.AutoRenew()))
+		}
+		time.Sleep(time.Minute)
+		for _, l := range leases {
+			if err := l.Err(); err != nil {
+				t.Fatalf("%s: %v", l, err)
+			}
+		}
+	})
+}
