@@ -96,10 +96,10 @@
 // one is reported as "lock.expired" with the reason "unconfirmed". A process
 // that waits and dies costs the others three seconds.
 //
-// When the clock of the store steps forward by d, a lease granted before ends in
-// the store by d too early, and until its deadline its holder does not know; a
-// grant that is on its way is believed for too long by d or by the time it takes
-// to arrive, whichever is less, until it is confirmed. The fence covers both.
+// A step of the store's clock forward by d ends the leases granted before by d
+// too early in the store, and their holders see it only at the deadline. A grant on
+// its way is believed too long by d or by its delay, whichever is less, until it is
+// confirmed. The fence covers both.
 //
 // [Wait] limits the waiting. [Resource.Shared] lets readers share a resource.
 //

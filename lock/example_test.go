@@ -99,10 +99,6 @@ func ExampleNew() {
 	// lock: Config.TTL is 1µs, want 1 ms to 10 years
 }
 
-// Three replicas of a service are to send the report of a day, and one does.
-// The hold is not released: its TTL, longer than the replicas' schedules
-// differ, ends it. A replica that dies while it sends leaves the report unsent.
-
 func ExampleManager_Acquire() {
 	rooms, _ := lock.New(memlock.New(), lock.Config{Name: "rooms"})
 	defer rooms.Close(context.Background())

@@ -59,8 +59,8 @@ func (m *Manager) newLease(t StoreTicket, secret string, h Hold, since time.Time
 	return l
 }
 
-// start makes the lease live, after its event is queued. It reports false when the lease has ended before it began, or the manager is
-// closed.
+// start makes the lease live, after its event is queued. It reports false when
+// the lease has ended before it began, or the manager is closed.
 func (l *Lease) start() bool {
 	if !l.m.add(l) {
 		return false

@@ -30,7 +30,7 @@ import (
 type Store interface {
 	// Acquire grants all parts of the claim or none, in one round trip. A
 	// conflict is an answer, not an error. It also finds a bounded number
-	// of expired holds of the group (Grant.Expired).
+	// of expired holds of the group (StoreGrant.Expired).
 	Acquire(ctx context.Context, c StoreClaim) (StoreGrant, error)
 
 	// Wait waits on behalf of a claim that was answered StatusBlocked with g. It returns

@@ -15,10 +15,9 @@ import (
 	"github.com/holdfast-go/holdfast/audit"
 )
 
-// trail hands audit events to the recorder and keeps it from harming anybody:
-// a recorder that panics is contained, one that hangs is left behind after a
-// timeout, and no more than maxRecording calls of it are under way at once,
-// so that hung ones cannot pile up.
+// trail hands audit events to the recorder. A recorder that panics is contained,
+// and one that hangs is left behind after a timeout. No more than maxRecording
+// calls of it are under way at once, so hung ones cannot pile up.
 type trail struct {
 	recorder audit.Recorder
 	timeout  time.Duration

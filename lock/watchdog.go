@@ -11,11 +11,11 @@ import (
 )
 
 // watchdog confirms and renews leases with one goroutine for all of a manager,
-// while there are any and until Close. It sleeps until the first lease
-// is due, takes along those due a little later, and sends each group's in
-// batches, confirmations apart, on a goroutine each. A batch without an answer is tried again
-// soon; meanwhile no deadline moves, so a lease ends in time however long the
-// store is away.
+// while there are any and until Close. It sleeps until the first lease is due,
+// takes along those due a little later, and sends them in batches, with one
+// goroutine for each lane that has some. A batch without an answer is tried again
+// soon. Meanwhile no deadline moves, so a lease ends in time however long the
+// store does not answer.
 type watchdog struct {
 	m    *Manager
 	kick chan struct{} // capacity 1: the first lease due has changed
@@ -137,8 +137,8 @@ func (w *watchdog) pause() (d time.Duration, idle bool) {
 }
 
 // take removes from the heap the leases that are due, and those that will be
-// within a thirtieth of the time that the first one has, for fewer and fuller batches.
-// Those of a lane that is under way go there, and wait for no other.
+// within a thirtieth of the time that the first one has, for fewer and fuller
+// batches. Those of a lane that is under way are added to what waits there.
 func (w *watchdog) take() map[lane][]*Lease {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -24,7 +24,7 @@ type Feed struct {
 	Caller *Caller
 	Read   func(message string)
 	Missed func() // messages may have been lost: the connection was new, or is closed
-	Closed func() // the feed has ended, and has to be opened again; nil = no one wants to know
+	Closed func() // the feed has ended, and has to be opened again; may be nil
 
 	mu      sync.Mutex
 	opening *try // the one that is under way

@@ -219,8 +219,8 @@ type Conn struct {
 // openingSize is how much of what a client sends first is kept.
 const openingSize = 4 << 10
 
-// Opening returns the first 4 KiB that the client sent, by which to tell a
-// subscription from other connections.
+// Opening returns the first 4 KiB that the client sent, which show whether it is a
+// subscription.
 func (c *Conn) Opening() string {
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()

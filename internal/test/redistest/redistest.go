@@ -48,7 +48,7 @@ func Virtual(t testing.TB) (*redis.Client, *miniredis.Miniredis) {
 }
 
 // VirtualClient returns a further client of a miniredis that [Virtual] made,
-// closed with the test: another process, as far as Redis can tell.
+// closed with the test. To the server it is another process.
 func VirtualClient(t testing.TB, m *miniredis.Miniredis) *redis.Client {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{
