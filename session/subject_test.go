@@ -69,8 +69,10 @@ type twice struct{ session.Store }
 func (s twice) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
 	return func(yield func(session.StoreRecord, error) bool) {
 		for rec, err := range s.Store.List(ctx, space, owner) {
-			if !yield(rec, err) || !yield(rec, err) {
-				return
+			for range 2 {
+				if !yield(rec, err) {
+					return
+				}
 			}
 		}
 	}

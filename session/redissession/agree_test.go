@@ -3,6 +3,7 @@
 package redissession
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -78,6 +79,49 @@ func TestTheNumberOfPartitionsIsAskedForOnce(t *testing.T) {
 			t.Errorf("%d commands and %d pipelines, want %d", n.commands, n.pipelines, want)
 		}
 	}
+}
+
+// between does something before a number of partitions is stored.
+type between struct{ do func() error }
+
+func (b *between) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (b *between) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if strings.HasPrefix(cmd.Name(), "set") {
+			if err := b.do(); err != nil {
+				cmd.SetErr(err)
+				return err
+			}
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func TestOfTwoFirstCallsOneStoresTheNumberOfPartitions(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
+		broken := errors.New("the line broke")
+		for _, c := range []struct {
+			do   func() error
+			want error
+		}{
+			{func() error { _, err := New(client, WithPartitions(32)).Count(t.Context(), space); return err }, session.ErrInvalid},
+			{func() error { return broken }, broken},
+		} {
+			client.FlushAll(t.Context())
+			own := redis.NewClient(client.Options())
+			own.AddHook(&between{c.do})
+			for range 2 {
+				if _, err := New(own).Count(t.Context(), space); !errors.Is(err, c.want) {
+					t.Errorf("%v, want %v", err, c.want)
+				}
+			}
+			_ = own.Close()
+		}
+	})
 }
 
 // What another process has stored counts from the next cleanup on, and a number that
