@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Comes first in every script: the server's clock, and the times in a record's
--- header (doc.go has the table). What is here and in the parts that follow is made
+-- header (header.go has the table). What is here and in the parts that follow is made
 -- anew in every run, so a load that needs none of those ends before them.
 
 local byte, floor = string.byte, math.floor

@@ -17,103 +17,39 @@
 // CONFIG, SCAN, KEYS or modules, but for the SCAN of [Store.Repartition]; a List of
 // all sessions uses ZSCAN on the indexes.
 //
-// # Waiting for a lease
-//
-// A Load or Create that may wait gets a place in line in the same script that
-// finds the lease taken. The script that frees the lease gives the turn to the
-// first of the line and publishes that to the inbox of its process. The turn has
-// no data: the Load that follows takes the lease.
-//
-//	waiter                 server                         holder
-//	  │── Load ─────────────▶│ leased: a place in line       │
-//	  │                      │◀────────────── Save and free ─│
-//	  │◀─ publish: its turn ─│ gives the turn, for 2 s       │
-//	  │── Load ─────────────▶│ takes the lease               │
-//
-// An inbox is one subscription of a store, <prefix>:inbox:<random>. The first who
-// waits opens it, and it is closed five seconds after the last has left, or with
-// the client. Each second the store pings the partitions where it waits, all in
-// one pipeline. That keeps its places, gives the turn where a lease lapsed, and
-// finds turns whose message was lost and places that were. Places of a store that
-// was not heard of for three seconds are dropped. Where subscribing or PUBLISH is
-// not allowed, turns are found by the ping.
-//
 // # Keys
 //
-// The first byte of its hash decides in which partition a session is; there are
-// 16 partitions unless [WithPartitions] sets another number. The sessions of an
-// owner have the first byte of the owner's hash. A partition is a hash tag, so
-// all keys that change together are in one slot of a Cluster. The characters
-// %, :, { and } of a name are written as %25, %3A, %7B and %7D.
+//	<prefix>:<Config.Name>:session:{<partition>}:…  sessions and their indexes
+//	<prefix>:<Config.Name>:session:partitions       how many partitions there are
+//	<prefix>:inbox:<random>                         a channel for each store that waits
 //
-//	<prefix>:<Config.Name>:session:partitions  string, their number; kept by cleanups
-//	<prefix>:<Config.Name>:session:{<partition>}:<letter>…
+// The characters %, :, { and } of a name are written as %25, %3A, %7B and %7D. The
+// first byte of its hash decides in which partition a session is; there are 16
+// unless [WithPartitions] sets another number. A partition is a hash tag, so all keys
+// that change together are in one slot of a Cluster. Scripts also use keys of that
+// slot that only stored data name: Redis Cluster allows it; a proxy that maps keys to
+// servers has to map them by hash tags.
 //
-//	d<hash>       string  a session: header and payload
-//	x             zset    hash -> when it lapses, in ms: the expiry index
-//	u<owner>      zset    hash -> when it lapses: the sessions of one owner
-//	o             zset    owner -> until when u is there at least: the list of owners
-//	e<hash><rev>  string  a lapsed session that is set aside until it is settled
-//	c             zset    hash and revision -> when it can be claimed (again)
-//	b             zset    hash and revision -> when it lapsed: the backlog
-//	q             zset    hash, µs and size -> when it was put into quarantine
-//	q<hash>…      string  a damaged record, as it was
-//	m<hash>       string  nonce of a move to another partition, for two minutes
-//	n<hash>       string  nonce of a Create that was sent more than once, as long
-//	r             string  a revision that the clock has not passed yet; rare
-//	w<hash>       zset    lease and inbox -> order: who waits for the lease
-//	i<inbox>      string  a process that waits was seen; for three seconds
-//	g<hash><name> string  a request for this lease was given up; for ten seconds
+// Every key has a time to live, as a safety net. What decides is the deadline in the
+// record, which each script that reads it compares with the TIME of the server: an
+// expired session is expired, whether or not Redis has removed it.
 //
-// Hashes, revisions and times in key names are raw bytes. Scripts declare in
-// KEYS the keys that every run may use. Keys that only stored data name (o, members
-// of x, c and u, the owner in a header, the quarantine) are made by appending to
-// the base of KEYS[1]: they have its hash tag, so they are in its slot. Redis
-// Cluster checks that; a proxy that maps keys to servers itself has to map them
-// by hash tags.
+// # Waiting for a lease
 //
-// Every key has a time to live: d and e live until Deadline + Keep, x, u, c and b
-// as long as their longest-living member or up to an eighth longer, o as long as x, q as long as [WithQuarantine] sets. Where
-// no cleanup runs, each new record takes a few out of x that no Claim came for
-// in time. These times are a safety net. What decides is the
-// deadline in the header, which each script that reads it compares with the
-// TIME of the server: an expired session is expired, whether or not Redis has
-// removed it.
+// The script that finds a lease taken gives the call a place in line. The script that
+// frees the lease gives the turn to the first in line, and publishes that to the inbox
+// of its process, a subscription that is open while a call waits. Once a second the
+// store pings the partitions where calls wait, in one pipeline: that keeps the places,
+// and finds turns whose message was lost. So where subscribing or PUBLISH is not
+// allowed, a turn comes up to a second late. A process that was not heard of for three
+// seconds loses its places.
 //
-// # Records
+// # Versions
 //
-// All numbers are big-endian. Times are ms since 1970 by the server's clock.
-//
-//	offset length field
-//	     0      3 magic "hfs"
-//	     3      1 version, 1
-//	     4      1 0, or of what a move leaves in its place: 1 moved, 2 frozen
-//	     5      1 reserved, 0
-//	     6      2 how often it was handed out by Claim
-//	     8      8 revision: µs since 1970 at first, then rising; below 2^53
-//	    16      8 nonce of the write that made it, 0 = none
-//	    24      6 created
-//	    30      6 absolute deadline, 0 = none
-//	    36      6 idle timeout in ms, 0 = none     \ a touch writes these
-//	    42      6 last activity                    | 18 bytes in place
-//	    48      6 when it lapses                   /
-//	    54      4 seconds that it is kept for Claim after it lapsed
-//	    58      4 CRC-32C of the payload
-//	    62      8 lease: first bytes of SHA-256 of its name, 0 = free
-//	    70      6 end of the lease
-//	    76     16 hash of the owner, 0 = none; moved and frozen: of the record now
-//	    92     64 revision and nonce of the 4 writes before, newest first
-//	   156      - payload
-//
-// Scripts read the header and never the payload; this package computes and
-// compares the checksum. Bytes that do not begin with a header are
-// [session.ReasonInvalidFormat]; a payload that does not match its checksum is
-// [session.ReasonCorrupted]. A later version may only append to the header: its scripts
-// find the fields of a version-1 record at their places, and the next Save writes
-// the new version. A process that does not know a version leaves such records
-// alone, and managers return [session.ReasonUndecodable]; deadlines and Delete work by the
-// fields of version 1. A version is released in two steps, first reading and then
-// writing it, so that processes of two versions can run at once.
+// Each record has the version of its format. A process that does not know a version
+// leaves such records alone, and managers return [session.ReasonUndecodable]; deadlines
+// and Delete work all the same. A version is released in two steps, first reading and
+// then writing it, so that processes of two versions can run at once.
 //
 // # Cost
 //
@@ -137,7 +73,7 @@
 //	Count        1 pipeline       O(log n) for each partition
 //	Quarantined  1 trip for each partition + 1 for each 64 records
 //	Restore      2 trips          O(log n)
-//	removal into a quarantine     and O(the partition's records in quarantine)
+//	removal into a quarantine     and, once a script, O(the partition's records there)
 //	a payload that is corrupted   1 trip more, to remove it
 //
 // These are atomic: every call on one session, with its indexes; Create
@@ -172,9 +108,10 @@
 //     [session.ReasonVanished]. A session without its index entries gets them back
 //     with its next touch or Save, and is neither counted nor reported until
 //     then; nor is it found as its owner's, which List and Delete then say. Where
-//     Redis has evicted both x and o of a partition, the second before the first was
-//     back, they say so only if scripts may call INFO, and as long as a new session
-//     there can live. A backlog without its claims is found by the next Claim.
+//     Redis has evicted both the expiry index and the list of owners of a partition,
+//     the second before the first was back, they say so only if scripts may call
+//     INFO, and as long as a new session there can live. A backlog without its claims
+//     is found by the next Claim.
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail and change nothing. Touches, renewals, Delete, Claim and
 //     settling work, so existing sessions stay and the cleanup frees memory.

@@ -38,7 +38,7 @@ func accounts(store session.Store, indexKey []byte, keys ...[]byte) (*session.Ma
 		Upgrade:         upgrade,
 		OnCorrupt:       session.QuarantineCorrupt,
 		OnExpire: func(ctx context.Context, e session.Expired[Account]) error {
-			return giveBack(ctx, e.ID, e.Data.Seats) // again after an error, until it succeeds five times at most
+			return giveBack(ctx, e.ID, e.Data.Seats) // again after an error, five times at most
 		},
 	})
 }

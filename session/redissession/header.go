@@ -12,8 +12,7 @@ import (
 )
 
 // version is the format that is written; sizes has the header's length in
-// every version that is read. A new version may only append fields to the
-// header, so that scripts work in place on records of the version before.
+// every version that is read.
 const version = 1
 
 var sizes = map[byte]int{version: headerSize}
@@ -24,9 +23,34 @@ var magic = [3]byte{'h', 'f', 's'}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// header is what precedes the payload; doc.go has the table. Times are
-// milliseconds since 1970, idle is milliseconds, keep is seconds. Only scripts
-// write ends.
+// header is what precedes the payload of a record. All numbers are big-endian. Times
+// are ms since 1970 by the server's clock.
+//
+//	offset length field
+//	     0      3 magic "hfs"
+//	     3      1 version, 1
+//	     4      1 0, or of what a move leaves in its place: 1 moved, 2 frozen
+//	     5      1 reserved, 0
+//	     6      2 how often it was handed out by Claim
+//	     8      8 revision: µs since 1970 at first, then rising; below 2^53
+//	    16      8 nonce of the write that made it, 0 = none
+//	    24      6 created
+//	    30      6 absolute deadline, 0 = none
+//	    36      6 idle timeout in ms, 0 = none     \ a touch writes these
+//	    42      6 last activity                    | 18 bytes in place
+//	    48      6 when it lapses                   /
+//	    54      4 seconds that it is kept for Claim after it lapsed
+//	    58      4 CRC-32C of the payload
+//	    62      8 lease: first bytes of SHA-256 of its name, 0 = free
+//	    70      6 end of the lease
+//	    76     16 hash of the owner, 0 = none; moved and frozen: of the record now
+//	    92     64 revision and nonce of the 4 writes before, newest first
+//	   156      - payload
+//
+// Scripts read the header and never the payload; this package computes and compares
+// the checksum. Only scripts write when a record lapses. A later version may only
+// append to the header: its scripts find the fields of a version-1 record at their
+// places, and the next Save writes the new version.
 //
 // As the template of an insertion, created is 0, absolute and leaseEnd are
 // durations, and the server completes it; a moved record brings both times.

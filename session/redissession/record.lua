@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Comes after touch.lua in every script: the rest of the record's header (doc.go
+-- Comes after touch.lua in every script: the rest of the record's header (header.go
 -- has the table), and how records end.
 
 local SIZES = {[1] = 156}  -- bytes before the payload, of each version that is read
