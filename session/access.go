@@ -233,15 +233,12 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 	err = errAborted
 	defer func() { m.finish(o, err) }()
 	if fn == nil {
-		err = errNoFunction
+		return nil, errNoFunction
+	}
+	if err := m.notWithin(ctx, id); err != nil {
 		return nil, err
 	}
-	if refused := m.notWithin(ctx, id); refused != nil {
-		err = refused
-		return nil, err
-	}
-	s, err = m.update(o, id, fn)
-	return s, err
+	return m.update(o, id, fn)
 }
 
 func (m *Manager[T]) update(o *operation, id ID, fn func(*T) error) (*Session[T], error) {
@@ -304,9 +301,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // Delete ends a session, also by an id from before a Rotate while that is served; one
-// that is not there is no error. It does not read
-// the record, so it works on unreadable ones, too. One round trip. Errors:
-// [ErrInvalid], [ErrUnavailable].
+// that is not there is no error. It does not read the record, so it works on
+// unreadable ones, too. One round trip. Errors: [ErrInvalid], [ErrUnavailable].
 func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 	o, ctx := m.begin(ctx, OpDelete)
 	defer func() { m.finish(o, err) }()

@@ -18,14 +18,15 @@ const (
 // Sweep runs one cleanup cycle now: it takes what has expired, oldest first,
 // calls OnExpire for it, removes what cannot be read, and counts what is
 // alive. It goes on while there is more, for Config.CleanupInterval at most; the
-// Report says whether that was all. One session that cannot be handled does not keep it from the others. Any number
-// of processes may sweep at once: each expired session goes to one of them.
+// Report says whether that was all. One session that cannot be handled does not keep
+// it from the others. Any number of processes may sweep at once: each expired session
+// goes to one of them.
 //
 // The Report and an [OpCleanup] event are complete also when an error is
 // returned: then they say what was done until then. Errors: [ErrUnavailable].
 func (m *Manager[T]) Sweep(ctx context.Context) (r Report, err error) {
 	o, ctx := m.begin(ctx, OpCleanup)
-	r = Report{Ended: map[EndReason]int{}, Active: m.lastActive()}
+	r = Report{Ended: map[EndReason]int{}, Active: m.Stats().Active}
 	err = errAborted
 	defer func() {
 		r.Took = time.Since(o.start)
@@ -127,12 +128,6 @@ func (m *Manager[T]) countAll(ctx context.Context, r *Report) error {
 	}
 	r.Active, r.Backlog = c.Active, c.Backlog
 	return nil
-}
-
-func (m *Manager[T]) lastActive() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.stats.Active
 }
 
 // cycle is Sweep for the loop: a panic, such as one of the store, is an error

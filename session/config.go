@@ -58,17 +58,17 @@ type Config[T any] struct {
 	CleanupWorkers int
 	// OnExpire is called for each session that a timeout ended, with its data;
 	// see [Expired] for what is guaranteed. Up to CleanupWorkers calls run at
-	// once. It has 30 s, and must return when ctx ends: a call that has not 5 s
-	// later is left behind as failed, and while CleanupWorkers of them are left,
-	// cleanup cycles call no more and fail. After an error or a panic the session is handed out
-	// again in a later cycle; after the fifth attempt that fails it is dropped,
-	// or quarantined if OnCorrupt says so, and counted in Report.Dead.
+	// once. A call has 30 s, less where the store was slow to hand the session out,
+	// and must return when ctx ends: one that has not 5 s later is left behind as
+	// failed, and while CleanupWorkers of them are left, cleanup cycles call no more
+	// and fail. After an error or a panic the session is handed out again in a later
+	// cycle; after the fifth attempt that fails it is dropped, or quarantined if
+	// OnCorrupt says so, and counted in Report.Dead.
 	OnExpire func(ctx context.Context, e Expired[T]) error
-	// Grace is how long the record of an expired session waits for a cleanup;
-	// at least CleanupInterval, default 1 h,
-	// or 3 times CleanupInterval if that is longer. When it is over, the
-	// session is lost to OnExpire. So a burst of expiries is reported in full if
-	// the workers handle it within Grace - CleanupInterval.
+	// Grace is how long the record of an expired session waits for a cleanup; at
+	// least CleanupInterval, default 1 h, or 3 times CleanupInterval if that is
+	// longer. Then the session is lost to OnExpire. So a burst of expiries is
+	// reported in full if the workers handle it within Grace - CleanupInterval.
 	Grace time.Duration
 
 	// OnCorrupt says what happens to records that cannot be read.

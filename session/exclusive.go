@@ -30,9 +30,6 @@ import (
 //
 // Two round trips, and one more to wait. Errors as for Get and Save.
 func (m *Manager[T]) Exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error) error {
-	if id.IsZero() {
-		return m.refuseExclusive(ctx, invalid("the zero ID names no session"))
-	}
 	return m.exclusive(ctx, id, fn, m.taking(id))
 }
 
@@ -53,19 +50,10 @@ func (m *Manager[T]) taking(id ID) taker[T] {
 // conversation and runs fn with it, one message at a time, in the order of their
 // arrival. Two round trips, and one more to wait.
 func (m *Manager[T]) Converse(ctx context.Context, c Conversation, initial T, fn func(context.Context, *Session[T]) error) error {
-	if err := checkConversation(c); err != nil {
-		return m.refuseExclusive(ctx, err)
-	}
 	return m.exclusive(ctx, c.ID(), fn, func(o *operation, lease string, turn func()) (*Session[T], error) {
 		s, _, err := m.open(o, c, &initial, lease, turn)
 		return s, err
 	})
-}
-
-func (m *Manager[T]) refuseExclusive(ctx context.Context, err error) error {
-	o, _ := m.begin(ctx, OpExclusive)
-	m.finish(o, err)
-	return err
 }
 
 func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error, take taker[T]) (err error) {
@@ -73,11 +61,9 @@ func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Conte
 	err = errAborted
 	defer func() { m.finish(o, err) }()
 	if fn == nil {
-		err = errNoFunction
-		return err
+		return errNoFunction
 	}
-	err = m.inTurn(o, id, fn, take)
-	return err
+	return m.inTurn(o, id, fn, take)
 }
 
 // taker tries to take a lease. ErrBusy means that the call has a place in line,

@@ -21,8 +21,7 @@ const tokenLen = 43
 
 // ID names a session. There are three kinds: one made by [Manager.Create],
 // which a token stands for; a [Conversation]'s, which follows from channel and peer
-// and has no token; and one met in a listing, whose token
-// only its owner knows. All of them can be read, saved and deleted by.
+// and has no token; and one met in a listing, whose token only its owner knows. All of them can be read, saved and deleted by.
 //
 // IDs of one kind are comparable with ==. An ID does not travel by accident:
 // however it is printed, logged or marshalled, it is redacted, also within fields
@@ -103,7 +102,7 @@ func (id ID) Token() string {
 func (id ID) IsZero() bool { return id == ID{} }
 
 // String returns a redacted form, such as "session:5f3a9c01": enough to distinguish
-// sessions apart in a log. That of a [Conversation] is the same everywhere: a list of
+// sessions in a log. That of a [Conversation] is the same everywhere: a list of
 // peers finds who it may be.
 func (id ID) String() string {
 	if id.IsZero() {
@@ -126,8 +125,7 @@ func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // Conversation names the one session of a conversation: Channel is where it
 // takes place, such as "whatsapp" or a bot's account, and Peer is who talks
-// there.
-// It is no secret, and its id is never accepted from a client as a token.
+// there. It is no secret, and its id is never accepted from a client as a token.
 //
 // With a Subject, the conversation is one of that person's sessions, as with
 // [ForSubject]: [Manager.BySubject] finds what was said, [Manager.DeleteSubject]

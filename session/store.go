@@ -53,17 +53,17 @@ type Store interface {
 
 	// Load returns a live record, moving its idle deadline when l.Touch is
 	// set and the last activity is at least l.TouchEvery ago, or half of the
-	// record's own idle timeout if that is less; neither payload
-	// nor revision are written. With l.Lease it also takes, renews or frees
+	// record's own idle timeout if that is less; neither payload nor revision are
+	// written. With l.Lease it also takes, renews or frees
 	// the record's lease, or answers Leased and touches nothing.
 	Load(ctx context.Context, l StoreLoad) (StoreReply, error)
 
-	// Save replaces the payload of a live record whose revision is w.Rev,
-	// and moves its idle deadline by its own idle timeout. Stale carries the current record. A lease
-	// that another caller holds is Leased, and so is a w.Lease that is not
-	// held any more. A write that is repeated is Done again, with the revision
-	// that it made; when it is not remembered and may have been made, that is
-	// an error.
+	// Save replaces the payload of a live record whose revision is w.Rev, and
+	// moves its idle deadline by its own idle timeout. Stale carries the current
+	// record. A lease that another caller holds is Leased, and so is a w.Lease that
+	// is not held any more. A write that is repeated is Done again, with the
+	// revision that it made; when it is not remembered and may have been made,
+	// that is an error.
 	Save(ctx context.Context, w StoreWrite) (StoreReply, error)
 
 	// Move creates w and deletes from, keeping its times unless w.Restart is set
@@ -93,9 +93,9 @@ type Store interface {
 	List(ctx context.Context, space string, owner Hash) iter.Seq2[StoreRecord, error]
 
 	// Claim ends the claims that c.Settle names, and then takes up to c.Max
-	// records that are due, oldest first (in a store
-	// that is split: in each partition, the one with the oldest first), each
-	// given to one caller until c.For has passed. Lapsed ones are due, and
+	// records that are due, oldest first (in a store that is split: in each
+	// partition, the one with the oldest first), each given to one caller until
+	// c.For has passed. Lapsed ones are due, and
 	// those whose claim ran out or whose StoreSettle.Retry has passed. Broken
 	// and vanished ones are reported and removed, whatever c.Payload says.
 	Claim(ctx context.Context, c StoreClaim) (StoreClaimed, error)

@@ -292,20 +292,13 @@ func (v *Visit[T]) Logout(ctx context.Context) error {
 			return err
 		}
 	}
-	v.gone()
-	return nil
-}
-
-// gone makes the request one without a session.
-func (v *Visit[T]) gone() {
 	v.s = nil
-	if v.header() != "" {
-		return
+	if v.header() == "" {
+		h, plain := v.w.Header(), isPlain(v.r)
+		v.logins.login.remove(h, v.r, plain)
+		v.logins.visitor.remove(h, v.r, plain)
 	}
-	h, plain := v.w.Header(), isPlain(v.r)
-	for _, c := range []cookie{v.logins.login, v.logins.visitor} {
-		c.remove(h, v.r, plain)
-	}
+	return nil
 }
 
 // LogoutElsewhere ends all other sessions of the subject and returns how many

@@ -3,7 +3,6 @@
 package memsession
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -45,8 +44,7 @@ func (sp *space) claim(e *entry, c session.StoreClaim, now time.Time) session.St
 		sp.remove(e, c.Quarantine)
 		return session.StoreDue{StoreRecord: session.StoreRecord{StoreHandle: e.StoreHandle}, Reason: session.ReasonCorrupted, Attempt: 1}
 	}
-	d := session.StoreDue{StoreRecord: e.StoreRecord, Reason: session.ReasonIdle, Attempt: e.attempts + 1}
-	d.Payload = nil
+	d := session.StoreDue{StoreRecord: copied(e.StoreRecord, c.Payload), Reason: session.ReasonIdle, Attempt: e.attempts + 1}
 	if e.ExpiresAt.Equal(e.Deadline) {
 		d.Reason = session.ReasonAbsolute
 	}
@@ -54,7 +52,6 @@ func (sp *space) claim(e *entry, c session.StoreClaim, now time.Time) session.St
 		sp.remove(e, false)
 		return d
 	}
-	d.Payload = bytes.Clone(e.Payload)
 	e.attempts++
 	sp.claims.put(e, now.Add(c.For))
 	return d

@@ -71,9 +71,16 @@ func (s *Store) write(sp *space, e *entry, w session.StoreWrite, now time.Time) 
 
 // answer copies what e has now.
 func answer(status session.StoreStatus, e *entry) session.StoreReply {
-	r := session.StoreReply{Status: status, Record: e.StoreRecord}
-	r.Record.Payload = bytes.Clone(e.Payload)
-	return r
+	return session.StoreReply{Status: status, Record: copied(e.StoreRecord, true)}
+}
+
+// copied returns a copy of a record, with its payload or without.
+func copied(rec session.StoreRecord, payload bool) session.StoreRecord {
+	if !payload {
+		rec.Payload = nil
+	}
+	rec.Payload = bytes.Clone(rec.Payload)
+	return rec
 }
 
 // repeated answers a write that has been made already, with the revision that
@@ -167,11 +174,7 @@ func (s *Store) Load(ctx context.Context, l session.StoreLoad) (session.StoreRep
 		sp.leave(l.Hash, l.Lease, now)
 	}
 	if why.Status == session.StatusFrozen && l.Lease == "" {
-		why.Record = sp.former[l.Hash].record
-		why.Record.Payload = nil
-		if !l.Bare {
-			why.Record.Payload = bytes.Clone(sp.former[l.Hash].record.Payload)
-		}
+		why.Record = copied(sp.former[l.Hash].record, !l.Bare)
 	}
 	if e == nil {
 		return why, nil
@@ -182,12 +185,8 @@ func (s *Store) Load(ctx context.Context, l session.StoreLoad) (session.StoreRep
 		}
 		e.take(l.Lease, l.LeaseFor, now)
 	}
-	r := session.StoreReply{Status: session.StatusDone, Touched: sp.touch(e, l.Touch, l.TouchEvery, now), Record: e.StoreRecord}
-	r.Record.Payload = nil
-	if !l.Bare {
-		r.Record.Payload = bytes.Clone(e.Payload)
-	}
-	return r, nil
+	touched := sp.touch(e, l.Touch, l.TouchEvery, now)
+	return session.StoreReply{Status: session.StatusDone, Touched: touched, Record: copied(e.StoreRecord, !l.Bare)}, nil
 }
 
 // Save implements [session.Store].
@@ -301,12 +300,7 @@ func (s *Store) Delete(ctx context.Context, d session.StoreRemove) (r session.St
 			continue
 		}
 		sp.remove(e, false)
-		rec := e.StoreRecord
-		rec.Payload = nil
-		if d.Payload {
-			rec.Payload = bytes.Clone(e.Payload)
-		}
-		r.Removed = append(r.Removed, rec)
+		r.Removed = append(r.Removed, copied(e.StoreRecord, d.Payload))
 	}
 	return r, nil
 }

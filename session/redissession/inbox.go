@@ -111,7 +111,7 @@ func (b *inbox) run(ctx context.Context) {
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
 	for {
-		if b.open(ctx) {
+		if b.feed.Channel() == "" && b.feed.Open(ctx, b.channel) == nil {
 			b.ping() // what was published before
 		}
 		select {
@@ -121,11 +121,6 @@ func (b *inbox) run(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// open reports whether it has opened the feed.
-func (b *inbox) open(ctx context.Context) bool {
-	return b.feed.Channel() == "" && b.feed.Open(ctx, b.channel) == nil
 }
 
 // read takes one message in: the name of the lease whose turn it is. One that is

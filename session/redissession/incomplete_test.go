@@ -23,7 +23,7 @@ import (
 // of the owner, that of all, and the list of owners.
 func indexes(s *Store, owner session.Hash) map[string]string {
 	slot := s.slotOf(space, owner)
-	return map[string]string{"u": slot.owner(owner), "x": slot.expiry(), "o": slot.owners()}
+	return map[string]string{"u": slot.owner(owner), "x": slot.expiry(), "o": string(slot) + "o"}
 }
 
 // wantAllOrIncomplete ends all sessions of an owner and fails the test if one is

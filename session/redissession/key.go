@@ -53,7 +53,6 @@ func (s *Store) slotOf(space string, h session.Hash) slot { return s.slot(space,
 func (k slot) expiry() string                   { return string(k) + "x" }
 func (k slot) claims() string                   { return string(k) + "c" }
 func (k slot) backlog() string                  { return string(k) + "b" }
-func (k slot) owners() string                   { return string(k) + "o" }
 func (k slot) quarantine() string               { return string(k) + "q" }
 func (k slot) record(h session.Hash) string     { return string(k) + "d" + string(h[:]) }
 func (k slot) owner(o session.Hash) string      { return string(k) + "u" + string(o[:]) }
