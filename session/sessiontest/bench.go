@@ -110,12 +110,17 @@ func (b *bench) touch(h session.StoreHandle) session.StoreReply {
 	return b.load(session.StoreLoad{StoreHandle: h, Touch: true})
 }
 
+// over is a write of payload at h over the revision of rec.
+func (b *bench) over(rec session.StoreRecord, h session.StoreHandle, payload string) session.StoreWrite {
+	w := b.write(h, payload)
+	w.Rev = rec.Rev
+	return w
+}
+
 // save writes payload over the revision of rec.
 func (b *bench) save(rec session.StoreRecord, payload string) session.StoreReply {
 	b.Helper()
-	w := b.write(rec.StoreHandle, payload)
-	w.Rev = rec.Rev
-	return b.must(b.store.Save(b.ctx(), w))
+	return b.must(b.store.Save(b.ctx(), b.over(rec, rec.StoreHandle, payload)))
 }
 
 func (b *bench) remove(d session.StoreRemove) int {
@@ -147,6 +152,16 @@ func (b *bench) claim(c session.StoreClaim) session.StoreClaimed {
 		b.Fatalf("Claim: the store did not answer: %v", err)
 	}
 	return got
+}
+
+// due claims the one record that is due.
+func (b *bench) due(c session.StoreClaim) session.StoreDue {
+	b.Helper()
+	due := b.claim(c).Due
+	if len(due) != 1 {
+		b.Fatalf("due are %+v, want one", due)
+	}
+	return due[0]
 }
 
 func (b *bench) settle(s ...session.StoreSettle) {

@@ -71,8 +71,8 @@ func leaseSaves(b *bench) {
 	r := b.must(b.store.Save(b.ctx(), w))
 	b.want(r, session.StatusDone, "the holder may save")
 	b.want(b.take(rec.StoreHandle, "ben", 1), session.StatusLeased, "a Save without Free gave the lease back")
-	w = b.write(rec.StoreHandle, "anna's last")
-	w.Rev, w.Lease, w.Free = r.Record.Rev, "anna", true
+	w = b.over(r.Record, rec.StoreHandle, "anna's last")
+	w.Lease, w.Free = "anna", true
 	b.want(b.must(b.store.Save(b.ctx(), w)), session.StatusDone, "the holder may save")
 	b.want(b.must(b.store.Save(b.ctx(), w)), session.StatusDone, "a client that lost the reply repeats the call: the lease that this very Save gave back is not missing")
 	r = b.take(rec.StoreHandle, "ben", 1)

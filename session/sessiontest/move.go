@@ -26,8 +26,7 @@ func moveCases() []conformanceCase {
 
 func (b *bench) move(from session.StoreRecord, to session.StoreHandle, payload string) (session.StoreWrite, session.StoreReply) {
 	b.Helper()
-	w := b.write(to, payload)
-	w.Rev = from.Rev
+	w := b.over(from, to, payload)
 	return w, b.must(b.store.Move(b.ctx(), from.StoreHandle, w))
 }
 
@@ -72,8 +71,8 @@ func moveRestarts(b *bench) {
 		for _, to := range []session.StoreHandle{b.handle(session.Hash{}), b.handle(b.owner())} {
 			from := b.created(b.handle(session.Hash{}), "guest")
 			b.pass(1)
-			w := b.write(to, "user")
-			w.Rev, w.CreatedAt, w.Deadline = from.Rev, from.CreatedAt, from.Deadline
+			w := b.over(from, to, "user")
+			w.CreatedAt, w.Deadline = from.CreatedAt, from.Deadline
 			w.Restart, w.Total, w.Idle = true, total, 5*b.suite.unit()
 			r := b.must(b.store.Move(b.ctx(), from.StoreHandle, w))
 			b.want(r, session.StatusDone, "a live record at its current revision can be moved")
@@ -108,8 +107,7 @@ func (b *bench) moved(owner session.Hash, freeze bool) (from, to session.StoreRe
 func moveLeads(b *bench) {
 	mine := b.owner()
 	from, to := b.moved(mine, false)
-	again := b.write(b.handle(mine), "again")
-	again.Rev = from.Rev
+	again := b.over(from, b.handle(mine), "again")
 	for what, r := range map[string]session.StoreReply{
 		"Load": b.touch(from.StoreHandle), "Load for a lease": b.take(from.StoreHandle, "anna", 3),
 		"Save": b.save(from, "late"), "Move": b.must(b.store.Move(b.ctx(), from.StoreHandle, again)),
@@ -150,9 +148,8 @@ func moveFreezes(b *bench) {
 		b.wantPayload(bare, "", "a bare Load has no payload")
 		b.want(b.save(from, "late"), session.StatusFrozen, "who planted an id changes the session after the login")
 		b.want(b.take(from.StoreHandle, "anna", 3), session.StatusFrozen, "a frozen record cannot be handled")
-		again := b.write(b.handle(session.Hash{}), "again")
-		again.Rev = from.Rev
-		b.want(b.must(b.store.Move(b.ctx(), from.StoreHandle, again)), session.StatusFrozen, "a frozen record cannot be moved")
+		_, r = b.move(from, b.handle(session.Hash{}), "again")
+		b.want(r, session.StatusFrozen, "a frozen record cannot be moved")
 		if got := b.list(owner); owner != (session.Hash{}) && len(got) != 0 {
 			b.Errorf("its former owner lists %v", got)
 		}

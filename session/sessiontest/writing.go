@@ -97,8 +97,7 @@ func saveIsCompareAndSwap(b *bench) {
 
 func repeatedSave(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "0")
-	w := b.write(rec.StoreHandle, "1")
-	w.Rev = rec.Rev
+	w := b.over(rec, rec.StoreHandle, "1")
 	first := b.must(b.store.Save(b.ctx(), w))
 	second := b.must(b.store.Save(b.ctx(), w))
 	b.want(second, session.StatusDone, "the same nonce is a retry of the same Save, not a conflict with itself")
@@ -112,8 +111,7 @@ const later = 4
 
 func rememberedSave(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "0")
-	w := b.write(rec.StoreHandle, "mine")
-	w.Rev = rec.Rev
+	w := b.over(rec, rec.StoreHandle, "mine")
 	mine := b.must(b.store.Save(b.ctx(), w))
 	b.want(mine, session.StatusDone, "a Save at the current revision has to work")
 	newest := mine
@@ -146,8 +144,7 @@ func rememberedCreate(b *bench) {
 
 func forgottenSave(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "0")
-	w := b.write(rec.StoreHandle, "mine")
-	w.Rev = rec.Rev
+	w := b.over(rec, rec.StoreHandle, "mine")
 	newest := b.must(b.store.Save(b.ctx(), w))
 	for range 50 {
 		newest = b.save(newest.Record, "theirs")
