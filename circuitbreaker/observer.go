@@ -14,7 +14,8 @@ import (
 //
 // Events of one breaker arrive in order, one at a time and outside any lock,
 // on the goroutine whose call or timer caused the change; an observer may call
-// the breaker. A panic is contained and counted in [Stats.ObserverPanics].
+// the breaker. While it runs, later events wait in memory: it must be fast. A panic
+// is contained and counted in [Stats.ObserverPanics].
 type Observer interface {
 	ObserveBreaker(ctx context.Context, e Event)
 }

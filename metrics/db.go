@@ -5,6 +5,7 @@ package metrics
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // DB adds the connection pool of a database, such as the one of an audit sink,
@@ -28,6 +29,9 @@ func (o output) db(r reading[sql.DBStats, struct{}]) {
 	for _, s := range r.live {
 		idle += float64(s.Idle)
 		limit += float64(s.MaxOpenConnections)
+	}
+	if slices.ContainsFunc(r.live, func(s sql.DBStats) bool { return s.MaxOpenConnections == 0 }) {
+		limit = 0 // one pool has none
 	}
 	o.put(sqlConnections, inUse(r), r.label, "in_use")
 	o.put(sqlConnections, idle, r.label, "idle")

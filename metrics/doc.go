@@ -62,7 +62,7 @@
 //	counter holdfast_circuitbreaker_calls_total{breaker, result=success|failure|ignored|rejected}
 //	    Calls, by outcome; rejected calls did not reach the dependency.
 //	counter holdfast_circuitbreaker_slow_calls_total{breaker}
-//	    Calls that took at least Config.SlowCall; they are also counted as success or failure.
+//	    Calls that took at least Config.SlowCall; they are also counted by outcome.
 //	counter holdfast_circuitbreaker_stale_results_total{breaker}
 //	    Results of calls that began before the latest change of state; no rule counts them.
 //	counter holdfast_circuitbreaker_shadow_rejections_total{breaker}

@@ -174,4 +174,6 @@ func TestPoolsAreReadWhenScraped(t *testing.T) {
 		`holdfast_sql_wait_seconds_total{db="trail"}`:         0,
 		`db_connections_active`:                               0,
 	})
+	one.SetMaxOpenConns(0)
+	expect(t, reg, map[string]float64{`holdfast_sql_connections_limit{db="trail"}`: 0})
 }

@@ -119,7 +119,7 @@ var catalog = [numSeries]Series{
 		"Calls, by outcome; rejected calls did not reach the dependency.",
 		breaker, closed("result", "success", "failure", "ignored", "rejected")),
 	breakerSlow: counter("circuitbreaker_slow_calls_total",
-		"Calls that took at least Config.SlowCall; they are also counted as success or failure.", breaker),
+		"Calls that took at least Config.SlowCall; they are also counted by outcome.", breaker),
 	breakerStale: counter("circuitbreaker_stale_results_total",
 		"Results of calls that began before the latest change of state; no rule counts them.", breaker),
 	breakerShadow: counter("circuitbreaker_shadow_rejections_total",
