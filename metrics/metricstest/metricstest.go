@@ -25,7 +25,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/holdfast-go/holdfast/internal/configerr"
 )
@@ -64,30 +63,6 @@ func Rises(t testing.TB, g prometheus.Gatherer, selector string, by float64, do 
 	}
 }
 
-// Lint fails the test for each metric that the linter of Prometheus complains
-// about, except for those named.
-func Lint(t testing.TB, g prometheus.Gatherer, except ...string) {
-	t.Helper()
-	if configerr.IsNil(g) {
-		t.Fatal("metricstest: ", errNilGatherer)
-	}
-	families, err := g.Gather()
-	if err != nil {
-		t.Fatal("metricstest: ", err)
-	}
-	problems, err := promlint.NewWithMetricFamilies(families).Lint()
-	if err != nil {
-		t.Fatal("metricstest: ", err)
-	}
-	for _, p := range problems {
-		if !slices.Contains(except, p.Metric) {
-			t.Errorf("%s: %s", p.Metric, p.Text)
-		}
-	}
-}
-
-var errNilGatherer = errors.New("the gatherer is nil, want a registry")
-
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
 
 func value(g prometheus.Gatherer, selector string) (float64, error) {
@@ -96,7 +71,7 @@ func value(g prometheus.Gatherer, selector string) (float64, error) {
 		return 0, err
 	}
 	if configerr.IsNil(g) {
-		return 0, errNilGatherer
+		return 0, errors.New("the gatherer is nil, want a registry")
 	}
 	families, err := g.Gather()
 	if err != nil {

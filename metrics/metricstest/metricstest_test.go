@@ -106,25 +106,12 @@ func TestARiseIsOfTheTimeBetween(t *testing.T) {
 	}
 }
 
-func TestTheLinterSpeaksUp(t *testing.T) {
-	reg, _ := registry()
-	Lint(t, reg)
-	reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "session_active_total", Help: "A gauge."}))
-	if saw := record(func(t testing.TB) { Lint(t, reg) }); len(saw.said) != 1 || !strings.Contains(saw.said[0], "session_active_total") {
-		t.Errorf("reported %q", saw.said)
-	}
-	Lint(t, reg, "session_active_total")
-}
-
 func TestARegistryThatFailsFailsTheTest(t *testing.T) {
 	broken := prometheus.NewRegistry()
 	broken.MustRegister(failing{})
 	for name, f := range map[string]func(testing.TB){
-		"Value": func(t testing.TB) { Value(t, broken, "x") },
-		"Lint":  func(t testing.TB) { Lint(t, broken) },
-
+		"Value":                   func(t testing.TB) { Value(t, broken, "x") },
 		"Value of nil":            func(t testing.TB) { Value(t, nil, "x") },
-		"Lint of nil":             func(t testing.TB) { Lint(t, nil) },
 		"Value of a nil registry": func(t testing.TB) { Value(t, (*prometheus.Registry)(nil), "x") },
 	} {
 		if !record(f).fatal {
