@@ -67,6 +67,7 @@ func TestEachAlertLinksToItsOwnRunbookAndAPanelThatShowsItsMetric(t *testing.T) 
 		b := decode(t, content)
 		boards[b.UID] = b
 	}
+	books := read(t, "runbooks/*.md")
 	// What rules of the example record, by what they record it from.
 	record := strings.NewReplacer("job:orchestrator_errors:ratio", "orchestrator_requests_total ", "job:orchestrator_slow:ratio", "orchestrator_latency_seconds_bucket ")
 	for name, content := range read(t, "alerts/*.yml") {
@@ -86,6 +87,9 @@ func TestEachAlertLinksToItsOwnRunbookAndAPanelThatShowsItsMetric(t *testing.T) 
 			metric := metricName.FindString(record.Replace(rule))
 			if !slices.ContainsFunc(boards[link[1]].Panels, func(p boardPanel) bool { return strconv.Itoa(p.ID) == link[2] && p.shows(metric) }) {
 				t.Errorf("%s: panel %s of %s does not show %s, which %s is about", name, link[2], link[1], metric, alert[1])
+			}
+			if !strings.Contains(books["runbooks/"+alert[1]+".md"], "dashboard `"+link[1]+"`") {
+				t.Errorf("the runbook of %s does not name the dashboard %s", alert[1], link[1])
 			}
 		}
 	}
