@@ -132,9 +132,10 @@
 //
 // # Time limits
 //
-// Each call is bounded by its ctx. Without a deadline in ctx, the store's
-// client decides how long it waits for a dead server, so set its timeouts.
-// Release has five seconds of its own, whatever its ctx is.
+// Each call is bounded by its ctx. Without a deadline in ctx, [Manager.Acquire] and
+// [Manager.Do] wait for a server that is down until it is back, and the store's client
+// decides how long the other calls do, so set its timeouts. Release has five seconds of
+// its own, whatever its ctx is.
 //
 // # Stores
 //

@@ -107,7 +107,11 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	m.pools.start(label, poolTotals, nothing, nil)
 
 	if reg != nil {
-		if err := reg.Register(m); err != nil {
+		err := reg.Register(m)
+		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); already {
+			err = fmt.Errorf("%w: use the first Metrics for all sources, or WithNamespace", err)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("metrics: register: %w", err)
 		}
 	}

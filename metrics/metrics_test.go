@@ -27,8 +27,8 @@ func TestTheSecondOnOneRegistryIsAnError(t *testing.T) {
 	}
 	second, err := New(reg)
 	already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
-	if second != nil || !ok || already.ExistingCollector != first || !strings.HasPrefix(err.Error(), "metrics: ") {
-		t.Fatalf("New = %v, %v; want an AlreadyRegisteredError that names the first", second, err)
+	if second != nil || !ok || already.ExistingCollector != first || !strings.HasPrefix(err.Error(), "metrics: ") || !strings.Contains(err.Error(), "use the first Metrics") {
+		t.Fatalf("New = %v, %v; want an AlreadyRegisteredError that names the first, and what to do", second, err)
 	}
 	if _, err := New(reg, WithNamespace("other")); err != nil {
 		t.Fatalf("another namespace: %v", err)
