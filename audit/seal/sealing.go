@@ -70,16 +70,13 @@ func (t *Trail) seal(ctx context.Context, recent time.Duration) (sealed int, err
 	for full := true; full; {
 		var n int
 		var c checkpoint
-		if n, full, after, c, err = t.sealPage(ctx, whole, after, recent); err != nil {
+		if n, full, after, c, err = t.sealPage(ctx, began, whole, after, recent); err != nil {
 			return sealed, err
 		}
 		recent = 0
 		sealed += n
 		t.count(func(s *Stats) { s.Sealed += uint64(n) })
 		anchored = t.anchor(ctx, c)
-	}
-	if whole {
-		t.whole = began
 	}
 	if anchored == nil {
 		t.count(func(s *Stats) { s.LastSeal = time.Now() })
@@ -89,19 +86,23 @@ func (t *Trail) seal(ctx context.Context, recent time.Duration) (sealed int, err
 
 // depth is how far the horizon is behind what is sealed: Grace, and the time until all
 // of it is looked at again.
-func (t *Trail) depth() time.Duration { return t.cfg.Grace + 2*t.cfg.Grace/seldom }
+func (t *Trail) depth() time.Duration { return t.cfg.Grace + t.cfg.Grace/seldom*2 }
 
 // sealPage seals the next page in a transaction. It has the only turn from before it
 // reads until it has committed, so that no other process seals, and none purges or
 // erases what was read. It returns the newest checkpoint, and how far it has come.
-func (t *Trail) sealPage(ctx context.Context, whole bool, after time.Time, recent time.Duration) (n int, full bool, last time.Time, c checkpoint, err error) {
+func (t *Trail) sealPage(ctx context.Context, began time.Time, whole bool, after time.Time, recent time.Duration) (n int, full bool, last time.Time, c checkpoint, err error) {
 	var failed error // not one of the database
 	err = t.sink.Change(ctx, "seal", func(tx *gorm.DB) (err error) {
 		if failed, err = takeTurn(tx, t.points); failed != nil || err != nil {
 			return err
 		}
-		if c, failed, err = t.newest(tx); failed != nil || err != nil || time.Since(c.at) < recent {
+		if c, failed, err = t.newest(tx); failed != nil || err != nil {
 			return err
+		}
+		if age := time.Since(c.at); age >= 0 && age < recent {
+			whole = false
+			return nil
 		}
 		from := micro(c.horizon)
 		if !whole && c.horizon > 0 {
@@ -128,7 +129,9 @@ func (t *Trail) sealPage(ctx context.Context, whole bool, after time.Time, recen
 	if err = errors.Join(failed, err); err != nil {
 		return 0, false, last, c, err
 	}
-	t.seen = c
+	if t.seen = c; whole && !full {
+		t.whole = began
+	}
 	return n, full, last, c, nil
 }
 

@@ -23,9 +23,12 @@ type leafRow struct {
 	salt, erased []byte
 }
 
+// everything is the end of all seals, also of one with a place that is no number.
+const everything = math.MaxInt64
+
 // leaves calls do for the seals from a place on and before another one, page by page.
 func (t *Trail) leaves(tx *gorm.DB, from, to int64, do func([]leafRow) error) error {
-	for {
+	for from < to {
 		page, err := t.page(tx, from, to)
 		if err != nil {
 			return err
@@ -38,12 +41,20 @@ func (t *Trail) leaves(tx *gorm.DB, from, to int64, do func([]leafRow) error) er
 		if len(page) < pageRows {
 			return nil
 		}
-		from = page[len(page)-1].idx + 1
+		from = after(page[len(page)-1].idx)
 	}
+	return nil
 }
 
+// after is the place after another one, if there is any.
+func after(place int64) int64 { return min(place, math.MaxInt64-1) + 1 }
+
 func (t *Trail) page(tx *gorm.DB, from, to int64) (page []leafRow, err error) {
-	rows, err := tx.Raw("SELECT idx, id, occurred, recorded, type, tenant, scope, hash, salt, erased FROM "+t.seals+" WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?", from, to, pageRows).Rows()
+	where, args := " WHERE idx >= ?", []any{from}
+	if to != everything {
+		where, args = where+" AND idx < ?", append(args, to)
+	}
+	rows, err := tx.Raw("SELECT idx, id, occurred, recorded, type, tenant, scope, hash, salt, erased FROM "+t.seals+where+" ORDER BY idx LIMIT ?", append(args, pageRows)...).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +95,7 @@ type walk struct {
 
 func (w *walk) run() error {
 	points := w.points()
-	err := w.trail.leaves(w.tx, math.MinInt64, math.MaxInt64, func(page []leafRow) error {
+	err := w.trail.leaves(w.tx, math.MinInt64, everything, func(page []leafRow) error {
 		for i := range page {
 			l := &page[i]
 			if err := points.before(l.idx, w.check); err != nil {
@@ -126,7 +137,7 @@ func (w *walk) add(l *leafRow) {
 	default:
 		w.tree.add(l.leaf())
 	}
-	w.end = l.idx + 1
+	w.end = after(l.idx)
 	if isNote(l.Type) {
 		w.fresh = append(w.fresh, *l)
 	}
@@ -204,10 +215,10 @@ func (r *pointReader) before(idx int64, do func(point)) error {
 			if err := r.walk.tx.Raw("SELECT size, note FROM "+r.walk.trail.points+" WHERE size >= ? ORDER BY size LIMIT ?", r.next, rowsOnce).Scan(&r.page).Error; err != nil {
 				return err
 			}
-			r.done = len(r.page) < rowsOnce
 			if len(r.page) > 0 {
-				r.next = r.page[len(r.page)-1].Size + 1
+				r.next = after(r.page[len(r.page)-1].Size)
 			}
+			r.done = len(r.page) < rowsOnce || r.next == math.MaxInt64
 			if first {
 				if len(r.page) > 0 && r.page[0] == (point{}) {
 					r.page = r.page[1:]

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+
+package seal
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/audit"
+)
+
+func TestASealAtTheEndOfAllPlacesHidesNoRow(t *testing.T) {
+	for name, place := range map[string]any{"the last place": int64(math.MaxInt64), "no number": "x"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 1)
+			r.write(5)
+			r.seal()
+			forged := audit.NewID().String()
+			row := r.one("SELECT * FROM lock_audit")
+			r.exec("INSERT INTO lock_audit SELECT ?, occurred_at, recorded_at, type, outcome, reason, actor_type, actor_id, actor_name, resource_type, resource_id, resource_name, "+
+				"on_behalf_of_type, on_behalf_of_id, on_behalf_of_name, tenant, session_id, correlation_id, trace_id, source_address, user_agent, stream, seq, details FROM lock_audit WHERE id = ?", forged, row["id"])
+			r.exec("INSERT INTO lock_audit_seal SELECT ?, ?, occurred, recorded, type, tenant, scope, hash, salt, erased FROM lock_audit_seal WHERE id = ?", place, forged, row["id"])
+			if report, err := r.trails[0].Verify(t.Context()); err == nil && report.Findings() == 0 {
+				t.Errorf("nothing is found: %s", report)
+			}
+		})
+	}
+}
+
+func TestVerifyEndsWhateverTheSizesOfCheckpoints(t *testing.T) {
+	r := newRig(t, 1)
+	r.write(1)
+	r.seal()
+	for n := range int64(rowsOnce - 2) { // with those of size 0 and 1 exactly a page
+		r.exec("INSERT INTO lock_audit_checkpoint (size, note, turn) VALUES (?, '', 0)", math.MaxInt64-n)
+	}
+	if report := r.verify(); report.DamagedParts < rowsOnce-2 {
+		t.Errorf("%d parts are damaged", report.DamagedParts)
+	}
+}
+
+func TestAProcessThatLeavesASealToAnotherOneStillHasToLookAtAll(t *testing.T) {
+	r := newRig(t, 1)
+	r.write(1)
+	mine, other := r.trails[0], r.trails[1]
+	if _, err := other.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mine.seal(t.Context(), time.Minute); err != nil || !mine.whole.IsZero() {
+		t.Errorf("it has looked at all at %s, %v", mine.whole, err)
+	}
+}
+
+func TestACheckpointFromTheFutureKeepsNoOneFromSealing(t *testing.T) {
+	r := newRig(t, 1)
+	r.write(1)
+	mine := r.trails[0]
+	if _, err := mine.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mine.seen.at = time.Now().Add(time.Hour) // by the clock of the process that signed
+	r.write(1)
+	if n, err := mine.seal(t.Context(), time.Second); n != 1 || err != nil {
+		t.Errorf("sealed %d, %v", n, err)
+	}
+}
