@@ -213,15 +213,8 @@ func (l *Log) closeSpool() error {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	for s.writing != nil || s.next != nil || s.syncing != nil {
-		switch {
-		case s.writing != nil:
-			l.await(s.writing)
-		case s.next != nil:
-			l.await(s.next)
-		default:
-			l.await(s.syncing)
-		}
+	for b := s.busy(); b != nil; b = s.busy() {
+		l.await(b)
 	}
 	done := true
 	for _, a := range l.lanes {

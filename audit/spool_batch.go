@@ -16,8 +16,6 @@ import (
 type spooler struct {
 	folder   *spool.Folder
 	tail     spool.Pos   // after the newest frame that the lanes know
-	opened   spool.Pos   // of the stream's first event; zero: none
-	ended    spool.Pos   // of its last one
 	next     *batch      // gathers events; nil: none wait
 	writing  *batch      // being written
 	spare    *batch      // reused
@@ -67,18 +65,6 @@ func (s *spooler) addOwn(e *Event, at time.Time, before uint64) *batch {
 	return b
 }
 
-// placeOf returns the place of the stream's first or last event, if any.
-func (s *spooler) placeOf(kind string) spool.Pos {
-	switch {
-	case s == nil:
-		return spool.Pos{}
-	case kind == TypeOpened:
-		return s.opened
-	default:
-		return s.ended
-	}
-}
-
 // queue puts an event for the sinks into the next batch.
 func (s *spooler) queue(kind byte, e entry, before uint64) *batch {
 	b := s.add(kind, &e.Event, e.at, before)
@@ -112,6 +98,9 @@ func (b *batch) over() chan struct{} {
 	}
 	return b.done
 }
+
+// busy returns a batch, or a sync, that is under way; nil when there is none.
+func (s *spooler) busy() *batch { return cmp.Or(s.writing, s.next, s.syncing) }
 
 // await waits for a batch. It unlocks mu.
 func (l *Log) await(b *batch) {
@@ -182,21 +171,14 @@ func (l *Log) publish(b *batch, at spool.Pos) {
 		}
 	}
 	if b.opened > 0 {
-		s.opened = spool.Pos{Segment: at.Segment, Index: at.Index + b.opened - 1}
+		l.stream.opened = spool.Pos{Segment: at.Segment, Index: at.Index + b.opened - 1}
 	}
 	if b.ended > 0 {
-		s.ended = spool.Pos{Segment: at.Segment, Index: at.Index + b.ended - 1}
+		l.stream.ended = spool.Pos{Segment: at.Segment, Index: at.Index + b.ended - 1}
 	}
 	if b.n > 0 {
 		s.tail = spool.Pos{Segment: at.Segment, Index: at.Index + b.n}
 	}
-}
-
-// newest returns the newest number of the stream.
-func (l *Log) newest() uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stream.number
 }
 
 // syncIn starts syncSpool after d, at Interval. Called with mu held.
@@ -215,12 +197,12 @@ func (l *Log) syncSpool() {
 		return
 	}
 	s.syncing = new(batch)
-	tail := s.tail
+	tail, repair := s.tail, &batch{before: l.stream.number}
 	l.mu.Unlock()
 	start := time.Now()
 	err := s.folder.Sync()
 	if err != nil { // the next file gets what this one may not have
-		err = l.commit(&batch{before: l.newest()}, true)
+		err = l.commit(repair, true)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -144,7 +144,7 @@ func (a *lane) abandon(segment uint64, why DropReason, err error) {
 
 // reached returns the place before which the lane has settled everything.
 func (a *lane) reached() spool.Pos {
-	s := a.log.spool
+	s := &a.log.stream
 	at := a.oldest()
 	if !a.begun && s.opened.Before(at) {
 		at = s.opened

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/spool"
 )
 
 // A [Log] numbers the events of each run in a stream, so that a reader of the
@@ -37,10 +39,12 @@ const (
 // stream is the state of a log's stream; Log.mu guards it.
 type stream struct {
 	id          ID
-	number      uint64  // of the newest event; 0: not begun
-	about       Details // of the process
-	first, last Event   // TypeOpened and TypeClosed
-	over        bool    // last may be written
+	number      uint64    // of the newest event; 0: not begun
+	about       Details   // of the process
+	first, last Event     // TypeOpened and TypeClosed
+	opened      spool.Pos // of first in the spool, if any
+	ended       spool.Pos // of last
+	over        bool      // last may be written
 }
 
 // number gives an event without an id its id and its number. 1 is that of
@@ -81,13 +85,13 @@ func (a *lane) ending() bool { return a.log.stream.over && a.begun && !a.ended }
 func (a *lane) opening() entry {
 	a.begun = true
 	oldest := a.queue.at(0)
-	return entry{seq: oldest.seq, at: oldest.at, pos: a.log.spool.placeOf(TypeOpened), mark: true, Event: a.log.stream.first}
+	return entry{seq: oldest.seq, at: oldest.at, pos: a.log.stream.opened, mark: true, Event: a.log.stream.first}
 }
 
 // closing returns the stream's last event, which goes after everything.
 func (a *lane) closing() entry {
 	a.ended = true
-	return entry{seq: a.log.seq + 1, at: time.Now(), pos: a.log.spool.placeOf(TypeClosed), mark: true, Event: a.log.stream.last}
+	return entry{seq: a.log.seq + 1, at: time.Now(), pos: a.log.stream.ended, mark: true, Event: a.log.stream.last}
 }
 
 // endStream makes the stream's last event, when there is a stream, and puts it

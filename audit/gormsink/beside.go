@@ -76,23 +76,13 @@ type Row struct {
 // Rows returns the rows of "SELECT … FROM <table> " and rest, in tx, of [Sink.Change] or
 // [Sink.Snapshot].
 func (s *Sink) Rows(tx *gorm.DB, rest string, args ...any) (list []Row, err error) {
-	rows, err := tx.Raw(source+"SELECT "+columnNames+" FROM "+string(s.table)+" "+rest, args...).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		values, e, err := readRow(rows)
-		_, unreadable := err.(*RowError)
-		if err != nil && !unreadable {
-			return nil, err
-		}
+	err = eachRow(tx, source+"SELECT "+columnNames+" FROM "+string(s.table)+" "+rest, args, func(values []any, e audit.Event, err error) {
 		r := Row{Event: e, Err: err}
 		r.Recorded, _ = parseTime(values[columnAt["recorded_at"]])
-		if unreadable {
+		if err != nil {
 			parseID(&r.ID, values[columnAt["id"]])
 		}
 		list = append(list, r)
-	}
-	return list, rows.Err()
+	})
+	return list, err
 }

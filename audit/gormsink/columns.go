@@ -3,11 +3,12 @@
 package gormsink
 
 import (
-	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"gorm.io/gorm"
 
 	"github.com/holdfast-go/holdfast/audit"
 )
@@ -170,23 +171,31 @@ func (e *RowError) Error() string {
 	return fmt.Sprintf("gormsink: the row with id %q cannot be read: %s", e.ID, e.Why)
 }
 
-// readRow reads the columns of the current row as an event, and those after them
-// into more. It asks the driver for values of any type, so a value of the wrong
-// one is a [*RowError] and not the end of the query.
-func readRow(rows *sql.Rows, more ...any) (values []any, e audit.Event, err error) {
-	values = make([]any, len(columns))
-	targets := make([]any, len(columns), len(columns)+len(more))
-	for i := range values {
-		targets[i] = &values[i]
+// eachRow calls do for the rows of a query of columnNames. It asks the driver for
+// values of any type, so a row with a value of the wrong one has an err, a
+// [*RowError], and is not the end of the query.
+func eachRow(db *gorm.DB, query string, args []any, do func(values []any, e audit.Event, err error)) error {
+	rows, err := db.Raw(query, args...).Rows()
+	if err != nil {
+		return err
 	}
-	if err := rows.Scan(append(targets, more...)...); err != nil {
-		return nil, e, err
+	defer rows.Close()
+	targets := make([]any, len(columns))
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		if e, why := event(values); why != "" {
+			do(values, audit.Event{}, &RowError{ID: fmt.Sprint(values[0]), Why: why})
+		} else {
+			do(values, e, nil)
+		}
 	}
-	e, why := event(values)
-	if why != "" {
-		return values, audit.Event{}, &RowError{ID: fmt.Sprint(values[0]), Why: why}
-	}
-	return values, e, nil
+	return rows.Err()
 }
 
 // event makes an event from a row's values, or returns the reason why it cannot.

@@ -167,23 +167,15 @@ func (s *Sink) candidates(tx *gorm.DB, where conditions, dry bool) (events []aud
 	if !dry {
 		query += s.dialect.forUpdate
 	}
-	rows, err := tx.Raw(query, where.args...).Rows()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer rows.Close()
 	opaque = make(map[audit.ID]bool)
-	for rows.Next() {
-		values, e, err := readRow(rows)
-		if _, unreadable := err.(*RowError); unreadable {
+	err = eachRow(tx, query, where.args, func(values []any, e audit.Event, err error) {
+		if err != nil {
 			e = readable(values)
 			opaque[e.ID] = true
-		} else if err != nil {
-			return nil, nil, err
 		}
 		events = append(events, e)
-	}
-	return events, opaque, rows.Err()
+	})
+	return events, opaque, err
 }
 
 // readable makes an event of those values of a row that can be read.
@@ -207,8 +199,7 @@ var erasable = []string{
 
 // rewrite stores what Erase has left of an event.
 func (s *Sink) rewrite(tx *gorm.DB, e *audit.Event) error {
-	err := tx.Exec("UPDATE "+string(s.table)+" SET "+strings.Join(erasable, " = ?, ")+" = ? WHERE id = ?",
+	return tx.Exec("UPDATE "+string(s.table)+" SET "+strings.Join(erasable, " = ?, ")+" = ? WHERE id = ?",
 		e.Actor.ID, e.Actor.Name, e.Resource.ID, e.Resource.Name, e.OnBehalfOf.ID, e.OnBehalfOf.Name,
 		e.Session, e.SourceAddress, e.UserAgent, e.Details.String(), e.ID.String()).Error
-	return err
 }

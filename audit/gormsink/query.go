@@ -76,22 +76,12 @@ type found struct {
 
 // page reads the next rows. When the database fails in the middle it returns
 // the rows before with the error.
-func (s *Sink) page(ctx context.Context, c Criteria, after *place) ([]found, error) {
+func (s *Sink) page(ctx context.Context, c Criteria, after *place) (page []found, err error) {
 	query, args := s.selection(c, after)
-	rows, err := s.db.WithContext(ctx).Raw(query, args...).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var page []found
-	for rows.Next() {
-		values, e, err := readRow(rows)
-		if _, unreadable := err.(*RowError); err != nil && !unreadable {
-			return page, err
-		}
+	err = eachRow(s.db.WithContext(ctx), query, args, func(values []any, e audit.Event, err error) {
 		page = append(page, found{place{occurred: values[1], id: values[0]}, e, err})
-	}
-	return page, rows.Err()
+	})
+	return page, err
 }
 
 // selection builds the statement of a page.

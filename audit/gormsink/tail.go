@@ -169,19 +169,11 @@ type tailRow struct {
 }
 
 func (t tail) page(where conditions, order string) (list []tailRow, err error) {
-	rows, err := t.db.Raw(source+"SELECT "+columnNames+" FROM "+string(t.sink.table)+where.sql+" ORDER BY "+order+" LIMIT ?", append(where.args, pageRows)...).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		values, e, err := readRow(rows)
-		if _, unreadable := err.(*RowError); err != nil && !unreadable {
-			return nil, err
-		}
+	query := source + "SELECT " + columnNames + " FROM " + string(t.sink.table) + where.sql + " ORDER BY " + order + " LIMIT ?"
+	err = eachRow(t.db, query, append(where.args, pageRows), func(values []any, e audit.Event, err error) {
 		r := tailRow{id: values[columnAt["id"]], seq: values[columnAt["seq"]], event: e, err: err}
 		r.written, _ = parseTime(values[columnAt["recorded_at"]])
 		list = append(list, r)
-	}
-	return list, rows.Err()
+	})
+	return list, err
 }

@@ -129,8 +129,7 @@ func move(names, all map[string]*inode, r rename) {
 	}
 }
 
-func (d *disk) MkdirAll(string) error { return nil }
-func (d *disk) Free(string) int64     { return d.space }
+func (d *disk) Free(string) int64 { return d.space }
 
 func (d *disk) ReadDir(dir string) (list []fs.DirEntry, err error) {
 	seen := make(map[string]bool)

@@ -12,7 +12,6 @@ import (
 
 // FS is the file system below a folder.
 type FS interface {
-	MkdirAll(dir string) error
 	ReadDir(dir string) ([]fs.DirEntry, error)
 	Create(path string) (File, error) // fails if it exists
 	Open(path string) (File, error)
@@ -38,7 +37,6 @@ type OS struct{}
 
 var _ FS = OS{}
 
-func (OS) MkdirAll(dir string) error                 { return os.MkdirAll(dir, 0o700) }
 func (OS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
 func (OS) Rename(from, to string) error              { return os.Rename(from, to) }
 func (OS) Remove(path string) error                  { return os.Remove(path) }
