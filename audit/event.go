@@ -91,8 +91,8 @@ type Recorder interface {
 // not empty: reason, actor_type, actor_id, actor_name, resource_type,
 // resource_id, resource_name, on_behalf_of_type, on_behalf_of_id,
 // on_behalf_of_name, tenant, session_id, correlation_id, trace_id,
-// source_address, user_agent, stream, seq and details. The text of the details is kept, except that line breaks between its
-// values become spaces.
+// source_address, user_agent, stream, seq and details. The text of the details is
+// kept, except that line breaks between its values become spaces.
 func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, e.ID.String()...)

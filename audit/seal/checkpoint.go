@@ -18,8 +18,23 @@ import (
 // when it was made.
 var ErrDamaged = errors.New("seal: damaged")
 
-func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+func damaged(format string, args ...any) error { return own(ErrDamaged, format, args...) }
+
+// ownError is an error that is not one of the database. Its text may be shown.
+type ownError struct{ error }
+
+func (e ownError) Unwrap() error { return e.error }
+
+func own(kind error, format string, args ...any) error {
+	return ownError{fmt.Errorf("%w: "+format, append([]any{kind}, args...)...)}
+}
+
+// shown returns the error of a transaction: gormsink hides the texts of all.
+func shown(err error) error {
+	if own, ok := errors.AsType[ownError](err); ok {
+		return own
+	}
+	return err
 }
 
 // checkpoint is a signed statement about the tree, in the form of C2SP's

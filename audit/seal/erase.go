@@ -29,8 +29,8 @@ import (
 // refused; try it again after the next seal.
 func Hook(tx *gorm.DB, s *gormsink.Sink, note *audit.Event, erased []audit.Event) error {
 	seals, points := tables(s)
-	if failed, err := takeTurn(tx, points); failed != nil || err != nil {
-		return errors.Join(failed, err)
+	if err := takeTurn(tx, points); err != nil {
+		return err
 	}
 	if len(erased) == 0 {
 		return nil

@@ -41,13 +41,12 @@ type extra struct {
 // [ErrNoProof] is returned for an event that is not in the table, not sealed or
 // erased, and [ErrDamaged] when the event or its seal was changed.
 func (t *Trail) Prove(ctx context.Context, id audit.ID) (proof string, err error) {
-	var failed error // not one of the database
-	err = t.sink.Snapshot(ctx, "prove", func(tx *gorm.DB) error {
-		proof, failed, err = t.prove(tx, id)
+	err = t.sink.Snapshot(ctx, "prove", func(tx *gorm.DB) (err error) {
+		proof, err = t.prove(tx, id)
 		return err
 	})
-	if err = errors.Join(failed, err); err != nil {
-		return "", err
+	if err != nil {
+		return "", shown(err)
 	}
 	if _, err := CheckProof(t.cfg.Root, proof); err != nil {
 		return "", err
@@ -55,30 +54,30 @@ func (t *Trail) Prove(ctx context.Context, id audit.ID) (proof string, err error
 	return proof, nil
 }
 
-func (t *Trail) prove(tx *gorm.DB, id audit.ID) (proof string, failed, err error) {
+func (t *Trail) prove(tx *gorm.DB, id audit.ID) (proof string, err error) {
 	rows, err := t.sink.Rows(tx, "WHERE id = ?", id.String())
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	var places []int64
 	if err := tx.Raw("SELECT idx FROM "+t.seals+" WHERE id = ?", id.String()).Scan(&places).Error; err != nil {
-		return "", nil, err
+		return "", err
 	}
 	if len(rows) != 1 || rows[0].Err != nil || len(places) != 1 {
-		return "", fmt.Errorf("%w: event %s is not in the table or not sealed", ErrNoProof, id), nil
+		return "", own(ErrNoProof, "event %s is not in the table or not sealed", id)
 	}
 	idx := places[0]
 	var points []point
 	query := "SELECT size, note FROM " + t.points + " WHERE size >= (SELECT MAX(size) FROM " + t.points + " WHERE size <= ?) ORDER BY size LIMIT 2"
 	if err := tx.Raw(query, idx).Scan(&points).Error; err != nil {
-		return "", nil, err
+		return "", err
 	}
 	if len(points) != 2 {
-		return "", damaged("there is no checkpoint after event %s", id), nil
+		return "", damaged("there is no checkpoint after event %s", id)
 	}
-	c, failed := openPoint(t.root, points[0])
-	if failed != nil {
-		return "", failed, nil
+	c, err := openPoint(t.root, points[0])
+	if err != nil {
+		return "", err
 	}
 	before := c.tree
 	var leaves []tlog.Hash
@@ -93,12 +92,12 @@ func (t *Trail) prove(tx *gorm.DB, id audit.ID) (proof string, failed, err error
 		return nil
 	})
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	if salt == nil {
-		return "", fmt.Errorf("%w: event %s was erased", ErrNoProof, id), nil
+		return "", own(ErrNoProof, "event %s was erased", id)
 	}
-	path, failed := tlog.ProveRecord(points[1].Size, idx, tlog.HashReaderFunc(func(at []int64) (list []tlog.Hash, err error) {
+	path, err := tlog.ProveRecord(points[1].Size, idx, tlog.HashReaderFunc(func(at []int64) (list []tlog.Hash, err error) {
 		for _, index := range at {
 			level, n := tlog.SplitStoredHashIndex(index)
 			h, err := before.perfect(level, n, leaves)
@@ -109,11 +108,10 @@ func (t *Trail) prove(tx *gorm.DB, id audit.ID) (proof string, failed, err error
 		}
 		return list, nil
 	}))
-	if failed != nil {
-		return "", failed, nil
+	if err != nil {
+		return "", err
 	}
-	proof, err = writeProof(&rows[0], salt, idx, path, points[1].Note)
-	return proof, nil, err
+	return writeProof(&rows[0], salt, idx, path, points[1].Note)
 }
 
 func writeProof(row *gormsink.Row, salt secret, idx int64, path tlog.RecordProof, checkpoint string) (string, error) {

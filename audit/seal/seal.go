@@ -152,8 +152,10 @@ func (t *Trail) Migrate(ctx context.Context) error {
 	})
 }
 
-// Start seals every Config.Every, unless another process has just done so, and verifies every Config.VerifyEvery, in the
-// background until Stop. It does nothing when it runs already.
+// Start seals every Config.Every, unless another process has just done so, and
+// verifies every Config.VerifyEvery, in the background until Stop has ended. It does
+// nothing when it runs already. A seal or a verification that takes longer than its
+// interval delays the next one.
 func (t *Trail) Start() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -38,9 +38,9 @@ const (
 // Several processes may seal at the same time: they take turns, each for one checkpoint
 // in one transaction, and two checkpoints of one size are impossible, since the size
 // is the key. Purge and Erase wait for the turn, too. Rows that cannot be read are left
-// out. An error of the anchor does not keep events from
-// being sealed; the next call tries again. When the newest checkpoint is damaged or
-// gone, Seal returns [ErrDamaged] and appends nothing.
+// out. An error of the anchor does not keep events from being sealed; the next call
+// tries again. When the newest checkpoint is damaged or gone, Seal returns [ErrDamaged]
+// and appends nothing.
 func (t *Trail) Seal(ctx context.Context) (sealed int, err error) { return t.seal(ctx, 0) }
 
 // seal leaves the work to others when the newest checkpoint is younger than recent.
@@ -92,12 +92,11 @@ func (t *Trail) depth() time.Duration { return t.cfg.Grace + t.cfg.Grace/seldom*
 // reads until it has committed, so that no other process seals, and none purges or
 // erases what was read. It returns the newest checkpoint, and how far it has come.
 func (t *Trail) sealPage(ctx context.Context, began time.Time, whole bool, after time.Time, recent time.Duration) (n int, full bool, last time.Time, c checkpoint, err error) {
-	var failed error // not one of the database
 	err = t.sink.Change(ctx, "seal", func(tx *gorm.DB) (err error) {
-		if failed, err = takeTurn(tx, t.points); failed != nil || err != nil {
+		if err = takeTurn(tx, t.points); err != nil {
 			return err
 		}
-		if c, failed, err = t.newest(tx); failed != nil || err != nil {
+		if c, err = t.newest(tx); err != nil {
 			return err
 		}
 		if age := time.Since(c.at); age >= 0 && age < recent {
@@ -123,11 +122,11 @@ func (t *Trail) sealPage(ctx context.Context, began time.Time, whole bool, after
 			}
 			return nil
 		}
-		c, failed, err = t.append(tx, c, rows)
+		c, err = t.append(tx, c, rows)
 		return err
 	})
-	if err = errors.Join(failed, err); err != nil {
-		return 0, false, last, c, err
+	if err != nil {
+		return 0, false, last, c, shown(err)
 	}
 	if t.seen = c; whole && !full {
 		t.whole = began
@@ -148,30 +147,29 @@ func (t *Trail) unsealed() string {
 }
 
 // takeTurn waits until no other transaction seals, purges or erases.
-func takeTurn(tx *gorm.DB, points string) (failed, err error) {
+func takeTurn(tx *gorm.DB, points string) error {
 	turned := tx.Exec("UPDATE " + points + " SET turn = turn + 1 WHERE size = 0")
 	if turned.Error == nil && turned.RowsAffected != 1 {
-		return damaged("the first row of %s is not there; has Migrate run?", points), nil
+		return damaged("the first row of %s is not there; has Migrate run?", points)
 	}
-	return nil, turned.Error
+	return turned.Error
 }
 
 // newest reads the newest checkpoint. The signature is checked, so that no damaged
 // tree is continued; so is that the tree has only grown.
-func (t *Trail) newest(tx *gorm.DB) (c checkpoint, failed, err error) {
+func (t *Trail) newest(tx *gorm.DB) (c checkpoint, err error) {
 	var points []point
 	if err := tx.Raw("SELECT size, note FROM " + t.points + " ORDER BY size DESC LIMIT 1").Scan(&points).Error; err != nil || len(points) == 0 {
-		return c, nil, err
+		return c, err
 	}
 	p := points[0]
 	switch {
 	case p.Size == t.seen.tree.size && p.Note == t.seen.text:
-		return t.seen, nil, nil
+		return t.seen, nil
 	case p.Size <= t.seen.tree.size:
-		return c, damaged("checkpoint %d is gone", t.seen.tree.size), nil
+		return c, damaged("checkpoint %d is gone", t.seen.tree.size)
 	}
-	c, failed = openPoint(t.root, p)
-	return c, failed, nil
+	return openPoint(t.root, p)
 }
 
 // moment is a time as the column recorded_at has it.
@@ -183,7 +181,7 @@ func moment(tx *gorm.DB, at time.Time) any {
 }
 
 // append adds the rows to the tree, and a checkpoint.
-func (t *Trail) append(tx *gorm.DB, c checkpoint, rows []gormsink.Row) (next checkpoint, failed, err error) {
+func (t *Trail) append(tx *gorm.DB, c checkpoint, rows []gormsink.Row) (next checkpoint, err error) {
 	next = checkpoint{tree: c.tree.clone(), previous: c.tree.size, at: time.Now()}
 	args := make([]any, 0, sealColumns*len(rows))
 	for i := range rows {
@@ -198,15 +196,15 @@ func (t *Trail) append(tx *gorm.DB, c checkpoint, rows []gormsink.Row) (next che
 	}
 	next.horizon = max(c.horizon, newest.Add(-t.depth()).UnixMicro())
 	if err := next.sign(t.key); err != nil {
-		return c, fmt.Errorf("seal: sign: %w", err), nil
+		return c, ownError{fmt.Errorf("seal: sign: %w", err)}
 	}
 	if _, err := openCheckpoint(t.root, next.text); err != nil {
-		return c, err, nil // the clocks of this process and of the certificate differ
+		return c, err // the clocks of this process and of the certificate differ
 	}
 	if err := insertSeals(tx, t.seals, args); err != nil {
-		return c, nil, err
+		return c, err
 	}
-	return next, nil, tx.Exec("INSERT INTO "+t.points+" (size, note, turn) VALUES (?, ?, 0)", next.tree.size, next.text).Error
+	return next, tx.Exec("INSERT INTO "+t.points+" (size, note, turn) VALUES (?, ?, 0)", next.tree.size, next.text).Error
 }
 
 const sealColumns = 9

@@ -67,9 +67,8 @@ func newSecret() secret {
 	return s
 }
 
-// hash returns the hash of the salt, by which a damaged salt is distinguished from a changed
-// event, and the salted hash of the event. The text of the details is hashed as
-// it is.
+// hash returns the hash of the salt, which distinguishes a damaged salt from a changed
+// event, and the salted hash of the event. The text of the details is hashed as it is.
 func (s secret) hash(e audit.Event) []byte {
 	details := e.Details.String()
 	e.Details = audit.Details{}
