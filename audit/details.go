@@ -166,7 +166,7 @@ func appendValue(b []byte, v slog.Value) []byte {
 func appendAny(b []byte, v any) []byte {
 	if err, ok := v.(error); ok {
 		if _, own := v.(json.Marshaler); !own {
-			return appendQuoted(b, err.Error())
+			return appendQuoted(b, errorText(err))
 		}
 	}
 	text, err := marshal(v)
@@ -174,6 +174,16 @@ func appendAny(b []byte, v any) []byte {
 		return appendQuoted(b, "!ERROR: "+unmarshalled(v, err))
 	}
 	return append(b, text...)
+}
+
+// errorText contains a panic, such as that of a nil pointer in an error.
+func errorText(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("!ERROR: a %T has no text", err)
+		}
+	}()
+	return err.Error()
 }
 
 // marshal turns a panic of v's own methods into an error.

@@ -5,6 +5,7 @@ package audit
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"math"
 	"strings"
@@ -46,6 +47,9 @@ func TestFieldsWritesEachKindAsDocumented(t *testing.T) {
 	}
 	if d := Fields(slog.Int("a", 1), slog.Attr{}, slog.Group("g"), slog.Int("b", 2)); d.String() != `{"a":1,"g":{},"b":2}` {
 		t.Errorf("several: %s", d)
+	}
+	if d := Fields(slog.Any("err", (*fs.PathError)(nil))); d.String() != `{"err":"!ERROR: a *fs.PathError has no text"}` {
+		t.Errorf("an error that panics: %s", d)
 	}
 	if !Fields().IsZero() {
 		t.Error("no attributes are some details")

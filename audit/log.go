@@ -86,7 +86,7 @@ type flush struct {
 	open   int         // lanes that it waits for
 	lost   []ID        // of those events, by any lane
 	known  map[ID]bool // the lost ones
-	causes []error     // of the last loss, by lane
+	causes []error     // of the last loss, or of what stays in the spool, by lane
 	done   chan struct{}
 }
 
@@ -101,10 +101,11 @@ func (f *flush) lose(a *lane, id ID, cause error) {
 }
 
 func (f *flush) err() error {
+	cause := errors.Join(f.causes...)
 	if len(f.lost) == 0 {
-		return nil
+		return cause
 	}
-	return &LossError{IDs: f.lost, Cause: errors.Join(f.causes...)}
+	return &LossError{IDs: f.lost, Cause: cause}
 }
 
 // New returns a log that writes to sink. Without a spool it does no I/O, and starts

@@ -155,6 +155,11 @@ func (l *Log) giveUp(ctx context.Context, f *flush) (inDoubt int) {
 		}
 		left = append(left, a)
 		if l.spool != nil { // which keeps what is left
+			for _, other := range a.flushes {
+				if other != f {
+					other.causes[a.place] = a.named(a.waitedInVain(ctx))
+				}
+			}
 			a.gaveUp, a.flight = true, nil
 			a.queue = queue{}
 			a.settled()

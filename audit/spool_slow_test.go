@@ -215,3 +215,17 @@ func TestTheLongestWriteTimeoutIsOne(t *testing.T) {
 		}
 	})
 }
+
+func TestAFlushReportsWhatACloseThatGivesUpLeavesInTheSpool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLog(t, newGated(), Config{Spool: Spool{Dir: t.TempDir()}})
+		mustRecord(t, l, 3)
+		done := make(chan error)
+		go func() { done <- l.Flush(t.Context()) }()
+		synctest.Wait()
+		_ = quit(t, l)
+		if err := <-done; !errors.Is(err, ErrUnavailable) || !errors.Is(err, errDown) && !errors.Is(err, context.Canceled) {
+			t.Errorf("the flush returns %v", err)
+		}
+	})
+}
