@@ -12,7 +12,8 @@ import (
 // error is always [context.Canceled], so that the end of a lease does not look
 // like a timeout; [context.Cause] returns the reason: [ErrLost], [ErrReleased],
 // [ErrMaxReached], or parent's own cause. Values and the deadline are
-// parent's. It costs some hundred bytes until the first of the two ends.
+// parent's. It keeps about a kilobyte until the first of the two ends, and nothing
+// if parent never does.
 func (l *Lease) Context(parent context.Context) context.Context {
 	c := &leaseContext{Context: l.ctx, lease: l, parent: parent}
 	if parent.Done() == nil {

@@ -24,7 +24,8 @@ type group struct {
 	queue   map[string][]*waiter        // the same, by each name they want, in order
 	seq     int                         // of the last waiter
 	freed   map[string]bool             // names in which a waiter may fit now
-	alarm   *time.Timer                 // looks at the group when something in it ends
+	alarm   *time.Timer                 // looks at the group when something in it ends, or earlier
+	due     time.Time                   // when it does; zero when it is not set
 }
 
 const (

@@ -63,15 +63,21 @@ func (s *Store) enter(space, name string, now time.Time) *group {
 func (s *Store) leave(space, name string, g *group) {
 	now := time.Now()
 	s.serve(g, now)
-	switch at, found := g.next(); {
-	case found && g.alarm == nil:
-		g.alarm = time.AfterFunc(at.Sub(now), func() { s.leave(space, name, s.enter(space, name, time.Now())) })
-	case found:
-		g.alarm.Reset(at.Sub(now))
-	case g.alarm != nil:
-		g.alarm.Stop()
+	if at, found := g.next(); found && (g.due.IsZero() || at.Before(g.due)) {
+		if g.alarm != nil {
+			g.alarm.Stop()
+		}
+		g.due = at
+		g.alarm = time.AfterFunc(at.Sub(now), func() {
+			g := s.enter(space, name, time.Now())
+			g.due = time.Time{}
+			s.leave(space, name, g)
+		})
 	}
 	if g.empty() {
+		if g.alarm != nil {
+			g.alarm.Stop()
+		}
 		delete(s.groups, address{space, name})
 	}
 	s.mu.Unlock()
