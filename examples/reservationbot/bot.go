@@ -78,9 +78,11 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.switches.Audit.Sink = b.sink
-	b.trail, err = audit.New(b.switches.Audit, audit.Config{
-		Enrich: desk.Enrich, Observer: watch, Spool: audit.Spool{Dir: b.options.spool, Level: audit.Process},
-	})
+	var spool audit.Spool
+	if b.options.spool != "" {
+		spool = audit.Spool{Dir: b.options.spool, Level: audit.Process}
+	}
+	b.trail, err = audit.New(b.switches.Audit, audit.Config{Enrich: desk.Enrich, Observer: watch, Spool: spool})
 	if err != nil {
 		return err
 	}
