@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/gormsink"
+	"github.com/holdfast-go/holdfast/audit/seal"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/drill"
@@ -37,6 +38,7 @@ type bot struct {
 	breaker  *circuitbreaker.Breaker
 	trail    *audit.Log
 	sink     *gormsink.Sink
+	seals    *seal.Trail // nil: the trail is not sealed
 	rooms    *lock.Manager
 	chats    *session.Manager[desk.Chat]
 	orders   *session.Manager[hotel.Order]
@@ -73,7 +75,7 @@ func (b *bot) wire(ctx context.Context) error {
 	if b.pms, err = b.openPMS(); err != nil {
 		return err
 	}
-	b.sink = gormsink.New(db)
+	b.sink = gormsink.New(db, gormsink.WithHook(seal.Hook))
 	if err := b.sink.Migrate(ctx); err != nil {
 		return err
 	}
@@ -88,6 +90,9 @@ func (b *bot) wire(ctx context.Context) error {
 	}
 	b.closing("audit trail", b.trail.Close)
 	b.watchGaps(watch)
+	if err := b.openSeals(ctx, watch); err != nil {
+		return err
+	}
 	b.rooms, err = lock.New(redislock.New(rdb), lock.Config{
 		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.trail, Observer: lock.Observers(watch, b.watch, b.witness()),
 	})

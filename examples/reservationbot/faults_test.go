@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
 
 // turn sends a body to an address and returns the answer.
@@ -43,11 +46,11 @@ func TestSwitchesBreakAndHealTheParts(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ put, stands, outcome string }{
-		{`{}`, `{"pms":"healthy","redis":"up","audit":"up","cleanup":"running"}`, `outcome="ok"`},
-		{`{"pms":"failing"}`, `{"pms":"failing","redis":"up","audit":"up","cleanup":"running"}`, `outcome="fallback"`},
-		{`{"pms":"healthy","redis":"down"}`, `{"pms":"healthy","redis":"down","audit":"up","cleanup":"running"}`, `outcome="error"`},
-		{`{"redis":"up","audit":"down","cleanup":"stopped"}`, `{"pms":"healthy","redis":"up","audit":"down","cleanup":"stopped"}`, `outcome="refused"`},
-		{`{"audit":"up","cleanup":"running"}`, `{"pms":"healthy","redis":"up","audit":"up","cleanup":"running"}`, `outcome="refused"`},
+		{`{}`, `{"pms":"healthy","redis":"up","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="ok"`},
+		{`{"pms":"failing"}`, `{"pms":"failing","redis":"up","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="fallback"`},
+		{`{"pms":"healthy","redis":"down"}`, `{"pms":"healthy","redis":"down","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="error"`},
+		{`{"redis":"up","audit":"down","cleanup":"stopped"}`, `{"pms":"healthy","redis":"up","audit":"down","cleanup":"stopped","trail":"sealed"}`, `outcome="refused"`},
+		{`{"audit":"up","cleanup":"running"}`, `{"pms":"healthy","redis":"up","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="refused"`},
 	} {
 		if status, got := turn(t, client, http.MethodPut, server.URL+"/api/faults", c.put); status != http.StatusOK || got != c.stands {
 			t.Errorf("%s: %d %s, want %s", c.put, status, got, c.stands)
@@ -73,7 +76,7 @@ func sample(t *testing.T, c *http.Client, base, text string) (found string) {
 
 func TestSwitchesThatDoNotExistAreRefused(t *testing.T) {
 	server, client := page(t)
-	for _, body := range []string{``, `[]`, `{`, `{"pms":"tired"}`, `{"redis":"DOWN"}`, `{"audit":"off"}`, `{"cleanup":"down"}`, `{"pmss":"failing"}`} {
+	for _, body := range []string{``, `[]`, `{`, `{"pms":"tired"}`, `{"redis":"DOWN"}`, `{"audit":"off"}`, `{"cleanup":"down"}`, `{"trail":"down"}`, `{"pmss":"failing"}`} {
 		if status, got := turn(t, client, http.MethodPut, server.URL+"/api/faults", body); status != http.StatusBadRequest || !strings.Contains(got, `"detail"`) {
 			t.Errorf("%s: %d %s", body, status, got)
 		}
@@ -99,5 +102,84 @@ func TestCorruptedConversationsBeginAnewAndAreCounted(t *testing.T) {
 	turn(t, client, http.MethodPut, server.URL+"/api/faults", `{"redis":"down"}`)
 	if status, _ := turn(t, client, http.MethodPost, server.URL+"/api/sessions/corrupt", ""); status != http.StatusServiceUnavailable {
 		t.Errorf("without Redis: %d", status)
+	}
+}
+
+func TestARowChangedBehindTheTrailsBackIsNamedUntilItIsPutBack(t *testing.T) {
+	server, client := page(t)
+	set := func(position string, want int) site.Audit {
+		t.Helper()
+		if code, answer := call(t, client, "PUT", server.URL+"/api/faults", `{"trail":"`+position+`"}`); code != want {
+			t.Fatalf("%s: %d, %v; want %d", position, code, answer, want)
+		}
+		return state(t, client, server.URL).Audit
+	}
+	shows := func(want ...string) {
+		t.Helper()
+		for i, lang := range []string{"en", "es"} {
+			if _, body := get(t, client, server.URL+"/?guest=ana&lang="+lang); !strings.Contains(body, want[i]) {
+				t.Errorf("the page does not say %q:\n%s", want[i], body)
+			}
+		}
+	}
+	set("changed", http.StatusUnprocessableEntity) // there is no row yet
+	post(t, client, server.URL+"/message", url.Values{"guest": {"ana"}, "text": {"book room 101 for a night from tomorrow"}})
+
+	a := set("changed", http.StatusOK)
+	row := a.Latest[0]
+	if v := a.Verified; v == nil || v.Findings != 1 || len(v.Changed) != 1 || v.Changed[0] != row.ID || row.Actor != "not ana" || v.Intact == 0 {
+		t.Fatalf("Verify found %+v; the newest row is %+v", v, row)
+	}
+	shows("this row was changed after it was sealed: <code>"+row.ID, "esta fila se cambió después de sellarse: <code>"+row.ID)
+	if again := set("changed", http.StatusOK); again.Verified.Findings != 1 {
+		t.Errorf("a second press changes another row: %+v", again.Verified)
+	}
+	if got := sample(t, client, server.URL, "holdfast_audit_findings"); !strings.Contains(got, "} 1") {
+		t.Errorf("the gauge for the alert is %s", got)
+	}
+	if a = set("sealed", http.StatusOK); a.Verified.Findings != 0 || a.Latest[0].Actor != "ana" {
+		t.Errorf("the row was put back, and Verify found %+v", a.Verified)
+	}
+	shows("each as it was sealed", "cada una como se selló")
+
+	post(t, client, server.URL+"/trail", url.Values{"guest": {"ana"}, "trail": {"changed"}})
+	if a = state(t, client, server.URL).Audit; a.Verified.Findings != 1 {
+		t.Errorf("after the form Verify found %+v", a.Verified)
+	}
+	call(t, client, "POST", server.URL+"/api/reset", "")
+	if a = state(t, client, server.URL).Audit; a.Verified.Findings != 0 {
+		t.Errorf("after a reset Verify found %+v", a.Verified)
+	}
+}
+
+func TestATrailWithoutSealsHasNoSwitch(t *testing.T) {
+	server, client := serverOf(t, start(t, "-audit", "sqlite:"+t.TempDir()+"/audit.db").site())
+	if code, _ := call(t, client, "PUT", server.URL+"/api/faults", `{"trail":"changed"}`); code != http.StatusBadRequest {
+		t.Errorf("answered %d", code)
+	}
+	if _, body := get(t, client, server.URL+"/"); strings.Contains(body, `name="trail"`) {
+		t.Error("the page has the switch")
+	}
+}
+
+// A key that is kept lets the next bot continue the tree, and the row that one has
+// changed is put back when it ends.
+func TestTheNextBotVerifiesWhatTheLastOneSealed(t *testing.T) {
+	kept := t.TempDir()
+	for range 2 {
+		b, err := open(t.Context(), options{rooms: 3, audit: "sqlite:" + kept + "/audit.db", seal: kept + "/root.key", settleAfter: settling()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.desk.Answer(t.Context(), "ana", "book room 101 for a night from tomorrow")
+		if err := b.switches.Set(t.Context(), fault.Switches{Trail: fault.Changed}); err != nil {
+			t.Error(err)
+		}
+		if s := b.seals.Stats(); s.LastFindings != 1 {
+			t.Errorf("Verify had %d findings, want the row that was changed", s.LastFindings)
+		}
+		if err := b.close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

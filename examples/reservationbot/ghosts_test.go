@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -116,6 +117,24 @@ func (v *visitor) say(client *http.Client, bot, text string) {
 	}
 }
 
+// outside are the flags of bots that share a Redis, a PMS and a database which are
+// not theirs, so that these outlive them.
+func outside(t *testing.T, rooms int) []string {
+	t.Helper()
+	store := miniredis.NewMiniRedis()
+	store.ClockTTL(true)
+	if err := store.StartAddr("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	pms, err := hotel.StartSimulator(hotel.Rooms(rooms), 1, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pms.Close() })
+	return []string{"-rooms", strconv.Itoa(rooms), "-redis", store.Addr(), "-pms", pms.URL, "-audit", "sqlite:" + t.TempDir() + "/audit.db"}
+}
+
 // Answers of the PMS get lost, bots are killed, and guests change their minds or
 // go away. Within a minute each booking in the PMS is one that its guest's
 // conversation lists, and each that a guest was given, and has not cancelled, is in
@@ -125,18 +144,7 @@ func TestNoBookingIsLeftThatItsGuestDoesNotKnow(t *testing.T) {
 	if isLong() {
 		guests = 500
 	}
-	store := miniredis.NewMiniRedis()
-	store.ClockTTL(true)
-	if err := store.StartAddr("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(store.Close)
-	pms, err := hotel.StartSimulator(hotel.Rooms(40), 1, time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = pms.Close() })
-	args := []string{"-rooms", "40", "-redis", store.Addr(), "-pms", pms.URL, "-audit", "sqlite:" + t.TempDir() + "/audit.db"}
+	args := outside(t, 40)
 	witness := start(t, append(args, "-script", "-")...)
 	bots := []*process{new(process), new(process)}
 	for _, p := range bots {
@@ -253,13 +261,9 @@ func ghosts(t *testing.T, b *bot) (unknown []hotel.Booking) {
 	return unknown
 }
 
-// keptItsWord compares the answers to guests with the PMS and the trail.
-func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
+// confirmed are the bookings that the trail has, by reference.
+func confirmed(t *testing.T, b *bot) map[string]bool {
 	t.Helper()
-	all, err := b.pms.Ledger(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	recorded := make(map[string]bool)
 	for e, err := range b.sink.Query(t.Context(), gormsink.Criteria{Types: []string{"booking.confirmed"}}) {
 		if err != nil {
@@ -267,6 +271,17 @@ func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
 		}
 		recorded[e.Reason] = true
 	}
+	return recorded
+}
+
+// keptItsWord compares the answers to guests with the PMS and the trail.
+func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
+	t.Helper()
+	all, err := b.pms.Ledger(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := confirmed(t, b)
 	given := 0
 	for _, v := range visitors {
 		for _, reference := range v.given {

@@ -22,6 +22,7 @@ type options struct {
 	redis   []string // addresses; none = embedded
 	audit   string   // DSN; "" = SQLite in a temporary folder
 	spool   string   // folder; "" = none
+	seal    string   // file with the root key; "" = a key for this run, if the database is, too
 	pms     string   // URL; "" = simulated
 	addr    string   // of the web page
 	hosts   []string // names of the web page
@@ -54,6 +55,7 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 	addresses := flags.String("redis", "", "`ADDR[,ADDR...]` of Redis, or of the nodes of a cluster; default: embedded")
 	flags.StringVar(&o.audit, "audit", "", "database of the audit trail, `DSN` postgres://... or sqlite:FILE; default: SQLite in a temporary folder")
 	flags.StringVar(&o.spool, "spool", "", "`FOLDER` of this bot alone, which has audit events until the database has them, also when the bot is killed; default: none")
+	flags.StringVar(&o.seal, "seal", "", "`FILE` with the root key for seals of the audit trail, made when it is not there; default: none, or a new key when the database is in a temporary folder")
 	flags.StringVar(&o.pms, "pms", "", "`URL` of a PMS that speaks like the simulated one; default: simulated")
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` of the web page")
 	hosts := flags.String("host", "", "`NAME[,NAME...]` under which the web page may be asked for, beside localhost, addresses and the name in -addr")

@@ -33,7 +33,7 @@ func TestFlagsThatMakeNoSenseAreOneErrorAndExitCode2(t *testing.T) {
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	code, out, _ := command(t, "-help")
-	for _, name := range []string{"script", "storm", "rooms", "no-locks", "redis", "audit", "spool", "pms", "addr", "host", "open", "seed"} {
+	for _, name := range []string{"script", "storm", "rooms", "no-locks", "redis", "audit", "spool", "seal", "pms", "addr", "host", "open", "seed"} {
 		if !strings.Contains(out, "  -"+name) {
 			t.Errorf("help does not name -%s", name)
 		}

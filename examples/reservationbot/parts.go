@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,10 +19,13 @@ import (
 	"github.com/glebarez/sqlite"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/mod/sumdb/note"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/holdfast-go/holdfast/audit/seal"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/metrics"
 )
@@ -104,6 +109,68 @@ func writable(file string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// How often the trail is sealed and verified, beside when the switch is pressed.
+const (
+	sealEvery   = 5 * time.Second
+	verifyEvery = 10 * time.Minute
+)
+
+// openSeals seals the audit trail. The private root key belongs on another machine,
+// which Certify asks: whoever has it can seal anything.
+func (b *bot) openSeals(ctx context.Context, watch *metrics.Metrics) error {
+	if b.options.seal == "" && (b.options.audit != "" || b.options.script != "" || b.options.storm > 0) {
+		return nil
+	}
+	private, public, err := rootKey(b.options.seal)
+	if err != nil {
+		return fmt.Errorf("root key: %w", err)
+	}
+	root, err := note.NewSigner(private)
+	if err != nil {
+		return fmt.Errorf("root key: %w", err)
+	}
+	verified := func(r seal.Report, err error) {
+		watch.AuditVerified(b.trail.Name(), r.Findings(), err)
+		b.watch.Verified(r, err)
+	}
+	b.seals, err = seal.New(b.sink, seal.Config{
+		Root: public, Every: sealEvery, VerifyEvery: verifyEvery, OnVerify: verified,
+		Certify: func(_ context.Context, request string) (string, error) {
+			return seal.Certify(root, request, time.Now().Add(-time.Minute), time.Now().Add(24*time.Hour))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := b.seals.Migrate(ctx); err != nil {
+		return err
+	}
+	b.seals.Start()
+	b.closing("seals", b.seals.Stop)
+	b.switches.Forger = fault.NewForger(b.sink, b.seals, func(ctx context.Context) error {
+		report, err := b.seals.Verify(ctx)
+		verified(report, err)
+		return err
+	})
+	b.closing("changed row", b.switches.Forger.Restore)
+	return nil
+}
+
+// rootKey reads the private and the public root key, a line each, or makes them.
+func rootKey(file string) (private, public string, err error) {
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if private, public, _ = strings.Cut(strings.TrimSpace(string(text)), "\n"); !errors.Is(err, fs.ErrNotExist) {
+			return private, public, err
+		}
+	}
+	private, public, err = seal.GenerateKey("reservationbot/audit")
+	if err == nil && file != "" {
+		err = os.WriteFile(file, []byte(private+"\n"+public+"\n"), 0o600)
+	}
+	return private, public, err
 }
 
 // openPMS returns a client of the given PMS, or of one inside this process.

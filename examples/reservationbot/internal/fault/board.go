@@ -9,6 +9,7 @@
 //	Redis      [Redis], a hook of the client   commands that fail at once
 //	a session  [Codec], the sessions' codec    a record with a wrong checksum
 //	cleanup    stopping its loop               a gauge that freezes
+//	the trail  [Forger], by SQL                a sealed row that Verify names
 //
 // A switch breaks the way to a part, not the part: other processes that use
 // the same Redis or database do not notice.
@@ -25,8 +26,11 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"gorm.io/gorm"
 
 	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/audit/gormsink"
+	"github.com/holdfast-go/holdfast/audit/seal"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/session"
@@ -39,11 +43,12 @@ type Switches struct {
 	Redis   Position   `json:"redis,omitempty"`   // up, down
 	Audit   Position   `json:"audit,omitempty"`   // up, down
 	Cleanup Position   `json:"cleanup,omitempty"` // running, stopped: the loop that removes ended sessions
+	Trail   Position   `json:"trail,omitempty"`   // sealed, changed: whether a row is as it was sealed; "" = no row is
 }
 
 // Positions lists the switches by name, in the order in which they are shown.
 func (s Switches) Positions() [][2]string {
-	return [][2]string{{"pms", string(s.PMS)}, {"audit", string(s.Audit)}, {"redis", string(s.Redis)}, {"cleanup", string(s.Cleanup)}}
+	return [][2]string{{"pms", string(s.PMS)}, {"audit", string(s.Audit)}, {"redis", string(s.Redis)}, {"cleanup", string(s.Cleanup)}, {"trail", string(s.Trail)}}
 }
 
 // Position is where a switch of two stands.
@@ -54,6 +59,8 @@ const (
 	Down    Position = "down"
 	Running Position = "running"
 	Stopped Position = "stopped"
+	Sealed  Position = "sealed"
+	Changed Position = "changed"
 )
 
 func (p Position) among(good, bad Position) bool { return p == "" || p == good || p == bad }
@@ -65,17 +72,24 @@ func position(down bool) Position {
 	return Up
 }
 
-// ErrInvalid says that a switch has no such position. Nothing was switched.
-var ErrInvalid = errors.New("fault: no such position")
+var (
+	// ErrInvalid says that a switch has no such position. Nothing was switched.
+	ErrInvalid = errors.New("fault: no such position")
+	// ErrNoRow says that the trail has no sealed row to be changed.
+	ErrNoRow = errors.New("fault: no row is sealed")
+	// ErrTrail says that the trail's database did not do what it should.
+	ErrTrail = errors.New("fault: the trail's database")
+)
 
 // Board is where the switches are. Fill in the fields before the first use.
 // Safe for concurrent use.
 type Board struct {
-	PMS   *hotel.Client
-	Chats *session.Manager[desk.Chat]
-	Audit *Sink
-	Redis *Redis
-	Codec *Codec
+	PMS    *hotel.Client
+	Chats  *session.Manager[desk.Chat]
+	Audit  *Sink
+	Redis  *Redis
+	Codec  *Codec
+	Forger *Forger // nil: the trail is not sealed
 
 	mu  sync.Mutex
 	pms hotel.Mode // as last set here; a real PMS has none
@@ -92,6 +106,9 @@ func (b *Board) Read() Switches {
 	if b.Chats.Stats().Running {
 		s.Cleanup = Running
 	}
+	if b.Forger != nil {
+		s.Trail = b.Forger.position()
+	}
 	return s
 }
 
@@ -102,11 +119,13 @@ func (b *Board) mode() hotel.Mode {
 }
 
 // Set moves the switches that are given. An unknown position is ErrInvalid;
-// another error means that the PMS has no switch, or that the cleanup did not
-// stop within ctx.
+// another error means that the PMS has no switch, that the cleanup did not stop
+// within ctx, or is ErrNoRow or
+// ErrTrail.
 func (b *Board) Set(ctx context.Context, s Switches) error {
-	if s.PMS != "" && !s.PMS.Valid() || !s.Audit.among(Up, Down) || !s.Redis.among(Up, Down) || !s.Cleanup.among(Running, Stopped) {
-		return fmt.Errorf("%w: the PMS is one of %v, Redis and the audit are up or down, the cleanup is running or stopped", ErrInvalid, hotel.Modes)
+	if s.PMS != "" && !s.PMS.Valid() || !s.Audit.among(Up, Down) || !s.Redis.among(Up, Down) || !s.Cleanup.among(Running, Stopped) ||
+		!s.Trail.among(Sealed, Changed) || s.Trail != "" && b.Forger == nil {
+		return fmt.Errorf("%w: the PMS is one of %v, Redis and the audit are up or down, the cleanup is running or stopped, a trail with seals is sealed or changed", ErrInvalid, hotel.Modes)
 	}
 	if s.Audit != "" {
 		b.Audit.down.Store(s.Audit == Down)
@@ -114,7 +133,7 @@ func (b *Board) Set(ctx context.Context, s Switches) error {
 	if s.Redis != "" {
 		b.Redis.down.Store(s.Redis == Down)
 	}
-	return errors.Join(b.setCleanup(ctx, s.Cleanup), b.setPMS(ctx, s.PMS))
+	return errors.Join(b.setCleanup(ctx, s.Cleanup), b.setPMS(ctx, s.PMS), b.Forger.set(ctx, s.Trail))
 }
 
 func (b *Board) setCleanup(ctx context.Context, p Position) error {
@@ -247,4 +266,92 @@ func (s *Sink) Write(ctx context.Context, batch []audit.Event) error {
 		return ErrSwitchedOff
 	}
 	return s.Sink.Write(ctx, batch)
+}
+
+// Forger changes a sealed row of the trail, as someone with the password of the
+// database could, and puts it back.
+type Forger struct {
+	sink   *gormsink.Sink
+	seals  *seal.Trail
+	verify func(context.Context) error
+	turn   chan struct{} // has room for the one who changes or puts back
+	row    atomic.Pointer[forged]
+}
+
+// forged is a row that is changed, and who did what it reports.
+type forged struct{ ID, Actor string }
+
+// NewForger returns a Forger that calls verify after each change.
+func NewForger(sink *gormsink.Sink, seals *seal.Trail, verify func(context.Context) error) *Forger {
+	return &Forger{sink: sink, seals: seals, verify: verify, turn: make(chan struct{}, 1)}
+}
+
+func (f *Forger) position() Position {
+	if f.row.Load() != nil {
+		return Changed
+	}
+	return Sealed
+}
+
+// set changes the row that was sealed last, or puts back the one that is changed.
+// Then it verifies.
+func (f *Forger) set(ctx context.Context, p Position) (err error) {
+	if p == "" {
+		return nil
+	}
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	switch row := f.row.Load(); {
+	case p == Changed && row == nil:
+		if _, err = f.seals.Seal(ctx); err == nil {
+			err = f.forge(ctx)
+		}
+	case p == Sealed && row != nil:
+		if err = f.write(ctx, *row); err == nil {
+			f.row.Store(nil)
+		}
+	}
+	if err == nil {
+		err = f.verify(ctx)
+	}
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		err = fmt.Errorf("%w: %w", ErrTrail, err)
+	}
+	return err
+}
+
+// Restore puts back the row that is changed, if one is.
+func (f *Forger) Restore(ctx context.Context) error {
+	if f.position() == Sealed {
+		return nil
+	}
+	return f.set(ctx, Sealed)
+}
+
+func (f *Forger) forge(ctx context.Context) error {
+	var row forged
+	table := f.sink.Table()
+	err := f.sink.Snapshot(ctx, "read", func(tx *gorm.DB) error {
+		return tx.Raw("SELECT e.id, e.actor_id AS actor FROM " + table + " e JOIN " + table + "_seal s ON s.id = e.id ORDER BY s.idx DESC LIMIT 1").Scan(&row).Error
+	})
+	if err == nil && row.ID == "" {
+		return ErrNoRow
+	}
+	if err == nil {
+		err = f.write(ctx, forged{row.ID, "not " + row.Actor})
+	}
+	if err == nil {
+		f.row.Store(&row)
+	}
+	return err
+}
+
+func (f *Forger) write(ctx context.Context, row forged) error {
+	return f.sink.Change(ctx, "forge", func(tx *gorm.DB) error {
+		return tx.Exec("UPDATE "+f.sink.Table()+" SET actor_id = ? WHERE id = ?", row.Actor, row.ID).Error
+	})
 }

@@ -173,6 +173,10 @@ func (s *Site) turn(ctx context.Context, wanted fault.Switches) (int, error) {
 		return http.StatusOK, nil
 	case errors.Is(err, fault.ErrInvalid):
 		return http.StatusBadRequest, err
+	case errors.Is(err, fault.ErrNoRow):
+		return http.StatusUnprocessableEntity, err
+	case errors.Is(err, fault.ErrTrail):
+		return http.StatusInternalServerError, err
 	}
 	return http.StatusBadGateway, err
 }
@@ -261,18 +265,24 @@ func (s *Site) postStorm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Site) postReset(w http.ResponseWriter, r *http.Request) {
-	if err := s.reset(r.Context()); err != nil {
-		fail(w, http.StatusBadGateway, err.Error())
+	if status, err := s.reset(r.Context()); err != nil {
+		fail(w, status, err.Error())
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Site) reset(ctx context.Context) error {
+// reset empties the hotel, and puts back the row of the trail that is changed.
+func (s *Site) reset(ctx context.Context) (int, error) {
+	if s.Switches.Read().Trail == fault.Changed {
+		if status, err := s.turn(ctx, fault.Switches{Trail: fault.Sealed}); err != nil {
+			return status, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer s.streams.hurry()
-	return s.PMS.Clear(ctx, "")
+	return http.StatusBadGateway, s.PMS.Clear(ctx, "")
 }
 
 // problem is an error as RFC 9457 wants it.

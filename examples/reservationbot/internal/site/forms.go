@@ -24,13 +24,14 @@ func (s *Site) forms(mux *http.ServeMux) {
 		"message":  s.formMessage,
 		"night":    s.formNight,
 		"switches": s.formSwitches,
+		"trail":    s.formSwitches,
 		"corrupt":  func(r *http.Request) (int, error) { return s.corrupt(r.Context(), r.PostForm.Get("who")) },
 		"cleanup": func(r *http.Request) (int, error) {
 			_, err := s.cleanUp(r.Context())
 			return http.StatusServiceUnavailable, err
 		},
 		"storm": func(*http.Request) (int, error) { return http.StatusConflict, s.startStorm(1000) },
-		"reset": func(r *http.Request) (int, error) { return http.StatusBadGateway, s.reset(r.Context()) },
+		"reset": func(r *http.Request) (int, error) { return s.reset(r.Context()) },
 		"guest": s.formGuest,
 	} {
 		mux.Handle("POST /"+path, s.Logins.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,6 +119,7 @@ func (s *Site) formSwitches(r *http.Request) (int, error) {
 		Audit:   fault.Position(f.Get("audit")),
 		Redis:   fault.Position(f.Get("redis")),
 		Cleanup: fault.Position(f.Get("cleanup")),
+		Trail:   fault.Position(f.Get("trail")),
 	})
 }
 

@@ -78,6 +78,11 @@ func (v view) Unsaved() []desk.Line { return v.unsaved }
 // Removed are the sessions that ended otherwise than by request, by cause.
 func (v view) Removed() []Count { return v.removed }
 
+// Changed says that Verify has named a row.
+func (v view) Changed(id string) bool {
+	return v.Audit.Verified != nil && slices.Contains(v.Audit.Verified.Changed, id)
+}
+
 // Age says that parts are not as they are now.
 type Age struct {
 	Since int64 // of the oldest, in milliseconds since 1970; 0 = never read
@@ -106,7 +111,7 @@ func (v view) Age(parts ...string) *Age {
 }
 
 // parts of the page that change on their own, beside the calendar's rows.
-var parts = []string{"chat", "breaker", "switches", "storm", "nights", "sessions", "audit", "metrics"}
+var parts = []string{"chat", "breaker", "switches", "storm", "nights", "sessions", "seals", "audit", "metrics"}
 
 // sections lists the ids of everything that can change.
 func (v view) sections() []string {
@@ -207,6 +212,9 @@ type Button struct {
 
 func switchesOf(lang talk.Lang, now fault.Switches) (rows []Switch) {
 	for _, p := range now.Positions() {
+		if p[1] == "" {
+			continue // there is no such switch
+		}
 		values := []string{"up", "down"}
 		if p[0] == "pms" {
 			values = nil
@@ -216,6 +224,9 @@ func switchesOf(lang talk.Lang, now fault.Switches) (rows []Switch) {
 		}
 		if p[0] == "cleanup" {
 			values = []string{"running", "stopped"}
+		}
+		if p[0] == "trail" {
+			values = []string{"sealed", "changed"}
 		}
 		row := Switch{Name: p[0], Title: word(lang, "switch."+p[0])}
 		for i, v := range values {

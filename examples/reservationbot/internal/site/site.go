@@ -12,7 +12,7 @@
 //	POST /api/sessions/{guest}/corrupt       damages one
 //	POST /api/cleanup                        one cleanup cycle of the sessions, and its report
 //	POST /api/storm     {"guests":1000}      starts a storm, of a thousand guests without a body; its result appears in the state
-//	POST /api/reset                          the simulated PMS forgets its bookings
+//	POST /api/reset                          the simulated PMS forgets its bookings, and a changed row of the trail is put back
 //	GET  /metrics /healthz /readyz           for Prometheus and the orchestrator
 //	GET  /breakers/                          the breaker, for holdfastctl
 //

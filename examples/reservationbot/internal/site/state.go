@@ -101,10 +101,13 @@ type Audit struct {
 	Queued   int     `json:"queued"`
 	Dropped  uint64  `json:"dropped"`
 	Latest   []Entry `json:"latest"`
+
+	Verified *Verified `json:"verified,omitempty"`
 }
 
 // Entry is one event of the trail.
 type Entry struct {
+	ID          string    `json:"id"`
 	Time        time.Time `json:"time"`
 	Type        string    `json:"type"`
 	Outcome     string    `json:"outcome"`
@@ -209,7 +212,7 @@ func (s *Site) readSessions(ctx context.Context) (found Sessions, err error) {
 // countEvents asks the trail's queue, which is in this process.
 func (s *Site) countEvents() Audit {
 	stats := s.Trail.Stats()
-	shown := Audit{Recorded: stats.Recorded, Written: stats.Written, Queued: stats.Queued}
+	shown := Audit{Recorded: stats.Recorded, Written: stats.Written, Queued: stats.Queued, Verified: s.verified()}
 	for _, n := range stats.Dropped {
 		shown.Dropped += n
 	}
@@ -234,7 +237,7 @@ func entryOf(e audit.Event) Entry {
 	if what == "" {
 		what = e.Resource.ID
 	}
-	return Entry{e.Time, e.Type, e.Outcome.String(), e.Actor.ID, what, e.Reason, e.Correlation}
+	return Entry{e.ID.String(), e.Time, e.Type, e.Outcome.String(), e.Actor.ID, what, e.Reason, e.Correlation}
 }
 
 const (

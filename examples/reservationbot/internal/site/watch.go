@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/audit/seal"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/lock"
@@ -18,6 +19,7 @@ type Watch struct {
 	mu      sync.Mutex
 	clashes []clash // the oldest first
 	opened  *Window // what opened the breaker last
+	trail   *Verified
 }
 
 // clash is a refused stay.
@@ -83,4 +85,32 @@ func (w *Watch) openedBy() *Window {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.opened
+}
+
+// Verified is what the latest Verify of the audit trail has found.
+type Verified struct {
+	At       time.Time `json:"at"`
+	Intact   int64     `json:"intact"`
+	Changed  []string  `json:"changed"`  // ids of rows
+	Findings int64     `json:"findings"` // of any kind, these included
+}
+
+// Verified notes what a Verify has found.
+func (w *Watch) Verified(r seal.Report, err error) {
+	if err != nil {
+		return // the age of the latest one says so
+	}
+	found := &Verified{At: time.Now(), Intact: r.Intact, Changed: []string{}, Findings: r.Findings()}
+	for _, id := range r.Changed.IDs {
+		found.Changed = append(found.Changed, id.String())
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trail = found
+}
+
+func (w *Watch) verified() *Verified {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.trail
 }

@@ -63,6 +63,8 @@ var words = map[string][2]string{
 	"unsent.404": {"Not done: there is no such conversation.", "No hecho: no existe esa conversación."},
 	"unsent.409": {"Not done: a storm is on already.", "No hecho: ya hay una avalancha."},
 	"unsent.413": {"Not sent: longer than 16 KiB.", "No enviado: más de 16 KiB."},
+	"unsent.422": {"Not done: the trail has no row yet. Book a room first.", "No hecho: el rastro aún no tiene filas. Reserve antes una habitación."},
+	"unsent.500": {"Not certain: the audit database does not answer.", "No es seguro: la base de auditoría no responde."},
 	"unsent.502": {"Not certain: the hotel’s system does not answer.", "No es seguro: el sistema del hotel no responde."},
 	"unsent.503": {"Not done: Redis does not answer.", "No hecho: Redis no responde."},
 
@@ -112,10 +114,12 @@ var words = map[string][2]string{
 	"switch.audit":   {"Audit database", "Base de auditoría"},
 	"switch.redis":   {"Redis", "Redis"},
 	"switch.cleanup": {"Session cleanup", "Limpieza de sesiones"},
+	"switch.trail":   {"A sealed row of the trail", "Una fila sellada del rastro"},
 	"expect.pms":     {"Not healthy: holds are kept. Three failures open the breaker; then answers come at once.", "Si no está sano, lo guardado se conserva. Tres fallos abren el cortacircuitos; luego se responde al instante."},
 	"expect.audit":   {"Down: bookings go on. Events wait and are written later.", "Caída: se sigue reservando. Los sucesos esperan y se escriben luego."},
 	"expect.redis":   {"Down: without locks nothing is booked. The desk still answers.", "Caída: sin cerrojos no se reserva nada. La recepción aún responde."},
 	"expect.cleanup": {"Stopped: expired conversations stay until it runs again.", "Parada: las conversaciones vencidas quedan hasta que vuelva."},
+	"expect.trail":   {"Changed: the newest row is edited by SQL, behind the library’s back. Verify names it. As sealed: it is put back.", "Cambiada: la fila más nueva se edita con SQL, a espaldas de la biblioteca. Verify la nombra. Como se selló: se repone."},
 	"mode.healthy":   {"healthy", "sano"},
 	"mode.slow":      {"slow", "lento"},
 	"mode.failing":   {"failing", "fallando"},
@@ -125,6 +129,8 @@ var words = map[string][2]string{
 	"mode.down":      {"down", "caída"},
 	"mode.running":   {"running", "en marcha"},
 	"mode.stopped":   {"stopped", "parada"},
+	"mode.sealed":    {"as sealed", "como se selló"},
+	"mode.changed":   {"changed", "cambiada"},
 
 	"storm":          {"A thousand guests ask for %d rooms at once, and then again without locks.", "Mil huéspedes piden %d habitaciones a la vez, y luego otra vez sin cerrojos."},
 	"storm.start":    {"Let them in", "Que entren"},
@@ -165,6 +171,12 @@ var words = map[string][2]string{
 	"audit.what":    {"What", "Qué"},
 	"audit.none":    {"Nothing has happened yet.", "Aún no ha pasado nada."},
 	"audit.offline": {"The database is down. Locks and bookings go on; events wait here.", "La base está caída. Cerrojos y reservas siguen; los sucesos esperan."},
+
+	"verify.none":    {"Verify compares the rows with their seals. It has no result yet.", "Verify compara las filas con sus sellos. Aún no hay resultado."},
+	"verify.intact":  {"Verify at %s: %d sealed rows, each as it was sealed.", "Verify a las %s: %d filas selladas, cada una como se selló."},
+	"verify.changed": {"Verify at %s: this row was changed after it was sealed:", "Verify a las %s: esta fila se cambió después de sellarse:"},
+	"verify.more":    {"Findings in all: %d. Intact rows: %d.", "Hallazgos en total: %d. Filas intactas: %d."},
+	"verify.row":     {"changed", "cambiada"},
 
 	"metrics":         {"The last minute", "El último minuto"},
 	"metrics.all":     {"all metrics", "todas las métricas"},

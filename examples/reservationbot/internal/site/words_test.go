@@ -40,7 +40,7 @@ func TestEverythingThatThePageSaysIsInBothLanguages(t *testing.T) {
 	for _, p := range (fault.Switches{}).Positions() {
 		keys = append(keys, "switch."+p[0], "expect."+p[0])
 	}
-	for _, status := range []int{0, 400, 404, 409, 413, 502, 503} {
+	for _, status := range []int{0, 400, 404, 409, 413, 422, 500, 502, 503} {
 		keys = append(keys, fmt.Sprintf("unsent.%d", status))
 	}
 	for _, c := range session.EndReasons() {
