@@ -31,6 +31,7 @@ func TestThePageInABrowser(t *testing.T) {
 		{"a hold is extended up to the limit", extendToTheLimit},
 		{"the PMS breaks and heals", breakAndHeal},
 		{"the audit database goes and comes back, and nothing is lost", auditDownAndUp},
+		{"a row changed behind the trail's back is named", aRowIsChanged},
 		{"a corrupted conversation is removed and counted", corruptAConversation},
 		{"a thousand guests come, and the page answers throughout", aThousandGuests},
 		{"the first screen has the three steps", threeSteps},
@@ -145,6 +146,31 @@ func auditDownAndUp(t *testing.T, browser context.Context, address string) {
 	p.press("#switches button[name=audit][value=up]")
 	p.reads("audit", "3 recorded, 3 written, 0 waiting, 0 dropped")
 	p.reads("audit", "booking.confirmed")
+}
+
+func aRowIsChanged(t *testing.T, browser context.Context, address string) {
+	for _, before := range [][]action{nil, {noScript}} {
+		p := openTab(t, browser, address, phone, before...)
+		p.static = before != nil
+		p.say("book room 101 for a night from tomorrow")
+		p.reads("audit", "booking.confirmed")
+		p.press("#seals button[value=changed]")
+		p.reads("seals", "this row was changed after it was sealed")
+		p.reads("audit", "not ana changed")
+		if bad := eval[[]string](p, unreadable); len(bad) > 0 {
+			t.Errorf("hard to read: %q", bad)
+		}
+		if over := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+			t.Errorf("the page is %d px too wide", over)
+		}
+		if before == nil {
+			if bad := axe(p); bad != "" {
+				t.Errorf("axe finds\n%s", bad)
+			}
+		}
+		p.press("#seals button[value=sealed]")
+		p.reads("seals", "each as it was sealed")
+	}
 }
 
 func corruptAConversation(t *testing.T, browser context.Context, address string) {
