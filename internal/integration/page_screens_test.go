@@ -100,6 +100,31 @@ func partsDown(t *testing.T, browser context.Context, address string) {
 	}
 }
 
+func aRowIsChanged(t *testing.T, browser context.Context, address string) {
+	for _, before := range [][]action{nil, {noScript}} {
+		p := openTab(t, browser, address, phone, before...)
+		p.static = before != nil
+		p.say("book room 101 for a night from tomorrow")
+		p.reads("audit", "booking.confirmed")
+		p.press("#seals button[value=changed]")
+		p.reads("seals", "this row was changed after it was sealed")
+		p.reads("audit", "not ana changed")
+		if bad := eval[[]string](p, unreadable); len(bad) > 0 {
+			t.Errorf("hard to read: %q", bad)
+		}
+		if over := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+			t.Errorf("the page is %d px too wide", over)
+		}
+		if before == nil {
+			if bad := axe(p); bad != "" {
+				t.Errorf("axe finds\n%s", bad)
+			}
+		}
+		p.press("#seals button[value=sealed]")
+		p.reads("seals", "each as it was sealed")
+	}
+}
+
 func hiddenTab(t *testing.T, browser context.Context, address string) {
 	p := openTab(t, browser, address, desktop)
 	p.live()
