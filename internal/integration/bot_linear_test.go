@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+
+//go:build unix
+
+package integration
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// 250 and 1000 guests, with HOLDFAST_LONG 5000 and 20 000, on what the bot brings along.
+// What a storm of one guest takes is not counted. The limit of the usual run leaves room for
+// a busy machine.
+func TestAStormsTimeAndMemoryPerGuestDoNotGrowWithTheGuests(t *testing.T) {
+	few, atMost := 250, 4.0
+	if long() {
+		few, atMost = 5000, 1.6
+	}
+	bot := buildBot(t)
+	base := costOfAStorm(t, bot, 1)
+	perGuest := func(guests int) (time, memory float64) {
+		c := costOfAStorm(t, bot, guests)
+		time, memory = (c.ms-base.ms)/float64(guests), (c.kB-base.kB)/float64(guests)
+		t.Logf("%d guests: %.2f ms of the processor and %.1f kB for each", guests, time, memory)
+		return time, memory
+	}
+	time1, memory1 := perGuest(few)
+	time4, memory4 := perGuest(4 * few)
+	if time4 > atMost*time1 || memory4 > atMost*memory1 {
+		t.Errorf("of four times the guests, each takes more than %.1f times the time or the memory", atMost)
+	}
+}
+
+// cost is what a process has taken in all.
+type cost struct{ ms, kB float64 } // of the processor, and at the peak
+
+func costOfAStorm(t *testing.T, bot string, guests int) cost {
+	t.Helper()
+	var errs strings.Builder
+	cmd := exec.Command(bot, "-storm", strconv.Itoa(guests), "-rooms", "20")
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%d guests: %v\n%s%s", guests, err, out, errs.String())
+	}
+	var tally stormTally
+	if err := json.Unmarshal(out, &tally); err != nil || tally.Errors != 0 || tally.Booked == 0 {
+		t.Errorf("%v in %s", err, out)
+	}
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss // kilobytes on Linux
+	return cost{float64(used.Milliseconds()), float64(peak)}
+}
