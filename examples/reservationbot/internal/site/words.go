@@ -14,14 +14,10 @@ func word(lang talk.Lang, key string, args ...any) string {
 	if !ok {
 		return key
 	}
-	text := both[0]
-	if lang == talk.Spanish {
-		text = both[1]
-	}
 	if len(args) == 0 {
-		return text
+		return lang.Of(both)
 	}
-	return fmt.Sprintf(text, args...)
+	return fmt.Sprintf(lang.Of(both), args...)
 }
 
 var weekdays = map[talk.Lang][7]string{

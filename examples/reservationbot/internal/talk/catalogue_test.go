@@ -12,15 +12,10 @@ import (
 )
 
 func TestEveryMessageExistsInEveryLanguageWithTheSameArguments(t *testing.T) {
-	for m := range numMessages {
-		want := strings.Count(catalogue[English][m], "%s")
-		for lang, texts := range catalogue {
-			if texts[m] == "" {
-				t.Errorf("message %d is missing in %s", m, lang)
-			}
-			if got := strings.Count(texts[m], "%s"); got != want {
-				t.Errorf("message %d takes %d arguments in %s, but %d in English", m, got, lang, want)
-			}
+	for m, both := range catalogue[1:] {
+		english, spanish := strings.Count(both[0], "%s"), strings.Count(both[1], "%s")
+		if both[0] == "" || both[1] == "" || english != spanish {
+			t.Errorf("message %d is missing or takes other arguments in a language: %q", m+1, both)
 		}
 	}
 }

@@ -12,6 +12,14 @@ const (
 	Spanish Lang = "es"
 )
 
+// Of returns the text in the language, of English and Spanish.
+func (l Lang) Of(both [2]string) string {
+	if l == Spanish {
+		return both[1]
+	}
+	return both[0]
+}
+
 // Intent is what a guest wants.
 type Intent string
 
