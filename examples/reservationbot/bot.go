@@ -135,13 +135,9 @@ func (b *bot) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	own, err := desk.NewMetrics(b.registry)
-	if err != nil {
-		return err
-	}
 	b.desk = &desk.Desk{
 		Detector: talk.Detector{Today: b.today}, PMS: b.pms, Holds: b.holds(0),
-		Chats: b.chats, Orders: b.orders, Breaker: b.breaker, Audit: b.recorder(), Metrics: own,
+		Chats: b.chats, Orders: b.orders, Breaker: b.breaker, Audit: b.recorder(), Metrics: desk.NewMetrics(b.registry),
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}

@@ -89,6 +89,11 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 
 // check returns the first thing that makes no sense.
 func (o options) check(rest []string, given map[string]bool) error {
+	for _, name := range []string{"addr", "open", "host"} {
+		if given[name] && (given["script"] || given["storm"]) {
+			return fmt.Errorf("-%s is for the web page; -script and -storm have none", name)
+		}
+	}
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("unexpected argument %q", rest[0])
@@ -100,12 +105,6 @@ func (o options) check(rest []string, given map[string]bool) error {
 		return fmt.Errorf("-storm %d: at least one guest is needed", o.storm)
 	case o.noLocks && !given["storm"]:
 		return errors.New("-no-locks is for -storm only")
-	case given["addr"] && (given["script"] || given["storm"]):
-		return errors.New("-addr is for the web page; -script and -storm have none")
-	case o.open && (given["script"] || given["storm"]):
-		return errors.New("-open is for the web page; -script and -storm have none")
-	case given["host"] && (given["script"] || given["storm"]):
-		return errors.New("-host is for the web page; -script and -storm have none")
 	case o.rooms < 1 || o.rooms > 1000:
 		return fmt.Errorf("-rooms %d: between 1 and 1000 are possible", o.rooms)
 	case given["audit"] && !strings.HasPrefix(o.audit, "postgres://") && (!strings.HasPrefix(o.audit, "sqlite:") || o.audit == "sqlite:"):

@@ -167,12 +167,10 @@ func newFixture(t *testing.T) fixture {
 	must(err)
 	breaker, err := circuitbreaker.New(circuitbreaker.Config{Name: "pms", ConsecutiveFailures: 3})
 	must(err)
-	metrics, err := NewMetrics(f.registry)
-	must(err)
 	f.rooms = rooms
 	f.Desk = &Desk{
 		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{Manager: rooms}, Chats: chats, Orders: orders, Breaker: breaker,
-		Audit: directly{audit.Direct(f.trail)}, Metrics: metrics,
+		Audit: directly{audit.Direct(f.trail)}, Metrics: NewMetrics(f.registry),
 		Rooms: hotel.Rooms(2), Today: today, HoldFor: 5 * time.Minute, PMSTimeout: time.Second, Places: make(chan struct{}, 5),
 	}
 	return f

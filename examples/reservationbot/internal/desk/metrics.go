@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
@@ -37,20 +38,18 @@ type Metrics struct {
 
 // NewMetrics registers the metrics, each label value that is known beforehand
 // starting at zero.
-func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	f := promauto.With(reg)
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
 	m := &Metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "orchestrator_requests_total", Help: "Messages answered."}, []string{"intent", "outcome"}),
-		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "orchestrator_latency_seconds", Help: "Time from message to answer.", Buckets: prometheus.DefBuckets}),
-		intents: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "intents_detected", Help: "Messages by what they ask for."}, []string{"intent"}),
-		fallbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "nlp_fallbacks_total", Help: "Answers that were second best, by reason."}, []string{"reason"}),
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "pms_operations_total", Help: "Calls to the PMS. Those that the breaker rejects are not made."}, []string{"operation", "result"}),
-		callTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "pms_api_latency_seconds", Help: "Time that calls to the PMS took.", Buckets: prometheus.DefBuckets}, []string{"operation"}),
+		requests:  counter("orchestrator_requests_total", "Messages answered.", "intent", "outcome"),
+		latency:   f.NewHistogram(prometheus.HistogramOpts{Name: "orchestrator_latency_seconds", Help: "Time from message to answer."}),
+		intents:   counter("intents_detected", "Messages by what they ask for.", "intent"),
+		fallbacks: counter("nlp_fallbacks_total", "Answers that were second best, by reason.", "reason"),
+		calls:     counter("pms_operations_total", "Calls to the PMS. Those that the breaker rejects are not made.", "operation", "result"),
+		callTime:  f.NewHistogramVec(prometheus.HistogramOpts{Name: "pms_api_latency_seconds", Help: "Time that calls to the PMS took."}, []string{"operation"}),
 	}
 	for _, intent := range talk.Intents() {
 		m.intents.WithLabelValues(string(intent))
@@ -67,12 +66,7 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 			m.calls.WithLabelValues(operation, result)
 		}
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.latency, m.intents, m.fallbacks, m.calls, m.callTime} {
-		if err := reg.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	return m
 }
 
 func (m *Metrics) answered(r Reply, took time.Duration) {

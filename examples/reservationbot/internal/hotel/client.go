@@ -47,10 +47,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Free lists the rooms without a booking between the dates.
 func (c *Client) Free(ctx context.Context, in, out Date) ([]string, error) {
-	var rooms []string
-	query := url.Values{"from": {in.String()}, "to": {out.String()}}
-	err := c.call(ctx, http.MethodGet, "/rooms/free?"+query.Encode(), nil, &rooms)
-	return rooms, err
+	return get[[]string](ctx, c, "/rooms/free", url.Values{"from": {in.String()}, "to": {out.String()}})
 }
 
 // Bookings lists the bookings that share nights with the stay. It shows the
@@ -58,10 +55,14 @@ func (c *Client) Free(ctx context.Context, in, out Date) ([]string, error) {
 // from then on, so that none of those makes the list untrue. A fence that is
 // too old itself is answered with ErrStaleFence.
 func (c *Client) Bookings(ctx context.Context, s Stay, fence uint64) ([]Booking, error) {
-	var bookings []Booking
-	query := url.Values{"room": {s.Room}, "from": {s.In.String()}, "to": {s.Out.String()}, "fence": {strconv.FormatUint(fence, 10)}}
-	err := c.call(ctx, http.MethodGet, "/bookings?"+query.Encode(), nil, &bookings)
-	return bookings, err
+	return get[[]Booking](ctx, c, "/bookings", url.Values{
+		"room": {s.Room}, "from": {s.In.String()}, "to": {s.Out.String()}, "fence": {strconv.FormatUint(fence, 10)},
+	})
+}
+
+// BookingsOf lists a guest's bookings.
+func (c *Client) BookingsOf(ctx context.Context, guest string) ([]Booking, error) {
+	return get[[]Booking](ctx, c, "/bookings", url.Values{"guest": {guest}})
 }
 
 // Book books, or returns the booking that an order with the same key made. A
@@ -77,13 +78,6 @@ func (c *Client) Cancel(ctx context.Context, reference string) error {
 	return c.call(ctx, http.MethodDelete, "/bookings/"+url.PathEscape(reference), nil, nil)
 }
 
-// BookingsOf lists a guest's bookings.
-func (c *Client) BookingsOf(ctx context.Context, guest string) ([]Booking, error) {
-	var bookings []Booking
-	err := c.call(ctx, http.MethodGet, "/bookings?"+url.Values{"guest": {guest}}.Encode(), nil, &bookings)
-	return bookings, err
-}
-
 // Withdraw cancels what an order has booked, and has the order refused if it
 // arrives later. It may be repeated.
 func (c *Client) Withdraw(ctx context.Context, key string) error {
@@ -92,16 +86,13 @@ func (c *Client) Withdraw(ctx context.Context, key string) error {
 
 // DoubleBookings counts the bookings that share a night with an earlier one.
 func (c *Client) DoubleBookings(ctx context.Context) (int, error) {
-	var counted struct{ Count int }
-	err := c.call(ctx, http.MethodGet, "/double-bookings", nil, &counted)
+	counted, err := get[struct{ Count int }](ctx, c, "/double-bookings", nil)
 	return counted.Count, err
 }
 
 // Ledger lists all bookings of a simulated PMS, whatever its mode.
 func (c *Client) Ledger(ctx context.Context) ([]Booking, error) {
-	var all []Booking
-	err := c.call(ctx, http.MethodGet, "/ledger", nil, &all)
-	return all, err
+	return get[[]Booking](ctx, c, "/ledger", nil)
 }
 
 // Clear forgets the bookings of a simulated PMS whose guests' names begin so.
@@ -115,6 +106,11 @@ func (c *Client) URL() string { return c.base }
 // SetMode switches the faults of a simulated PMS.
 func (c *Client) SetMode(ctx context.Context, m Mode) error {
 	return c.call(ctx, http.MethodPut, "/faults", map[string]Mode{"mode": m}, nil)
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (answer T, err error) {
+	err = c.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &answer)
+	return answer, err
 }
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {

@@ -72,12 +72,6 @@ func (s *Site) view(st State, q question) view {
 	return v
 }
 
-// Unsaved are the latest lines that are not in the conversation.
-func (v view) Unsaved() []desk.Line { return v.unsaved }
-
-// Removed are the sessions that ended otherwise than by request, by cause.
-func (v view) Removed() []Count { return v.removed }
-
 // Changed says that Verify has named a row.
 func (v view) Changed(id string) bool {
 	return v.Audit.Verified != nil && slices.Contains(v.Audit.Verified.Changed, id)

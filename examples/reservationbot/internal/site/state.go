@@ -39,8 +39,8 @@ type State struct {
 
 	AsOf map[string]time.Time `json:"as_of,omitempty"`
 
-	unsaved []desk.Line // said here, and not in the conversation
-	removed []Count     // sessions that this process found ended
+	Unsaved []desk.Line `json:"-"` // said here, and not in the conversation
+	Removed []Count     `json:"-"` // sessions that this process found ended, otherwise than by request
 }
 
 // Breaker is the PMS's circuit breaker.
@@ -142,7 +142,7 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	st := State{
 		Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
 		Breaker: s.lookAtBreaker(), Clashes: listed(s.recent()),
-		Switches: s.Switches.Read(), Storm: s.storm.read(), Audit: s.countEvents(), removed: s.history.removed(),
+		Switches: s.Switches.Read(), Storm: s.storm.read(), Audit: s.countEvents(), Removed: s.history.removed(),
 	}
 	p := &s.panels
 	_, _, _, _ = p.holds.start(), p.bookings.start(), p.sessions.start(), p.audit.start() // all at once

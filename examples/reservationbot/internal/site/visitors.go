@@ -85,7 +85,7 @@ func (v *visitor) look(ctx context.Context, st *State) {
 	for i := 1; i < len(v.unsaved); i += 2 {
 		saved := slices.ContainsFunc(st.Lines, func(l desk.Line) bool { return l.Trace != nil && l.Trace.ID == v.unsaved[i].Trace.ID })
 		if !saved {
-			st.unsaved = append(st.unsaved, v.unsaved[i-1], v.unsaved[i])
+			st.Unsaved = append(st.Unsaved, v.unsaved[i-1], v.unsaved[i])
 		}
 	}
 }
