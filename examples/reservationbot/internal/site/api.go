@@ -21,23 +21,36 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
+// endpoint returns what to answer: a body that becomes JSON, no body, or why the
+// status is none of success.
+type endpoint func(*http.Request) (status int, body any, err error)
+
 // api registers the endpoints for programs. A wrong method or path is a
 // problem like any other error.
 func (s *Site) api(mux *http.ServeMux) {
-	endpoints := map[string]map[string]http.HandlerFunc{
+	endpoints := map[string]map[string]endpoint{
 		"/api/state":                    {http.MethodGet: s.getState},
 		"/api/chat":                     {http.MethodPost: s.postChat},
 		"/api/faults":                   {http.MethodGet: s.getFaults, http.MethodPut: s.putFaults},
-		"/api/sessions/corrupt":         {http.MethodPost: s.postCorruptAll},
-		"/api/sessions/{guest}/corrupt": {http.MethodPost: s.postCorrupt},
-		"/api/cleanup":                  {http.MethodPost: s.postCleanup},
+		"/api/sessions/corrupt":         {http.MethodPost: s.corruptAll},
+		"/api/sessions/{guest}/corrupt": {http.MethodPost: func(r *http.Request) (int, any, error) { return s.corrupt(r, r.PathValue("guest")) }},
+		"/api/cleanup":                  {http.MethodPost: s.cleanUp},
 		"/api/storm":                    {http.MethodPost: s.postStorm},
-		"/api/reset":                    {http.MethodPost: s.postReset},
+		"/api/reset":                    {http.MethodPost: s.reset},
 	}
 	for path, methods := range endpoints {
 		var allowed []string
-		for method, h := range methods {
-			mux.HandleFunc(method+" "+path, h)
+		for method, e := range methods {
+			mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
+				switch status, body, err := e(r); {
+				case err != nil:
+					fail(w, status, err.Error())
+				case body == nil:
+					w.WriteHeader(status)
+				default:
+					send(w, "application/json", status, body)
+				}
+			})
 			allowed = append(allowed, method)
 		}
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
@@ -51,33 +64,41 @@ func (s *Site) api(mux *http.ServeMux) {
 // patience bounds what a request does, beside answering a guest.
 const patience = 3 * time.Second
 
-// read decodes a body of one JSON object without unknown fields, or answers
+// change does something that shows on the open pages.
+func (s *Site) change(r *http.Request, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	defer s.streams.hurry()
+	return do(ctx)
+}
+
+// sentence is an error for a reader.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }
+
+// read decodes a body of one JSON object without unknown fields, or returns
 // what is wrong with it.
-func read(w http.ResponseWriter, r *http.Request, into any) bool {
+func read(r *http.Request, into any) (status int, err error) {
 	body, err := io.ReadAll(r.Body)
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		fail(w, http.StatusRequestEntityTooLarge, "The body is larger than 16 KiB.")
-		return false
+		return http.StatusRequestEntityTooLarge, sentence("The body is larger than 16 KiB.")
 	}
 	if err != nil {
-		fail(w, http.StatusBadRequest, "The body did not arrive.")
-		return false
+		return http.StatusBadRequest, sentence("The body did not arrive.")
 	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" && kind != "" {
-		fail(w, http.StatusUnsupportedMediaType, "The body must be application/json.")
-		return false
+		return http.StatusUnsupportedMediaType, sentence("The body must be application/json.")
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		fail(w, http.StatusBadRequest, "The body cannot be read: "+reason(err))
-		return false
+		return http.StatusBadRequest, sentence("The body cannot be read: " + reason(err))
 	}
 	if _, more := d.Token(); more != io.EOF {
-		fail(w, http.StatusBadRequest, "The body has more than one JSON object.")
-		return false
+		return http.StatusBadRequest, sentence("The body has more than one JSON object.")
 	}
-	return true
+	return 0, nil
 }
 
 // reason says why a body cannot be decoded, without the names of Go's types.
@@ -91,8 +112,8 @@ func reason(err error) string {
 	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
-func (s *Site) getState(w http.ResponseWriter, r *http.Request) {
-	sendJSON(w, http.StatusOK, s.look(r.Context(), r.URL.Query().Get("guest")))
+func (s *Site) getState(r *http.Request) (int, any, error) {
+	return http.StatusOK, s.look(r.Context(), r.URL.Query().Get("guest")), nil
 }
 
 type message struct {
@@ -104,7 +125,7 @@ func (m message) valid() bool {
 	return desk.IsName(m.Guest) && strings.TrimSpace(m.Text) != "" && utf8.ValidString(m.Text)
 }
 
-const wrongMessage = "A guest's name of 1 to 64 characters and a text are needed."
+const wrongMessage = sentence("A guest's name of 1 to 64 characters and a text are needed.")
 
 // answer is what a guest gets to know: not who is in the way.
 type answer struct {
@@ -114,21 +135,20 @@ type answer struct {
 	Trace   desk.Trace `json:"trace"`
 }
 
-func (s *Site) postChat(w http.ResponseWriter, r *http.Request) {
+func (s *Site) postChat(r *http.Request) (int, any, error) {
 	var m message
-	if !read(w, r, &m) {
-		return
+	if status, err := read(r, &m); err != nil {
+		return status, nil, err
 	}
 	if !m.valid() {
-		fail(w, http.StatusUnprocessableEntity, wrongMessage)
-		return
+		return http.StatusUnprocessableEntity, nil, wrongMessage
 	}
 	reply := s.say(r.Context(), m)
 	a := answer{Text: reply.Text, Lang: string(reply.Lang), Trace: reply.Trace}
 	if reply.Outcome == desk.OK && reply.Booking != nil {
 		a.Booking = reply.Booking.Reference
 	}
-	sendJSON(w, http.StatusOK, a)
+	return http.StatusOK, a, nil
 }
 
 // say has the desk answer a guest.
@@ -145,78 +165,57 @@ func (s *Site) say(ctx context.Context, m message) desk.Reply {
 	return reply
 }
 
-func (s *Site) getFaults(w http.ResponseWriter, _ *http.Request) {
-	sendJSON(w, http.StatusOK, s.Switches.Read())
+func (s *Site) getFaults(*http.Request) (int, any, error) {
+	return http.StatusOK, s.Switches.Read(), nil
 }
 
-func (s *Site) putFaults(w http.ResponseWriter, r *http.Request) {
+func (s *Site) putFaults(r *http.Request) (int, any, error) {
 	var wanted fault.Switches
-	if !read(w, r, &wanted) {
-		return
+	if status, err := read(r, &wanted); err != nil {
+		return status, nil, err
 	}
-	if status, err := s.turn(r.Context(), wanted); err != nil {
-		fail(w, status, err.Error())
-		return
-	}
-	sendJSON(w, http.StatusOK, s.Switches.Read())
+	return s.turn(r, wanted)
 }
 
-// turn moves switches. When that fails it returns the HTTP status that says
-// whose fault it was.
-func (s *Site) turn(ctx context.Context, wanted fault.Switches) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	defer s.streams.hurry()
-	err := s.Switches.Set(ctx, wanted)
+// turn moves switches. The status of an error says whose fault it was.
+func (s *Site) turn(r *http.Request, wanted fault.Switches) (int, any, error) {
+	err := s.change(r, func(ctx context.Context) error { return s.Switches.Set(ctx, wanted) })
 	switch {
 	case err == nil:
-		return http.StatusOK, nil
+		return s.getFaults(r)
 	case errors.Is(err, fault.ErrInvalid):
-		return http.StatusBadRequest, err
+		return http.StatusBadRequest, nil, err
 	case errors.Is(err, fault.ErrNoRow):
-		return http.StatusUnprocessableEntity, err
+		return http.StatusUnprocessableEntity, nil, err
 	case errors.Is(err, fault.ErrTrail):
-		return http.StatusInternalServerError, err
+		return http.StatusInternalServerError, nil, err
 	}
-	return http.StatusBadGateway, err
+	return http.StatusBadGateway, nil, err
 }
 
-func (s *Site) postCorrupt(w http.ResponseWriter, r *http.Request) {
-	if status, err := s.corrupt(r.Context(), r.PathValue("guest")); err != nil {
-		fail(w, status, err.Error())
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func (s *Site) corrupt(ctx context.Context, guest string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	defer s.streams.hurry()
-	err := s.Switches.Corrupt(ctx, guest)
+func (s *Site) corrupt(r *http.Request, guest string) (int, any, error) {
+	err := s.change(r, func(ctx context.Context) error { return s.Switches.Corrupt(ctx, guest) })
 	switch {
 	case err == nil:
-		return http.StatusNoContent, nil
+		return http.StatusNoContent, nil, nil
 	case errors.Is(err, session.ErrNotFound):
-		return http.StatusNotFound, errors.New("there is no such conversation")
+		return http.StatusNotFound, nil, errors.New("there is no such conversation")
 	}
-	return http.StatusServiceUnavailable, err
+	return http.StatusServiceUnavailable, nil, err
 }
 
-// postCorruptAll is for drills.
-func (s *Site) postCorruptAll(w http.ResponseWriter, r *http.Request) {
+// corruptAll is for drills.
+func (s *Site) corruptAll(r *http.Request) (int, any, error) {
 	n := 0
 	for _, guest := range s.visitors.latest() {
-		status, err := s.corrupt(r.Context(), guest)
-		if err != nil && status != http.StatusNotFound {
-			fail(w, status, err.Error())
-			return
-		}
-		if err == nil {
+		switch status, _, err := s.corrupt(r, guest); {
+		case err == nil:
 			n++
+		case status != http.StatusNotFound:
+			return status, nil, err
 		}
 	}
-	sendJSON(w, http.StatusOK, map[string]int{"corrupted": n})
+	return http.StatusOK, map[string]int{"corrupted": n}, nil
 }
 
 // swept is a cleanup report.
@@ -226,63 +225,45 @@ type swept struct {
 	Took   time.Duration  `json:"took_ns"`
 }
 
-func (s *Site) postCleanup(w http.ResponseWriter, r *http.Request) {
-	report, err := s.cleanUp(r.Context())
+func (s *Site) cleanUp(r *http.Request) (int, any, error) {
+	result := swept{Ended: make(map[string]int)}
+	err := s.change(r, func(ctx context.Context) error {
+		report, err := s.Desk.Chats.Sweep(ctx)
+		result.Active, result.Took = report.Active, report.Took
+		for cause, n := range report.Ended {
+			result.Ended[cause.String()] = n
+		}
+		return err
+	})
 	if err != nil {
-		fail(w, http.StatusServiceUnavailable, err.Error())
-		return
+		return http.StatusServiceUnavailable, nil, err
 	}
-	sendJSON(w, http.StatusOK, report)
+	return http.StatusOK, result, nil
 }
 
-func (s *Site) cleanUp(ctx context.Context) (swept, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	defer s.streams.hurry()
-	report, err := s.Desk.Chats.Sweep(ctx)
-	result := swept{Active: report.Active, Ended: make(map[string]int), Took: report.Took}
-	for cause, n := range report.Ended {
-		result.Ended[cause.String()] = n
-	}
-	return result, err
-}
-
-func (s *Site) postStorm(w http.ResponseWriter, r *http.Request) {
+func (s *Site) postStorm(r *http.Request) (int, any, error) {
 	wanted := struct {
 		Guests int `json:"guests"`
 	}{1000}
-	if r.ContentLength != 0 && !read(w, r, &wanted) {
-		return
+	if r.ContentLength != 0 {
+		if status, err := read(r, &wanted); err != nil {
+			return status, nil, err
+		}
 	}
-	switch err := s.startStorm(wanted.Guests); {
-	case errors.Is(err, errStormOn):
-		fail(w, http.StatusConflict, err.Error())
-	case err != nil:
-		fail(w, http.StatusUnprocessableEntity, err.Error())
-	default:
-		sendJSON(w, http.StatusAccepted, s.storm.read())
-	}
-}
-
-func (s *Site) postReset(w http.ResponseWriter, r *http.Request) {
-	if status, err := s.reset(r.Context()); err != nil {
-		fail(w, status, err.Error())
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
+	return s.startStorm(wanted.Guests)
 }
 
 // reset empties the hotel, and puts back the row of the trail that is changed.
-func (s *Site) reset(ctx context.Context) (int, error) {
+func (s *Site) reset(r *http.Request) (int, any, error) {
 	if s.Switches.Read().Trail == fault.Changed {
-		if status, err := s.turn(ctx, fault.Switches{Trail: fault.Sealed}); err != nil {
-			return status, err
+		if status, _, err := s.turn(r, fault.Switches{Trail: fault.Sealed}); err != nil {
+			return status, nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	defer s.streams.hurry()
-	return http.StatusBadGateway, s.PMS.Clear(ctx, "")
+	if err := s.change(r, func(ctx context.Context) error { return s.PMS.Clear(ctx, "") }); err != nil {
+		return http.StatusBadGateway, nil, err
+	}
+	return http.StatusNoContent, nil, nil
 }
 
 // problem is an error as RFC 9457 wants it.
@@ -294,10 +275,6 @@ type problem struct {
 
 func fail(w http.ResponseWriter, status int, detail string) {
 	send(w, "application/problem+json", status, problem{http.StatusText(status), status, detail})
-}
-
-func sendJSON(w http.ResponseWriter, status int, body any) {
-	send(w, "application/json", status, body)
 }
 
 func send(w http.ResponseWriter, kind string, status int, body any) {

@@ -14,25 +14,21 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 )
 
 // forms registers what the page's buttons do. Each does the same as the API
 // and sends the browser back to the page.
 func (s *Site) forms(mux *http.ServeMux) {
-	for path, act := range map[string]func(*http.Request) (int, error){
+	for path, act := range map[string]endpoint{
 		"message":  s.formMessage,
 		"night":    s.formNight,
 		"switches": s.formSwitches,
 		"trail":    s.formSwitches,
-		"corrupt":  func(r *http.Request) (int, error) { return s.corrupt(r.Context(), r.PostForm.Get("who")) },
-		"cleanup": func(r *http.Request) (int, error) {
-			_, err := s.cleanUp(r.Context())
-			return http.StatusServiceUnavailable, err
-		},
-		"storm": func(*http.Request) (int, error) { return http.StatusConflict, s.startStorm(1000) },
-		"reset": func(r *http.Request) (int, error) { return s.reset(r.Context()) },
-		"guest": s.formGuest,
+		"corrupt":  func(r *http.Request) (int, any, error) { return s.corrupt(r, r.PostForm.Get("who")) },
+		"cleanup":  s.cleanUp,
+		"storm":    func(*http.Request) (int, any, error) { return s.startStorm(1000) },
+		"reset":    s.reset,
+		"guest":    s.formGuest,
 	} {
 		mux.Handle("POST /"+path, s.Logins.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			status, err := http.StatusBadRequest, r.ParseForm()
@@ -40,7 +36,7 @@ func (s *Site) forms(mux *http.ServeMux) {
 				status = http.StatusRequestEntityTooLarge
 			}
 			if err == nil {
-				status, err = act(r)
+				status, _, err = act(r)
 			}
 			if err != nil {
 				s.unsent(w, r, path, status)
@@ -69,9 +65,6 @@ func (s *Site) unsent(w http.ResponseWriter, r *http.Request, form string, statu
 	s.send(w, r, status, v)
 }
 
-// errName says that a form has no name of a guest, or nothing else to go by.
-var errName = errors.New("a guest's name and a choice or a text are needed")
-
 // back is the page as the form's sender saw it.
 func back(r *http.Request) string {
 	query := url.Values{}
@@ -83,38 +76,35 @@ func back(r *http.Request) string {
 	return "/?" + query.Encode()
 }
 
-func (s *Site) formMessage(r *http.Request) (int, error) {
-	m := message{r.PostForm.Get("guest"), r.PostForm.Get("text")}
+func (s *Site) formMessage(r *http.Request) (int, any, error) {
+	return s.hear(r, r.PostForm.Get("text"))
+}
+
+// hear has the desk answer what the form's guest has said.
+func (s *Site) hear(r *http.Request, text string) (int, any, error) {
+	m := message{r.PostForm.Get("guest"), text}
 	if !m.valid() {
-		return http.StatusBadRequest, errName
+		return http.StatusBadRequest, nil, wrongMessage
 	}
 	s.say(r.Context(), m)
-	return 0, nil
+	return 0, nil, nil
 }
 
 // formNight asks for the night that was pressed on the calendar, as the guest
 // could have in words.
-func (s *Site) formNight(r *http.Request) (int, error) {
+func (s *Site) formNight(r *http.Request) (int, any, error) {
 	room, night, _ := strings.Cut(r.PostForm.Get("night"), ".")
 	date, err := hotel.ParseDate(night)
 	if err != nil || room == "" {
-		return http.StatusBadRequest, errName
+		return http.StatusBadRequest, nil, wrongMessage
 	}
-	text := fmt.Sprintf("hold room %s for 1 night from %s", room, date)
-	if langOf(r.PostForm.Get("lang")) == talk.Spanish {
-		text = fmt.Sprintf("guardar la habitación %s por 1 noche desde %s", room, date)
-	}
-	m := message{r.PostForm.Get("guest"), text}
-	if !m.valid() {
-		return http.StatusBadRequest, errName
-	}
-	s.say(r.Context(), m)
-	return 0, nil
+	form := langOf(r.PostForm.Get("lang")).Of([2]string{"hold room %s for 1 night from %s", "guardar la habitación %s por 1 noche desde %s"})
+	return s.hear(r, fmt.Sprintf(form, room, date))
 }
 
-func (s *Site) formSwitches(r *http.Request) (int, error) {
+func (s *Site) formSwitches(r *http.Request) (int, any, error) {
 	f := r.PostForm
-	return s.turn(r.Context(), fault.Switches{
+	return s.turn(r, fault.Switches{
 		PMS:     hotel.Mode(f.Get("pms")),
 		Audit:   fault.Position(f.Get("audit")),
 		Redis:   fault.Position(f.Get("redis")),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 )
@@ -73,24 +74,22 @@ func (st *stormState) change(f func(*Storms)) {
 
 const maxGuests = 5000
 
-var errStormOn = errors.New("a storm is on already")
-
 // startStorm begins a storm in the background, unless one is on. It ends with
 // the site.
-func (s *Site) startStorm(guests int) error {
+func (s *Site) startStorm(guests int) (int, any, error) {
 	if guests < 1 || guests > maxGuests {
-		return fmt.Errorf("between 1 and %d guests are possible", maxGuests)
+		return http.StatusUnprocessableEntity, nil, fmt.Errorf("between 1 and %d guests are possible", maxGuests)
 	}
 	s.storm.mu.Lock()
 	defer s.storm.mu.Unlock()
 	if s.storm.now.Running {
-		return errStormOn
+		return http.StatusConflict, nil, errors.New("a storm is on already")
 	}
 	if !s.begin(func() { s.rage(guests) }) {
-		return context.Cause(s.ctx)
+		return http.StatusServiceUnavailable, nil, context.Cause(s.ctx)
 	}
 	s.storm.now = Storms{Running: true, Guests: guests}
-	return nil
+	return http.StatusAccepted, s.storm.now, nil
 }
 
 // rage runs both storms, one after the other.
