@@ -108,14 +108,9 @@ func dayOf(lang talk.Lang, d hotel.Date) Day {
 	return Day{weekdays[lang][weekday], d.Time().Day(), weekday == time.Saturday || weekday == time.Sunday}
 }
 
-// Counts reports whether the time that is left is shown.
-func (n Night) Counts() bool { return n.Kind == "held" }
-
 // Left is how long a hold lasts, such as "4:59"; a reader with a script counts
 // on from Until.
-func (n Night) Left() string { return left(n.Until) }
-
-func left(until int64) string {
-	d := max(time.Until(time.UnixMilli(until)), 0).Round(time.Second)
+func (n Night) Left() string {
+	d := max(time.Until(time.UnixMilli(n.Until)), 0).Round(time.Second)
 	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }
