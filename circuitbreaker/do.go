@@ -34,23 +34,16 @@ func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, err
 }
 
 // run makes a call that was let through, and returns its outcome, too.
-func run[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (T, Outcome, error) {
-	if trace := p.era.breaker.config.Load().Trace; trace != nil {
-		return traced(ctx, p, fn, trace)
-	}
-	return execute(ctx, p, fn)
-}
-
-func traced[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error), trace observe.Trace) (v T, o Outcome, err error) {
+func run[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (v T, o Outcome, err error) {
 	b := p.era.breaker
-	ctx, end := observe.Span(ctx, &b.observerPanics, trace, "circuitbreaker", "call", b.name)
-	err = errNoReturn
-	defer func() { end(err) }()
-	return execute(ctx, p, fn)
-}
-
-func execute[T any](ctx context.Context, p Permit, fn func(context.Context) (T, error)) (v T, o Outcome, err error) {
-	if b := p.era.breaker; hasDeadline(ctx) || b.config.Load().SlowCall > 0 {
+	cfg := b.config.Load()
+	if cfg.Trace != nil {
+		var end func(error)
+		ctx, end = observe.Span(ctx, &b.observerPanics, cfg.Trace, "circuitbreaker", "call", b.name)
+		err = errNoReturn
+		defer func() { end(err) }()
+	}
+	if cfg.SlowCall > 0 || hasDeadline(ctx) {
 		p.start = b.elapsed()
 	}
 	returned := false
