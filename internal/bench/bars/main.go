@@ -26,6 +26,7 @@ var suites = []struct {
 }{
 	{"audit", auditbench.Suite},
 	{"circuitbreaker", breakerbench.Suite},
+	{"durability", auditbench.Durability},
 	{"lock", lockbench.Suite},
 	{"metrics", metricsbench.Suite},
 	{"session", sessionbench.Suite},
