@@ -44,9 +44,9 @@ type Config struct {
 	// manager usable.
 	GroupBy func(name string) string
 
-	// Capacity returns how many units a name has, up to 2^31 - 1, which any
-	// larger number counts as; nil = 1. Every process must use the same function. A panic reaches the caller, as from
-	// GroupBy.
+	// Capacity returns how many units a name has; nil = 1. A number above
+	// 2^31 - 1 counts as that. Every process must use the same function. A panic
+	// reaches the caller, as from GroupBy.
 	Capacity func(name string) int
 
 	// Audit records each acquired, refused, extended, released and lost

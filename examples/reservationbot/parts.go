@@ -118,7 +118,7 @@ const (
 )
 
 // openSeals seals the audit trail. The private root key belongs on another machine,
-// which Certify asks: whoever has it can seal anything.
+// which Certify asks: any process that has it can seal anything.
 func (b *bot) openSeals(ctx context.Context, watch *metrics.Metrics) error {
 	if b.options.seal == "" && (b.options.audit != "" || b.options.script != "" || b.options.storm > 0) {
 		return nil
