@@ -12,7 +12,7 @@ import (
 
 func TestStoreConformsOnACluster(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes ten seconds")
+		t.Skip("takes five seconds")
 	}
 	t.Parallel()
 	// With all its slots on one server it still refuses commands and scripts

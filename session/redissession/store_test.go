@@ -39,7 +39,7 @@ func TestStoreConformsInVirtualTime(t *testing.T) {
 
 func TestStoreConformsOnARealServer(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes ten seconds")
+		t.Skip("takes five seconds")
 	}
 	t.Parallel()
 	server := redistest.Real(t)

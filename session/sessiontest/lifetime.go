@@ -129,16 +129,17 @@ func ownIdle(b *bench) {
 }
 
 func absoluteDeadline(b *bench) {
+	b.idle, b.total = 4*b.suite.unit(), 10*b.suite.unit()
 	rec := b.created(b.handle(session.Hash{}), "x")
-	for range 4 {
-		b.pass(7)
+	for range 3 {
+		b.pass(3)
 		r := b.touch(rec.StoreHandle)
 		b.want(r, session.StatusDone, "it lapsed before its absolute deadline although it was in use")
 		if r.Record.ExpiresAt.After(rec.Deadline) {
 			b.Fatalf("it expires %v after its absolute deadline", r.Record.ExpiresAt.Sub(rec.Deadline))
 		}
 	}
-	b.pass(3) // 31 of 30
+	b.pass(2) // 11 of 10
 	b.want(b.touch(rec.StoreHandle), session.StatusLapsed, "touching keeps it alive for ever: a stolen session would never end")
 	due := b.claim(session.StoreClaim{For: time.Minute}).Due
 	if len(due) != 1 || due[0].Reason != session.ReasonAbsolute {
@@ -147,19 +148,17 @@ func absoluteDeadline(b *bench) {
 }
 
 func noAbsoluteDeadline(b *bench) {
-	w := b.write(b.handle(session.Hash{}), "x")
-	w.Total = 0
-	r := b.create(w)
-	b.want(r, session.StatusDone, "Total 0 means no absolute deadline")
-	if !r.Record.Deadline.IsZero() {
-		b.Errorf("without Total the absolute deadline is %v, want none", r.Record.Deadline)
+	b.idle, b.total = 3*b.suite.unit(), 0
+	rec := b.created(b.handle(session.Hash{}), "x")
+	if !rec.Deadline.IsZero() {
+		b.Errorf("without Total the absolute deadline is %v, want none", rec.Deadline)
 	}
 	for range 4 {
-		b.pass(8)
-		b.want(b.touch(w.StoreHandle), session.StatusDone, "it ended although it has no absolute deadline and was in use")
+		b.pass(2)
+		b.want(b.touch(rec.StoreHandle), session.StatusDone, "it ended although it has no absolute deadline and was in use")
 	}
-	b.pass(11)
-	b.want(b.touch(w.StoreHandle), session.StatusLapsed, "the idle timeout counts also without an absolute deadline")
+	b.pass(4)
+	b.want(b.touch(rec.StoreHandle), session.StatusLapsed, "the idle timeout counts also without an absolute deadline")
 }
 
 func nothingRevives(b *bench) {

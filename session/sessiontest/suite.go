@@ -59,7 +59,7 @@ func (s *suite) unit() time.Duration {
 // Run checks a store. newStore is called once for each case, and must return
 // an empty store, or one whose other records do not matter: each case has a
 // space of its own. Without [Virtual] most of a case is waiting, so all of them
-// run at once, in about ten seconds; newStore is then called concurrently.
+// run at once, in about five seconds; newStore is then called concurrently.
 func Run(t *testing.T, newStore func(t testing.TB) session.Store, opts ...Option) {
 	s := &suite{stretch: 1, schedules: 200}
 	for _, o := range opts {
