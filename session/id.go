@@ -157,18 +157,18 @@ func (c Conversation) ID() ID {
 type hasher struct {
 	space string
 	keyed bool
-	sum   func(text []byte) []byte // hides the key from printers
+	sum   func(text []byte) Hash // the first half; hides the key from printers
 }
 
 func newHasher(space string, key []byte) hasher {
 	if key == nil {
-		return hasher{space, false, func(text []byte) []byte { sum := sha256.Sum256(text); return sum[:] }}
+		return hasher{space, false, func(text []byte) Hash { sum := sha256.Sum256(text); return Hash(sum[:16]) }}
 	}
 	key = bytes.Clone(key)
-	return hasher{space, true, func(text []byte) []byte {
+	return hasher{space, true, func(text []byte) Hash {
 		mac := hmac.New(sha256.New, key)
 		mac.Write(text)
-		return mac.Sum(nil)
+		return Hash(mac.Sum(nil)[:16])
 	}}
 }
 
@@ -205,5 +205,5 @@ func (x hasher) subject(subject string) Hash {
 
 // of is the first half of a SHA-256 or HMAC. Neither purpose nor space contain NUL.
 func (x hasher) of(purpose string, b []byte) Hash {
-	return Hash(x.sum(append([]byte("holdfast session "+purpose+"\x00"+x.space+"\x00"), b...))[:16])
+	return x.sum([]byte("holdfast session " + purpose + "\x00" + x.space + "\x00" + string(b)))
 }

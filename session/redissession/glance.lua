@@ -12,7 +12,7 @@
 local seen -- the live record, when activity has to be recorded and nothing else
 if not ARGV[7] then
   local raw = redis.pcall('GETRANGE', KEYS[2], '0', ARGV[4] == '1' and '155' or '-1')
-  if type(raw) == 'string' and #raw >= HEADER and string.sub(raw, 1, 5) == 'hfs' .. string.char(1, 0) and deadline(raw) > now then
+  if type(raw) == 'string' and #raw >= HEADER and string.sub(raw, 1, 5) == 'hfs\1\0' and deadline(raw) > now then
     if ARGV[2] ~= '1' or not due(raw, tonumber(ARGV[3])) then return raw end
     seen = raw
   end
