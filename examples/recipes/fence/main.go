@@ -44,13 +44,13 @@ func main() {
 	check(err)
 	defer rooms.Close(ctx)
 
-	ana, err := rooms.TryAcquire(ctx, lock.Key("room/101"), lock.Holder("ana"))
+	ana, err := rooms.TryAcquire(ctx, lock.Key("cleaning/101"), lock.Holder("ana"))
 	check(err)
 	for h, err := range rooms.Holds(ctx, ana.Resource()) { // she sleeps, and an operator lets go of her lease
 		check(err)
 		check(rooms.ForceRelease(ctx, h, lock.Reason("asleep")))
 	}
-	ben, err := rooms.TryAcquire(ctx, lock.Key("room/101"), lock.Holder("ben"))
+	ben, err := rooms.TryAcquire(ctx, lock.Key("cleaning/101"), lock.Holder("ben"))
 	check(err)
 	fmt.Println("ben:", clean(ctx, db, ben))
 	fmt.Println("ana:", clean(ctx, db, ana))

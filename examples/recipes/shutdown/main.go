@@ -21,8 +21,8 @@ import (
 )
 
 // serve works until ctx ends, and then ends from the outside in: requests first,
-// then the leases that they hold, and the trail, in which both record, last.
-func serve(ctx context.Context, listener net.Listener, sink audit.Sink, work func()) error {
+// then the leases of those that hang, and the trail, in which both record, last.
+func serve(ctx context.Context, listener net.Listener, sink audit.Sink, work func(context.Context, *lock.Lease) error) error {
 	trail, err := audit.New(sink, audit.Config{})
 	if err != nil {
 		return err
@@ -32,11 +32,9 @@ func serve(ctx context.Context, listener net.Listener, sink audit.Sink, work fun
 		return err
 	}
 	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := rooms.TryAcquire(r.Context(), lock.Key(r.URL.Path), lock.Holder("ana")); err != nil {
+		if err := rooms.TryDo(r.Context(), lock.Key(r.URL.Path), work, lock.Holder("ana")); err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
-			return
 		}
-		work()
 	})}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -73,7 +71,11 @@ func main() {
 		answered <- err
 	}()
 	events := audit.NewMemory()
-	fmt.Println(serve(ctx, listener, events, stop), <-answered) // stopped while a request is under way
+	err = serve(ctx, listener, events, func(context.Context, *lock.Lease) error {
+		stop() // while a request is under way
+		return nil
+	})
+	fmt.Println(err, <-answered)
 	for _, e := range events.Events() {
 		fmt.Println(e.Type)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
+	"github.com/holdfast-go/holdfast/lock"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -34,7 +35,7 @@ func TestARequestThatHangsCostsNoEvent(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		hang := make(chan struct{})
 		events := audit.NewMemory()
-		err := serve(ctx, l, events, func() { stop(); <-hang })
+		err := serve(ctx, l, events, func(context.Context, *lock.Lease) error { stop(); <-hang; return nil })
 		if got := len(events.Events()); got != 2 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%d events stored, want 2: %v", got, err)
 		}
