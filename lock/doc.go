@@ -132,8 +132,8 @@
 //
 // # Time limits
 //
-// Each call is bounded by its ctx. Without a deadline in ctx, [Manager.Acquire] and
-// [Manager.Do] wait for a server that is down until it is back, and the store's client
+// Each call is bounded by its ctx. Without a deadline in ctx or [Wait], [Manager.Acquire]
+// and [Manager.Do] wait for a server that is down until it is back. The store's client
 // decides how long the other calls do, so set its timeouts. Release has five seconds of
 // its own, whatever its ctx is.
 //

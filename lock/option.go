@@ -57,9 +57,10 @@ func Detail(key, value string) Option {
 // [Manager.Do] releases it.
 func AutoRenew() Option { return func(w *wish) { w.renew = true } }
 
-// Wait limits how long [Manager.Acquire] and [Manager.Do] wait for others, but not
-// how long fn of Do runs; 0 is no limit. When it ends the wait, the error is a
-// [*ConflictError] without ctx's error.
+// Wait limits how long [Manager.Acquire] and [Manager.Do] wait, for others or for a
+// store that does not answer, but not how long fn of Do runs; 0 is no limit. When it
+// ends the wait, the error is a [*ConflictError], or [ErrUnavailable] if the store did
+// not answer last.
 func Wait(d time.Duration) Option { return func(w *wish) { w.wait = d } }
 
 // KeepAtLeast leaves the hold in place until d after the grant even when it is

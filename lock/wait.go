@@ -106,9 +106,13 @@ func (a *attempt) gaveUp(ctx context.Context, failed, cut error) error {
 	if a.conflict == nil && failed == nil {
 		failed = cmp.Or(cut, errAnswers)
 	}
+	if context.Cause(ctx) == errPatience {
+		if failed == nil {
+			return a.conflict
+		}
+		ctx = context.WithoutCancel(ctx) // the caller's has not ended
+	}
 	switch {
-	case failed == nil && context.Cause(ctx) == errPatience:
-		return a.conflict
 	case failed == nil:
 		return fmt.Errorf("lock: %s: %w: %w", what, ended(ctx), a.conflict)
 	case a.conflict != nil:

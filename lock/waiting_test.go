@@ -301,6 +301,9 @@ func TestAWaitThatMetNoConflictEndsWithoutOne(t *testing.T) {
 				if errors.Is(err, lock.ErrConflict) {
 					t.Errorf("%v names a conflict that there was not", err)
 				}
+				if errors.Is(err, context.DeadlineExceeded) != (ctx.Err() != nil) {
+					t.Errorf("%v, and the caller's context: %v", err, ctx.Err())
+				}
 			})
 		})
 	}

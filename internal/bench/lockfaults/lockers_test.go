@@ -83,7 +83,7 @@ func openHoldfast(t testing.TB, addr string) locker {
 func openRueidislock(t testing.TB, addr string) locker {
 	l, err := rueidislock.NewLocker(rueidislock.LockerOption{
 		ClientOption: rueidis.ClientOption{InitAddress: []string{addr}},
-		KeyValidity:  ttl, KeyMajority: 1, NoLoopTracking: true, // for one Redis
+		KeyValidity:  ttl, KeyMajority: 1, // one Redis
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@
 package migration
 
 import (
-	"encoding/gob"
 	"io"
 	"net/http"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 // withGorilla is a shop whose carts and logins are in cookies of gorilla/sessions.
 func withGorilla(key []byte) http.Handler {
-	gob.Register([]string{})
 	store := sessions.NewCookieStore(key)
 	store.Options.HttpOnly = true
 	store.Options.SameSite = http.SameSiteLaxMode

@@ -59,10 +59,9 @@ func withBSM(client redis.UniversalClient) guard {
 // withRueidislock is the same with rueidislock, which renews.
 func withRueidislock(addr string) (g guard, done func(), err error) {
 	locks, err := rueidislock.NewLocker(rueidislock.LockerOption{
-		ClientOption:   rueidis.ClientOption{InitAddress: []string{addr}},
-		KeyValidity:    8 * time.Second,
-		KeyMajority:    1,    // one Redis
-		NoLoopTracking: true, // before Redis 7.0.5
+		ClientOption: rueidis.ClientOption{InitAddress: []string{addr}},
+		KeyValidity:  8 * time.Second,
+		KeyMajority:  1, // one Redis
 	})
 	if err != nil {
 		return nil, nil, err

@@ -3,7 +3,6 @@
 package migration
 
 import (
-	"encoding/gob"
 	"io"
 	"net/http"
 	"strings"
@@ -21,7 +20,6 @@ import (
 
 // withSCS is a shop whose carts and logins are in sessions of scs.
 func withSCS(client *redis.Client) http.Handler {
-	gob.Register([]string{})
 	sessions := scs.New()
 	sessions.Store = goredisstore.New(client)
 	sessions.IdleTimeout = 30 * time.Minute
