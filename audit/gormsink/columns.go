@@ -173,19 +173,18 @@ func (e *RowError) Error() string {
 
 // eachRow calls do for the rows of a query of columnNames. It asks the driver for
 // values of any type, so a row with a value of the wrong one has an err, a
-// [*RowError], and is not the end of the query.
+// [*RowError], and is not the end of the query. The next row overwrites values.
 func eachRow(db *gorm.DB, query string, args []any, do func(values []any, e audit.Event, err error)) error {
 	rows, err := db.Raw(query, args...).Rows()
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	targets := make([]any, len(columns))
+	values, targets := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		targets[i] = &values[i]
+	}
 	for rows.Next() {
-		values := make([]any, len(columns))
-		for i := range values {
-			targets[i] = &values[i]
-		}
 		if err := rows.Scan(targets...); err != nil {
 			return err
 		}

@@ -63,6 +63,7 @@ type Trail struct {
 	key    *key
 	seen   checkpoint // the newest one that this process has read
 	whole  time.Time  // of the last look at all that is younger than Grace
+	looks  uint       // of the background, see back
 	mirror int64      // the size of the last checkpoint that the anchor has
 
 	mu    sync.Mutex

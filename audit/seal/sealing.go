@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ const (
 	pageRows = 2000            // the most events of a checkpoint
 	rowsOnce = 500             // ids or checkpoints in one statement
 	seldom   = 10              // of Grace: how often all of it is looked at
-	lately   = 2 * time.Second // what is looked at otherwise
+	lately   = 2 * time.Second // what a call looks at otherwise
 )
 
 // Seal appends the events that have no seal to the tree, with a signed checkpoint for
@@ -88,6 +89,18 @@ func (t *Trail) seal(ctx context.Context, recent time.Duration) (sealed int, err
 // of it is looked at again.
 func (t *Trail) depth() time.Duration { return t.cfg.Grace + t.cfg.Grace/seldom*2 }
 
+// back is how far a look goes back that is not at the whole. In the background that is
+// a tenth of Every, each second time twice that, each fourth time four times that, and
+// so on: what was committed late waits for about ten times as long as it was late, and
+// few events are looked at again and again.
+func (t *Trail) back(recent time.Duration) time.Duration {
+	if recent == 0 {
+		return lately
+	}
+	t.looks++
+	return t.cfg.Every / 10 << min(bits.TrailingZeros(t.looks), 10)
+}
+
 // sealPage seals the next page in a transaction. It has the only turn from before it
 // reads until it has committed, so that no other process seals, and none purges or
 // erases what was read. It returns the newest checkpoint, and how far it has come.
@@ -105,12 +118,13 @@ func (t *Trail) sealPage(ctx context.Context, began time.Time, whole bool, after
 		}
 		from := micro(c.horizon)
 		if !whole && c.horizon > 0 {
-			from = latest(from, from.Add(t.depth()-lately))
+			from = latest(from, from.Add(t.depth()-t.back(recent)))
 		}
 		from = latest(from, after)
 		// What is older than the horizon is left out for ever, so that an event that
 		// claims to be old is not sealed as if it had always been there.
-		rows, err := t.sink.Rows(tx, "WHERE recorded_at >= ? AND "+t.unsealed()+" ORDER BY recorded_at, id LIMIT ?", moment(tx, from), pageRows)
+		// A look into an index for each row: a join may read all seals there are.
+		rows, err := t.sink.Rows(tx, "WHERE recorded_at >= ? AND (SELECT s.id FROM "+t.seals+" s WHERE s.id = "+t.sink.Table()+".id) IS NULL ORDER BY recorded_at, id LIMIT ?", moment(tx, from), pageRows)
 		if full = len(rows) == pageRows; err != nil || len(rows) == 0 {
 			return err
 		}

@@ -65,3 +65,24 @@ func TestACheckpointFromTheFutureKeepsNoOneFromSealing(t *testing.T) {
 		t.Errorf("sealed %d, %v", n, err)
 	}
 }
+
+func TestWhatIsCommittedLateIsSealedBeforeTheNextLookAtAll(t *testing.T) {
+	for late, looks := range map[time.Duration]int{500 * time.Millisecond: 1, 3 * time.Second: 4, 25 * time.Second: 32} {
+		t.Run(late.String(), func(t *testing.T) {
+			r := newRig(t, 1)
+			r.write(1)
+			mine := r.trails[0] // Every is ten seconds
+			if _, err := mine.Seal(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.write(1)
+			r.exec("UPDATE lock_audit SET recorded_at = recorded_at - ? WHERE id NOT IN (SELECT id FROM lock_audit_seal)", late.Microseconds())
+			for range looks {
+				if n, err := mine.seal(t.Context(), 1); err != nil || n > 0 {
+					return
+				}
+			}
+			t.Errorf("it is not sealed after %d looks", looks)
+		})
+	}
+}
