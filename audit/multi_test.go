@@ -62,10 +62,10 @@ func TestAHungSinkIsNamedByHealthAndGetsItsQueueLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		stuck, well := hung(release), newScripted(always(nil))
-		l := newLog(t, Multi(stuck, well), Config{Queue: 100, MaxBatch: 10, Linger: -1})
+		l := newLog(t, Multi(well, stuck), Config{Queue: 100, MaxBatch: 10, Linger: -1})
 		mustRecord(t, l, 100)
 		time.Sleep(time.Minute)
-		if err := l.Healthy(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "audit/1") || strings.Contains(err.Error(), "audit/2") {
+		if err := l.Healthy(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "audit/2") || strings.Contains(err.Error(), "audit/1") {
 			t.Errorf("health: %v, want it to name the hung sink alone", err)
 		}
 		if n := len(stuck.sizes()); n != 1 {

@@ -129,15 +129,21 @@ func TestASinkThatIsBehindLosesItsOldestSegmentsAloneWhenTheSpoolIsFull(t *testi
 type badDisk struct {
 	spool.OS
 	broken, low atomic.Bool
-	slow        time.Duration
-	syncing     atomic.Int64 // syncs under way
-	crowded     atomic.Bool  // there were two at a time
-	synced      atomic.Int64 // syncs that ended
-	failures    atomic.Int64 // how many syncs will fail
+	slow        time.Duration // a sync
+	reading     time.Duration // a read
+	syncing     atomic.Int64  // syncs under way
+	crowded     atomic.Bool   // there were two at a time
+	synced      atomic.Int64  // syncs that ended
+	failures    atomic.Int64  // how many syncs will fail
 }
 
 func (d *badDisk) Create(path string) (spool.File, error) {
 	f, err := d.OS.Create(path)
+	return badFile{f, d}, err
+}
+
+func (d *badDisk) Open(path string) (spool.File, error) {
+	f, err := d.OS.Open(path)
 	return badFile{f, d}, err
 }
 
@@ -151,6 +157,11 @@ func (d *badDisk) Free(string) int64 {
 type badFile struct {
 	spool.File
 	disk *badDisk
+}
+
+func (f badFile) ReadAt(b []byte, at int64) (int, error) {
+	time.Sleep(f.disk.reading)
+	return f.File.ReadAt(b, at)
 }
 
 func (f badFile) WriteAt(b []byte, at int64) (int, error) {

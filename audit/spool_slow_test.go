@@ -57,6 +57,18 @@ func TestAFlushWaitsForTheSpoolAlsoWhenALaterEventWasRefused(t *testing.T) {
 	})
 }
 
+func TestTheOldestEventHasItsAgeAlsoWhileASlowDiskIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newBad(t, NewMemory(), Config{Queue: 10, Spool: Spool{Level: Process}}, &badDisk{reading: 10 * time.Second})
+		mustRecord(t, l, 100)
+		time.Sleep(5 * time.Second)
+		if s := l.Stats(); s.Queued == 0 || s.OldestPending != 5*time.Second {
+			t.Errorf("%d are pending, the oldest for %s, want 5s", s.Queued, s.OldestPending)
+		}
+		mustClose(t, l)
+	})
+}
+
 func TestALogTakesOverNothingOfALogWithAnotherName(t *testing.T) {
 	dir, bookings, payments := t.TempDir(), NewMemory(), NewMemory()
 	l := newLog(t, newGated(), Config{Name: "bookings", Spool: Spool{Dir: dir}})

@@ -134,6 +134,30 @@ func TestWaitersForAKeyBehindTheNextCostNothing(t *testing.T) {
 	}
 }
 
+func TestAReleaseLetsInAHundredAndTwentyEightReadersAndTheNextTheOthers(t *testing.T) {
+	virtual(t, func(r *rig) {
+		if err := r.inbox.open(r.Context()); err != nil {
+			r.Fatal(err)
+		}
+		held, _ := r.take(lock.Key("hall"), time.Hour)
+		const crowd = 200
+		for range crowd {
+			c := r.claim(lock.Key("hall").Shared(), time.Hour)
+			for c.Queue = true; r.ask(c).Place == 0; {
+			}
+		}
+		r.release(held.StoreTicket)
+		in := r.list(lock.Key("hall"))
+		if len(in) != 128 {
+			r.Errorf("%d readers are in, want 128", len(in))
+		}
+		r.release(lock.StoreTicket{Space: "rooms", Group: "hotel", ID: in[0].ID, Force: true})
+		if n := len(r.list(lock.Key("hall"))); n != crowd-1 {
+			r.Errorf("%d readers are in after the next release, want the other %d", n, crowd-1)
+		}
+	})
+}
+
 // A thousand parts of each of a hundred claims would take a script a second.
 func TestAScriptRemovesFewPartsOfWhatADeadProcessLeft(t *testing.T) {
 	everywhere(t, func(r *rig) {
