@@ -59,8 +59,10 @@ func TestAFlushWaitsForTheSpoolAlsoWhenALaterEventWasRefused(t *testing.T) {
 
 func TestTheOldestEventHasItsAgeAlsoWhileASlowDiskIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newBad(t, NewMemory(), Config{Queue: 10, Spool: Spool{Level: Process}}, &badDisk{reading: 10 * time.Second})
+		release := make(chan struct{})
+		l := newBad(t, hung(release), Config{Queue: 10, Spool: Spool{Level: Process}}, &badDisk{reading: 10 * time.Second})
 		mustRecord(t, l, 100)
+		close(release)
 		time.Sleep(5 * time.Second)
 		if s := l.Stats(); s.Queued == 0 || s.OldestPending != 5*time.Second {
 			t.Errorf("%d are pending, the oldest for %s, want 5s", s.Queued, s.OldestPending)
