@@ -18,7 +18,6 @@
 // To add comparisons for a package, write a function that returns a [Suite] in
 // a folder of its own, such as breakerbench, and name it in bars/main.go. The
 // [testing.TB] that it gets starts servers, as in a test, and [Run] stops them
-// when the suite was measured. Then
-// .ci/bars measures it, and with -write its section appears in
-// docs/benchmarks.md.
+// when the suite was measured. Then .ci/bars measures it, and with -write its
+// section appears in docs/benchmarks.md.
 package bench

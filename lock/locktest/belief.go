@@ -37,8 +37,9 @@ func beliefs(b *bench) {
 	if !b.virtual {
 		all = all[4:]
 	}
+	space := b.space
 	for i, fault := range all {
-		b.space = fmt.Sprintf("%s-%d", b.space[:19], i)
+		b.space = fmt.Sprintf("%s-%d", space, i)
 		p := &believers{bench: b, store: newFaulty(b.store, fault, uint64(i))}
 		p.run()
 	}
@@ -66,8 +67,8 @@ func (p *believers) run() {
 	time.AfterFunc(length, func() { p.store.calm.Store(true) })
 	workers.Wait()
 
-	// All that is under way ends within C and some seconds, and with it all
-	// that stayed behind.
+	// All that is under way ends within TrialTime and some seconds, and with it
+	// all that stayed behind.
 	start := time.Now()
 	for i := range 12 {
 		workers.Go(func() { p.turn(p.managers[i%3], rand.New(rand.NewPCG(uint64(i), 4)), false) })
@@ -86,7 +87,6 @@ func (p *believers) run() {
 	if p.Failed() {
 		p.broken("that was in %d turns, with %+v", p.count, p.store.faults)
 	}
-	p.heldBy(lock.Resource{})
 	p.free()
 }
 

@@ -5,7 +5,6 @@ package locktest_test
 import (
 	"context"
 	"iter"
-	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -125,15 +124,13 @@ var spoilings = map[string]spoiling{
 			}
 		}
 	}}},
-	"fences from 1":     {"FencesComeFromTheClock", spoiled{grant: func(_ lock.StoreClaim, g *lock.StoreGrant) { g.Hold.Fence %= 1000 }}},
-	"token shown":       {"NoAnswerShowsAToken", spoiled{grant: func(c lock.StoreClaim, g *lock.StoreGrant) { g.Hold.Reason += c.Token }}},
-	"MaxHold forgotten": {"MaxHoldLimitsEverything", spoiled{claim: func(c *lock.StoreClaim) { c.MaxHold = 0 }}},
-	"renewals counted":  {"MaxExtensionsCountsTheHoldersOwn", spoiled{renewal: func(r *lock.StoreRenewal) { r.Count = true }}},
-	"nonce forgotten":   {"ARepeatedExtensionCountsOnce", spoiled{renewal: func(r *lock.StoreRenewal) { r.Nonce = "" }}},
-	"any token extends": {"ExtendNeedsTheToken", spoiled{renewal: func(r *lock.StoreRenewal) { r.Force = true }}},
-	"any token releases": {"ReleaseNeedsTheToken", spoiled{ticket: func(k *lock.StoreTicket) {
-		k.Force = true
-	}}},
+	"fences from 1":      {"FencesComeFromTheClock", spoiled{grant: func(_ lock.StoreClaim, g *lock.StoreGrant) { g.Hold.Fence %= 1000 }}},
+	"token shown":        {"NoAnswerShowsAToken", spoiled{grant: func(c lock.StoreClaim, g *lock.StoreGrant) { g.Hold.Reason += c.Token }}},
+	"MaxHold forgotten":  {"MaxHoldLimitsEverything", spoiled{claim: func(c *lock.StoreClaim) { c.MaxHold = 0 }}},
+	"renewals counted":   {"MaxExtensionsCountsTheHoldersOwn", spoiled{renewal: func(r *lock.StoreRenewal) { r.Count = true }}},
+	"nonce forgotten":    {"ARepeatedExtensionCountsOnce", spoiled{renewal: func(r *lock.StoreRenewal) { r.Nonce = "" }}},
+	"any token extends":  {"ExtendNeedsTheToken", spoiled{renewal: func(r *lock.StoreRenewal) { r.Force = true }}},
+	"any token releases": {"ReleaseNeedsTheToken", spoiled{ticket: func(k *lock.StoreTicket) { k.Force = true }}},
 	"listed once":        {"ExpiriesAreListedUntilTheyAreRecorded", spoiled{recorded: func([]string) []string { return nil }}},
 	"limit forgotten":    {"ConflictsAreLimited", spoiled{claim: func(c *lock.StoreClaim) { c.Limit = 100 }}},
 	"all holds listed":   {"HoldsListsWhatOverlaps", spoiled{query: func(q *lock.StoreQuery) { q.Resource = lock.Resource{} }}},
@@ -148,7 +145,6 @@ const spoilingVar = "HOLDFAST_LOCKTEST_SPOILING"
 
 // TestASpoiledStore is the child's part of TestEachBrokenPromiseIsNoticed.
 func TestASpoiledStore(t *testing.T) {
-	maps.Copy(spoilings, waitSpoilings)
 	s, ok := spoilings[os.Getenv(spoilingVar)]
 	if !ok {
 		return // not asked for
@@ -160,7 +156,6 @@ func TestASpoiledStore(t *testing.T) {
 }
 
 func TestEachBrokenPromiseIsNoticed(t *testing.T) {
-	maps.Copy(spoilings, waitSpoilings)
 	for name, s := range spoilings {
 		t.Run(name, func(t *testing.T) {
 			child := exec.CommandContext(t.Context(), os.Args[0], "-test.timeout=30s", "-test.run=^TestASpoiledStore$/^"+s.rule+"$")

@@ -5,12 +5,15 @@ package locktest_test
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/lock"
 )
+
+func init() { maps.Copy(spoilings, waitSpoilings) }
 
 // waitSpoilings are those of the rules for waiting, taking over and keeping.
 var waitSpoilings = map[string]spoiling{

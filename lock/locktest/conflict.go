@@ -99,9 +99,7 @@ func conflictSaysWho(b *bench) {
 
 func conflictsLimited(b *bench) {
 	for i := range int64(10) {
-		c := b.claim(lock.Span("room", i, i+1))
-		c.TTL = time.Duration(100-i) * time.Second
-		b.granted(c)
+		b.hold(lock.Span("room", i, i+1))
 	}
 	c := b.claim(lock.Key("room"))
 	c.Limit = 3
@@ -148,12 +146,8 @@ func conflictWritesNothing(b *bench) {
 	taken := b.hold(lock.Span("room", 5, 6))
 	refused := b.claim(lock.Span("room", 1, 10))
 	b.blocked(refused)
-	if g := b.extend(lock.StoreRenewal{StoreTicket: refused.StoreTicket, TTL: long}); g.Status != lock.StatusMissing {
-		b.broken("a refused claim can be extended: status %d", g.Status)
-	}
-	if s := b.release(refused.StoreTicket); s != lock.StatusMissing {
-		b.broken("a refused claim can be released: status %d", s)
-	}
+	b.want(b.extend(lock.StoreRenewal{StoreTicket: refused.StoreTicket, TTL: long}).Status, lock.StatusMissing, "extending a refused claim")
+	b.want(b.release(refused.StoreTicket), lock.StatusMissing, "releasing a refused claim")
 	b.hold(lock.Span("room", 1, 5))
 	b.hold(lock.Span("room", 6, 10))
 	b.release(taken.StoreTicket)

@@ -13,7 +13,7 @@ var extendRules = []rule{
 	{"ExtendMovesTheDeadline", "A holder who renews in time would lose the lease.", extendMoves},
 	{"ExtendNeverShortens", "A holder would believe in a lease that the store has ended.", extendNeverShortens},
 	{"ExtendNeverRevives", "A hold that another may have taken meanwhile would come back to life.", extendNeverRevives},
-	{"ExtendNeedsTheToken", "Anybody who reads a hold's id could prolong it.", extendNeedsToken},
+	{"ExtendNeedsTheToken", "Anyone who reads a hold's id could prolong it.", extendNeedsToken},
 	{"ALookChangesNothing", "Resuming a lease would prolong it beyond its limits.", lookChangesNothing},
 	{"MaxExtensionsCountsTheHoldersOwn", "The limit would end a lease that the watchdog renews, or not limit its holder.", maxExtensions},
 	{"ARepeatedExtensionCountsOnce", "A client that repeats a request whose answer got lost would use up the limit.", repeatedExtension},

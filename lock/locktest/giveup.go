@@ -90,7 +90,7 @@ func givenUpPassesOn(b *bench) {
 func giveUpRaces(b *bench) {
 	for range 5 {
 		holder := b.hold(lock.Key("room"))
-		ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+		ctx := b.patience()
 		leave, left := context.WithCancel(ctx)
 		var leavers sync.WaitGroup
 		for range 20 {
@@ -109,7 +109,6 @@ func giveUpRaces(b *bench) {
 		}
 		b.holdOf(stays)
 		b.release(stays.StoreTicket)
-		cancel()
 	}
 	b.heldBy(lock.Resource{})
 	b.hold(lock.Key("room"))

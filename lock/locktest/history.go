@@ -25,12 +25,13 @@ type history struct {
 
 func randomHistories(b *bench) {
 	const seeds = 4
+	space := b.space
 	for seed := range uint64(seeds) {
 		h := &history{
 			bench: b, rnd: rand.New(rand.NewPCG(seed, 1)), spent: make(map[string]bool), results: make(chan result, 1000),
 			model: &model{ended: make(map[string]ending), capacity: map[string]int{"a": 1, "b": 1, "c": 1, "double": 3, "hall": 10}},
 		}
-		b.space = fmt.Sprintf("%s-%d", b.space, seed)
+		b.space = fmt.Sprintf("%s-%d", space, seed)
 		for range b.steps / seeds {
 			h.step()
 			h.settle()

@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -61,22 +62,21 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 			cfg.steps = virtualSteps
 		}
 	}
-	groups := [][]rule{acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, sharedRules, waitRules, orderRules, grantRules, giveUpRules, keepRules, takeOverRules, modelRules, beliefRules}
+	rules := slices.Concat(acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, sharedRules,
+		waitRules, orderRules, grantRules, giveUpRules, keepRules, takeOverRules, modelRules, beliefRules)
 	if cfg.virtual {
-		groups = append(groups, exactRules)
+		rules = append(rules, exactRules...)
 	}
-	for _, group := range groups {
-		for _, r := range group {
-			t.Run(r.name, func(t *testing.T) {
-				run := func(t *testing.T) { r.check(newBench(t, newStore(t), cfg, r)) }
-				if cfg.virtual {
-					synctest.Test(t, run)
-				} else {
-					t.Parallel()
-					run(t)
-				}
-			})
-		}
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			run := func(t *testing.T) { r.check(newBench(t, newStore(t), cfg, r)) }
+			if cfg.virtual {
+				synctest.Test(t, run)
+			} else {
+				t.Parallel()
+				run(t)
+			}
+		})
 	}
 }
 
@@ -136,11 +136,10 @@ func (b *bench) patience() context.Context {
 // outlast waits until what had ttl to live when this is called has expired.
 // In real time it sleeps, since that is what expiry is about.
 func (b *bench) outlast(ttl time.Duration) {
-	if b.virtual {
-		time.Sleep(ttl)
-		return
+	if !b.virtual {
+		ttl += 20 * time.Millisecond
 	}
-	time.Sleep(ttl + 20*time.Millisecond)
+	time.Sleep(ttl)
 }
 
 // ticket makes a fresh one in the case's only group.

@@ -149,21 +149,20 @@ func manyTogether(b *bench) {
 }
 
 func readersTogether(b *bench) {
-	reader := func() lock.StoreClaim { return b.claim(lock.Key("room").Shared()) }
+	shared := lock.Key("room").Shared()
 	writer := b.hold(lock.Key("room"))
 	var readers []lock.StoreClaim
 	for range 3 {
-		r, _ := b.queued(reader())
-		readers = append(readers, r)
+		readers = append(readers, b.queue(shared))
 	}
-	next, _ := b.queued(b.claim(lock.Span("room", 1, 9)))
-	late, g := b.queued(reader())
+	next := b.queue(lock.Span("room", 1, 9))
+	late, g := b.queued(b.claim(shared))
 	if g.Place != 5 {
 		b.broken("a reader behind a writer has place %d, want 5", g.Place)
 	}
 	b.release(writer.StoreTicket)
 	b.heldBy(lock.Key("room"), readers...)
-	visitor := b.granted(reader()) // one who does not wait lets no waiter pass
+	visitor := b.hold(shared) // one who does not wait lets no waiter pass
 	for _, r := range append(readers, visitor) {
 		if g := b.blocked(late); len(g.Conflicts) != 0 {
 			b.broken("a reader behind a writer has %d conflicts with other readers", len(g.Conflicts))

@@ -82,7 +82,7 @@ func (b *bench) heldBy(r lock.Resource, claims ...lock.StoreClaim) {
 
 func noOneOvertakes(b *bench) {
 	c := b.hold(lock.Key("room"))
-	first, _ := b.queued(b.claim(lock.All(lock.Key("other"), lock.Span("room", 1, 5))))
+	first := b.queue(lock.All(lock.Key("other"), lock.Span("room", 1, 5)))
 	other := b.hold(lock.Key("other"))
 	b.release(c.StoreTicket)
 	late := b.claim(lock.Span("room", 4, 6))
@@ -99,7 +99,7 @@ func noOneOvertakes(b *bench) {
 
 func apartDoNotWait(b *bench) {
 	b.hold(lock.Key("taken"))
-	b.queued(b.claim(lock.All(lock.Key("taken"), lock.Span("room", 1, 5))))
+	b.queue(lock.All(lock.Key("taken"), lock.Span("room", 1, 5)))
 	for _, apart := range []lock.Resource{lock.Span("room", 5, 6), lock.Key("other")} {
 		c := b.claim(apart)
 		c.Queue = true
@@ -111,7 +111,7 @@ func apartDoNotWait(b *bench) {
 func deadDropOut(b *bench) {
 	ctx := b.patience()
 	c := b.hold(lock.Key("room"))
-	b.queued(b.claim(lock.Key("room"))) // and never seen again
+	b.queue(lock.Key("room")) // and never seen again
 	start := time.Now()
 	b.release(c.StoreTicket)
 	if _, err := b.insist(ctx, b.claim(lock.Key("room"))); err != nil {

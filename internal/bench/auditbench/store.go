@@ -20,12 +20,11 @@ import (
 	"github.com/holdfast-go/holdfast/internal/test/postgrestest"
 )
 
-// database is a server with a connection for each way of using it, and two
-// tables to read from.
+// database is a server with two tables to read from.
 type database struct {
-	gorm, defaults *gorm.DB
-	raw            *pgx.Conn
-	small, large   *gormsink.Sink
+	gorm         *gorm.DB
+	raw          *pgx.Conn
+	small, large *gormsink.Sink
 }
 
 const (
@@ -47,14 +46,9 @@ func must[T any](v T, err error) T {
 func open(t testing.TB) *database {
 	server := postgrestest.Start(t, "-c", "max_wal_size=4GB", "-c", "autovacuum=off")
 	url := server.URL(server.Addr(), "postgres")
-	connect := func(cfg *gorm.Config) *gorm.DB {
-		cfg.Logger = logger.Discard
-		db := must(gorm.Open(postgres.Open(url), cfg))
-		pool := must(db.DB())
-		t.Cleanup(func() { _ = pool.Close() })
-		return db
-	}
-	d := &database{gorm: connect(&gorm.Config{}), defaults: connect(&gorm.Config{}), raw: must(pgx.Connect(ctx, url))}
+	d := &database{gorm: must(gorm.Open(postgres.Open(url), &gorm.Config{Logger: logger.Discard})), raw: must(pgx.Connect(ctx, url))}
+	pool := must(d.gorm.DB())
+	t.Cleanup(func() { _ = pool.Close() })
 	t.Cleanup(func() { _ = d.raw.Close(ctx) })
 	d.small, d.large = d.filled("small", smallRows), d.filled("large", largeRows)
 	return d
@@ -139,7 +133,7 @@ func (d *database) create() func(int) {
 	return func(n int) {
 		batches(n, func(batch []audit.Event) error {
 			for _, r := range rows(batch) {
-				if err := d.defaults.Table(table).Create(&r).Error; err != nil {
+				if err := d.gorm.Table(table).Create(&r).Error; err != nil {
 					return err
 				}
 			}
@@ -153,7 +147,7 @@ func (d *database) createInBatches() func(int) {
 	return func(n int) {
 		batches(n, func(batch []audit.Event) error {
 			onConflict := clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}
-			return d.defaults.Table(table).Clauses(onConflict).CreateInBatches(rows(batch), batchRows).Error
+			return d.gorm.Table(table).Clauses(onConflict).CreateInBatches(rows(batch), batchRows).Error
 		})
 	}
 }
@@ -178,8 +172,7 @@ func (d *database) copy() func(int) {
 	}
 }
 
-// page reads two pages of a table's end, the second of which begins where the
-// first one ended: page k of as many as the table has.
+// page reads the last 1001 of a table's n rows: a page of 1000, and another one.
 func (d *database) page(s *gormsink.Sink, n int) func() func(int) {
 	from := time.Date(2026, 1, 1, 0, 0, n-1000, 0, time.UTC)
 	return func() func(int) {

@@ -115,12 +115,13 @@ func breaker(cfg circuitbreaker.Config) *circuitbreaker.Breaker {
 }
 
 func ours(cfg circuitbreaker.Config) func() func(int) {
-	return func() func(int) {
-		b := breaker(cfg)
-		return func(n int) {
-			for range n {
-				circuitbreaker.Do(ctx, b, call)
-			}
+	return func() func(int) { return calls(breaker(cfg)) }
+}
+
+func calls(b *circuitbreaker.Breaker) func(int) {
+	return func(n int) {
+		for range n {
+			circuitbreaker.Do(ctx, b, call)
 		}
 	}
 }
@@ -143,11 +144,7 @@ func oursTwoStep(cfg circuitbreaker.Config) func() func(int) {
 func oursRejecting() func(int) {
 	b := breaker(inARow)
 	b.ForceOpen(errDown)
-	return func(n int) {
-		for range n {
-			circuitbreaker.Do(ctx, b, call)
-		}
-	}
+	return calls(b)
 }
 
 // oursFailing has some successes among the failures, which never open it.
@@ -178,11 +175,7 @@ func oursHalfOpen(probes int) func() func(int) {
 				panic(err)
 			}
 		}
-		return func(n int) {
-			for range n {
-				circuitbreaker.Do(ctx, b, call)
-			}
-		}
+		return calls(b)
 	}
 }
 
@@ -205,12 +198,13 @@ func oursGet(key string) func() func(int) {
 }
 
 func gobreakers(s gobreaker.Settings) func() func(int) {
-	return func() func(int) {
-		b := gobreaker.NewCircuitBreaker[int](s)
-		return func(n int) {
-			for range n {
-				b.Execute(callWithoutContext)
-			}
+	return func() func(int) { return gobreakerCalls(gobreaker.NewCircuitBreaker[int](s)) }
+}
+
+func gobreakerCalls(b *gobreaker.CircuitBreaker[int]) func(int) {
+	return func(n int) {
+		for range n {
+			b.Execute(callWithoutContext)
 		}
 	}
 }
@@ -233,20 +227,18 @@ func gobreakerRejecting() func(int) {
 	for range 10 {
 		b.Execute(func() (int, error) { return 0, errDown })
 	}
-	return func(n int) {
-		for range n {
-			b.Execute(callWithoutContext)
-		}
-	}
+	return gobreakerCalls(b)
 }
 
 func executors(make func() fscb.CircuitBreaker[int]) func() func(int) {
-	return func() func(int) {
-		e := failsafe.With(make())
-		return func(n int) {
-			for range n {
-				e.Get(callWithoutContext)
-			}
+	return func() func(int) { return executorCalls(make()) }
+}
+
+func executorCalls(b fscb.CircuitBreaker[int]) func(int) {
+	e := failsafe.With(b)
+	return func(n int) {
+		for range n {
+			e.Get(callWithoutContext)
 		}
 	}
 }
@@ -266,10 +258,5 @@ func failsafeStandalone() func(int) {
 func failsafeRejecting() func(int) {
 	b := fscb.NewBuilder[int]().WithDelay(time.Hour).Build()
 	b.Open()
-	e := failsafe.With(b)
-	return func(n int) {
-		for range n {
-			e.Get(callWithoutContext)
-		}
-	}
+	return executorCalls(b)
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-//go:build unix
-
 package lockbench
 
 import (
@@ -93,24 +91,21 @@ func acquireTime(ctx context.Context, c *redis.Client, s *redislock.Store, held 
 	var spent float64
 	const rounds = 2000
 	for i := range rounds {
-		t := lock.StoreTicket{Space: "many", Group: "all", ID: fmt.Sprintf("probe%dx%d", held, i), Token: "probe"}
+		claim := claimOf("many", "", fmt.Sprintf("probe%dx%d", held, i))
+		claim.Resource = nights("free/" + strconv.Itoa(i))
 		if err := c.ConfigResetStat(ctx).Err(); err != nil {
 			return 0, err
 		}
-		g, err := s.Acquire(ctx, lock.StoreClaim{StoreTicket: t, Resource: nights("free/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour})
-		if err != nil {
+		g, err := s.Acquire(ctx, claim)
+		if err = expect(g, err, lock.StatusGranted); err != nil {
 			return 0, err
-		}
-		if g.Status != lock.StatusGranted {
-			return 0, fmt.Errorf("acquire among %d: status %d", held, g.Status)
 		}
 		one, err := evals(ctx, c)
 		if err != nil {
 			return 0, err
 		}
 		spent += one.usec
-		t.Fence = g.Hold.Fence
-		if _, err := s.Release(ctx, []lock.StoreTicket{t}); err != nil {
+		if _, err := s.Release(ctx, []lock.StoreTicket{fenced(claim.StoreTicket)}); err != nil {
 			return 0, err
 		}
 	}
@@ -182,16 +177,16 @@ func usedMemory(ctx context.Context, c *redis.Client) (float64, error) {
 	return strconv.ParseFloat(strings.Fields(rest)[0], 64)
 }
 
-// spent is how often commands were called and how long the server took.
-type spent struct{ calls, usec float64 }
+// usage is how often commands were called and how long the server took.
+type usage struct{ calls, usec float64 }
 
 // evals is what scripts have cost since the last CONFIG RESETSTAT.
-func evals(ctx context.Context, c *redis.Client) (spent, error) {
+func evals(ctx context.Context, c *redis.Client) (usage, error) {
 	return cost(ctx, c, func(name string) bool { return strings.HasPrefix(name, "eval") })
 }
 
 // cost adds up the server's figures of the commands that count.
-func cost(ctx context.Context, c *redis.Client, counts func(name string) bool) (sum spent, err error) {
+func cost(ctx context.Context, c *redis.Client, counts func(name string) bool) (sum usage, err error) {
 	info, err := c.Info(ctx, "commandstats").Result()
 	for line := range strings.Lines(info) {
 		name, rest, found := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":")

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-//go:build unix
-
 package lockbench
 
 import (
@@ -45,7 +43,7 @@ func overloadFigures(tb testing.TB, server *redistest.Server) []bench.Figure {
 		if r.ours, err = overload(tb.Context(), inTurn(manager(ours, nil), holding), lasts); err != nil {
 			return r, err
 		}
-		r.theirs, err = overload(tb.Context(), bsmInTurn(theirs, 20*time.Millisecond, holding), lasts)
+		r.theirs, err = overload(tb.Context(), bsmRedislock(theirs, 20*time.Millisecond, holding), lasts)
 		return r, err
 	})
 	load := fmt.Sprintf("%d a second ask for %v, for %v each, %v long", asked, holding, patience, lasts)

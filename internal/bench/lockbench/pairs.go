@@ -82,22 +82,26 @@ func nights(name string) lock.Resource {
 	return lock.Nights(name, arrival, arrival.AddDate(0, 0, 3))
 }
 
-func bsmRedislock(client redis.UniversalClient) locker {
+// bsmRedislock tries again after each backoff, or not at all where that is 0, and
+// holds the lock for a while.
+func bsmRedislock(client redis.UniversalClient, backoff, hold time.Duration) locker {
 	c := bsm.New(client)
 	return func(ctx context.Context, name string) error {
-		l, err := c.Obtain(ctx, "bsm:"+name, ttl, nil)
+		l, err := c.Obtain(ctx, "bsm:"+name, ttl, &bsm.Options{RetryStrategy: bsm.LinearBackoff(backoff)})
 		if err != nil {
 			return err
 		}
-		return l.Release(ctx)
+		time.Sleep(hold)                             // it is what holding takes
+		return l.Release(context.WithoutCancel(ctx)) // which holdfast does by itself
 	}
 }
 
-func redsyncs(client redis.UniversalClient) locker {
+// redsyncs tries so often, with a back-off of 50 to 250 ms.
+func redsyncs(client redis.UniversalClient, tries int) locker {
 	r := redsync.New(goredis.NewPool(client))
 	return func(ctx context.Context, name string) error {
-		m := r.NewMutex("redsync:"+name, redsync.WithExpiry(ttl))
-		if err := m.TryLockContext(ctx); err != nil {
+		m := r.NewMutex("redsync:"+name, redsync.WithExpiry(ttl), redsync.WithTries(tries))
+		if err := m.LockContext(ctx); err != nil {
 			return err
 		}
 		_, err := m.UnlockContext(ctx)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-//go:build unix
-
 package lockbench
 
 import (
@@ -28,7 +26,7 @@ func serverFigures(tb testing.TB, server *redistest.Server) []bench.Figure {
 		{"floor", floor(c)},
 		{"holdfast Key", holdfast(c, lock.Key)},
 		{"holdfast Nights", holdfast(c, nights)},
-		{"redislock", bsmRedislock(c)},
+		{"redislock", bsmRedislock(c, 0, 0)},
 	}
 	of := shared(func() (list []float64, err error) {
 		if err := c.FlushDB(ctx).Err(); err != nil {

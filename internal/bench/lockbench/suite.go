@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-//go:build unix
-
 // Package lockbench compares locks in Redis: what a pair of acquire and release
 // costs, what waiting costs, and what many holds cost the server.
 package lockbench
@@ -44,19 +42,18 @@ func Suite(tb testing.TB) bench.Suite {
 			{Name: "holdfast Key, 32 goroutines", Make: pair(tb, holdfast(plain, lock.Key)), Goroutines: few},
 			{Name: "holdfast Key, a group for each, 32 goroutines", Make: pair(tb, apart(plain)), Goroutines: few},
 			{Name: "holdfast Nights, 32 goroutines", Make: pair(tb, holdfast(plain, nights)), Goroutines: few},
-			{Name: "redislock, 32 goroutines", Make: pair(tb, bsmRedislock(plain)), Goroutines: few},
-			{Name: "redsync, 32 goroutines", Make: pair(tb, redsyncs(plain)), Goroutines: few},
+			{Name: "redislock, 32 goroutines", Make: pair(tb, bsmRedislock(plain, 0, 0)), Goroutines: few},
+			{Name: "redsync, 32 goroutines", Make: pair(tb, redsyncs(plain, 1)), Goroutines: few},
 
 			{Name: "floor, auto-pipeliner, 128 goroutines", Make: pair(tb, floor(piped)), Goroutines: many},
 			{Name: "holdfast Key, auto-pipeliner, 128 goroutines", Make: pair(tb, holdfast(piped, lock.Key)), Goroutines: many},
-			{Name: "redislock, auto-pipeliner, 128 goroutines", Make: pair(tb, bsmRedislock(piped)), Goroutines: many},
-			{Name: "redsync, auto-pipeliner, 128 goroutines", Make: pair(tb, redsyncs(piped)), Goroutines: many},
+			{Name: "redislock, auto-pipeliner, 128 goroutines", Make: pair(tb, bsmRedislock(piped, 0, 0)), Goroutines: many},
+			{Name: "redsync, auto-pipeliner, 128 goroutines", Make: pair(tb, redsyncs(piped, 1)), Goroutines: many},
 
 			{Name: "PostgreSQL EXCLUDE, insert and delete, 32 goroutines, fsync off", Make: pair(tb, excluding(tb)), Goroutines: few},
 		},
-		// A rate of at least r of another's is a time of at most 1/r of its.
 		Bars: []bench.Bar{
-			{Slow: "holdfast Nights, 32 goroutines", Fast: "floor: SET NX and compare-and-delete scripts, 32 goroutines", AtMost: rate(0.4)},
+			{Slow: "holdfast Nights, 32 goroutines", Fast: "floor: SET NX and compare-and-delete scripts, 32 goroutines", AtMost: 2.5},
 			{Slow: "redislock, 32 goroutines", Fast: "holdfast Key, 32 goroutines", AtLeast: 0.95},
 			{Slow: "redsync, 32 goroutines", Fast: "holdfast Key, 32 goroutines", AtLeast: 1.1},
 			{Slow: "holdfast Key, auto-pipeliner, 128 goroutines", Fast: "floor, auto-pipeliner, 128 goroutines", AtMost: 2.2},
@@ -64,9 +61,6 @@ func Suite(tb testing.TB) bench.Suite {
 		Figures: figures(tb, server),
 	}
 }
-
-// rate is a bar on rates as one on times, in three digits.
-func rate(atLeast float64) float64 { return float64(int(1000/atLeast)) / 1000 }
 
 // client is one of the suite's own.
 func client(tb testing.TB, server *redistest.Server, o *redis.Options) *redis.Client {

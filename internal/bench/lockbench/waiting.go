@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-//go:build unix
-
 package lockbench
 
 import (
@@ -12,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	bsm "github.com/bsm/redislock"
-	"github.com/go-redsync/redsync/v4"
-	"github.com/go-redsync/redsync/v4/redis/goredis/v9"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/internal/bench"
@@ -41,8 +36,8 @@ func waitingFigures(tb testing.TB, c *redis.Client) (list []bench.Figure) {
 	}{
 		{"holdfast", inTurn(manager(c, nil), 0), 2.2, 2, sends("eval", "evalsha", "subscribe")},
 		{"holdfast, holds of 5 ms", inTurn(manager(c, nil), holding), 3.2, 2, sends("eval", "evalsha", "subscribe")},
-		{"redislock, linear back-off of 50 ms", bsmInTurn(c, 50*time.Millisecond, 0), 0, 0, sends("eval", "evalsha")},
-		{"redsync, its back-off of 50 to 250 ms", redsyncWaiting(c), 0, 0, sends("eval", "evalsha", "set")},
+		{"redislock, linear back-off of 50 ms", bsmRedislock(c, 50*time.Millisecond, 0), 0, 0, sends("eval", "evalsha")},
+		{"redsync, its back-off of 50 to 250 ms", redsyncs(c, 1_000_000), 0, 0, sends("eval", "evalsha", "set")},
 	} {
 		of := shared(func() (turns, error) { return contend(tb.Context(), c, k.wait, k.sends) })
 		list = append(list,
@@ -65,8 +60,8 @@ func sends(names ...string) func(string) bool {
 // turns is what waiting gave and cost.
 type turns struct{ all, commands, spread float64 }
 
-// contend has all waiters take the same name again and again. Who never gets
-// it counts as one who got it once, so that the spread is a number.
+// contend has all waiters take the same name again and again. For the spread, a
+// waiter that never gets it counts as one that got it once.
 func contend(ctx context.Context, c *redis.Client, wait locker, sends func(string) bool) (turns, error) {
 	ctx, cancel := context.WithTimeout(ctx, watched)
 	defer cancel()
@@ -113,29 +108,5 @@ func inTurn(m *lock.Manager, hold time.Duration) locker {
 		}
 		time.Sleep(hold) // it is what holding takes
 		return l.Release(ctx)
-	}
-}
-
-func bsmInTurn(c redis.UniversalClient, backoff, hold time.Duration) locker {
-	client := bsm.New(c)
-	return func(ctx context.Context, name string) error {
-		l, err := client.Obtain(ctx, "bsm:"+name, ttl, &bsm.Options{RetryStrategy: bsm.LinearBackoff(backoff)})
-		if err != nil {
-			return err
-		}
-		time.Sleep(hold)                             // it is what holding takes
-		return l.Release(context.WithoutCancel(ctx)) // which holdfast does by itself
-	}
-}
-
-func redsyncWaiting(c redis.UniversalClient) locker {
-	r := redsync.New(goredis.NewPool(c))
-	return func(ctx context.Context, name string) error {
-		m := r.NewMutex("redsync:"+name, redsync.WithExpiry(ttl), redsync.WithTries(1_000_000))
-		if err := m.LockContext(ctx); err != nil {
-			return err
-		}
-		_, err := m.UnlockContext(ctx)
-		return err
 	}
 }
