@@ -66,12 +66,27 @@ var waitSpoilings = map[string]spoiling{
 		}
 		return s.Acquire(ctx, c)
 	}}},
+	"a wait without end": {
+		"AWaiterGetsItsTurn AWaiterOutlastsACrashedHolder ADeadWaiterDropsOut",
+		spoiled{wait: func(ctx context.Context, _ lock.Store, _ lock.StoreClaim, _ lock.StoreGrant) (lock.StoreGrant, error) {
+			<-ctx.Done()
+			return lock.StoreGrant{}, ctx.Err()
+		}},
+	},
+	"another's error": {"WaitEndsWithItsContext", spoiled{wait: func(context.Context, lock.Store, lock.StoreClaim, lock.StoreGrant) (lock.StoreGrant, error) {
+		return lock.StoreGrant{}, lock.ErrUnavailable
+	}}},
+	"a line for each name": {"WaitersForDifferentThingsDoNotWaitForEachOther", spoiled{claim: func(c *lock.StoreClaim) {
+		if c.Queue && c.Resource.Kind() == lock.Numbers {
+			c.Resource = lock.Key(c.Resource.Name())
+		}
+	}}},
 	"slow to wake": {"ALapsedGrantGoesToTheNext", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 		pause(ctx, 8*time.Second)
 		return s.Wait(ctx, c, g)
 	}}},
 	"confirmations counted": {"AConfirmationMovesTheDeadlineToTheTTL", spoiled{renewal: func(r *lock.StoreRenewal) { r.Count = r.Count || r.Confirm }}},
-	"confirmations granted": {"AConfirmationRevivesNothing", spoiled{extend: func(ctx context.Context, s lock.Store, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
+	"renewals granted": {"AConfirmationRevivesNothing ExtendNeverRevives", spoiled{extend: func(ctx context.Context, s lock.Store, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
 		gs, err := s.Extend(ctx, rs)
 		for i := range gs {
 			gs[i].Status = lock.StatusGranted
@@ -91,7 +106,6 @@ var waitSpoilings = map[string]spoiling{
 		g.Hold.Left = lock.TrialTime
 		return g, err
 	}}},
-	"a place outlives its claim": {"GivingUpLeavesTheQueue", spoiled{release: notGivenUp}},
 	"64 give up": {"ManyMayGiveUpAtOnce", spoiled{release: func(ctx context.Context, s lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 		gs, err := s.Release(ctx, ts[:min(64, len(ts))])
 		for len(gs) < len(ts) {
@@ -99,11 +113,16 @@ var waitSpoilings = map[string]spoiling{
 		}
 		return gs, err
 	}}},
-	"a grant outlives its claim": {"AGrantThatIsGivenUpPassesOn", spoiled{release: notGivenUp}},
-	"giving up ignored":          {"GivingUpRacesWithTheRelease", spoiled{release: notGivenUp}},
-	"kept by no means":           {"AKeptHoldStaysAfterItsRelease", spoiled{claim: func(c *lock.StoreClaim) { c.KeepAtLeast = 0 }}},
-	"kept too long":              {"AKeptHoldEndsInTime", spoiled{claim: func(c *lock.StoreClaim) { c.KeepAtLeast *= 2 }}},
-	"kept as if held":            {"AReleaseOfAKeptHoldIsFinal", spoiled{release: notReleased}},
+	"giving up ignored": {
+		"AClaimThatWasGivenUpIsRefused GivingUpLeavesTheQueue AGrantThatIsGivenUpPassesOn GivingUpRacesWithTheRelease",
+		spoiled{release: notGivenUp},
+	},
+	"kept by no means": {"AKeptHoldStaysAfterItsRelease", spoiled{claim: func(c *lock.StoreClaim) { c.KeepAtLeast = 0 }}},
+	"kept too long":    {"AKeptHoldEndsInTime", spoiled{claim: func(c *lock.StoreClaim) { c.KeepAtLeast *= 2 }}},
+	"releases ignored": {
+		"ReleaseFrees ARepeatedReleaseIsGrantedOnce AnEndingIsForgottenInTime ReleasingAnExpiredHoldIsMissing AReleasedHoldNeverExpires AReleaseOfAKeptHoldIsFinal",
+		spoiled{release: notReleased},
+	},
 	"kept until it expires": {"AKeptHoldNeverExpires", spoiled{release: notReleased, claim: func(c *lock.StoreClaim) {
 		if c.KeepAtLeast > 0 {
 			c.TTL = c.KeepAtLeast

@@ -146,9 +146,9 @@ func conflictWritesNothing(b *bench) {
 	taken := b.hold(lock.Span("room", 5, 6))
 	refused := b.claim(lock.Span("room", 1, 10))
 	b.blocked(refused)
-	b.want(b.extend(lock.StoreRenewal{StoreTicket: refused.StoreTicket, TTL: long}).Status, lock.StatusMissing, "extending a refused claim")
-	b.want(b.release(refused.StoreTicket), lock.StatusMissing, "releasing a refused claim")
 	b.hold(lock.Span("room", 1, 5))
 	b.hold(lock.Span("room", 6, 10))
+	b.want(b.extend(lock.StoreRenewal{StoreTicket: refused.StoreTicket, TTL: long}).Status, lock.StatusMissing, "extending a refused claim")
+	b.want(b.release(refused.StoreTicket), lock.StatusMissing, "releasing a refused claim")
 	b.release(taken.StoreTicket)
 }

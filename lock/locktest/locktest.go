@@ -62,12 +62,7 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 			cfg.steps = virtualSteps
 		}
 	}
-	rules := slices.Concat(acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, sharedRules,
-		waitRules, orderRules, grantRules, giveUpRules, keepRules, takeOverRules, modelRules, beliefRules)
-	if cfg.virtual {
-		rules = append(rules, exactRules...)
-	}
-	for _, r := range rules {
+	for _, r := range rules(cfg.virtual) {
 		t.Run(r.name, func(t *testing.T) {
 			run := func(t *testing.T) { r.check(newBench(t, newStore(t), cfg, r)) }
 			if cfg.virtual {
@@ -81,6 +76,15 @@ func Run(t *testing.T, newStore func(t testing.TB) lock.Store, opts ...Option) {
 }
 
 const virtualSteps = 3000 // of the model test, by default
+
+func rules(virtual bool) []rule {
+	list := slices.Concat(acquireRules, conflictRules, extendRules, releaseRules, expiryRules, holdsRules, sharedRules,
+		waitRules, orderRules, grantRules, giveUpRules, keepRules, takeOverRules, modelRules, beliefRules)
+	if virtual {
+		list = append(list, exactRules...)
+	}
+	return list
+}
 
 // rule is one promise, and what it means when a store breaks it.
 type rule struct {
