@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
@@ -74,40 +75,38 @@ func TestMissedBarsAndAllocationsAreNamed(t *testing.T) {
 
 var sink []byte
 
+// In virtual time a round takes what it sleeps.
 func TestMeasuringTellsSlowFromFastAndCountsAllocations(t *testing.T) {
-	r, err := Measure(Suite{
-		Name: "real",
-		Cases: []Case{
-			{Name: "once", Make: func() func(int) { return func(n int) { allocate(n, 1) } }},
-			{Name: "eight times", Make: func() func(int) { return func(n int) { allocate(n, 8) } }},
-			{Name: "on four goroutines", Make: func() func(int) { return func(n int) { nothing(n) } }, Goroutines: 4, NoAllocs: true},
-		},
-		Bars: []Bar{{Slow: "eight times", Fast: "once", AtLeast: 2}},
-	}, Options{Rounds: 50, Sample: time.Millisecond}) // enough for an interval that a busy machine leaves narrow
-	if err != nil {
-		t.Fatal(err)
-	}
-	if missed := r.Missed(); r.Rounds != 50 || len(missed) > 0 {
-		t.Errorf("%d rounds, missed %q", r.Rounds, missed)
-	}
-	if r.perOp(r.Suite.Cases[0]) != 1 || r.perOp(r.Suite.Cases[1]) != 8 {
-		t.Errorf("got\n%s", r.Table())
-	}
-}
-
-func allocate(n, each int) {
-	for range n * each {
-		sink = make([]byte, 1000)
-	}
-}
-
-//go:noinline
-func nothing(n int) {
-	for i := range n {
-		if i < 0 {
-			panic(i)
+	synctest.Test(t, func(t *testing.T) {
+		r, err := Measure(Suite{
+			Name: "virtual",
+			Cases: []Case{
+				{Name: "once", Make: func() func(int) { return func(n int) { work(n, 1) } }},
+				{Name: "eight times", Make: func() func(int) { return func(n int) { work(n, 8) } }},
+				{Name: "on four goroutines", Make: func() func(int) { return func(n int) { time.Sleep(time.Duration(n) * time.Microsecond) } }, Goroutines: 4, NoAllocs: true},
+			},
+			Bars: []Bar{{Slow: "eight times", Fast: "once", AtLeast: 8}},
+		}, Options{Sample: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
 		}
+		if missed := r.Missed(); r.Rounds != 10 || len(missed) > 0 {
+			t.Errorf("%d rounds, missed %q", r.Rounds, missed)
+		}
+		for _, row := range []string{"| once | 1000.0 | 1 |", "| eight times | 8000.0 | 8 |", "| on four goroutines | 250.0 | 0 |"} {
+			if !strings.Contains(r.Table(), row) {
+				t.Errorf("no row %s in\n%s", row, r.Table())
+			}
+		}
+	})
+}
+
+// work allocates as often, and takes as many microseconds.
+func work(n, each int) {
+	for range n * each {
+		sink = make([]byte, 1)
 	}
+	time.Sleep(time.Duration(n*each) * time.Microsecond)
 }
 
 func TestASuiteThatMakesNoSenseIsNotMeasured(t *testing.T) {
