@@ -46,7 +46,7 @@ func dedent(code string) string { return indentation.ReplaceAllString(code, "") 
 func TestTheSnippetsOfPackageCommentsArePartsOfExamples(t *testing.T) {
 	all := files(t, ".go")
 	for _, dir := range []string{
-		"circuitbreaker", "circuitbreaker/breakerhttp", "lock", "lock/redislock", "session", "session/redissession",
+		"circuitbreaker", "circuitbreaker/breakerhttp", "lock", "lock/redislock", "session", "session/redissession", "session/httpsession",
 		"audit", "audit/gormsink", "audit/seal", "metrics", "metrics/otel",
 	} {
 		t.Run(dir, func(t *testing.T) {

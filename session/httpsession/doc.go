@@ -5,10 +5,12 @@
 //
 //	type User struct {
 //		httpsession.State // for flash messages and the list of devices
-//		Cart []string
+//		Cart              []string
 //	}
 //
-//	users, err := session.New(redissession.New(client), session.Config[User]{Name: "users"})
+// A [Logins] serves the sessions of a manager:
+//
+//	users, err := session.New(memsession.New(), session.Config[User]{Name: "users"}) // or redissession.New(client)
 //	if err != nil {
 //		log.Fatal(err)
 //	}
@@ -18,16 +20,24 @@
 //	if err != nil {
 //		log.Fatal(err)
 //	}
-//	mux.Handle("/", logins.Handler(shop))
-//	mux.Handle("/account", logins.Required(account)) // 401 without a login
 //
-// In a handler:
+//	mux := http.NewServeMux()
+//	mux.Handle("/add", logins.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+//		err := logins.From(r.Context()).Update(r.Context(), func(u *User) error {
+//			u.Cart = append(u.Cart, r.FormValue("item"))
+//			return nil
+//		})
+//		answer(w, "added", err)
+//	})))
 //
-//	visit := logins.From(r.Context())
-//	user, err := visit.Data(ctx) // the zero User without a session
-//	err = visit.Update(ctx, func(u *User) error { u.Cart = append(u.Cart, item); return nil })
+// The function answer is the program's: it writes a text, or a status for an error.
+// What else a handler does with its [Visit]:
+//
+//	user, err = visit.Data(ctx) // the zero User without a session
 //	err = visit.Login(ctx, "ann", httpsession.Remember(30*24*time.Hour)) // after checking the password
 //	err = visit.Logout(ctx)
+//
+// [Logins.Required] answers 401 where there is no login.
 //
 // # Guaranteed
 //

@@ -23,12 +23,13 @@ type User struct {
 }
 
 func Example() {
+	ctx := context.Background()
 	users, err := session.New(memsession.New(), session.Config[User]{Name: "users"}) // or redissession.New(client)
 	if err != nil {
 		log.Fatal(err)
 	}
 	users.Start() // removes expired sessions in the background
-	defer users.Stop(context.Background())
+	defer users.Stop(ctx)
 	logins, err := httpsession.New(users, httpsession.Config[User]{})
 	if err != nil {
 		log.Fatal(err)
