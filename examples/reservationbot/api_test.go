@@ -128,11 +128,11 @@ func TestEachSwitchBreaksItsPartAndHealsIt(t *testing.T) {
 	}
 
 	turn(`{"cleanup":"stopped"}`)
-	if s := state(t, client, server.URL).Switches; s.Cleanup != "stopped" {
-		t.Errorf("the cleanup is %s", s.Cleanup)
+	if s := state(t, client, server.URL).Switches; s["cleanup"] != "stopped" {
+		t.Errorf("the cleanup is %s", s["cleanup"])
 	}
 	turn(`{"cleanup":"running"}`)
-	if s := state(t, client, server.URL).Switches; s.Cleanup != "running" || s.PMS != "healthy" {
+	if s := state(t, client, server.URL).Switches; s["cleanup"] != "running" || s["pms"] != "healthy" {
 		t.Errorf("the switches are %+v", s)
 	}
 }
@@ -221,7 +221,7 @@ func TestErrorsOfTheAPIAreProblems(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %d", name, code, answer, c.want)
 		}
 	}
-	if s := state(t, client, server.URL).Switches; s.PMS != "healthy" || s.Redis != "up" {
+	if s := state(t, client, server.URL).Switches; s["pms"] != "healthy" || s["redis"] != "up" {
 		t.Errorf("a refused request switched something: %+v", s)
 	}
 }

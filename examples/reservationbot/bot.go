@@ -102,7 +102,7 @@ func (b *bot) wire(ctx context.Context) error {
 	b.closing("locks", b.rooms.Close)
 	chats := session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
-		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Codec: b.switches.Codec, Observer: watch,
+		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Observer: watch,
 		OnExpire: func(ctx context.Context, e session.Expired[desk.Chat]) error { return b.desk.FollowUp(ctx, e) },
 	}
 	if b.chats, err = session.New(redissession.New(rdb), chats); err != nil {
@@ -193,10 +193,9 @@ const openWithin = 15 * time.Second
 func open(ctx context.Context, o options) (*bot, error) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	cut := new(fault.Redis)
 	b := &bot{
 		options: o, started: time.Now(), registry: prometheus.NewRegistry(), watch: new(site.Watch),
-		switches: &fault.Board{Audit: new(fault.Sink), Redis: cut, Codec: &fault.Codec{Redis: cut}},
+		switches: &fault.Board{Audit: new(fault.Sink), Redis: new(fault.Redis)},
 	}
 	if err := b.wire(ctx); err != nil {
 		return nil, errors.Join(err, b.close())

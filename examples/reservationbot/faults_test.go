@@ -46,11 +46,11 @@ func TestSwitchesBreakAndHealTheParts(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ put, stands, outcome string }{
-		{`{}`, `{"pms":"healthy","redis":"up","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="ok"`},
-		{`{"pms":"failing"}`, `{"pms":"failing","redis":"up","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="fallback"`},
-		{`{"pms":"healthy","redis":"down"}`, `{"pms":"healthy","redis":"down","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="error"`},
-		{`{"redis":"up","audit":"down","cleanup":"stopped"}`, `{"pms":"healthy","redis":"up","audit":"down","cleanup":"stopped","trail":"sealed"}`, `outcome="refused"`},
-		{`{"audit":"up","cleanup":"running"}`, `{"pms":"healthy","redis":"up","audit":"up","cleanup":"running","trail":"sealed"}`, `outcome="refused"`},
+		{`{}`, `{"audit":"up","cleanup":"running","pms":"healthy","redis":"up","trail":"sealed"}`, `outcome="ok"`},
+		{`{"pms":"failing"}`, `{"audit":"up","cleanup":"running","pms":"failing","redis":"up","trail":"sealed"}`, `outcome="fallback"`},
+		{`{"pms":"healthy","redis":"down"}`, `{"audit":"up","cleanup":"running","pms":"healthy","redis":"down","trail":"sealed"}`, `outcome="error"`},
+		{`{"redis":"up","audit":"down","cleanup":"stopped"}`, `{"audit":"down","cleanup":"stopped","pms":"healthy","redis":"up","trail":"sealed"}`, `outcome="refused"`},
+		{`{"audit":"up","cleanup":"running"}`, `{"audit":"up","cleanup":"running","pms":"healthy","redis":"up","trail":"sealed"}`, `outcome="refused"`},
 	} {
 		if status, got := turn(t, client, http.MethodPut, server.URL+"/api/faults", c.put); status != http.StatusOK || got != c.stands {
 			t.Errorf("%s: %d %s, want %s", c.put, status, got, c.stands)
@@ -172,7 +172,7 @@ func TestTheNextBotVerifiesWhatTheLastOneSealed(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.desk.Answer(t.Context(), "ana", "book room 101 for a night from tomorrow")
-		if err := b.switches.Set(t.Context(), fault.Switches{Trail: fault.Changed}); err != nil {
+		if err := b.switches.Set(t.Context(), fault.Positions{"trail": fault.Changed}); err != nil {
 			t.Error(err)
 		}
 		if s := b.seals.Stats(); s.LastFindings != 1 {

@@ -169,7 +169,7 @@ func TestNoBookingIsLeftThatItsGuestDoesNotKnow(t *testing.T) {
 	})
 	troubles.Go(func() {
 		for pauseFor(rush, time.Duration(50+rand.IntN(200))*time.Millisecond) {
-			_ = witness.pms.SetMode(rush, []hotel.Mode{hotel.Healthy, hotel.Lossy}[rand.IntN(2)])
+			_ = witness.pms.SetMode(rush, []string{hotel.Healthy, hotel.Lossy}[rand.IntN(2)])
 		}
 	})
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 32}, Timeout: 10 * time.Second}

@@ -83,6 +83,6 @@ func (b *bot) resemble(ctx context.Context, other *bot) error {
 		}
 	}
 	positions := other.switches.Read()
-	positions.Trail = "" // this one is not sealed
+	delete(positions, "trail") // this one is not sealed
 	return errors.Join(err, b.switches.Set(ctx, positions))
 }

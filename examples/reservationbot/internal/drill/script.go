@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,10 +107,10 @@ func (p *player) command(ctx context.Context, words []string) error {
 		p.guest = arg
 		return nil
 	case "pms":
-		if !hotel.Mode(arg).Valid() {
+		if !slices.Contains(hotel.Modes, arg) {
 			return fmt.Errorf("!pms %s: the modes are %v", arg, hotel.Modes)
 		}
-		return p.PMS.SetMode(ctx, hotel.Mode(arg))
+		return p.PMS.SetMode(ctx, arg)
 	case "wait":
 		return wait(ctx, arg)
 	case "show":

@@ -7,7 +7,7 @@
 //	PMS        the simulator's own modes       slow, failing, hanging or lost answers
 //	audit      [Sink], in front of the sink    writes that fail
 //	Redis      [Redis], a hook of the client   commands that fail at once
-//	a session  [Codec], the sessions' codec    a record with a wrong checksum
+//	a session  [Redis], as the record is sent  a record with a wrong checksum
 //	cleanup    stopping its loop               a gauge that freezes
 //	the trail  [Forger], by SQL                a sealed row that Verify names
 //
@@ -16,13 +16,12 @@
 package fault
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
@@ -36,44 +35,34 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// Switches are the positions of all switches, as the HTTP API shows and takes
-// them. When taken, an empty one stays as it is.
-type Switches struct {
-	PMS     hotel.Mode `json:"pms,omitempty"`     // one of hotel.Modes
-	Redis   Position   `json:"redis,omitempty"`   // up, down
-	Audit   Position   `json:"audit,omitempty"`   // up, down
-	Cleanup Position   `json:"cleanup,omitempty"` // running, stopped: the loop that removes ended sessions
-	Trail   Position   `json:"trail,omitempty"`   // sealed, changed: whether a row is as it was sealed; "" = no row is
+// Switches are all switches and their positions, the good one first, in the order
+// in which they are shown.
+var Switches = []struct {
+	Name      string
+	Positions []string
+}{
+	{"pms", hotel.Modes},
+	{"audit", []string{Up, Down}},
+	{"redis", []string{Up, Down}},
+	{"cleanup", []string{Running, Stopped}}, // the loop that removes ended sessions
+	{"trail", []string{Sealed, Changed}},    // whether a row is as it was sealed
 }
-
-// Positions lists the switches by name, in the order in which they are shown.
-func (s Switches) Positions() [][2]string {
-	return [][2]string{{"pms", string(s.PMS)}, {"audit", string(s.Audit)}, {"redis", string(s.Redis)}, {"cleanup", string(s.Cleanup)}, {"trail", string(s.Trail)}}
-}
-
-// Position is where a switch of two stands.
-type Position string
 
 const (
-	Up      Position = "up"
-	Down    Position = "down"
-	Running Position = "running"
-	Stopped Position = "stopped"
-	Sealed  Position = "sealed"
-	Changed Position = "changed"
+	Up      = "up"
+	Down    = "down"
+	Running = "running"
+	Stopped = "stopped"
+	Sealed  = "sealed"
+	Changed = "changed"
 )
 
-func (p Position) among(good, bad Position) bool { return p == "" || p == good || p == bad }
-
-func position(down bool) Position {
-	if down {
-		return Down
-	}
-	return Up
-}
+// Positions are where switches stand, by name, as the HTTP API shows and takes
+// them.
+type Positions map[string]string
 
 var (
-	// ErrInvalid says that a switch has no such position. Nothing was switched.
+	// ErrInvalid says that there is no such switch or position. Nothing was switched.
 	ErrInvalid = errors.New("fault: no such position")
 	// ErrNoRow says that the trail has no sealed row to be changed.
 	ErrNoRow = errors.New("fault: no row is sealed")
@@ -88,75 +77,72 @@ type Board struct {
 	Chats  *session.Manager[desk.Chat]
 	Audit  *Sink
 	Redis  *Redis
-	Codec  *Codec
-	Forger *Forger // nil: the trail is not sealed
+	Forger *Forger // nil: the trail is not sealed, and has no switch
 
-	mu  sync.Mutex
-	pms hotel.Mode // as last set here; a real PMS has none
+	mode atomic.Pointer[string] // of the PMS, as last set here; a real one has none
 }
 
 // Read returns the positions. It does no I/O.
-func (b *Board) Read() Switches {
-	s := Switches{
-		PMS:     b.mode(),
-		Audit:   position(b.Audit.down.Load()),
-		Redis:   position(b.Redis.down.Load()),
-		Cleanup: Stopped,
+func (b *Board) Read() Positions {
+	now := Positions{"pms": hotel.Healthy, "audit": Up, "redis": Up, "cleanup": Running}
+	if mode := b.mode.Load(); mode != nil {
+		now["pms"] = *mode
 	}
-	if b.Chats.Stats().Running {
-		s.Cleanup = Running
+	if b.Audit.down.Load() {
+		now["audit"] = Down
+	}
+	if b.Redis.down.Load() {
+		now["redis"] = Down
+	}
+	if !b.Chats.Stats().Running {
+		now["cleanup"] = Stopped
 	}
 	if b.Forger != nil {
-		s.Trail = b.Forger.position()
+		now["trail"] = b.Forger.position()
 	}
-	return s
+	return now
 }
 
-func (b *Board) mode() hotel.Mode {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return cmp.Or(b.pms, hotel.Healthy)
+// Set moves the switches that are given. A switch or position that there is not is
+// ErrInvalid; another error means that the PMS has no switch, that the cleanup did
+// not stop within ctx, or is ErrNoRow or ErrTrail.
+func (b *Board) Set(ctx context.Context, wanted Positions) error {
+	now, known := b.Read(), 0
+	for _, s := range Switches {
+		to, given := wanted[s.Name]
+		if _, there := now[s.Name]; given && there && slices.Contains(s.Positions, to) {
+			known++
+		}
+	}
+	if known < len(wanted) {
+		return fmt.Errorf("%w: there are %v, the trail's if it is sealed", ErrInvalid, Switches)
+	}
+	var errs []error
+	for name, to := range wanted {
+		errs = append(errs, b.turn(ctx, name, to))
+	}
+	return errors.Join(errs...)
 }
 
-// Set moves the switches that are given. An unknown position is ErrInvalid;
-// another error means that the PMS has no switch, that the cleanup did not stop
-// within ctx, or is ErrNoRow or
-// ErrTrail.
-func (b *Board) Set(ctx context.Context, s Switches) error {
-	if s.PMS != "" && !s.PMS.Valid() || !s.Audit.among(Up, Down) || !s.Redis.among(Up, Down) || !s.Cleanup.among(Running, Stopped) ||
-		!s.Trail.among(Sealed, Changed) || s.Trail != "" && b.Forger == nil {
-		return fmt.Errorf("%w: the PMS is one of %v, Redis and the audit are up or down, the cleanup is running or stopped, a trail with seals is sealed or changed", ErrInvalid, hotel.Modes)
-	}
-	if s.Audit != "" {
-		b.Audit.down.Store(s.Audit == Down)
-	}
-	if s.Redis != "" {
-		b.Redis.down.Store(s.Redis == Down)
-	}
-	return errors.Join(b.setCleanup(ctx, s.Cleanup), b.setPMS(ctx, s.PMS), b.Forger.set(ctx, s.Trail))
-}
-
-func (b *Board) setCleanup(ctx context.Context, p Position) error {
-	running := b.Chats.Stats().Running
-	switch {
-	case p == Running && !running:
+func (b *Board) turn(ctx context.Context, name, to string) error {
+	switch name {
+	case "audit":
+		b.Audit.down.Store(to == Down)
+	case "redis":
+		b.Redis.down.Store(to == Down)
+	case "cleanup":
+		if to == Stopped {
+			return b.Chats.Stop(ctx)
+		}
 		b.Chats.Start()
-	case p == Stopped && running:
-		return b.Chats.Stop(ctx)
+	case "pms":
+		if err := b.PMS.SetMode(ctx, to); err != nil {
+			return err
+		}
+		b.mode.Store(&to)
+	case "trail":
+		return b.Forger.set(ctx, to)
 	}
-	return nil
-}
-
-func (b *Board) setPMS(ctx context.Context, m hotel.Mode) error {
-	if m == "" {
-		return nil
-	}
-	if err := b.PMS.SetMode(ctx, m); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.pms = m
 	return nil
 }
 
@@ -166,8 +152,10 @@ func (b *Board) setPMS(ctx context.Context, m hotel.Mode) error {
 // quiet. An error of the session package says when there is none.
 func (b *Board) Corrupt(ctx context.Context, guest string) error {
 	return b.Chats.Exclusive(ctx, desk.SessionOf(guest), func(_ context.Context, s *session.Session[desk.Chat]) error {
-		b.Codec.marked.Store(&s.Data)
-		return nil
+		data, err := session.JSON{}.Encode(&s.Data)
+		end := string(data)
+		b.Redis.spoiled.Store(&end)
+		return err
 	})
 }
 
@@ -235,24 +223,6 @@ func (r *Redis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// Codec is the sessions' JSON. It has Redis damage the next save of the
-// conversation that was marked.
-type Codec struct {
-	session.JSON
-	Redis  *Redis
-	marked atomic.Pointer[desk.Chat]
-}
-
-// Encode implements [session.Codec].
-func (c *Codec) Encode(v any) ([]byte, error) {
-	data, err := c.JSON.Encode(v)
-	if chat, ok := v.(*desk.Chat); ok && chat != nil && c.marked.CompareAndSwap(chat, nil) {
-		end := string(data)
-		c.Redis.spoiled.Store(&end)
-	}
-	return data, err
-}
-
 // Sink is a sink in front of another, which it can keep events from. Writes
 // fail while it is down, in a way that the audit log may try again.
 type Sink struct {
@@ -286,7 +256,7 @@ func NewForger(sink *gormsink.Sink, seals *seal.Trail, verify func(context.Conte
 	return &Forger{sink: sink, seals: seals, verify: verify, turn: make(chan struct{}, 1)}
 }
 
-func (f *Forger) position() Position {
+func (f *Forger) position() string {
 	if f.row.Load() != nil {
 		return Changed
 	}
@@ -295,10 +265,7 @@ func (f *Forger) position() Position {
 
 // set changes the row that was sealed last, or puts back the one that is changed.
 // Then it verifies.
-func (f *Forger) set(ctx context.Context, p Position) (err error) {
-	if p == "" {
-		return nil
-	}
+func (f *Forger) set(ctx context.Context, to string) (err error) {
 	select {
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()
@@ -306,11 +273,11 @@ func (f *Forger) set(ctx context.Context, p Position) (err error) {
 		return ctx.Err()
 	}
 	switch row := f.row.Load(); {
-	case p == Changed && row == nil:
+	case to == Changed && row == nil:
 		if _, err = f.seals.Seal(ctx); err == nil {
 			err = f.forge(ctx)
 		}
-	case p == Sealed && row != nil:
+	case to == Sealed && row != nil:
 		if err = f.write(ctx, *row); err == nil {
 			f.row.Store(nil)
 		}

@@ -104,8 +104,8 @@ func (c *Client) Clear(ctx context.Context, guests string) error {
 func (c *Client) URL() string { return c.base }
 
 // SetMode switches the faults of a simulated PMS.
-func (c *Client) SetMode(ctx context.Context, m Mode) error {
-	return c.call(ctx, http.MethodPut, "/faults", map[string]Mode{"mode": m}, nil)
+func (c *Client) SetMode(ctx context.Context, mode string) error {
+	return c.call(ctx, http.MethodPut, "/faults", map[string]string{"mode": mode}, nil)
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (answer T, err error) {

@@ -18,22 +18,16 @@ import (
 	"time"
 )
 
-// Mode is how well the simulated PMS feels.
-type Mode string
+// Modes are how well the simulated PMS feels, the best first.
+var Modes = []string{Healthy, Slow, Failing, Hanging, Lossy}
 
 const (
-	Healthy Mode = "healthy" // answers within milliseconds
-	Slow    Mode = "slow"    // answers after Simulator.SlowBy
-	Failing Mode = "failing" // answers 503 at once
-	Hanging Mode = "hanging" // never answers
-	Lossy   Mode = "lossy"   // books and cancels, but the answer gets lost
+	Healthy = "healthy" // answers within milliseconds
+	Slow    = "slow"    // answers after a while
+	Failing = "failing" // answers 503 at once
+	Hanging = "hanging" // never answers
+	Lossy   = "lossy"   // books and cancels, but the answer gets lost
 )
-
-// Modes are all modes, the best first.
-var Modes = []Mode{Healthy, Slow, Failing, Hanging, Lossy}
-
-// Valid reports whether m is one of the modes.
-func (m Mode) Valid() bool { return slices.Contains(Modes, m) }
 
 // Simulator is a PMS with a table of its own, on a loopback port.
 //
@@ -54,7 +48,7 @@ type Simulator struct {
 	URL string
 
 	table  *table
-	mode   atomic.Value // of Mode
+	mode   atomic.Value // of string, one of Modes
 	slowBy time.Duration
 	server *http.Server
 	hangUp context.CancelFunc
@@ -138,7 +132,7 @@ func (s *Simulator) feel(h handler) http.HandlerFunc {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(content))
 		wait := time.After(latency)
-		switch s.mode.Load().(Mode) {
+		switch s.mode.Load() {
 		case Failing:
 			answer(w, http.StatusServiceUnavailable, problem("out of order"))
 			return
@@ -214,8 +208,8 @@ func (s *Simulator) withdraw(r *http.Request) (int, any) {
 }
 
 func (s *Simulator) setMode(w http.ResponseWriter, r *http.Request) {
-	var wanted struct{ Mode Mode }
-	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil || !wanted.Mode.Valid() {
+	var wanted struct{ Mode string }
+	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil || !slices.Contains(Modes, wanted.Mode) {
 		answer(w, http.StatusBadRequest, problem(fmt.Sprintf("the modes are %v", Modes)))
 		return
 	}

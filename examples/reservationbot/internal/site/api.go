@@ -170,7 +170,7 @@ func (s *Site) getFaults(*http.Request) (int, any, error) {
 }
 
 func (s *Site) putFaults(r *http.Request) (int, any, error) {
-	var wanted fault.Switches
+	var wanted fault.Positions
 	if status, err := read(r, &wanted); err != nil {
 		return status, nil, err
 	}
@@ -178,7 +178,7 @@ func (s *Site) putFaults(r *http.Request) (int, any, error) {
 }
 
 // turn moves switches. The status of an error says whose fault it was.
-func (s *Site) turn(r *http.Request, wanted fault.Switches) (int, any, error) {
+func (s *Site) turn(r *http.Request, wanted fault.Positions) (int, any, error) {
 	err := s.change(r, func(ctx context.Context) error { return s.Switches.Set(ctx, wanted) })
 	switch {
 	case err == nil:
@@ -255,8 +255,8 @@ func (s *Site) postStorm(r *http.Request) (int, any, error) {
 
 // reset empties the hotel, and puts back the row of the trail that is changed.
 func (s *Site) reset(r *http.Request) (int, any, error) {
-	if s.Switches.Read().Trail == fault.Changed {
-		if status, _, err := s.turn(r, fault.Switches{Trail: fault.Sealed}); err != nil {
+	if s.Switches.Read()["trail"] == fault.Changed {
+		if status, _, err := s.turn(r, fault.Positions{"trail": fault.Sealed}); err != nil {
 			return status, nil, err
 		}
 	}

@@ -103,14 +103,13 @@ func (s *Site) formNight(r *http.Request) (int, any, error) {
 }
 
 func (s *Site) formSwitches(r *http.Request) (int, any, error) {
-	f := r.PostForm
-	return s.turn(r, fault.Switches{
-		PMS:     hotel.Mode(f.Get("pms")),
-		Audit:   fault.Position(f.Get("audit")),
-		Redis:   fault.Position(f.Get("redis")),
-		Cleanup: fault.Position(f.Get("cleanup")),
-		Trail:   fault.Position(f.Get("trail")),
-	})
+	wanted := make(fault.Positions)
+	for _, sw := range fault.Switches {
+		if to := r.PostForm.Get(sw.Name); to != "" {
+			wanted[sw.Name] = to
+		}
+	}
+	return s.turn(r, wanted)
 }
 
 // afterForm lets the trail write what was just recorded, so that a page

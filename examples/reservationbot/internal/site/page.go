@@ -18,7 +18,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/metrics/monitoring"
 )
@@ -204,27 +203,15 @@ type Button struct {
 	On, Bad      bool
 }
 
-func switchesOf(lang talk.Lang, now fault.Switches) (rows []Switch) {
-	for _, p := range now.Positions() {
-		if p[1] == "" {
-			continue // there is no such switch
+func switchesOf(lang talk.Lang, now fault.Positions) (rows []Switch) {
+	for _, s := range fault.Switches {
+		stands, there := now[s.Name]
+		if !there {
+			continue
 		}
-		values := []string{"up", "down"}
-		if p[0] == "pms" {
-			values = nil
-			for _, m := range hotel.Modes {
-				values = append(values, string(m))
-			}
-		}
-		if p[0] == "cleanup" {
-			values = []string{"running", "stopped"}
-		}
-		if p[0] == "trail" {
-			values = []string{"sealed", "changed"}
-		}
-		row := Switch{Name: p[0], Title: word(lang, "switch."+p[0])}
-		for i, v := range values {
-			row.Buttons = append(row.Buttons, Button{v, word(lang, "mode."+v), v == p[1], i > 0})
+		row := Switch{Name: s.Name, Title: word(lang, "switch."+s.Name)}
+		for i, p := range s.Positions {
+			row.Buttons = append(row.Buttons, Button{p, word(lang, "mode."+p), p == stands, i > 0})
 		}
 		rows = append(rows, row)
 	}

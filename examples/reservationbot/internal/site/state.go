@@ -33,7 +33,7 @@ type State struct {
 	Clashes  []hotel.Stay    `json:"clashes"` // refused within the last seconds
 	Sessions Sessions        `json:"sessions"`
 	Audit    Audit           `json:"audit"`
-	Switches fault.Switches  `json:"switches"`
+	Switches fault.Positions `json:"switches"`
 	Storm    Storms          `json:"storm"`
 	Errors   []string        `json:"errors,omitempty"` // conversation, holds, bookings, sessions, audit
 
@@ -220,7 +220,7 @@ func (s *Site) countEvents() Audit {
 }
 
 func (s *Site) readTrail(ctx context.Context) (latest []Entry, err error) {
-	if s.Switches.Read().Audit == fault.Down {
+	if s.Switches.Read()["audit"] == fault.Down {
 		return nil, fault.ErrSwitchedOff
 	}
 	for e, err := range s.Events.Query(ctx, gormsink.Criteria{Newest: true}) {

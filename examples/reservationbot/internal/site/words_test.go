@@ -37,8 +37,11 @@ func TestEverythingThatThePageSaysIsInBothLanguages(t *testing.T) {
 	for _, name := range tallied {
 		keys = append(keys, "storm."+name)
 	}
-	for _, p := range (fault.Switches{}).Positions() {
-		keys = append(keys, "switch."+p[0], "expect."+p[0])
+	for _, s := range fault.Switches {
+		keys = append(keys, "switch."+s.Name, "expect."+s.Name)
+		for _, p := range s.Positions {
+			keys = append(keys, "mode."+p)
+		}
 	}
 	for _, status := range []int{0, 400, 404, 409, 413, 422, 500, 502, 503} {
 		keys = append(keys, fmt.Sprintf("unsent.%d", status))
