@@ -263,7 +263,7 @@ func TestASiteAnswersToItsOwnNamesOnly(t *testing.T) {
 		{"bot.hotel.example", "Bot.Hotel.example:8080", 200},
 		{"bot.hotel.example", "evil.example", 421},
 	} {
-		here := start(t).site()
+		here := site.New(start(t).Parts)
 		here.Hosts = []string{c.own}
 		server, client := serverOf(t, here)
 		for _, at := range []struct{ method, path string }{{"GET", "/api/state"}, {"POST", "/api/reset"}} {
@@ -286,7 +286,7 @@ func TestASiteAnswersToItsOwnNamesOnly(t *testing.T) {
 
 func TestARealPMSHasNoSwitch(t *testing.T) {
 	b := start(t, "-pms", "http://127.0.0.1:1")
-	server, client := serverOf(t, b.site())
+	server, client := serverOf(t, site.New(b.Parts))
 	if code, _ := call(t, client, "PUT", server.URL+"/api/faults", `{"pms":"failing"}`); code != 502 {
 		t.Errorf("answered %d", code)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,26 +32,13 @@ import (
 
 // bot is everything wired together.
 type bot struct {
-	options  options
-	started  time.Time
-	registry *prometheus.Registry
-	pms      *hotel.Client
-	breaker  *circuitbreaker.Breaker
-	trail    *audit.Log
-	sink     *gormsink.Sink
-	seals    *seal.Trail // nil: the trail is not sealed
-	rooms    *lock.Manager
-	chats    *session.Manager[desk.Chat]
-	orders   *session.Manager[hotel.Order]
-	crowd    *session.Manager[desk.Chat] // the same conversations, for a storm
-	visitors *session.Manager[struct{}]
-	logins   *httpsession.Logins[struct{}] // of the page's visitors
-	desk     *desk.Desk
-	oracle   *drill.Oracle // of a storm with locks; else nil
-	latest   string        // storm from the page: how its guests' names begin
-	switches *fault.Board  // what can be broken on purpose
-	watch    *site.Watch   // what the page shows while it happens
-	closers  []closer
+	site.Parts
+	options options
+	seals   *seal.Trail                 // nil: the trail is not sealed
+	crowd   *session.Manager[desk.Chat] // the desk's conversations, for a storm
+	oracle  *drill.Oracle               // of a storm with locks; else nil
+	latest  string                      // storm from the page: how its guests' names begin
+	closers []closer
 }
 
 const holdFor = 5 * time.Minute
@@ -60,7 +48,7 @@ const holdFor = 5 * time.Minute
 // of sessions, the locks, the audit trail that they write to, and then the
 // PMS, Redis and the database that all of these need.
 func (b *bot) wire(ctx context.Context) error {
-	watch, err := metrics.New(b.registry)
+	watch, err := metrics.New(b.Registry)
 	if err != nil {
 		return err
 	}
@@ -72,82 +60,90 @@ func (b *bot) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.pms, err = b.openPMS(); err != nil {
+	if b.PMS, err = b.openPMS(); err != nil {
 		return err
 	}
-	b.sink = gormsink.New(db, gormsink.WithHook(seal.Hook))
-	if err := b.sink.Migrate(ctx); err != nil {
+	b.Events = gormsink.New(db, gormsink.WithHook(seal.Hook))
+	if err := b.Events.Migrate(ctx); err != nil {
 		return err
 	}
-	b.switches.Audit.Sink = b.sink
+	b.Switches.Audit.Sink = b.Events
 	var spool audit.Spool
 	if b.options.spool != "" {
 		spool = audit.Spool{Dir: b.options.spool, Level: audit.Process}
 	}
-	b.trail, err = audit.New(b.switches.Audit, audit.Config{Enrich: desk.Enrich, Observer: watch, Spool: spool})
+	b.Trail, err = audit.New(b.Switches.Audit, audit.Config{Enrich: desk.Enrich, Observer: watch, Spool: spool})
 	if err != nil {
 		return err
 	}
-	b.closing("audit trail", b.trail.Close)
+	b.closing("audit trail", b.Trail.Close)
 	b.watchGaps(watch)
 	if err := b.openSeals(ctx, watch); err != nil {
 		return err
 	}
-	b.rooms, err = lock.New(redislock.New(rdb), lock.Config{
-		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.trail, Observer: lock.Observers(watch, b.watch, b.witness()),
+	observers := []lock.Observer{watch, b.Watch}
+	if b.options.storm > 0 && !b.options.noLocks {
+		b.oracle = drill.NewOracle()
+		observers = append(observers, b.oracle)
+	}
+	b.Rooms, err = lock.New(redislock.New(rdb), lock.Config{
+		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.Trail, Observer: lock.Observers(observers...),
 	})
 	if err != nil {
 		return err
 	}
-	b.closing("locks", b.rooms.Close)
-	chats := session.Config[desk.Chat]{
+	b.closing("locks", b.Rooms.Close)
+	settings := session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
-		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Observer: watch,
-		OnExpire: func(ctx context.Context, e session.Expired[desk.Chat]) error { return b.desk.FollowUp(ctx, e) },
+		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Observer: watch, OnExpire: b.Desk.FollowUp,
 	}
-	if b.chats, err = session.New(redissession.New(rdb), chats); err != nil {
-		return err
-	}
-	chats.Timeout = drill.Call
-	if b.crowd, err = session.New(redissession.New(rdb), chats); err != nil {
-		return err
-	}
-	b.visitors, err = session.New(redissession.New(rdb), session.Config[struct{}]{Name: "visitors", Observer: watch})
+	chats, err := session.New(redissession.New(rdb), settings)
 	if err != nil {
 		return err
 	}
-	if b.logins, err = httpsession.New(b.visitors, httpsession.Config[struct{}]{}); err != nil {
+	settings.Timeout = drill.Call
+	if b.crowd, err = session.New(redissession.New(rdb), settings); err != nil {
 		return err
 	}
-	b.orders, err = session.New(redissession.New(rdb), session.Config[hotel.Order]{
+	visitors, err := session.New(redissession.New(rdb), session.Config[struct{}]{Name: "visitors", Observer: watch})
+	if err != nil {
+		return err
+	}
+	if b.Logins, err = httpsession.New(visitors, httpsession.Config[struct{}]{}); err != nil {
+		return err
+	}
+	orders, err := session.New(redissession.New(rdb), session.Config[hotel.Order]{
 		Name: "orders", IdleTimeout: b.options.settleAfter, CleanupInterval: b.options.settleAfter / 3, Timeout: 5 * time.Second,
-		Observer: watch,
-		OnExpire: func(ctx context.Context, e session.Expired[hotel.Order]) error { return b.desk.Settle(ctx, e) },
+		CleanupBatch: 8, // none is claimed and waits: the process may die
+		Observer:     watch, OnExpire: b.Desk.Settle,
 	})
 	if err != nil {
 		return err
 	}
-	b.breaker, err = circuitbreaker.New(circuitbreaker.Config{
-		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: circuitbreaker.Observers(watch, b.watch),
+	breaker, err := circuitbreaker.New(circuitbreaker.Config{
+		Name: "pms", ConsecutiveFailures: 3, FailureRate: 0.5, Observer: circuitbreaker.Observers(watch, b.Watch),
 		OpenFor: circuitbreaker.Backoff{Base: 2 * time.Second, Max: time.Minute},
 		Probes:  circuitbreaker.Probes{Successes: 2}, // few guests come: ten probes would take minutes
 	})
 	if err != nil {
 		return err
 	}
-	b.desk = &desk.Desk{
-		Detector: talk.Detector{Today: b.today}, PMS: b.pms, Holds: b.holds(0),
-		Chats: b.chats, Orders: b.orders, Breaker: b.breaker, Audit: b.recorder(), Metrics: desk.NewMetrics(b.registry),
+	*b.Desk = desk.Desk{
+		Detector: talk.Detector{Today: b.today}, PMS: b.PMS, Holds: b.holds(0),
+		Chats: chats, Orders: orders, Breaker: breaker, Audit: b.Trail, Metrics: desk.NewMetrics(b.Registry),
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}
-	b.switches.PMS, b.switches.Chats = b.pms, b.chats
-	b.chats.Start() // from here on the desk follows up what expires
-	b.closing("sessions", b.chats.Stop)
-	b.orders.Start()
-	b.closing("orders", b.orders.Stop)
-	b.visitors.Start()
-	b.closing("visitors", b.visitors.Stop)
+	if b.options.spool == "" {
+		b.Desk.Flush = b.Trail.Flush
+	}
+	b.Switches.PMS, b.Switches.Chats = b.PMS, chats
+	chats.Start() // from here on the desk follows up what expires
+	b.closing("sessions", chats.Stop)
+	orders.Start()
+	b.closing("orders", orders.Stop)
+	visitors.Start()
+	b.closing("visitors", visitors.Stop)
 	return nil
 }
 
@@ -162,25 +158,22 @@ func (b *bot) doing(format string, args ...any) {
 // watchGaps reports every minute what the stored trail lacks.
 func (b *bot) watchGaps(watch *metrics.Metrics) {
 	ctx, stop := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		tick := time.NewTicker(time.Minute)
-		defer tick.Stop()
-		for {
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for tick := time.NewTicker(time.Minute); ; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 			}
-			if gaps, err := b.sink.Gaps(ctx); err == nil { // an outage is the trail's to report
-				watch.AuditGaps(b.trail.Name(), len(gaps))
+			if gaps, err := b.Events.Gaps(ctx); err == nil { // an outage is the trail's to report
+				watch.AuditGaps(b.Trail.Name(), len(gaps))
 			}
 		}
-	}()
+	})
 	b.closing("look for gaps", func(context.Context) error {
 		stop()
-		<-over
+		watching.Wait()
 		return nil
 	})
 }
@@ -193,9 +186,10 @@ const openWithin = 15 * time.Second
 func open(ctx context.Context, o options) (*bot, error) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	b := &bot{
-		options: o, started: time.Now(), registry: prometheus.NewRegistry(), watch: new(site.Watch),
-		switches: &fault.Board{Audit: new(fault.Sink), Redis: new(fault.Redis)},
+	b := &bot{options: o}
+	b.Parts = site.Parts{
+		Desk: new(desk.Desk), Registry: prometheus.NewRegistry(), Watch: new(site.Watch), Storms: b.stormsHere,
+		Switches: &fault.Board{Audit: new(fault.Sink), Redis: new(fault.Redis)},
 	}
 	if err := b.wire(ctx); err != nil {
 		return nil, errors.Join(err, b.close())
@@ -203,38 +197,16 @@ func open(ctx context.Context, o options) (*bot, error) {
 	return b, nil
 }
 
-// recorder is the trail as the desk sees it. What a spool has accepted needs no
-// flush.
-func (b *bot) recorder() desk.Trail {
-	if b.options.spool != "" {
-		return spooled{b.trail}
-	}
-	return b.trail
-}
-
-type spooled struct{ audit.Recorder }
-
-func (spooled) Flush(context.Context) error { return nil }
-
 // holds are the locks, unless this is the control without.
 func (b *bot) holds(ttl time.Duration) desk.Holds {
 	if b.options.noLocks {
 		return desk.NoLocks{}
 	}
-	locks := desk.Locks{Manager: b.rooms, TTL: ttl}
+	locks := desk.Locks{Manager: b.Rooms, TTL: ttl}
 	if b.oracle != nil {
 		return drill.Witnessed{Holds: locks, Oracle: b.oracle}
 	}
 	return locks
-}
-
-// witness watches the locks of a storm.
-func (b *bot) witness() lock.Observer {
-	if b.options.storm == 0 || b.options.noLocks {
-		return nil
-	}
-	b.oracle = drill.NewOracle()
-	return b.oracle
 }
 
 // today is the calendar's, but fixed for a script or a storm, so that these

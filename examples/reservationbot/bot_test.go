@@ -19,6 +19,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/holdfast-go/holdfast/audit/gormsink"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/drill"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 )
 
@@ -76,7 +77,7 @@ func TestAScriptLineThatMakesNoSenseIsNamed(t *testing.T) {
 		"!", "!dance now", "!pms sleepy", "!wait long", "!wait -1s", "!show money", "!guest",
 		"!guest a\x00b", "!guest " + strings.Repeat("a", 65), strings.Repeat("a", 1<<16),
 	} {
-		err := b.script().Play(t.Context(), strings.NewReader("\n"+line+"\n"), new(bytes.Buffer))
+		err := drill.Play(t.Context(), b.Parts, strings.NewReader("\n"+line+"\n"), new(bytes.Buffer))
 		if err == nil || !strings.HasPrefix(err.Error(), "line 2: ") {
 			t.Errorf("%s: %v, want an error that names line 2", line, err)
 		}
@@ -89,7 +90,7 @@ func TestAScriptStopsWhileItWaitsForALine(t *testing.T) {
 	defer typed.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error)
-	go func() { stopped <- b.script().Play(ctx, terminal, io.Discard) }()
+	go func() { stopped <- drill.Play(ctx, b.Parts, terminal, io.Discard) }()
 	fmt.Fprintln(typed, "hello")
 	cancel()
 	if err := <-stopped; !errors.Is(err, context.Canceled) {
@@ -101,7 +102,7 @@ func TestAHangingPMSCostsAMessageOneSecondAndNotItsHold(t *testing.T) {
 	b := start(t, "-script", "-")
 	script := "!pms hanging\nhold room 101 from 2026-12-12 to 2026-12-15\n!pms healthy\nbook\n!show holds\n"
 	var out bytes.Buffer
-	if err := b.script().Play(t.Context(), strings.NewReader(script), &out); err != nil {
+	if err := drill.Play(t.Context(), b.Parts, strings.NewReader(script), &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"I keep room 101 for you", "Booked: room 101", "nothing is held"} {
@@ -174,13 +175,13 @@ func TestCloseGoesFromTheUsersOfAPartToThePart(t *testing.T) {
 func TestAClosedBotHasItsTrailInTheDatabase(t *testing.T) {
 	file := t.TempDir() + "/audit.db"
 	b := start(t, "-script", "-", "-audit", "sqlite:"+file)
-	b.desk.Answer(t.Context(), "ana", "hold room 101 from 2026-12-12 to 2026-12-15")
+	b.Desk.Answer(t.Context(), "ana", "hold room 101 from 2026-12-12 to 2026-12-15")
 	if err := b.close(); err != nil {
 		t.Fatal(err)
 	}
 	again := start(t, "-script", "-", "-audit", "sqlite:"+file)
 	var types []string
-	for e, err := range again.sink.Query(t.Context(), gormsink.Criteria{ResourceID: "room/101"}) {
+	for e, err := range again.Events.Query(t.Context(), gormsink.Criteria{ResourceID: "room/101"}) {
 		types = append(types, e.Type)
 		if err != nil {
 			t.Fatal(err)
@@ -200,14 +201,14 @@ func TestTheCleanupIntervalReachesTheSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := b.chats.Stats()
+	s := b.Desk.Chats.Stats()
 	if s.Interval != 7*time.Second || !s.Running {
 		t.Errorf("the cleanup runs every %s: %t", s.Interval, s.Running)
 	}
 	if err := b.close(); err != nil {
 		t.Error(err)
 	}
-	if b.chats.Stats().Running {
+	if b.Desk.Chats.Stats().Running {
 		t.Error("the cleanup runs on after the bot was closed")
 	}
 }
@@ -227,11 +228,11 @@ func TestBotsOnOneRedisAndPMSShareRoomsAndConversations(t *testing.T) {
 	shared := []string{"-rooms", "2", "-redis", redis.Addr(), "-pms", pms.URL}
 
 	one, two := start(t, append(shared, "-script", "-")...), start(t, append(shared, "-script", "-")...)
-	one.desk.Answer(t.Context(), "ana", "hold room 101 from 2026-12-12 to 2026-12-15")
-	if r := two.desk.Answer(t.Context(), "ben", "book room 101 from 2026-12-14 to 2026-12-16"); r.Hold == nil {
+	one.Desk.Answer(t.Context(), "ana", "hold room 101 from 2026-12-12 to 2026-12-15")
+	if r := two.Desk.Answer(t.Context(), "ben", "book room 101 from 2026-12-14 to 2026-12-16"); r.Hold == nil {
 		t.Errorf("the other bot's hold is not seen: %q", r.Text)
 	}
-	if r := two.desk.Answer(t.Context(), "ana", "book"); r.Booking == nil {
+	if r := two.Desk.Answer(t.Context(), "ana", "book"); r.Booking == nil {
 		t.Errorf("the other bot's hold cannot be booked: %q", r.Text)
 	}
 

@@ -153,7 +153,7 @@ func TestARowChangedBehindTheTrailsBackIsNamedUntilItIsPutBack(t *testing.T) {
 }
 
 func TestATrailWithoutSealsHasNoSwitch(t *testing.T) {
-	server, client := serverOf(t, start(t, "-audit", "sqlite:"+t.TempDir()+"/audit.db").site())
+	server, client := serverOf(t, site.New(start(t, "-audit", "sqlite:"+t.TempDir()+"/audit.db").Parts))
 	if code, _ := call(t, client, "PUT", server.URL+"/api/faults", `{"trail":"changed"}`); code != http.StatusBadRequest {
 		t.Errorf("answered %d", code)
 	}
@@ -171,8 +171,8 @@ func TestTheNextBotVerifiesWhatTheLastOneSealed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.desk.Answer(t.Context(), "ana", "book room 101 for a night from tomorrow")
-		if err := b.switches.Set(t.Context(), fault.Positions{"trail": fault.Changed}); err != nil {
+		b.Desk.Answer(t.Context(), "ana", "book room 101 for a night from tomorrow")
+		if err := b.Switches.Set(t.Context(), fault.Positions{"trail": fault.Changed}); err != nil {
 			t.Error(err)
 		}
 		if s := b.seals.Stats(); s.LastFindings != 1 {

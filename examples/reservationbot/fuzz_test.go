@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
 
 // FuzzBodies sends anything to the chat and the API: nothing panics, what is
@@ -20,7 +22,7 @@ func FuzzBodies(f *testing.F) {
 	f.Add(`{"guests":-1}`, "\r\ndata: x")
 	f.Add("\xff{", "\x00")
 	b := onMemory(f, start(f, "-rooms", "1"))
-	here := b.site()
+	here := site.New(b.Parts)
 	f.Cleanup(here.Close)
 	handler := here.Handler()
 	send := func(method, path, kind, body string) *httptest.ResponseRecorder {

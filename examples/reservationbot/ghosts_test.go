@@ -169,7 +169,7 @@ func TestNoBookingIsLeftThatItsGuestDoesNotKnow(t *testing.T) {
 	})
 	troubles.Go(func() {
 		for pauseFor(rush, time.Duration(50+rand.IntN(200))*time.Millisecond) {
-			_ = witness.pms.SetMode(rush, []string{hotel.Healthy, hotel.Lossy}[rand.IntN(2)])
+			_ = witness.PMS.SetMode(rush, []string{hotel.Healthy, hotel.Lossy}[rand.IntN(2)])
 		}
 	})
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 32}, Timeout: 10 * time.Second}
@@ -189,7 +189,7 @@ func TestNoBookingIsLeftThatItsGuestDoesNotKnow(t *testing.T) {
 	talking.Wait()
 	over()
 	troubles.Wait()
-	if err := witness.pms.SetMode(t.Context(), hotel.Healthy); err != nil {
+	if err := witness.PMS.SetMode(t.Context(), hotel.Healthy); err != nil {
 		t.Fatal(err)
 	}
 
@@ -223,7 +223,7 @@ func (v *visitor) visit(t *testing.T, client *http.Client, bots []*process, b *b
 	bot := func() string { return bots[rand.IntN(len(bots))].at() }
 	in := b.today().Plus(1 + rand.IntN(30))
 	stay := func() string {
-		return fmt.Sprintf("room %s from %s to %s", b.desk.Rooms[rand.IntN(len(b.desk.Rooms))], in, in.Plus(1+rand.IntN(2)))
+		return fmt.Sprintf("room %s from %s to %s", b.Desk.Rooms[rand.IntN(len(b.Desk.Rooms))], in, in.Plus(1+rand.IntN(2)))
 	}
 	v.say(client, bot(), "book "+stay())
 	for range rand.IntN(3) {
@@ -245,12 +245,12 @@ func (v *visitor) visit(t *testing.T, client *http.Client, bots []*process, b *b
 // ghosts are the bookings in the PMS that the conversations do not list.
 func ghosts(t *testing.T, b *bot) (unknown []hotel.Booking) {
 	t.Helper()
-	all, err := b.pms.Ledger(t.Context())
+	all, err := b.PMS.Ledger(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, booking := range all {
-		s, err := b.chats.Peek(t.Context(), desk.SessionOf(booking.Guest))
+		s, err := b.Desk.Chats.Peek(t.Context(), desk.SessionOf(booking.Guest))
 		if err != nil && !errors.Is(err, session.ErrNotFound) {
 			t.Fatal(err)
 		}
@@ -265,7 +265,7 @@ func ghosts(t *testing.T, b *bot) (unknown []hotel.Booking) {
 func confirmed(t *testing.T, b *bot) map[string]bool {
 	t.Helper()
 	recorded := make(map[string]bool)
-	for e, err := range b.sink.Query(t.Context(), gormsink.Criteria{Types: []string{"booking.confirmed"}}) {
+	for e, err := range b.Events.Query(t.Context(), gormsink.Criteria{Types: []string{"booking.confirmed"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func confirmed(t *testing.T, b *bot) map[string]bool {
 // keptItsWord compares the answers to guests with the PMS and the trail.
 func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
 	t.Helper()
-	all, err := b.pms.Ledger(t.Context())
+	all, err := b.PMS.Ledger(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func keptItsWord(t *testing.T, b *bot, visitors []*visitor) {
 			}
 		}
 	}
-	doubles, err := b.pms.DoubleBookings(t.Context())
+	doubles, err := b.PMS.DoubleBookings(t.Context())
 	if err != nil || doubles != 0 || given == 0 {
 		t.Errorf("%d double bookings, %v; %d bookings given", doubles, err, given)
 	}

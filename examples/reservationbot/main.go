@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 func (b *bot) work(ctx context.Context, in io.Reader, out, errs io.Writer) error {
 	switch {
 	case b.options.script != "":
-		return b.script().PlayFile(ctx, b.options.script, in, out)
+		return play(ctx, b, in, out)
 	case b.options.storm > 0:
 		return storm(ctx, b, out, errs)
 	}

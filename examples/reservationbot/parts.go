@@ -56,7 +56,7 @@ func (b *bot) openRedis(ctx context.Context, watch *metrics.Metrics) (redis.Univ
 		b.doing("Redis: %s", strings.Join(settings.Addrs, ","))
 	}
 	client := redis.NewUniversalClient(settings)
-	client.AddHook(b.switches.Redis)
+	client.AddHook(b.Switches.Redis)
 	b.closing("Redis client", func(context.Context) error { return client.Close() })
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, fmt.Errorf("redis %s: %w", strings.Join(b.options.redis, ","), err)
@@ -132,10 +132,10 @@ func (b *bot) openSeals(ctx context.Context, watch *metrics.Metrics) error {
 		return fmt.Errorf("root key: %w", err)
 	}
 	verified := func(r seal.Report, err error) {
-		watch.AuditVerified(b.trail.Name(), r.Findings(), err)
-		b.watch.Verified(r, err)
+		watch.AuditVerified(b.Trail.Name(), r.Findings(), err)
+		b.Watch.Verified(r, err)
 	}
-	b.seals, err = seal.New(b.sink, seal.Config{
+	b.seals, err = seal.New(b.Events, seal.Config{
 		Root: public, Every: sealEvery, VerifyEvery: verifyEvery, OnVerify: verified,
 		Certify: func(_ context.Context, request string) (string, error) {
 			return seal.Certify(root, request, time.Now().Add(-time.Minute), time.Now().Add(24*time.Hour))
@@ -149,12 +149,12 @@ func (b *bot) openSeals(ctx context.Context, watch *metrics.Metrics) error {
 	}
 	b.seals.Start()
 	b.closing("seals", b.seals.Stop)
-	b.switches.Forger = fault.NewForger(b.sink, b.seals, func(ctx context.Context) error {
+	b.Switches.Forger = fault.NewForger(b.Events, b.seals, func(ctx context.Context) error {
 		report, err := b.seals.Verify(ctx)
 		verified(report, err)
 		return err
 	})
-	b.closing("changed row", b.switches.Forger.Restore)
+	b.closing("changed row", b.Switches.Forger.Restore)
 	return nil
 }
 
@@ -183,7 +183,7 @@ func (b *bot) openPMS() (*hotel.Client, error) {
 			return nil, err
 		}
 		b.closing("simulated PMS", func(context.Context) error { return simulator.Close() })
-		if err := b.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		if err := b.Registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "pms_double_bookings", Help: "Bookings in the PMS's table that share a night with an earlier one.",
 		}, func() float64 { return float64(simulator.DoubleBookings()) })); err != nil {
 			return nil, err

@@ -8,15 +8,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/drill"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
 
-// script plays conversations on this bot.
-func (b *bot) script() drill.Script {
-	return drill.Script{Desk: b.desk, Rooms: b.rooms, Trail: b.trail, Events: b.sink, PMS: b.pms, Started: b.started}
+// play plays the script in a file, "-" = in.
+func play(ctx context.Context, b *bot, in io.Reader, out io.Writer) error {
+	if b.options.script == "-" {
+		return drill.Play(ctx, b.Parts, in, out)
+	}
+	file, err := os.Open(b.options.script)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return drill.Play(ctx, b.Parts, file, out)
 }
 
 // storm lets the guests loose and prints a tally. It fails when a room was
@@ -39,7 +48,7 @@ func storm(ctx context.Context, b *bot, out, errs io.Writer) error {
 // storm is the bot's own desk with longer patience and shorter holds, and with places
 // of its own: the guests who are here already keep theirs.
 func (b *bot) storm() *drill.Storm {
-	s := &drill.Storm{Desk: *b.desk, Trail: b.trail, PMS: b.pms, Oracle: b.oracle, Seed: b.options.seed}
+	s := &drill.Storm{Desk: *b.Desk, Trail: b.Trail, PMS: b.PMS, Oracle: b.oracle, Seed: b.options.seed}
 	s.Desk.Holds, s.Desk.HoldFor, s.Desk.Think, s.Desk.PMSTimeout = b.holds(drill.HoldFor), drill.HoldFor, drill.Think, drill.Call
 	s.Desk.Chats, s.Desk.Places = b.crowd, make(chan struct{}, connections)
 	return s
@@ -50,7 +59,7 @@ func (b *bot) storm() *drill.Storm {
 // bookings, which are not those of an earlier storm, and the same switches.
 func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally)) error {
 	if b.latest != "" {
-		if err := drill.Within(ctx, drill.Call, func(ctx context.Context) error { return b.pms.Clear(ctx, b.latest) }); err != nil {
+		if err := drill.Within(ctx, drill.Call, func(ctx context.Context) error { return b.PMS.Clear(ctx, b.latest) }); err != nil {
 			return err
 		}
 	}
@@ -58,7 +67,7 @@ func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally))
 	if err != nil {
 		return err
 	}
-	control.desk.Today = b.desk.Today
+	control.Desk.Today = b.Desk.Today
 	err = drill.Within(ctx, drill.Call, func(ctx context.Context) error { return control.resemble(ctx, b) })
 	for _, b := range []*bot{b, control} {
 		if err != nil {
@@ -76,13 +85,13 @@ func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally))
 
 // resemble makes the bookings of the other bot's hotel and turns its switches.
 func (b *bot) resemble(ctx context.Context, other *bot) error {
-	bookings, err := other.pms.Ledger(ctx)
+	bookings, err := other.PMS.Ledger(ctx)
 	for _, booked := range bookings {
 		if err == nil {
-			_, err = b.pms.Book(ctx, hotel.Order{Key: booked.Key, Guest: booked.Guest, Stay: booked.Stay})
+			_, err = b.PMS.Book(ctx, hotel.Order{Key: booked.Key, Guest: booked.Guest, Stay: booked.Stay})
 		}
 	}
-	positions := other.switches.Read()
+	positions := other.Switches.Read()
 	delete(positions, "trail") // this one is not sealed
-	return errors.Join(err, b.switches.Set(ctx, positions))
+	return errors.Join(err, b.Switches.Set(ctx, positions))
 }

@@ -25,7 +25,7 @@ func TestAStormThatIsKilledLosesNothingOfTheTrail(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()) // storms that are killed leave a database there
 	args := append(outside(t, 50*kills), "-seal", t.TempDir()+"/root.key")
 	witness := start(t, append(args, "-script", "-")...)
-	if err := errors.Join(witness.chats.Stop(t.Context()), witness.orders.Stop(t.Context())); err != nil { // so that it records nothing
+	if err := errors.Join(witness.Desk.Chats.Stop(t.Context()), witness.Desk.Orders.Stop(t.Context())); err != nil { // so that it records nothing
 		t.Fatal(err)
 	}
 	p := new(process)
@@ -39,7 +39,7 @@ func TestAStormThatIsKilledLosesNothingOfTheTrail(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
 	t.Cleanup(client.CloseIdleConnections)
 	booked := func() int {
-		all, err := witness.pms.Ledger(t.Context())
+		all, err := witness.PMS.Ledger(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestAStormThatIsKilledLosesNothingOfTheTrail(t *testing.T) {
 			v := &visitor{name: fmt.Sprintf("guest%d-%d", round, i)}
 			visitors = append(visitors, v)
 			talking.Go(func() {
-				room, in := witness.desk.Rooms[50*round+rand.IntN(50)], witness.today().Plus(i)
+				room, in := witness.Desk.Rooms[50*round+rand.IntN(50)], witness.today().Plus(i)
 				v.say(client, p.at(), fmt.Sprintf("book room %s from %s to %s", room, in, in.Plus(1)))
 			})
 		}
@@ -99,7 +99,7 @@ func within(t *testing.T, what string, is func() string, wanted string) {
 func lacks(t *testing.T, b *bot) string {
 	t.Helper()
 	unknown := ghosts(t, b) // to be settled
-	all, err := b.pms.Ledger(t.Context())
+	all, err := b.PMS.Ledger(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func lacks(t *testing.T, b *bot) string {
 			return "no event confirms " + one.Reference + " of " + one.Guest
 		}
 	}
-	gaps, err := b.sink.Gaps(t.Context())
+	gaps, err := b.Events.Gaps(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

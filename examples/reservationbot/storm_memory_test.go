@@ -22,16 +22,16 @@ import (
 func onMemory(t testing.TB, b *bot) *bot {
 	t.Helper()
 	var err error
-	b.rooms, err = lock.New(memlock.New(), lock.Config{Name: "memory", TTL: holdFor, MaxExtensions: 3, Audit: b.trail})
+	b.Rooms, err = lock.New(memlock.New(), lock.Config{Name: "memory", TTL: holdFor, MaxExtensions: 3, Audit: b.Trail})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.rooms.Close(context.Background()) })
-	b.desk.Chats, err = session.New(memsession.New(), session.Config[desk.Chat]{Name: "memory"})
+	t.Cleanup(func() { _ = b.Rooms.Close(context.Background()) })
+	b.Desk.Chats, err = session.New(memsession.New(), session.Config[desk.Chat]{Name: "memory"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.desk.Orders, err = session.New(memsession.New(), session.Config[hotel.Order]{Name: "memory"})
+	b.Desk.Orders, err = session.New(memsession.New(), session.Config[hotel.Order]{Name: "memory"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,9 +81,9 @@ func (l *listener) change(of string) map[string]string {
 func slowly(t *testing.T) (*httptest.Server, *http.Client) {
 	t.Helper()
 	b := start(t)
-	parts := b.shown()
+	parts := b.Parts
 	parts.Tick = time.Hour
-	return serverOf(t, site.New(parts, b.watch))
+	return serverOf(t, site.New(parts))
 }
 
 func TestTheFirstEventDoesNotWaitForATick(t *testing.T) {
@@ -142,9 +142,9 @@ func (s *stuck) Write(b []byte) (int, error) {
 
 func TestAClientThatTakesNothingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	b := start(t)
-	parts := b.shown()
+	parts := b.Parts
 	parts.Tick = time.Hour
-	here := site.New(parts, b.watch)
+	here := site.New(parts)
 	server, client := serverOf(t, here)
 	l := listen(t, client, server.URL, "guest=ana")
 	l.next()
@@ -205,9 +205,9 @@ func (o *opened) Flush() {
 
 func TestOneAddressDoesNotShutOthersOut(t *testing.T) {
 	b := start(t)
-	parts := b.shown()
+	parts := b.Parts
 	parts.Tick = time.Hour
-	here := site.New(parts, b.watch)
+	here := site.New(parts)
 	t.Cleanup(here.Close)
 	other := visit(t, here, "192.0.2.1")
 	var greedy []chan struct{}

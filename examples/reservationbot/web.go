@@ -30,7 +30,7 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 	if err := b.furnish(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	page := b.site()
+	page := site.New(b.Parts)
 	if name, _, err := net.SplitHostPort(b.options.addr); err == nil {
 		page.Hosts = append(slices.Clone(b.options.hosts), name)
 	}
@@ -89,30 +89,20 @@ func newServer(h http.Handler) *http.Server {
 	}
 }
 
-// site is the page and the API of this bot.
-func (b *bot) site() *site.Site { return site.New(b.shown(), b.watch) }
-
-func (b *bot) shown() site.Parts {
-	return site.Parts{
-		Desk: b.desk, Rooms: b.rooms, Trail: b.trail, Events: b.sink, PMS: b.pms,
-		Switches: b.switches, Logins: b.logins, Registry: b.registry, Storms: b.stormsHere,
-	}
-}
-
 // furnish gives the embedded hotel some guests, so that the calendar is not
 // bare. The first three rooms stay free.
 func (b *bot) furnish(ctx context.Context) error {
 	if b.options.pms != "" {
 		return nil
 	}
-	for i, room := range b.desk.Rooms {
+	for i, room := range b.Desk.Rooms {
 		if i < 3 {
 			continue
 		}
 		in := b.today().Plus(i * 5 % 9)
 		stay := hotel.Stay{Room: room, In: in, Out: in.Plus(1 + i%4)}
 		guest := []string{"Ms Byrne", "Dr Okafor", "Sra. Ruiz", "the Lindqvists"}[i%4]
-		if _, err := b.pms.Book(ctx, hotel.Order{Key: "furnished " + room, Guest: guest, Stay: stay}); err != nil {
+		if _, err := b.PMS.Book(ctx, hotel.Order{Key: "furnished " + room, Guest: guest, Stay: stay}); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // page is a bot's web page; requests to it do not follow redirects.
 func page(t *testing.T) (*httptest.Server, *http.Client) {
 	t.Helper()
-	return serverOf(t, start(t).site())
+	return serverOf(t, site.New(start(t).Parts))
 }
 
 func serverOf(t *testing.T, here *site.Site) (*httptest.Server, *http.Client) {

@@ -82,8 +82,8 @@ func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
 	case len(bookings) == 0:
 		return true
 	}
-	if i := slices.IndexFunc(bookings, func(b hotel.Booking) bool { return b.Key == hold.ID() }); i >= 0 {
-		t.confirm(ctx, hold, bookings[i])
+	if made := ordered(bookings, hold.ID()); made != nil {
+		t.confirm(ctx, hold, *made)
 		return false
 	}
 	if bookings = t.known(ctx, bookings); len(bookings) == 0 {
@@ -250,7 +250,7 @@ const recording = 100 * time.Millisecond
 func (d *Desk) store(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_ = d.Audit.Flush(ctx) // a trail that is out of order is reported by itself
+	_ = d.Flush(ctx) // a trail that is out of order is reported by itself
 }
 
 // record puts an event into the audit trail. A trail that is out of order does not change

@@ -34,7 +34,7 @@ type fakePMS struct {
 	mu       sync.Mutex
 	calls    int
 	err      error                // of every call
-	meddle   func(o *hotel.Order) // called before an order is booked
+	meddle   func(o *hotel.Order) // called before an order is booked or withdrawn
 	stale    bool                 // orders are refused
 	mute     bool                 // orders are booked, but the answer gets lost
 	die      bool                 // the bot dies before the answer
@@ -119,6 +119,9 @@ func (p *fakePMS) Book(_ context.Context, o hotel.Order) (hotel.Booking, error) 
 func (p *fakePMS) Withdraw(_ context.Context, key string) error {
 	done, err := p.call()
 	defer done()
+	if p.meddle != nil {
+		p.meddle(&hotel.Order{Key: key})
+	}
 	if err == nil {
 		p.bookings = slices.DeleteFunc(p.bookings, func(b hotel.Booking) bool { return b.Key == key })
 	}
@@ -143,11 +146,6 @@ type fixture struct {
 	trail    *audit.Memory
 }
 
-// directly is a trail that has nothing to flush.
-type directly struct{ audit.Recorder }
-
-func (directly) Flush(context.Context) error { return nil }
-
 func newFixture(t *testing.T) fixture {
 	t.Helper()
 	must := func(err error) {
@@ -170,7 +168,7 @@ func newFixture(t *testing.T) fixture {
 	f.rooms = rooms
 	f.Desk = &Desk{
 		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{Manager: rooms}, Chats: chats, Orders: orders, Breaker: breaker,
-		Audit: directly{audit.Direct(f.trail)}, Metrics: NewMetrics(f.registry),
+		Audit: audit.Direct(f.trail), Metrics: NewMetrics(f.registry),
 		Rooms: hotel.Rooms(2), Today: today, HoldFor: 5 * time.Minute, PMSTimeout: time.Second, Places: make(chan struct{}, 5),
 	}
 	return f

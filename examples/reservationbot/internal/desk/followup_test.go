@@ -113,7 +113,7 @@ func TestAFollowUpWithoutATrailIsTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Audit = directly{deafTrail{}}
+	f.Audit = deafTrail{}
 	if err := f.FollowUp(t.Context(), session.Expired[Chat]{Data: s.Data, Conversation: s.Conversation}); !errors.Is(err, audit.ErrFull) || f.held(t) != 1 {
 		t.Errorf("%v, %d held, want ErrFull and the hold for the next time", err, f.held(t))
 	}

@@ -73,11 +73,11 @@ func (t *turn) recall(ctx context.Context) bool {
 	return true
 }
 
-// known returns the bookings without those that the guest was not given and that
-// no kept hold waits for. These are withdrawn.
+// known returns the bookings without those of the guest that were not given to the
+// guest, and that no kept hold waits for. These are withdrawn.
 func (t *turn) known(ctx context.Context, bookings []hotel.Booking) []hotel.Booking {
 	return slices.DeleteFunc(bookings, func(b hotel.Booking) bool {
-		if b.Guest != t.guest || t.chat.Kept != nil && t.chat.Kept.Ref.ID() == b.Key {
+		if b.Guest != t.guest || ordered(t.chat.Bookings, b.Key) != nil || t.chat.Kept != nil && t.chat.Kept.Ref.ID() == b.Key {
 			return false
 		}
 		_, err := t.Orders.Peek(ctx, noteOf(b.Key).ID())
@@ -85,13 +85,26 @@ func (t *turn) known(ctx context.Context, bookings []hotel.Booking) []hotel.Book
 	})
 }
 
+// ordered returns the booking that the order made, or nil.
+func ordered(bookings []hotel.Booking, key string) *hotel.Booking {
+	for _, b := range bookings {
+		if b.Key == key {
+			return &b
+		}
+	}
+	return nil
+}
+
 // errUnsettled says that the order may still be on its way.
 var errUnsettled = errors.New("desk: the order is not booked, and its hold lasts")
 
-// Settle is called for each note that has expired. An order that cannot be
-// settled yet is noted again.
+// Settle is called for each note that has expired. It notes the order again until
+// it is settled, so that this process may die meanwhile.
 func (d *Desk) Settle(ctx context.Context, e session.Expired[hotel.Order]) error {
 	order := e.Data
+	if err := d.note(ctx, order); err != nil {
+		return err
+	}
 	t := &turn{Desk: d, guest: order.Guest}
 	ctx, t.trace = withTrace(ctx, talk.Book)
 	var open error
@@ -104,14 +117,15 @@ func (d *Desk) Settle(ctx context.Context, e session.Expired[hotel.Order]) error
 	if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrExpired) {
 		err = t.withdraw(ctx, order.Key, order.Stay)
 	}
-	if errors.Join(err, open) != nil {
-		return d.note(ctx, order)
+	if errors.Join(err, open) == nil {
+		t.settled = append(t.settled, order.Key)
+		t.tidy(ctx)
 	}
 	return nil
 }
 
 func (t *turn) settle(ctx context.Context, o hotel.Order) error {
-	if slices.ContainsFunc(t.chat.Bookings, func(b hotel.Booking) bool { return b.Key == o.Key }) {
+	if ordered(t.chat.Bookings, o.Key) != nil {
 		return nil
 	}
 	if t.chat.Kept == nil || t.chat.Kept.Ref.ID() != o.Key {
@@ -126,12 +140,12 @@ func (t *turn) settle(ctx context.Context, o hotel.Order) error {
 	}
 	t.ordered = o.Key
 	bookings, err := t.overlapping(ctx, hold, o.Stay)
-	i := slices.IndexFunc(bookings, func(b hotel.Booking) bool { return b.Key == o.Key })
-	if i < 0 {
+	booking := ordered(bookings, o.Key)
+	if booking == nil {
 		t.keep(hold, o.Stay)
 		return cmp.Or(err, errUnsettled)
 	}
-	t.confirm(ctx, hold, bookings[i])
+	t.confirm(ctx, hold, *booking)
 	t.chat.Open = nil
 	t.chat.add(Line{Who: bot, Text: t.reply.Text})
 	return nil

@@ -193,6 +193,40 @@ func TestAKnownBookingStaysWhenItsNoteDoes(t *testing.T) {
 	})
 }
 
+// A process can die in the middle. Until then the order is claimed by it alone.
+func TestAnOrderStaysNotedUntilItIsSettled(t *testing.T) {
+	f := newFixture(t)
+	f.lost(t)
+	order := f.pms.booked()[0].Order
+	isNoted := func() bool {
+		_, err := f.Orders.Peek(t.Context(), noteOf(order.Key).ID())
+		return err == nil
+	}
+	if err := errors.Join(f.Chats.Delete(t.Context(), SessionOf("ana")), f.Orders.Delete(t.Context(), noteOf(order.Key).ID())); err != nil {
+		t.Fatal(err)
+	}
+	noted := false
+	f.pms.meddle = func(*hotel.Order) { noted = isNoted() }
+	if err := f.Settle(t.Context(), session.Expired[hotel.Order]{Data: order}); err != nil || len(f.pms.booked()) != 0 {
+		t.Fatalf("%v; the PMS keeps %v", err, f.pms.booked())
+	}
+	if !noted || isNoted() {
+		t.Errorf("noted while it is withdrawn: %t, and after: %t", noted, isNoted())
+	}
+}
+
+func TestABookingThatItsGuestKnowsIsNotWithdrawnForANoteThatIsLeft(t *testing.T) {
+	f := newFixture(t)
+	f.say(t, "book "+stay, OK)
+	if err := f.note(t.Context(), f.pms.booked()[0].Order); err != nil {
+		t.Fatal(err)
+	}
+	f.say(t, "book "+stay, Refused)
+	if len(f.pms.booked()) != 1 || f.events("booking.withdrawn") != 0 {
+		t.Errorf("the PMS has %v, %d withdrawn", f.pms.booked(), f.events("booking.withdrawn"))
+	}
+}
+
 func TestABookingIsFoundAtThePMSByItsGuestWhenTheConversationIsGone(t *testing.T) {
 	for _, text := range []string{"cancel", "cancel HF-FAKE0"} {
 		f := newFixture(t)
@@ -227,7 +261,7 @@ func (s *stored) Flush(context.Context) error {
 func TestAGuestHearsOfABookingThatTheTrailHasStored(t *testing.T) {
 	f := newFixture(t)
 	trail := new(stored)
-	f.Audit = trail
+	f.Audit, f.Flush = trail, trail.Flush
 	f.say(t, "book "+stay, OK)
 	if !slices.Contains(trail.written, "booking.confirmed") {
 		t.Errorf("stored: %q, waiting: %q", trail.written, trail.waiting)

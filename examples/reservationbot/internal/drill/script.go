@@ -4,11 +4,10 @@ package drill
 
 import (
 	"bufio"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,54 +16,47 @@ import (
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 	"github.com/holdfast-go/holdfast/lock"
 )
 
-// Script is a guest's side of conversations, played on a bot.
-type Script struct {
-	Desk    *desk.Desk
-	Rooms   *lock.Manager
-	Trail   *audit.Log
-	Events  *gormsink.Sink
-	PMS     *hotel.Client
-	Started time.Time // what the trail shows is later
-}
-
-// PlayFile plays the script in the named file, "-" = in.
-func (s Script) PlayFile(ctx context.Context, name string, in io.Reader, out io.Writer) error {
-	if name == "-" {
-		return s.Play(ctx, in, out)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return s.Play(ctx, file, out)
-}
-
-// Play reads one guest message a line and prints it with the bot's answer.
-// Lines that begin with "!" steer the play, and those with "#" are printed
-// as they are:
+// Play plays a guest's side of conversations on a bot. It reads one message a line
+// and prints it with the bot's answer. Lines that begin with "!" steer the play, and
+// those with "#" are printed as they are:
 //
 //	!guest NAME                          who speaks from here on
 //	!pms healthy|slow|failing|hanging|lossy    how the PMS feels
 //	!wait 5s                             let time pass
 //	!show holds|audit|breaker            what the library knows
 //
-// It stops at the first line that it cannot make out, and when ctx ends.
-func (s Script) Play(ctx context.Context, in io.Reader, out io.Writer) error {
+// It stops at the first line that it cannot make out, and when ctx ends: a read of a
+// terminal cannot be interrupted, so it has a goroutine of its own.
+func Play(ctx context.Context, b site.Parts, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &player{Script: s, out: out, guest: "guest"}
-	script := linesOf(ctx, in)
-	for n := 1; ; n++ {
-		text, err := script.next(ctx)
-		if err == io.EOF {
-			return nil
+	lines, scanner := make(chan string), bufio.NewScanner(in)
+	go func() {
+		defer close(lines)
+		for scanner.Scan() {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
 		}
-		if err == nil {
-			err = p.line(ctx, strings.TrimSpace(text))
+	}()
+	p := &player{Parts: b, out: out, guest: "guest", started: time.Now()}
+	for n := 1; ; n++ {
+		var err error
+		select {
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case text, more := <-lines:
+			if more {
+				err = p.line(ctx, strings.TrimSpace(text))
+			} else if err = cmp.Or(context.Cause(ctx), scanner.Err()); err == nil {
+				return nil
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
@@ -73,9 +65,10 @@ func (s Script) Play(ctx context.Context, in io.Reader, out io.Writer) error {
 }
 
 type player struct {
-	Script
-	out   io.Writer
-	guest string
+	site.Parts
+	out     io.Writer
+	guest   string
+	started time.Time // what the trail shows is later
 }
 
 func (p *player) line(ctx context.Context, text string) error {
@@ -168,7 +161,7 @@ func (p *player) showAudit(ctx context.Context) error {
 	if err := p.Trail.Flush(ctx); err != nil {
 		return err
 	}
-	for e, err := range p.Events.Query(ctx, gormsink.Criteria{From: p.Started}) {
+	for e, err := range p.Events.Query(ctx, gormsink.Criteria{From: p.started}) {
 		if err != nil {
 			return err
 		}
@@ -179,47 +172,4 @@ func (p *player) showAudit(ctx context.Context) error {
 		fmt.Fprintln(p.out, strings.TrimRight(line, " "))
 	}
 	return nil
-}
-
-// lines reads a script line by line, for as long as a context lasts. A read of
-// a terminal cannot be interrupted, so it has a goroutine of its own: there it
-// does not keep the program from stopping.
-type lines struct {
-	scanner *bufio.Scanner
-	texts   chan string
-}
-
-func linesOf(ctx context.Context, in io.Reader) *lines {
-	l := &lines{bufio.NewScanner(in), make(chan string)}
-	go func() {
-		defer close(l.texts)
-		for l.scanner.Scan() {
-			select {
-			case l.texts <- l.scanner.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return l
-}
-
-// next returns io.EOF after the last line.
-func (l *lines) next(ctx context.Context) (string, error) {
-	select {
-	case text, more := <-l.texts:
-		if more {
-			return text, nil
-		}
-	case <-ctx.Done():
-	}
-	switch {
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
-	case errors.Is(l.scanner.Err(), bufio.ErrTooLong):
-		return "", fmt.Errorf("longer than %d bytes", bufio.MaxScanTokenSize)
-	case l.scanner.Err() != nil:
-		return "", l.scanner.Err()
-	}
-	return "", io.EOF
 }

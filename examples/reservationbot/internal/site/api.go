@@ -159,7 +159,7 @@ func (s *Site) say(ctx context.Context, m message) desk.Reply {
 		slog.Warn("answer", "intent", reply.Intent, "err", reply.Err)
 	}
 	if reply.Outcome == desk.Refused && reply.Booking != nil {
-		s.clashed(reply.Stay)
+		s.Watch.clashed(reply.Stay)
 	}
 	s.streams.hurry()
 	return reply

@@ -58,6 +58,7 @@ type Parts struct {
 	Switches *fault.Board
 	Logins   *httpsession.Logins[struct{}] // a visitor's subject is the guest who the visitor is
 	Registry *prometheus.Registry
+	Watch    *Watch
 	// Storms lets the guests loose on the hotel, and then on another one without
 	// locks, and calls done with what came of each.
 	Storms func(ctx context.Context, guests int, done func(Tally)) error
@@ -73,7 +74,6 @@ type Parts struct {
 // serves. Safe for concurrent use.
 type Site struct {
 	Parts
-	*Watch
 	panels   panels
 	visitors visitors
 	storm    stormState
@@ -87,12 +87,12 @@ type Site struct {
 	running sync.WaitGroup
 }
 
-// New returns a site that watches as w does.
-func New(p Parts, w *Watch) *Site {
+// New returns a site of the parts.
+func New(p Parts) *Site {
 	if p.Tick == 0 {
 		p.Tick = 250 * time.Millisecond
 	}
-	s := &Site{Parts: p, Watch: w, pages: parsePages()}
+	s := &Site{Parts: p, pages: parsePages()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.openPanels()
 	return s

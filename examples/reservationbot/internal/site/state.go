@@ -141,7 +141,7 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	defer cancel()
 	st := State{
 		Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
-		Breaker: s.lookAtBreaker(), Clashes: listed(s.recent()),
+		Breaker: s.lookAtBreaker(), Clashes: listed(s.Watch.recent()),
 		Switches: s.Switches.Read(), Storm: s.storm.read(), Audit: s.countEvents(), Removed: s.history.removed(),
 	}
 	p := &s.panels
@@ -176,7 +176,7 @@ func (s *Site) lookAtBreaker() Breaker {
 		shown.ProbeAt = time.Now().Add(b.OpenLeft).Round(time.Second)
 	}
 	if b.State == circuitbreaker.Open || b.State == circuitbreaker.HalfOpen {
-		shown.OpenedBy = s.openedBy()
+		shown.OpenedBy = s.Watch.openedBy()
 	}
 	return shown
 }
@@ -212,7 +212,7 @@ func (s *Site) readSessions(ctx context.Context) (found Sessions, err error) {
 // countEvents asks the trail's queue, which is in this process.
 func (s *Site) countEvents() Audit {
 	stats := s.Trail.Stats()
-	shown := Audit{Recorded: stats.Recorded, Written: stats.Written, Queued: stats.Queued, Verified: s.verified()}
+	shown := Audit{Recorded: stats.Recorded, Written: stats.Written, Queued: stats.Queued, Verified: s.Watch.verified()}
 	for _, n := range stats.Dropped {
 		shown.Dropped += n
 	}
