@@ -127,17 +127,17 @@ func TestARowChangedBehindTheTrailsBackIsNamedUntilItIsPutBack(t *testing.T) {
 
 	a := set("changed", http.StatusOK)
 	row := a.Latest[0]
-	if v := a.Verified; v == nil || v.Findings != 1 || len(v.Changed) != 1 || v.Changed[0] != row.ID || row.Actor != "not ana" || v.Intact == 0 {
+	if v := a.Verified; v == nil || v.Findings != 1 || len(v.Changed) != 1 || v.Changed[0] != row.ID || row.Actor.ID != "not ana" || v.Intact == 0 {
 		t.Fatalf("Verify found %+v; the newest row is %+v", v, row)
 	}
-	shows("this row was changed after it was sealed: <code>"+row.ID, "esta fila se cambió después de sellarse: <code>"+row.ID)
+	shows("this row was changed after it was sealed: <code>"+row.ID.String(), "esta fila se cambió después de sellarse: <code>"+row.ID.String())
 	if again := set("changed", http.StatusOK); again.Verified.Findings != 1 {
 		t.Errorf("a second press changes another row: %+v", again.Verified)
 	}
 	if got := sample(t, client, server.URL, "holdfast_audit_findings"); !strings.Contains(got, "} 1") {
 		t.Errorf("the gauge for the alert is %s", got)
 	}
-	if a = set("sealed", http.StatusOK); a.Verified.Findings != 0 || a.Latest[0].Actor != "ana" {
+	if a = set("sealed", http.StatusOK); a.Verified.Findings != 0 || a.Latest[0].Actor.ID != "ana" {
 		t.Errorf("the row was put back, and Verify found %+v", a.Verified)
 	}
 	shows("each as it was sealed", "cada una como se selló")

@@ -23,15 +23,14 @@ type chart struct {
 	Name   string // key of its title in the page's words
 	Series string
 	label  string // "name=value" that must be among the labels, or ""
-	kind   chartKind
+	format string
 }
 
-type chartKind uint8
-
+// How a series becomes a value, by the format that shows it.
 const (
-	level chartKind = iota // a gauge as it is
-	rate                   // growth of a counter since the sample before
-	mean                   // milliseconds per observation of a histogram since the sample before
+	level = "%.0f"    // a gauge as it is
+	rate  = "%.0f/s"  // growth of a counter since the sample before
+	mean  = "%.1f ms" // milliseconds per observation of a histogram since the sample before
 )
 
 var charts = []chart{
@@ -45,13 +44,35 @@ var charts = []chart{
 	{"queue", "holdfast_audit_queue_length", "", level},
 }
 
-// history is the latest minute of each chart. The zero value is empty.
+// curve is the latest minute of a chart.
+type curve struct {
+	chart
+	sum, count float64          // at the latest sample
+	values     [samples]float64 // the oldest first
+}
+
+// Spark is a curve as the page draws it, 120 wide and 28 high.
+type Spark struct {
+	chart
+	Now, Most string
+	Points    string // of an SVG polyline
+}
+
+// history is the latest minute of each chart.
 type history struct {
 	mu     sync.Mutex
-	before [][2]float64 // sum and count at the latest sample
-	curves [][]float64  // the oldest first
-	drawn  []Spark      // the curves
-	ended  []Count      // sessions, by cause
+	curves []curve
+	drawn  []Spark // the curves
+	ended  []Count // sessions that this process found ended, by cause
+}
+
+func newHistory() *history {
+	h := &history{curves: make([]curve, len(charts)), drawn: make([]Spark, len(charts))}
+	for i, c := range charts {
+		h.curves[i].chart = c
+		h.drawn[i] = h.curves[i].draw()
+	}
+	return h
 }
 
 // sample reads the registry once.
@@ -64,97 +85,50 @@ func (h *history) sample(reg *prometheus.Registry) {
 	for _, f := range families {
 		byName[f.GetName()] = f
 	}
+	drawn := make([]Spark, len(charts)) // the pages may still have the last ones
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ended = endedSessions(byName["holdfast_session_ended_total"])
-	first := h.before == nil
-	if first {
-		h.before, h.curves = make([][2]float64, len(charts)), make([][]float64, len(charts))
-		for i := range h.curves {
-			h.curves[i] = make([]float64, samples) // a curve at rest stays as it is
-		}
+	for i := range h.curves {
+		h.curves[i].add(byName[charts[i].Series])
+		drawn[i] = h.curves[i].draw()
 	}
-	for i, c := range charts {
-		sum, count := total(byName[c.Series], c.label)
-		value := sum
-		switch n := count - h.before[i][1]; {
-		case c.kind == rate:
-			value = sum - h.before[i][0]
-		case c.kind == mean && n > 0:
-			value = (sum - h.before[i][0]) / n * 1000
-		case c.kind == mean:
-			value = 0
-		}
-		h.before[i] = [2]float64{sum, count}
-		if first && c.kind != level {
-			value = 0 // the growth is unknown
-		}
-		h.curves[i] = append(h.curves[i][1:], value)
-	}
-	h.drawn = h.draw()
+	h.drawn, h.ended = drawn, endedSessions(byName["holdfast_session_ended_total"])
 }
 
-// total adds up the series that carry the label; count is of histograms.
-func total(f *dto.MetricFamily, label string) (sum, count float64) {
-	name, value, _ := strings.Cut(label, "=")
+// latest returns what the latest sample has shown.
+func (h *history) latest() ([]Spark, []Count) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.drawn, h.ended
+}
+
+func (c *curve) add(f *dto.MetricFamily) {
+	sum, count := 0.0, 0.0
 	for _, m := range f.GetMetric() {
-		wanted := label == ""
-		for _, l := range m.GetLabel() {
-			wanted = wanted || l.GetName() == name && l.GetValue() == value
+		if c.label == "" || has(m, c.label) {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
+			count += float64(m.GetHistogram().GetSampleCount())
 		}
-		if !wanted {
-			continue
-		}
-		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
-		count += float64(m.GetHistogram().GetSampleCount())
 	}
-	return sum, count
+	value := sum
+	switch c.format {
+	case rate:
+		value = sum - c.sum
+	case mean:
+		value = (sum - c.sum) / max(count-c.count, 1) * 1000
+	}
+	c.sum, c.count = sum, count
+	copy(c.values[:], c.values[1:])
+	c.values[samples-1] = value
 }
 
-// Spark is a chart as the page draws it, 120 wide and 28 high.
-type Spark struct {
-	chart
-	Now, Most string
-	Points    string // of an SVG polyline
+func has(m *dto.Metric, label string) bool {
+	return slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName()+"="+l.GetValue() == label })
 }
 
-// sparks returns the charts as they were drawn last.
-func (h *history) sparks() []Spark {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.drawn == nil {
-		h.drawn = h.draw()
-	}
-	return h.drawn
-}
-
-func (h *history) draw() []Spark {
-	all := make([]Spark, len(charts))
-	for i, c := range charts {
-		all[i] = Spark{chart: c, Now: "0", Most: "0"}
-		if h.curves == nil {
-			continue
-		}
-		curve := h.curves[i]
-		most := 0.0
-		for _, v := range curve {
-			most = max(most, v)
-		}
-		all[i].Now, all[i].Most, all[i].Points = c.format(curve[len(curve)-1]), c.format(most), points(curve, most)
-	}
-	return all
-}
-
-func (c chart) format(v float64) string {
-	switch {
-	case c.kind == mean && v > 0 && v < 10:
-		return fmt.Sprintf("%.1f ms", v)
-	case c.kind == mean:
-		return fmt.Sprintf("%.0f ms", v)
-	case c.kind == rate:
-		return fmt.Sprintf("%.0f/s", v)
-	}
-	return fmt.Sprintf("%.0f", v)
+func (c *curve) draw() Spark {
+	most := slices.Max(c.values[:])
+	return Spark{c.chart, fmt.Sprintf(c.format, c.values[samples-1]), fmt.Sprintf(c.format, most), points(c.values[:], most)}
 }
 
 // points puts the newest sample at the right edge.
@@ -171,13 +145,6 @@ func points(curve []float64, most float64) string {
 	return strings.TrimSpace(b.String())
 }
 
-// removed are the sessions that this process found ended, by cause.
-func (h *history) removed() []Count {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.ended
-}
-
 // Count is a number of something.
 type Count struct {
 	What string
@@ -187,15 +154,11 @@ type Count struct {
 // endedSessions are those of conversations.
 func endedSessions(f *dto.MetricFamily) (counts []Count) {
 	for _, m := range f.GetMetric() {
-		if !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == "manager" && l.GetValue() == "chats" }) {
-			continue
-		}
 		for _, l := range m.GetLabel() {
-			if n := int(m.GetCounter().GetValue()); l.GetName() == "reason" && n > 0 {
+			if n := int(m.GetCounter().GetValue()); l.GetName() == "reason" && n > 0 && has(m, "manager=chats") {
 				counts = append(counts, Count{l.GetValue(), n})
 			}
 		}
 	}
-	slices.SortFunc(counts, func(a, b Count) int { return strings.Compare(a.What, b.What) })
-	return counts
+	return counts // in the registry's order: by reason
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
@@ -61,7 +62,8 @@ type view struct {
 
 // view completes a state for one reader.
 func (s *Site) view(st State, q question) view {
-	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.sparks()}
+	v := view{State: st, Guest: q.guest, Lang: q.lang}
+	v.Sparks, _ = s.history.latest()
 	v.Calendar = calendarOf(st, q, s.Desk.Rooms)
 	for _, name := range []string{"ana", "ben", "carla"} {
 		if name != q.guest {
@@ -72,7 +74,7 @@ func (s *Site) view(st State, q question) view {
 }
 
 // Changed says that Verify has named a row.
-func (v view) Changed(id string) bool {
+func (v view) Changed(id audit.ID) bool {
 	return v.Audit.Verified != nil && slices.Contains(v.Audit.Verified.Changed, id)
 }
 

@@ -78,7 +78,7 @@ type Site struct {
 	visitors visitors
 	storm    stormState
 	streams  streams
-	history  history
+	history  *history
 	pages    map[talk.Lang]*template.Template
 
 	ctx     context.Context
@@ -92,7 +92,7 @@ func New(p Parts) *Site {
 	if p.Tick == 0 {
 		p.Tick = 250 * time.Millisecond
 	}
-	s := &Site{Parts: p, pages: parsePages()}
+	s := &Site{Parts: p, history: newHistory(), pages: parsePages()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.openPanels()
 	return s

@@ -21,16 +21,16 @@ import (
 
 // State is everything that the page shows. Errors names the parts that could
 // not be read just now: they are as they were at AsOf, or empty when they are not
-// in it. Lists are never null.
+// in it.
 type State struct {
 	Time     time.Time       `json:"time"`
 	Today    hotel.Date      `json:"today"`
 	PMS      string          `json:"pms"` // for further bots: their -pms
 	Lines    []desk.Line     `json:"lines,omitempty"`
 	Breaker  Breaker         `json:"breaker"`
-	Holds    []Hold          `json:"holds"`
-	Bookings []hotel.Booking `json:"bookings"`
-	Clashes  []hotel.Stay    `json:"clashes"` // refused within the last seconds
+	Holds    []Hold          `json:"holds,omitempty"`
+	Bookings []hotel.Booking `json:"bookings,omitempty"`
+	Clashes  []hotel.Stay    `json:"clashes,omitempty"` // refused within the last seconds
 	Sessions Sessions        `json:"sessions"`
 	Audit    Audit           `json:"audit"`
 	Switches fault.Positions `json:"switches"`
@@ -76,7 +76,7 @@ type Hold struct {
 // Sessions are the conversations.
 type Sessions struct {
 	Active int64     `json:"active"`
-	Latest []Session `json:"latest"` // that this bot took part in
+	Latest []Session `json:"latest,omitempty"` // that this bot took part in
 }
 
 // Session is one conversation.
@@ -96,25 +96,13 @@ func (s Session) Left() int { return int(time.Until(s.ExpiresAt).Seconds()) }
 
 // Audit is the trail.
 type Audit struct {
-	Recorded uint64  `json:"recorded"`
-	Written  uint64  `json:"written"`
-	Queued   int     `json:"queued"`
-	Dropped  uint64  `json:"dropped"`
-	Latest   []Entry `json:"latest"`
+	Recorded uint64        `json:"recorded"`
+	Written  uint64        `json:"written"`
+	Queued   int           `json:"queued"`
+	Dropped  uint64        `json:"dropped"`
+	Latest   []audit.Event `json:"latest,omitempty"`
 
 	Verified *Verified `json:"verified,omitempty"`
-}
-
-// Entry is one event of the trail.
-type Entry struct {
-	ID          string    `json:"id"`
-	Time        time.Time `json:"time"`
-	Type        string    `json:"type"`
-	Outcome     string    `json:"outcome"`
-	Actor       string    `json:"actor"`
-	What        string    `json:"what"`
-	Reason      string    `json:"reason,omitempty"`
-	Correlation string    `json:"correlation,omitempty"`
 }
 
 const latestEvents = 8
@@ -124,14 +112,14 @@ type panels struct {
 	holds    panel[[]Hold]
 	bookings panel[[]hotel.Booking]
 	sessions panel[Sessions]
-	audit    panel[[]Entry]
+	audit    panel[[]audit.Event]
 }
 
 func (s *Site) openPanels() {
 	s.panels.holds = panel[[]Hold]{name: "holds", site: s, read: s.readHolds}
 	s.panels.bookings = panel[[]hotel.Booking]{name: "bookings", site: s, read: s.PMS.Ledger}
 	s.panels.sessions = panel[Sessions]{name: "sessions", site: s, read: s.readSessions}
-	s.panels.audit = panel[[]Entry]{name: "audit", site: s, read: s.readTrail}
+	s.panels.audit = panel[[]audit.Event]{name: "audit", site: s, read: s.readTrail}
 }
 
 // look returns the state as it was at most a few ticks ago, with the
@@ -141,28 +129,20 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	defer cancel()
 	st := State{
 		Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
-		Breaker: s.lookAtBreaker(), Clashes: listed(s.Watch.recent()),
-		Switches: s.Switches.Read(), Storm: s.storm.read(), Audit: s.countEvents(), Removed: s.history.removed(),
+		Breaker: s.lookAtBreaker(), Clashes: s.Watch.recent(),
+		Switches: s.Switches.Read(), Storm: s.storm.read(), Audit: s.countEvents(),
 	}
+	_, st.Removed = s.history.latest()
 	p := &s.panels
 	_, _, _, _ = p.holds.start(), p.bookings.start(), p.sessions.start(), p.audit.start() // all at once
 	if desk.IsName(guest) {
 		s.visitors.of(s, guest).look(ctx, &st)
 	}
-	st.Holds = listed(p.holds.wait(ctx, &st))
-	st.Bookings = listed(p.bookings.wait(ctx, &st))
+	st.Holds = p.holds.wait(ctx, &st)
+	st.Bookings = p.bookings.wait(ctx, &st)
 	st.Sessions = p.sessions.wait(ctx, &st)
-	st.Sessions.Latest = listed(st.Sessions.Latest)
-	st.Audit.Latest = listed(p.audit.wait(ctx, &st))
+	st.Audit.Latest = p.audit.wait(ctx, &st)
 	return st
-}
-
-// listed makes a list of none an empty one, which JSON writes as [], not null.
-func listed[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }
 
 func (s *Site) lookAtBreaker() Breaker {
@@ -176,7 +156,7 @@ func (s *Site) lookAtBreaker() Breaker {
 		shown.ProbeAt = time.Now().Add(b.OpenLeft).Round(time.Second)
 	}
 	if b.State == circuitbreaker.Open || b.State == circuitbreaker.HalfOpen {
-		shown.OpenedBy = s.Watch.openedBy()
+		shown.OpenedBy = s.Watch.opened.Load()
 	}
 	return shown
 }
@@ -212,14 +192,14 @@ func (s *Site) readSessions(ctx context.Context) (found Sessions, err error) {
 // countEvents asks the trail's queue, which is in this process.
 func (s *Site) countEvents() Audit {
 	stats := s.Trail.Stats()
-	shown := Audit{Recorded: stats.Recorded, Written: stats.Written, Queued: stats.Queued, Verified: s.Watch.verified()}
+	shown := Audit{Recorded: stats.Recorded, Written: stats.Written, Queued: stats.Queued, Verified: s.Watch.verified.Load()}
 	for _, n := range stats.Dropped {
 		shown.Dropped += n
 	}
 	return shown
 }
 
-func (s *Site) readTrail(ctx context.Context) (latest []Entry, err error) {
+func (s *Site) readTrail(ctx context.Context) (latest []audit.Event, err error) {
 	if s.Switches.Read()["audit"] == fault.Down {
 		return nil, fault.ErrSwitchedOff
 	}
@@ -227,17 +207,9 @@ func (s *Site) readTrail(ctx context.Context) (latest []Entry, err error) {
 		if err != nil || len(latest) == latestEvents {
 			return latest, err
 		}
-		latest = append(latest, entryOf(e))
+		latest = append(latest, e)
 	}
 	return latest, nil
-}
-
-func entryOf(e audit.Event) Entry {
-	what := e.Resource.Name
-	if what == "" {
-		what = e.Resource.ID
-	}
-	return Entry{e.ID.String(), e.Time, e.Type, e.Outcome.String(), e.Actor.ID, what, e.Reason, e.Correlation}
 }
 
 const (

@@ -168,7 +168,8 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 func (c *client) update(ctx context.Context, name string, ask question) error {
 	st := c.look(ctx, ask.guest)
 	st.Time = time.Time{} // sent by itself
-	v, sections := view{Lang: ask.lang, Sparks: c.history.sparks()}, []string(nil)
+	v, sections := view{Lang: ask.lang}, []string(nil)
+	v.Sparks, _ = c.history.latest()
 	switch {
 	case !reflect.DeepEqual(st, c.shown):
 		v = c.view(st, ask)

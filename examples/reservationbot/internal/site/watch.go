@@ -4,9 +4,12 @@ package site
 
 import (
 	"context"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/audit/seal"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
@@ -16,10 +19,11 @@ import (
 // Watch remembers for a moment what the library reports while it happens. It
 // observes the locks and the breaker; the zero value is ready.
 type Watch struct {
+	opened   atomic.Pointer[Window] // what opened the breaker last
+	verified atomic.Pointer[Verified]
+
 	mu      sync.Mutex
 	clashes []clash // the oldest first
-	opened  *Window // what opened the breaker last
-	trail   *Verified
 }
 
 // clash is a refused stay.
@@ -29,9 +33,8 @@ type clash struct {
 }
 
 const (
-	flash     = 3 * time.Second // how long a clash shows on the calendar
-	maxClash  = 200
-	roomsName = "room/"
+	flash    = 3 * time.Second // how long a clash shows on the calendar
+	maxClash = 200
 )
 
 // ObserveLock implements [lock.Observer].
@@ -44,11 +47,7 @@ func (w *Watch) ObserveLock(_ context.Context, e lock.Event) {
 // stayOf is the reverse of [hotel.Stay.Resource].
 func stayOf(r lock.Resource) hotel.Stay {
 	in, out := r.Times()
-	room := r.Name()
-	if len(room) > len(roomsName) {
-		room = room[len(roomsName):]
-	}
-	return hotel.Stay{Room: room, In: hotel.DateOf(in), Out: hotel.DateOf(out)}
+	return hotel.Stay{Room: strings.TrimPrefix(r.Name(), hotel.RoomName("")), In: hotel.DateOf(in), Out: hotel.DateOf(out)}
 }
 
 func (w *Watch) clashed(s hotel.Stay) {
@@ -76,23 +75,15 @@ func (w *Watch) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
 		return // a failed probe opens it again: what opened it first stays
 	}
 	counts := e.Before.Window
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.opened = &Window{e.Reason.String(), counts.Success, counts.Failure, counts.Consecutive}
-}
-
-func (w *Watch) openedBy() *Window {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.opened
+	w.opened.Store(&Window{e.Reason.String(), counts.Success, counts.Failure, counts.Consecutive})
 }
 
 // Verified is what the latest Verify of the audit trail has found.
 type Verified struct {
-	At       time.Time `json:"at"`
-	Intact   int64     `json:"intact"`
-	Changed  []string  `json:"changed"`  // ids of rows
-	Findings int64     `json:"findings"` // of any kind, these included
+	At       time.Time  `json:"at"`
+	Intact   int64      `json:"intact"`
+	Changed  []audit.ID `json:"changed,omitempty"` // rows
+	Findings int64      `json:"findings"`          // of any kind, these included
 }
 
 // Verified notes what a Verify has found.
@@ -100,17 +91,5 @@ func (w *Watch) Verified(r seal.Report, err error) {
 	if err != nil {
 		return // the age of the latest one says so
 	}
-	found := &Verified{At: time.Now(), Intact: r.Intact, Changed: []string{}, Findings: r.Findings()}
-	for _, id := range r.Changed.IDs {
-		found.Changed = append(found.Changed, id.String())
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.trail = found
-}
-
-func (w *Watch) verified() *Verified {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.trail
+	w.verified.Store(&Verified{At: time.Now(), Intact: r.Intact, Changed: r.Changed.IDs, Findings: r.Findings()})
 }
