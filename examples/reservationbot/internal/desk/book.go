@@ -111,15 +111,13 @@ func taken(stay hotel.Stay, bookings []hotel.Booking) (nights []hotel.Date) {
 }
 
 // cancel gives up the kept hold or a booking.
-func (t *turn) cancel(ctx context.Context, one any) {
-	b, booked := one.(hotel.Booking)
-	if !booked {
-		stay := t.chat.Kept.Stay
+func (t *turn) cancel(ctx context.Context, b hotel.Booking) {
+	if b.Reference == "" {
 		said := talk.HoldCanceled
 		if t.letGo(ctx) != nil {
 			said = talk.CancelPending
 		}
-		t.say(OK, said, stay.Room, stay.Nights())
+		t.say(OK, said, b.Stay.Room, b.Stay.Nights())
 		return
 	}
 	_, err := ask(ctx, t, "cancel", func(ctx context.Context) (struct{}, error) {
@@ -162,7 +160,7 @@ func (t *turn) availability(ctx context.Context) {
 	if len(free) == 0 {
 		t.say(Refused, talk.NoFreeRoom, stay.Nights())
 		for _, one := range t.mine() {
-			if _, own := stay.Overlap(stayOf(one)); own {
+			if _, own := stay.Overlap(one.Stay); own {
 				t.say(OK, talk.AlreadyYours, one)
 			}
 		}

@@ -152,24 +152,13 @@ func (t *turn) wanted() (s hotel.Stay, ok bool) {
 	return hotel.Stay{}, false
 }
 
-// mine lists the hold and the bookings of the guest, as hotel.Stay and
-// hotel.Booking.
-func (t *turn) mine() (all []any) {
+// mine lists the hold, as a booking without a reference, and the bookings of the
+// guest.
+func (t *turn) mine() (all []hotel.Booking) {
 	if t.chat.Kept != nil {
-		all = append(all, t.chat.Kept.Stay)
+		all = append(all, hotel.Booking{Order: hotel.Order{Stay: t.chat.Kept.Stay}})
 	}
-	for _, b := range t.chat.Bookings {
-		all = append(all, b)
-	}
-	return all
-}
-
-// stayOf returns the stay of what mine lists.
-func stayOf(one any) hotel.Stay {
-	if b, booked := one.(hotel.Booking); booked {
-		return b.Stay
-	}
-	return one.(hotel.Stay)
+	return append(all, t.chat.Bookings...)
 }
 
 func (t *turn) list() {
@@ -212,19 +201,18 @@ func (t *turn) toExtend() (hotel.Stay, bool) {
 
 // toCancel returns the hold or the booking that the guest means, as mine does.
 // Otherwise it says why not, or asks.
-func (t *turn) toCancel(open *talk.Question) (any, bool) {
+func (t *turn) toCancel(open *talk.Question) (one hotel.Booking, ok bool) {
 	r := t.request
 	all := t.mine()
 	if r.Problem == talk.OneRoom {
 		r.Room = "" // "all but room 101"
 	}
-	found := slices.DeleteFunc(slices.Clone(all), func(one any) bool { return !means(r, one) })
+	found := slices.DeleteFunc(slices.Clone(all), func(b hotel.Booking) bool { return !means(r, b) })
 	if n, err := strconv.Atoi(r.Number); err == nil && n >= 1 && n <= len(found) {
 		found = found[n-1 : n]
 	}
-	afterHold := open != nil && open.Wants == talk.NextStep && t.chat.Kept != nil && r.Bare()
-	if afterHold {
-		found = found[:1]
+	if open != nil && open.Wants == talk.NextStep && t.chat.Kept != nil && r.Bare() {
+		found = found[:1] // the hold that was just spoken of
 	}
 	switch {
 	case r.Problem == talk.OneThing:
@@ -241,42 +229,33 @@ func (t *turn) toCancel(open *talk.Question) (any, bool) {
 		t.request.Problem, t.request.Room = 0, r.Room
 		t.askBack(OK, talk.Choice, talk.WhichOne, found)
 	case r.Unsure || r.Problem != 0 || oneNight(r, open, found[0]):
-		t.pin(found[0])
+		stay := found[0].Stay
+		t.request = talk.Request{Intent: talk.Cancel, Unsure: true, Reference: found[0].Reference}
+		if found[0].Reference == "" {
+			t.request.Kept, t.request.Room, t.request.In, t.request.Out = true, stay.Room, stay.In, stay.Out
+		}
 		t.askBack(OK, talk.Consent, talk.ShallICancel, found[0])
 	default:
 		return found[0], true
 	}
-	return nil, false
+	return one, false
 }
 
 // oneNight reports whether the guest may mean one night of a longer stay:
 // "cancel Friday".
-func oneNight(r talk.Request, open *talk.Question, one any) bool {
+func oneNight(r talk.Request, open *talk.Question, b hotel.Booking) bool {
 	asked := open != nil && open.Wants == talk.Choice
-	stay := stayOf(one)
-	return !asked && !r.In.IsZero() && r.Out.IsZero() && r.Room == "" && r.Reference == "" && stay.Out.Since(stay.In) > 1
+	return !asked && !r.In.IsZero() && r.Out.IsZero() && r.Room == "" && r.Reference == "" && b.Stay.Out.Since(b.Stay.In) > 1
 }
 
 // means reports whether the request can be about the hold or the booking.
-func means(r talk.Request, one any) bool {
-	stay := stayOf(one)
-	booking, booked := one.(hotel.Booking)
+func means(r talk.Request, b hotel.Booking) bool {
+	booked := b.Reference != ""
 	day := func(said, swapped, is hotel.Date) bool { return said.IsZero() || said == is || swapped == is }
-	return (r.Reference == "" || r.Reference == booking.Reference) &&
-		(r.Room == "" || r.Room == stay.Room) &&
+	return (r.Reference == "" || r.Reference == b.Reference) &&
+		(r.Room == "" || r.Room == b.Stay.Room) &&
 		(!r.Kept || !booked) && (!r.Made || r.Kept || booked) &&
-		day(r.In, r.SwappedIn, stay.In) && day(r.Out, r.SwappedOut, stay.Out)
-}
-
-// pin makes the request about that hold or booking only.
-func (t *turn) pin(one any) {
-	t.request = talk.Request{Intent: talk.Cancel, Unsure: true}
-	switch one := one.(type) {
-	case hotel.Stay:
-		t.request.Kept, t.request.Room, t.request.In, t.request.Out = true, one.Room, one.In, one.Out
-	case hotel.Booking:
-		t.request.Reference = one.Reference
-	}
+		day(r.In, r.SwappedIn, b.Stay.In) && day(r.Out, r.SwappedOut, b.Stay.Out)
 }
 
 // unknown answers what was not understood: with the open question once more,

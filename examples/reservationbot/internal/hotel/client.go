@@ -22,6 +22,9 @@ var ErrStaleFence = errors.New("hotel: stale fence")
 // ErrNoBooking says that the PMS does not know the reference.
 var ErrNoBooking = errors.New("hotel: no such booking")
 
+// ErrNoAnswer says that the PMS did not answer, or not as it should.
+var ErrNoAnswer = errors.New("hotel: no answer")
+
 // Client talks to a PMS. It sets no time limits of its own: the caller's
 // context does. Safe for concurrent use.
 type Client struct {
@@ -114,38 +117,41 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 }
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		content, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("hotel: %s %s: %w", method, path, err)
-		}
-		body = bytes.NewReader(content)
+	err := c.exchange(ctx, method, path, in, out)
+	if err != nil && err != ErrStaleFence && err != ErrNoBooking {
+		err = fmt.Errorf("%w: %s %s: %w", ErrNoAnswer, method, path, err)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	return err
+}
+
+func (c *Client) exchange(ctx context.Context, method, path string, in, out any) error {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, &body)
 	if err != nil {
-		return fmt.Errorf("hotel: %w", err)
+		return err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("hotel: %w", err)
+		return err
 	}
 	defer response.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(response.Body, 1<<22))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<22))
 	switch {
 	case err != nil:
-		return fmt.Errorf("hotel: %s %s: %w", method, path, err)
+		return err
 	case response.StatusCode == http.StatusConflict:
 		return ErrStaleFence
 	case response.StatusCode == http.StatusNotFound:
 		return ErrNoBooking
 	case response.StatusCode >= 300:
-		return fmt.Errorf("hotel: %s %s: %s", method, path, response.Status)
+		return errors.New(response.Status)
 	case out == nil:
 		return nil
 	}
-	if err := json.Unmarshal(content, out); err != nil {
-		return fmt.Errorf("hotel: %s %s: %w", method, path, err)
-	}
-	return nil
+	return json.Unmarshal(answer, out)
 }

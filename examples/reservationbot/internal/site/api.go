@@ -18,12 +18,43 @@ import (
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// endpoint returns what to answer: a body that becomes JSON, no body, or why the
-// status is none of success.
-type endpoint func(*http.Request) (status int, body any, err error)
+// endpoint does what is asked for, and returns a body that becomes JSON, or nil.
+type endpoint func(*http.Request) (body any, err error)
+
+// failure is an error for a reader, and the status of its answer.
+type failure struct {
+	status int
+	text   string
+}
+
+func (f failure) Error() string { return f.text }
+
+// statusOf says whose fault an error is. What is left is the session store's.
+func statusOf(err error) int {
+	f, own := errors.AsType[failure](err)
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case own:
+		return f.status
+	case large:
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, fault.ErrInvalid):
+		return http.StatusBadRequest
+	case errors.Is(err, fault.ErrNoRow):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, fault.ErrTrail):
+		return http.StatusInternalServerError
+	case errors.Is(err, session.ErrNotFound), errors.Is(err, session.ErrExpired):
+		return http.StatusNotFound
+	case errors.Is(err, hotel.ErrNoAnswer):
+		return http.StatusBadGateway
+	}
+	return http.StatusServiceUnavailable
+}
 
 // api registers the endpoints for programs. A wrong method or path is a
 // problem like any other error.
@@ -33,7 +64,7 @@ func (s *Site) api(mux *http.ServeMux) {
 		"/api/chat":                     {http.MethodPost: s.postChat},
 		"/api/faults":                   {http.MethodGet: s.getFaults, http.MethodPut: s.putFaults},
 		"/api/sessions/corrupt":         {http.MethodPost: s.corruptAll},
-		"/api/sessions/{guest}/corrupt": {http.MethodPost: func(r *http.Request) (int, any, error) { return s.corrupt(r, r.PathValue("guest")) }},
+		"/api/sessions/{guest}/corrupt": {http.MethodPost: func(r *http.Request) (any, error) { return s.corrupt(r, r.PathValue("guest")) }},
 		"/api/cleanup":                  {http.MethodPost: s.cleanUp},
 		"/api/storm":                    {http.MethodPost: s.postStorm},
 		"/api/reset":                    {http.MethodPost: s.reset},
@@ -42,13 +73,17 @@ func (s *Site) api(mux *http.ServeMux) {
 		var allowed []string
 		for method, e := range methods {
 			mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
-				switch status, body, err := e(r); {
+				body, err := e(r)
+				_, begun := body.(Storms)
+				switch {
 				case err != nil:
-					fail(w, status, err.Error())
+					fail(w, statusOf(err), err.Error())
 				case body == nil:
-					w.WriteHeader(status)
+					w.WriteHeader(http.StatusNoContent)
+				case begun:
+					send(w, "application/json", http.StatusAccepted, body)
 				default:
-					send(w, "application/json", status, body)
+					send(w, "application/json", http.StatusOK, body)
 				}
 			})
 			allowed = append(allowed, method)
@@ -72,33 +107,25 @@ func (s *Site) change(r *http.Request, do func(context.Context) error) error {
 	return do(ctx)
 }
 
-// sentence is an error for a reader.
-type sentence string
-
-func (s sentence) Error() string { return string(s) }
-
 // read decodes a body of one JSON object without unknown fields, or returns
 // what is wrong with it.
-func read(r *http.Request, into any) (status int, err error) {
+func read(r *http.Request, into any) error {
 	body, err := io.ReadAll(r.Body)
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return http.StatusRequestEntityTooLarge, sentence("The body is larger than 16 KiB.")
-	}
 	if err != nil {
-		return http.StatusBadRequest, sentence("The body did not arrive.")
+		return err
 	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" && kind != "" {
-		return http.StatusUnsupportedMediaType, sentence("The body must be application/json.")
+		return failure{http.StatusUnsupportedMediaType, "The body must be application/json."}
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return http.StatusBadRequest, sentence("The body cannot be read: " + reason(err))
+		return failure{http.StatusBadRequest, "The body cannot be read: " + reason(err)}
 	}
 	if _, more := d.Token(); more != io.EOF {
-		return http.StatusBadRequest, sentence("The body has more than one JSON object.")
+		return failure{http.StatusBadRequest, "The body has more than one JSON object."}
 	}
-	return 0, nil
+	return nil
 }
 
 // reason says why a body cannot be decoded, without the names of Go's types.
@@ -112,8 +139,8 @@ func reason(err error) string {
 	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
-func (s *Site) getState(r *http.Request) (int, any, error) {
-	return http.StatusOK, s.look(r.Context(), r.URL.Query().Get("guest")), nil
+func (s *Site) getState(r *http.Request) (any, error) {
+	return s.look(r.Context(), r.URL.Query().Get("guest")), nil
 }
 
 type message struct {
@@ -125,7 +152,7 @@ func (m message) valid() bool {
 	return desk.IsName(m.Guest) && strings.TrimSpace(m.Text) != "" && utf8.ValidString(m.Text)
 }
 
-const wrongMessage = sentence("A guest's name of 1 to 64 characters and a text are needed.")
+var errMessage = failure{http.StatusBadRequest, "A guest's name of 1 to 64 characters and a text are needed."}
 
 // answer is what a guest gets to know: not who is in the way.
 type answer struct {
@@ -135,20 +162,20 @@ type answer struct {
 	Trace   desk.Trace `json:"trace"`
 }
 
-func (s *Site) postChat(r *http.Request) (int, any, error) {
+func (s *Site) postChat(r *http.Request) (any, error) {
 	var m message
-	if status, err := read(r, &m); err != nil {
-		return status, nil, err
+	if err := read(r, &m); err != nil {
+		return nil, err
 	}
 	if !m.valid() {
-		return http.StatusUnprocessableEntity, nil, wrongMessage
+		return nil, errMessage
 	}
 	reply := s.say(r.Context(), m)
 	a := answer{Text: reply.Text, Lang: string(reply.Lang), Trace: reply.Trace}
 	if reply.Outcome == desk.OK && reply.Booking != nil {
 		a.Booking = reply.Booking.Reference
 	}
-	return http.StatusOK, a, nil
+	return a, nil
 }
 
 // say has the desk answer a guest.
@@ -165,57 +192,40 @@ func (s *Site) say(ctx context.Context, m message) desk.Reply {
 	return reply
 }
 
-func (s *Site) getFaults(*http.Request) (int, any, error) {
-	return http.StatusOK, s.Switches.Read(), nil
+func (s *Site) getFaults(*http.Request) (any, error) {
+	return s.Switches.Read(), nil
 }
 
-func (s *Site) putFaults(r *http.Request) (int, any, error) {
+func (s *Site) putFaults(r *http.Request) (any, error) {
 	var wanted fault.Positions
-	if status, err := read(r, &wanted); err != nil {
-		return status, nil, err
+	if err := read(r, &wanted); err != nil {
+		return nil, err
 	}
 	return s.turn(r, wanted)
 }
 
-// turn moves switches. The status of an error says whose fault it was.
-func (s *Site) turn(r *http.Request, wanted fault.Positions) (int, any, error) {
+// turn moves switches.
+func (s *Site) turn(r *http.Request, wanted fault.Positions) (any, error) {
 	err := s.change(r, func(ctx context.Context) error { return s.Switches.Set(ctx, wanted) })
-	switch {
-	case err == nil:
-		return s.getFaults(r)
-	case errors.Is(err, fault.ErrInvalid):
-		return http.StatusBadRequest, nil, err
-	case errors.Is(err, fault.ErrNoRow):
-		return http.StatusUnprocessableEntity, nil, err
-	case errors.Is(err, fault.ErrTrail):
-		return http.StatusInternalServerError, nil, err
-	}
-	return http.StatusBadGateway, nil, err
+	return s.Switches.Read(), err
 }
 
-func (s *Site) corrupt(r *http.Request, guest string) (int, any, error) {
-	err := s.change(r, func(ctx context.Context) error { return s.Switches.Corrupt(ctx, guest) })
-	switch {
-	case err == nil:
-		return http.StatusNoContent, nil, nil
-	case errors.Is(err, session.ErrNotFound):
-		return http.StatusNotFound, nil, errors.New("there is no such conversation")
-	}
-	return http.StatusServiceUnavailable, nil, err
+func (s *Site) corrupt(r *http.Request, guest string) (any, error) {
+	return nil, s.change(r, func(ctx context.Context) error { return s.Switches.Corrupt(ctx, guest) })
 }
 
 // corruptAll is for drills.
-func (s *Site) corruptAll(r *http.Request) (int, any, error) {
+func (s *Site) corruptAll(r *http.Request) (any, error) {
 	n := 0
 	for _, guest := range s.visitors.latest() {
-		switch status, _, err := s.corrupt(r, guest); {
+		switch _, err := s.corrupt(r, guest); {
 		case err == nil:
 			n++
-		case status != http.StatusNotFound:
-			return status, nil, err
+		case !errors.Is(err, session.ErrNotFound):
+			return nil, err
 		}
 	}
-	return http.StatusOK, map[string]int{"corrupted": n}, nil
+	return map[string]int{"corrupted": n}, nil
 }
 
 // swept is a cleanup report.
@@ -225,7 +235,7 @@ type swept struct {
 	Took   time.Duration  `json:"took_ns"`
 }
 
-func (s *Site) cleanUp(r *http.Request) (int, any, error) {
+func (s *Site) cleanUp(r *http.Request) (any, error) {
 	result := swept{Ended: make(map[string]int)}
 	err := s.change(r, func(ctx context.Context) error {
 		report, err := s.Desk.Chats.Sweep(ctx)
@@ -235,35 +245,29 @@ func (s *Site) cleanUp(r *http.Request) (int, any, error) {
 		}
 		return err
 	})
-	if err != nil {
-		return http.StatusServiceUnavailable, nil, err
-	}
-	return http.StatusOK, result, nil
+	return result, err
 }
 
-func (s *Site) postStorm(r *http.Request) (int, any, error) {
+func (s *Site) postStorm(r *http.Request) (any, error) {
 	wanted := struct {
 		Guests int `json:"guests"`
 	}{1000}
 	if r.ContentLength != 0 {
-		if status, err := read(r, &wanted); err != nil {
-			return status, nil, err
+		if err := read(r, &wanted); err != nil {
+			return nil, err
 		}
 	}
 	return s.startStorm(wanted.Guests)
 }
 
 // reset empties the hotel, and puts back the row of the trail that is changed.
-func (s *Site) reset(r *http.Request) (int, any, error) {
+func (s *Site) reset(r *http.Request) (any, error) {
 	if s.Switches.Read()["trail"] == fault.Changed {
-		if status, _, err := s.turn(r, fault.Positions{"trail": fault.Sealed}); err != nil {
-			return status, nil, err
+		if _, err := s.turn(r, fault.Positions{"trail": fault.Sealed}); err != nil {
+			return nil, err
 		}
 	}
-	if err := s.change(r, func(ctx context.Context) error { return s.PMS.Clear(ctx, "") }); err != nil {
-		return http.StatusBadGateway, nil, err
-	}
-	return http.StatusNoContent, nil, nil
+	return nil, s.change(r, func(ctx context.Context) error { return s.PMS.Clear(ctx, "") })
 }
 
 // problem is an error as RFC 9457 wants it.

@@ -24,22 +24,22 @@ func (s *Site) forms(mux *http.ServeMux) {
 		"night":    s.formNight,
 		"switches": s.formSwitches,
 		"trail":    s.formSwitches,
-		"corrupt":  func(r *http.Request) (int, any, error) { return s.corrupt(r, r.PostForm.Get("who")) },
+		"corrupt":  func(r *http.Request) (any, error) { return s.corrupt(r, r.PostForm.Get("who")) },
 		"cleanup":  s.cleanUp,
-		"storm":    func(*http.Request) (int, any, error) { return s.startStorm(1000) },
+		"storm":    func(*http.Request) (any, error) { return s.startStorm(1000) },
 		"reset":    s.reset,
 		"guest":    s.formGuest,
 	} {
 		mux.Handle("POST /"+path, s.Logins.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			status, err := http.StatusBadRequest, r.ParseForm()
-			if _, large := errors.AsType[*http.MaxBytesError](err); large {
-				status = http.StatusRequestEntityTooLarge
+			err := r.ParseForm()
+			if _, large := errors.AsType[*http.MaxBytesError](err); err != nil && !large {
+				err = errMessage
 			}
 			if err == nil {
-				status, _, err = act(r)
+				_, err = act(r)
 			}
 			if err != nil {
-				s.unsent(w, r, path, status)
+				s.unsent(w, r, path, statusOf(err))
 				return
 			}
 			s.afterForm(r.Context())
@@ -76,33 +76,33 @@ func back(r *http.Request) string {
 	return "/?" + query.Encode()
 }
 
-func (s *Site) formMessage(r *http.Request) (int, any, error) {
+func (s *Site) formMessage(r *http.Request) (any, error) {
 	return s.hear(r, r.PostForm.Get("text"))
 }
 
 // hear has the desk answer what the form's guest has said.
-func (s *Site) hear(r *http.Request, text string) (int, any, error) {
+func (s *Site) hear(r *http.Request, text string) (any, error) {
 	m := message{r.PostForm.Get("guest"), text}
 	if !m.valid() {
-		return http.StatusBadRequest, nil, wrongMessage
+		return nil, errMessage
 	}
 	s.say(r.Context(), m)
-	return 0, nil, nil
+	return nil, nil
 }
 
 // formNight asks for the night that was pressed on the calendar, as the guest
 // could have in words.
-func (s *Site) formNight(r *http.Request) (int, any, error) {
+func (s *Site) formNight(r *http.Request) (any, error) {
 	room, night, _ := strings.Cut(r.PostForm.Get("night"), ".")
 	date, err := hotel.ParseDate(night)
 	if err != nil || room == "" {
-		return http.StatusBadRequest, nil, wrongMessage
+		return nil, errMessage
 	}
 	form := langOf(r.PostForm.Get("lang")).Of([2]string{"hold room %s for 1 night from %s", "guardar la habitación %s por 1 noche desde %s"})
 	return s.hear(r, fmt.Sprintf(form, room, date))
 }
 
-func (s *Site) formSwitches(r *http.Request) (int, any, error) {
+func (s *Site) formSwitches(r *http.Request) (any, error) {
 	wanted := make(fault.Positions)
 	for _, sw := range fault.Switches {
 		if to := r.PostForm.Get(sw.Name); to != "" {

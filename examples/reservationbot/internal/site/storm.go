@@ -3,8 +3,6 @@
 package site
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -76,20 +74,20 @@ const maxGuests = 5000
 
 // startStorm begins a storm in the background, unless one is on. It ends with
 // the site.
-func (s *Site) startStorm(guests int) (int, any, error) {
+func (s *Site) startStorm(guests int) (any, error) {
 	if guests < 1 || guests > maxGuests {
-		return http.StatusUnprocessableEntity, nil, fmt.Errorf("between 1 and %d guests are possible", maxGuests)
+		return nil, failure{http.StatusBadRequest, fmt.Sprintf("Between 1 and %d guests are possible.", maxGuests)}
 	}
 	s.storm.mu.Lock()
 	defer s.storm.mu.Unlock()
 	if s.storm.now.Running {
-		return http.StatusConflict, nil, errors.New("a storm is on already")
+		return nil, failure{http.StatusConflict, "A storm is on already."}
 	}
 	if !s.begin(func() { s.rage(guests) }) {
-		return http.StatusServiceUnavailable, nil, context.Cause(s.ctx)
+		return nil, failure{http.StatusServiceUnavailable, "The page is being closed."}
 	}
 	s.storm.now = Storms{Running: true, Guests: guests}
-	return http.StatusAccepted, s.storm.now, nil
+	return s.storm.now, nil
 }
 
 // rage runs both storms, one after the other.

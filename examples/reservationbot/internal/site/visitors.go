@@ -103,10 +103,10 @@ func (s *Site) guestOf(r *http.Request) string {
 }
 
 // formGuest makes the visitor another guest, from the next page on.
-func (s *Site) formGuest(r *http.Request) (int, any, error) {
+func (s *Site) formGuest(r *http.Request) (any, error) {
 	guest := r.PostForm.Get("be")
 	if !desk.IsName(guest) {
-		return http.StatusBadRequest, nil, wrongMessage
+		return nil, errMessage
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), visit)
 	defer cancel()
@@ -114,5 +114,5 @@ func (s *Site) formGuest(r *http.Request) (int, any, error) {
 		slog.Warn("visitor", "err", err) // the page's address says it, until the visitor leaves
 	}
 	r.PostForm.Set("guest", guest)
-	return 0, nil, nil
+	return nil, nil
 }

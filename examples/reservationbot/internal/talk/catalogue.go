@@ -93,9 +93,9 @@ var (
 type AnyRoom string
 
 // Say puts a message into words. The arguments are strings, rooms as
-// [AnyRoom], days as hotel.Date, nights as []hotel.Date, holds as hotel.Stay,
-// bookings as hotel.Booking, times left as time.Duration and lists as []string
-// or []any.
+// [AnyRoom], days as hotel.Date, nights as []hotel.Date, bookings as hotel.Booking, holds as
+// those without a reference, times left as time.Duration and lists as []string or
+// []hotel.Booking.
 func Say(l Lang, m Message, args ...any) string {
 	return put(l, l.Of(catalogue[m]), args)
 }
@@ -126,11 +126,12 @@ func phrase(l Lang, arg any) string {
 			return form("a room", "una habitación")
 		}
 		return form("room %s", "la habitación %s", string(arg))
-	case hotel.Stay:
-		return form("the hold on %s for %s", "la espera de %s para %s", AnyRoom(arg.Room), arg.Nights())
 	case hotel.Booking:
+		if arg.Reference == "" {
+			return form("the hold on %s for %s", "la espera de %s para %s", AnyRoom(arg.Stay.Room), arg.Stay.Nights())
+		}
 		return form("the booking of %s for %s (%s)", "la reserva de %s para %s (%s)", AnyRoom(arg.Stay.Room), arg.Stay.Nights(), arg.Reference)
-	case []any:
+	case []hotel.Booking:
 		var all []string
 		for _, a := range arg {
 			all = append(all, phrase(l, a))
