@@ -164,7 +164,8 @@ func parsePages() map[talk.Lang]*template.Template {
 	pages := make(map[talk.Lang]*template.Template)
 	for _, lang := range []talk.Lang{talk.English, talk.Spanish} {
 		funcs := template.FuncMap{
-			"t":        func(key string, args ...any) string { return word(lang, key, args...) },
+			"t":        func(english, spanish string, args ...any) string { return say(lang, english, spanish, args...) },
+			"word":     func(key string, args ...any) string { return word(lang, key, args...) },
 			"state":    func(s string) string { return word(lang, "state."+s) },
 			"trace":    func(t *desk.Trace) []Step { return steps(lang, t) },
 			"join":     strings.Join,
@@ -172,7 +173,6 @@ func parsePages() map[talk.Lang]*template.Template {
 			"switches": func(v view) []Switch { return switchesOf(lang, v.Switches) },
 			"alerts":   func() []Severity { return shippedAlerts },
 			"tally":    func() []string { return tallied },
-			"choices":  func() []string { return chips[lang] },
 		}
 		pages[lang] = template.Must(template.New("page.html").Funcs(funcs).ParseFS(assets, "page.html"))
 	}
@@ -234,8 +234,7 @@ type Step struct {
 // steps puts a trace into words: what was wanted, what the breaker said, how
 // long the PMS took, what the locks did, and what went into the trail.
 func steps(lang talk.Lang, t *desk.Trace) []Step {
-	say := func(key string, args ...any) string { return word(lang, key, args...) }
-	asked := say("trace.notAsked")
+	asked := say(lang, "not asked", "sin llamar")
 	if t.Calls > 0 {
 		asked = fmt.Sprintf("%d ms", t.PMSTime.Round(time.Millisecond).Milliseconds())
 		if t.Calls > 1 {
@@ -246,18 +245,18 @@ func steps(lang talk.Lang, t *desk.Trace) []Step {
 	var done []string
 	for _, kind := range t.Audit {
 		if op, ok := strings.CutPrefix(kind, "lock."); ok {
-			done = append(done, say("lock."+op))
+			done = append(done, word(lang, "lock."+op))
 		}
 	}
 	if len(done) > 0 {
 		locks = strings.Join(done, ", ")
 	}
 	return []Step{
-		{say("trace.intent"), say("intent." + string(t.Intent)), t.Intent == talk.Unknown},
-		{say("trace.breaker"), say("state." + t.Breaker), t.Breaker == "open"},
+		{say(lang, "intent", "intención"), word(lang, "intent."+string(t.Intent)), t.Intent == talk.Unknown},
+		{say(lang, "breaker", "cortacircuitos"), word(lang, "state."+t.Breaker), t.Breaker == "open"},
 		{"PMS", asked, t.Outcome == desk.Fallback && t.Calls > 0},
-		{say("trace.lock"), locks, strings.Contains(locks, say("lock.conflict"))},
-		{say("trace.audit"), say("trace.events", len(t.Audit)) + " #" + t.ID, false},
+		{say(lang, "lock", "cerrojo"), locks, slices.Contains(t.Audit, "lock.conflict")},
+		{say(lang, "audit", "auditoría"), fmt.Sprintf("%d #%s", len(t.Audit), t.ID), false},
 	}
 }
 
