@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,17 +49,23 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 	o := options{settleAfter: 15 * time.Second}
 	flags := flag.NewFlagSet("reservationbot", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
+	list := func(to *[]string) func(string) error {
+		return func(text string) error {
+			*to = strings.Split(text, ",")
+			return nil
+		}
+	}
 	flags.StringVar(&o.script, "script", "", "play the conversation in `FILE` (- = standard input) and exit")
 	flags.IntVar(&o.storm, "storm", 0, "let `N` guests book at once, print what happened as JSON and exit")
 	flags.IntVar(&o.rooms, "rooms", 20, "`number` of rooms of the simulated hotel")
 	flags.BoolVar(&o.noLocks, "no-locks", false, "with -storm: the control without locks, which double-books")
-	addresses := flags.String("redis", "", "`ADDR[,ADDR...]` of Redis, or of the nodes of a cluster; default: embedded")
+	flags.Func("redis", "`ADDR[,ADDR...]` of Redis, or of the nodes of a cluster; default: embedded", list(&o.redis))
 	flags.StringVar(&o.audit, "audit", "", "database of the audit trail, `DSN` postgres://... or sqlite:FILE; default: SQLite in a temporary folder")
 	flags.StringVar(&o.spool, "spool", "", "`FOLDER` of this bot alone, which has audit events until the database has them, also when the bot is killed; default: none")
 	flags.StringVar(&o.seal, "seal", "", "`FILE` with the root key for seals of the audit trail, made when it is not there; default: none, or a new key when the database is in a temporary folder")
 	flags.StringVar(&o.pms, "pms", "", "`URL` of a PMS that speaks like the simulated one; default: simulated")
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` of the web page")
-	hosts := flags.String("host", "", "`NAME[,NAME...]` under which the web page may be asked for, beside localhost, addresses and the name in -addr")
+	flags.Func("host", "`NAME[,NAME...]` under which the web page may be asked for, beside localhost, addresses and the name in -addr", list(&o.hosts))
 	flags.BoolVar(&o.open, "open", false, "open the web page in a browser")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of the random stays and booking references")
 
@@ -71,12 +78,6 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 	}
 	if err != nil {
 		return o, err
-	}
-	if *addresses != "" {
-		o.redis = strings.Split(*addresses, ",")
-	}
-	if *hosts != "" {
-		o.hosts = strings.Split(*hosts, ",")
 	}
 	given := make(map[string]bool)
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -109,7 +110,7 @@ func (o options) check(rest []string, given map[string]bool) error {
 		return fmt.Errorf("-rooms %d: between 1 and 1000 are possible", o.rooms)
 	case given["audit"] && !strings.HasPrefix(o.audit, "postgres://") && (!strings.HasPrefix(o.audit, "sqlite:") || o.audit == "sqlite:"):
 		return errors.New("-audit must be postgres://... or sqlite:FILE")
-	case given["redis"] && strings.Contains(","+strings.Join(o.redis, ",")+",", ",,"):
+	case slices.Contains(o.redis, ""):
 		return errors.New("-redis has an empty address")
 	case given["pms"] && !isURL(o.pms):
 		return fmt.Errorf("-pms %q is no http URL", o.pms)

@@ -18,6 +18,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 	"github.com/glebarez/sqlite"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/mod/sumdb/note"
 	"gorm.io/driver/postgres"
@@ -40,26 +41,20 @@ const (
 
 // openRedis connects to the given Redis, or to one inside this process.
 func (b *bot) openRedis(ctx context.Context, watch *metrics.Metrics) (redis.UniversalClient, error) {
-	settings := &redis.UniversalOptions{
-		Addrs:                 b.options.redis,
-		PoolSize:              2*connections + panels,
-		ContextTimeoutEnabled: true,
-	}
-	if len(settings.Addrs) == 0 {
-		b.doing("Redis: embedded")
+	addrs, name := b.options.redis, strings.Join(b.options.redis, ",")
+	if len(addrs) == 0 {
 		addr, err := b.startRedis()
 		if err != nil {
 			return nil, err
 		}
-		settings.Addrs = []string{addr}
-	} else {
-		b.doing("Redis: %s", strings.Join(settings.Addrs, ","))
+		addrs, name = []string{addr}, "embedded"
 	}
-	client := redis.NewUniversalClient(settings)
+	b.doing("Redis: %s", name)
+	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, PoolSize: 2*connections + panels, ContextTimeoutEnabled: true})
 	client.AddHook(b.Switches.Redis)
 	b.closing("Redis client", func(context.Context) error { return client.Close() })
 	if err := client.Ping(ctx).Err(); err != nil {
-		return nil, fmt.Errorf("redis %s: %w", strings.Join(b.options.redis, ","), err)
+		return nil, fmt.Errorf("redis %s: %w", name, err)
 	}
 	return client, metrics.Redis(watch, "main", client)
 }
@@ -77,9 +72,11 @@ func (b *bot) openDatabase(ctx context.Context, watch *metrics.Metrics) (*gorm.D
 			b.closing("temporary folder", func(context.Context) error { return os.RemoveAll(folder) })
 			file = filepath.Join(folder, "audit.db")
 		}
-		if err := writable(file); err != nil {
+		f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // SQLite's error would not say what is wrong
+		if err != nil {
 			return nil, fmt.Errorf("audit database: %w", err)
 		}
+		_ = f.Close()
 		name = "SQLite in " + file
 		escaped := (&url.URL{Path: file}).EscapedPath()
 		dialector, limit = sqlite.Open("file:"+escaped+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"), 2 // one writes, one reads
@@ -99,16 +96,6 @@ func (b *bot) openDatabase(ctx context.Context, watch *metrics.Metrics) (*gorm.D
 		return nil, fmt.Errorf("audit database: %w", err)
 	}
 	return db, watch.DB("audit", pool)
-}
-
-// writable makes sure of the file with an error that says what is wrong with
-// it, which SQLite's does not.
-func writable(file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // How often the trail is sealed and verified, beside when the switch is pressed.
@@ -183,11 +170,9 @@ func (b *bot) openPMS() (*hotel.Client, error) {
 			return nil, err
 		}
 		b.closing("simulated PMS", func(context.Context) error { return simulator.Close() })
-		if err := b.Registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		promauto.With(b.Registry).NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "pms_double_bookings", Help: "Bookings in the PMS's table that share a night with an earlier one.",
-		}, func() float64 { return float64(simulator.DoubleBookings()) })); err != nil {
-			return nil, err
-		}
+		}, func() float64 { return float64(simulator.DoubleBookings()) })
 		base = simulator.URL
 	} else {
 		b.doing("hotel's system (PMS): %s", base)

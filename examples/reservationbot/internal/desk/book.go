@@ -67,43 +67,45 @@ func (t *turn) overlapping(ctx context.Context, hold Hold, stay hotel.Stay) ([]h
 // confirmed.
 func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
 	bookings, err := t.overlapping(ctx, hold, stay)
+	made := ordered(bookings, hold.ID())
 	switch {
 	case errors.Is(err, hotel.ErrStaleFence):
 		t.release(ctx, hold)
 		t.say(Refused, talk.HoldGone, stay.Room)
-		return false
 	case err != nil && t.earlier != nil:
 		t.release(ctx, hold)
 		t.noAnswer(err)
-		return false
 	case err != nil:
 		t.noAnswerButHeld(ctx, hold, stay, err)
-		return false
-	case len(bookings) == 0:
-		return true
-	}
-	if made := ordered(bookings, hold.ID()); made != nil {
+	case made != nil:
 		t.confirm(ctx, hold, *made)
-		return false
+	default:
+		if bookings = t.known(ctx, bookings); len(bookings) == 0 {
+			return true
+		}
+		t.release(ctx, hold)
+		t.bookedBy(stay, bookings)
 	}
-	if bookings = t.known(ctx, bookings); len(bookings) == 0 {
-		return true
-	}
-	t.release(ctx, hold)
-	t.reply.Stay, t.reply.Booking = stay, &bookings[0]
-	if i := slices.IndexFunc(bookings, func(b hotel.Booking) bool { return b.Guest == t.guest }); i >= 0 {
-		t.say(Refused, talk.AlreadyYours, bookings[i])
-		return false
-	}
-	t.askBack(Refused, talk.OtherRoom, talk.BookedByOther, stay.Room, taken(stay, bookings))
 	return false
 }
 
-// taken lists the nights of the stay that are booked.
+// bookedBy says who has nights of the stay, if it is the guest.
+func (t *turn) bookedBy(stay hotel.Stay, bookings []hotel.Booking) {
+	t.reply.Stay, t.reply.Booking = stay, &bookings[0]
+	for _, b := range bookings {
+		if b.Guest == t.guest {
+			t.say(Refused, talk.AlreadyYours, b)
+			return
+		}
+	}
+	t.askBack(Refused, talk.OtherRoom, talk.BookedByOther, stay.Room, taken(stay, bookings))
+}
+
+// taken lists the nights of the stay that others have.
 func taken(stay hotel.Stay, bookings []hotel.Booking) (nights []hotel.Date) {
 	for _, night := range stay.Nights() {
 		alone := hotel.Stay{Room: stay.Room, In: night, Out: night.Plus(1)}
-		if slices.ContainsFunc(bookings, func(b hotel.Booking) bool { _, yes := alone.Overlap(b.Stay); return yes }) {
+		if slices.ContainsFunc(bookings, func(b hotel.Booking) bool { return alone.Overlaps(b.Stay) }) {
 			nights = append(nights, night)
 		}
 	}
@@ -160,7 +162,7 @@ func (t *turn) availability(ctx context.Context) {
 	if len(free) == 0 {
 		t.say(Refused, talk.NoFreeRoom, stay.Nights())
 		for _, one := range t.mine() {
-			if _, own := stay.Overlap(one.Stay); own {
+			if stay.Overlaps(one.Stay) {
 				t.say(OK, talk.AlreadyYours, one)
 			}
 		}

@@ -119,12 +119,12 @@ type Reply struct {
 func (d *Desk) Answer(ctx context.Context, guest, text string) Reply {
 	start := time.Now()
 	t := &turn{Desk: d, guest: guest, request: d.Detector.Detect(text)}
-	ctx, t.trace = withTrace(ctx, t.request.Intent)
+	ctx, t.trace = withTrace(ctx)
 	reply := d.admit(ctx, t, text)
 	if d.Flush != nil && reply.Outcome == OK && reply.Booking != nil {
 		d.store(ctx)
 	}
-	reply.Trace = t.trace.read(reply.Outcome, d.Breaker.State())
+	reply.Trace = t.trace.read(reply, d.Breaker.State())
 	d.Metrics.answered(reply, time.Since(start))
 	return reply
 }
@@ -150,7 +150,7 @@ func (d *Desk) converse(ctx context.Context, t *turn, text string) Reply {
 	err := d.Chats.Converse(ctx, conversation(t.guest), Chat{Lang: talk.English}, func(ctx context.Context, s *session.Session[Chat]) error {
 		t.speak(s.Data)
 		t.act(ctx)
-		how := t.trace.read(t.reply.Outcome, d.Breaker.State())
+		how := t.trace.read(t.reply, d.Breaker.State())
 		t.chat.add(question(t.guest, text), Line{bot, t.reply.Text, &how})
 		s.Data = t.chat
 		return nil

@@ -81,7 +81,7 @@ func (p *fakePMS) Free(context.Context, hotel.Date, hotel.Date) ([]string, error
 }
 
 func (p *fakePMS) Bookings(_ context.Context, s hotel.Stay, _ uint64) ([]hotel.Booking, error) {
-	return p.find(func(b hotel.Booking) bool { _, overlap := s.Overlap(b.Stay); return overlap })
+	return p.find(func(b hotel.Booking) bool { return s.Overlaps(b.Stay) })
 }
 
 func (p *fakePMS) BookingsOf(_ context.Context, guest string) ([]hotel.Booking, error) {

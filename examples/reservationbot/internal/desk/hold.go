@@ -112,7 +112,7 @@ func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (
 // try takes the stay, or returns another guest's hold that is in the way. When
 // only the guest's own hold is, that is let go.
 func (t *turn) try(ctx context.Context, stay hotel.Stay) (hold Hold, other *lock.Hold, err error) {
-	if t.inOwnWay(stay) {
+	if t.chat.Kept != nil && stay.Overlaps(t.chat.Kept.Stay) {
 		if other, err = t.Holds.Held(ctx, stay, t.guest); err != nil || other != nil {
 			return nil, other, err
 		}
@@ -136,26 +136,16 @@ func (t *turn) mention(earlier *Kept) {
 	becomes := talk.HoldDropped
 	if now := t.chat.Kept; now != nil && now.Stay == earlier.Stay {
 		becomes = talk.HoldStays
-	} else if _, same := t.reply.Stay.Overlap(earlier.Stay); same && t.reply.Outcome != Refused {
+	} else if t.reply.Stay.Overlaps(earlier.Stay) && t.reply.Outcome != Refused {
 		return
 	}
 	t.reply.Text += " " + talk.Say(t.chat.Lang, becomes, earlier.Stay.Room, earlier.Stay.Nights())
 }
 
-func (t *turn) inOwnWay(stay hotel.Stay) bool {
-	if t.chat.Kept == nil {
-		return false
-	}
-	_, overlap := stay.Overlap(t.chat.Kept.Stay)
-	return overlap
-}
-
 func (t *turn) heldByOther(stay hotel.Stay, other lock.Hold) {
-	in, out := other.Resource.Times()
-	theirs := hotel.Stay{Room: stay.Room, In: hotel.DateOf(in), Out: hotel.DateOf(out)}
-	nights, _ := stay.Overlap(theirs)
+	theirs := hotel.Booking{Order: hotel.Order{Stay: hotel.StayOf(other.Resource)}}
 	t.reply.Stay, t.reply.Hold = stay, &other
-	t.askBack(Refused, talk.OtherRoom, talk.HeldByOther, stay.Room, nights.Nights(), other.Left)
+	t.askBack(Refused, talk.OtherRoom, talk.HeldByOther, stay.Room, taken(stay, []hotel.Booking{theirs}), other.Left)
 }
 
 // meansKept reports whether the guest goes on with the kept hold: by naming

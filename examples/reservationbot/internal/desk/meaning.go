@@ -36,7 +36,6 @@ func (t *turn) understand(open *talk.Question) {
 		t.fromKept(kept.Stay)
 	}
 	t.reply.Intent = t.request.Intent
-	t.trace.means(t.request.Intent)
 }
 
 // fromKept takes from the kept hold what the guest did not say, which is then

@@ -111,16 +111,9 @@ type tracer struct {
 
 type traceKey struct{}
 
-func withTrace(ctx context.Context, i talk.Intent) (context.Context, *tracer) {
-	t := &tracer{Trace: Trace{ID: rand.Text()[:8], Intent: i}}
+func withTrace(ctx context.Context) (context.Context, *tracer) {
+	t := &tracer{Trace: Trace{ID: rand.Text()[:8]}}
 	return context.WithValue(ctx, traceKey{}, t), t
-}
-
-// means replaces the intent of the message alone by that in its conversation.
-func (t *tracer) means(i talk.Intent) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.Intent = i
 }
 
 // called adds a call that reached out for the PMS.
@@ -132,11 +125,11 @@ func (t *tracer) called(took time.Duration) {
 }
 
 // read returns the trace so far, with what is known at the end.
-func (t *tracer) read(o Outcome, breaker circuitbreaker.State) Trace {
+func (t *tracer) read(r Reply, breaker circuitbreaker.State) Trace {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	trace := t.Trace
-	trace.Outcome, trace.Breaker, trace.Audit = o, breaker.String(), slices.Clone(t.Audit)
+	trace.Intent, trace.Outcome, trace.Breaker, trace.Audit = r.Intent, r.Outcome, breaker.String(), slices.Clone(t.Audit)
 	return trace
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -106,7 +105,7 @@ func (d *Desk) Settle(ctx context.Context, e session.Expired[hotel.Order]) error
 		return err
 	}
 	t := &turn{Desk: d, guest: order.Guest}
-	ctx, t.trace = withTrace(ctx, talk.Book)
+	ctx, t.trace = withTrace(ctx)
 	var open error
 	err := d.Chats.Exclusive(ctx, SessionOf(order.Guest), func(ctx context.Context, s *session.Session[Chat]) error {
 		t.speak(s.Data)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -68,7 +69,7 @@ func (s *Storm) Run(ctx context.Context, tries []Try, errs io.Writer) (site.Tall
 		doubles, err = s.PMS.DoubleBookings(ctx)
 		return err
 	})
-	result := count(tries, s.explain, errs)
+	result := count(tries, s.Oracle, errs)
 	after := s.Trail.Stats()
 	result.Rooms, result.DoubleBookings = len(s.Desk.Rooms), doubles
 	result.AuditEvents = after.Written - before.Written
@@ -106,6 +107,7 @@ func (s *Storm) Plan(guests int) []Try {
 // rush has every guest send a message at once and waits for the answers.
 func rush(ctx context.Context, d *desk.Desk, tries []Try, errs io.Writer) {
 	var answered atomic.Int64
+	progress := log.New(errs, "", 0)
 	var wg sync.WaitGroup
 	gate := make(chan struct{})
 	for i := range tries {
@@ -116,35 +118,17 @@ func rush(ctx context.Context, d *desk.Desk, tries []Try, errs io.Writer) {
 			t.begun = time.Now()
 			t.reply = d.Answer(ctx, t.guest, text)
 			t.done = time.Now()
-			answered.Add(1)
+			if n := answered.Add(1); n%1000 == 0 {
+				progress.Printf("%d of %d guests answered", n, len(tries))
+			}
 		})
 	}
-	stopped := make(chan struct{})
-	go func() { wg.Wait(); close(stopped) }()
 	close(gate)
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			fmt.Fprintf(errs, "%d of %d guests answered\n", answered.Load(), len(tries))
-		case <-stopped:
-			return
-		}
-	}
-}
-
-// explain returns why a refusal cannot be right. Without locks there is
-// nothing that could be.
-func (s *Storm) explain(t Try) error {
-	if s.Oracle == nil {
-		return nil
-	}
-	return s.Oracle.explain(t)
+	wg.Wait()
 }
 
 // count sums the answers up, and prints the first few errors.
-func count(tries []Try, explain func(Try) error, errs io.Writer) site.Tally {
+func count(tries []Try, oracle *Oracle, errs io.Writer) site.Tally {
 	result := site.Tally{Guests: len(tries)}
 	fail := func(t Try, err error) {
 		if result.Errors++; result.Errors <= 5 {
@@ -163,7 +147,7 @@ func count(tries []Try, explain func(Try) error, errs io.Writer) site.Tally {
 			result.Fallbacks++
 		case t.reply.Outcome == desk.Refused:
 			result.Conflicts++
-			if err := explain(t); err != nil {
+			if err := oracle.explain(t); err != nil {
 				fail(t, err)
 			}
 		default:

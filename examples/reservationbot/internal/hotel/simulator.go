@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -111,7 +112,7 @@ func (s *Simulator) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.table.all()) })
 	mux.HandleFunc("DELETE /ledger", func(w http.ResponseWriter, r *http.Request) {
-		s.table.clear(r.URL.Query().Get("guests"))
+		s.table.forget(func(b Booking) bool { return strings.HasPrefix(b.Guest, r.URL.Query().Get("guests")) })
 		answer(w, http.StatusNoContent, nil)
 	})
 	mux.HandleFunc("PUT /faults", s.setMode)
@@ -163,7 +164,7 @@ func (s *Simulator) free(r *http.Request) (int, any) {
 
 func (s *Simulator) list(r *http.Request) (int, any) {
 	if guest := r.URL.Query().Get("guest"); guest != "" {
-		return http.StatusOK, s.table.of(guest)
+		return http.StatusOK, slices.DeleteFunc(s.table.all(), func(b Booking) bool { return b.Guest != guest })
 	}
 	stay, err := stayOf(r)
 	if err != nil {
@@ -196,7 +197,7 @@ func (s *Simulator) book(r *http.Request) (int, any) {
 }
 
 func (s *Simulator) cancel(r *http.Request) (int, any) {
-	if !s.table.cancel(r.PathValue("reference")) {
+	if !s.table.forget(func(b Booking) bool { return b.Reference == r.PathValue("reference") }) {
 		return http.StatusNotFound, problem("no such booking")
 	}
 	return http.StatusNoContent, nil

@@ -11,6 +11,7 @@ package hotel
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/lock"
@@ -29,18 +30,18 @@ func (s Stay) Resource() lock.Resource {
 	return lock.Nights(RoomName(s.Room), s.In.Time(), s.Out.Time())
 }
 
+// StayOf is the reverse of [Stay.Resource].
+func StayOf(r lock.Resource) Stay {
+	in, out := r.Times()
+	return Stay{strings.TrimPrefix(r.Name(), RoomName("")), DateOf(in), DateOf(out)}
+}
+
 // RoomName is the name of a room's lock.
 func RoomName(room string) string { return "room/" + room }
 
-// Overlap returns the nights that two stays share, if any.
-func (s Stay) Overlap(other Stay) (Stay, bool) {
-	if other.In.Before(s.In) {
-		other.In = s.In
-	}
-	if s.Out.Before(other.Out) {
-		other.Out = s.Out
-	}
-	return other, s.Room == other.Room && other.In.Before(other.Out)
+// Overlaps reports whether two stays share a night.
+func (s Stay) Overlaps(other Stay) bool {
+	return s.Room == other.Room && s.In.Before(other.Out) && other.In.Before(s.Out)
 }
 
 // Nights lists the dates of the nights.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -85,12 +84,13 @@ func (t *table) newReference() string {
 	}
 }
 
-// cancel forgets a booking and reports whether there was one.
-func (t *table) cancel(reference string) bool {
+// forget forgets the bookings that fit, and reports whether there was one. The
+// fences stay: leases are not undone.
+func (t *table) forget(fits func(Booking) bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := len(t.bookings)
-	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return b.Reference == reference })
+	t.bookings = slices.DeleteFunc(t.bookings, fits)
 	return len(t.bookings) < before
 }
 
@@ -100,11 +100,6 @@ func (t *table) withdraw(key string) {
 	defer t.mu.Unlock()
 	t.withdrawn[key] = true
 	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return b.Key == key })
-}
-
-// of lists the guest's bookings.
-func (t *table) of(guest string) []Booking {
-	return slices.DeleteFunc(t.all(), func(b Booking) bool { return b.Guest != guest })
 }
 
 // overlapping lists the bookings that share nights with the stay, or reports
@@ -118,7 +113,7 @@ func (t *table) overlapping(s Stay, fence uint64) ([]Booking, bool) {
 		return nil, false
 	}
 	for _, b := range t.bookings {
-		if _, yes := s.Overlap(b.Stay); yes {
+		if s.Overlaps(b.Stay) {
 			found = append(found, b)
 		}
 	}
@@ -160,12 +155,4 @@ func (t *table) all() []Booking {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]Booking{}, t.bookings...)
-}
-
-// clear forgets the bookings of the guests whose names begin so. The fences stay:
-// leases are not undone.
-func (t *table) clear(guests string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return strings.HasPrefix(b.Guest, guests) })
 }

@@ -105,30 +105,21 @@ func (v view) Age(parts ...string) *Age {
 	return age
 }
 
-// parts of the page that change on their own, beside the calendar's rows.
-var parts = []string{"chat", "breaker", "switches", "storm", "nights", "sessions", "seals", "audit", "metrics"}
-
-// sections lists the ids of everything that can change.
-func (v view) sections() []string {
-	ids := slices.Clone(parts)
-	for _, row := range v.Calendar.Rows {
-		ids = append(ids, row.ID())
-	}
-	return ids
+// section is a part of the page that changes on its own.
+type section struct {
+	id, template string
+	data         any
 }
 
-// render returns the inside of one section.
-func (s *Site) render(id string, v view) ([]byte, error) {
-	var b bytes.Buffer
-	page := s.pages[v.Lang]
-	for _, row := range v.Calendar.Rows {
-		if row.ID() == id {
-			err := page.ExecuteTemplate(&b, "row", row)
-			return b.Bytes(), err
-		}
+// sections lists everything that can change.
+func (v view) sections() (all []section) {
+	for _, id := range []string{"chat", "breaker", "switches", "storm", "nights", "sessions", "seals", "audit", "metrics"} {
+		all = append(all, section{id, id, v})
 	}
-	err := page.ExecuteTemplate(&b, id, v)
-	return b.Bytes(), err
+	for _, row := range v.Calendar.Rows {
+		all = append(all, section{row.ID(), "row", row})
+	}
+	return all
 }
 
 func (s *Site) page(w http.ResponseWriter, r *http.Request) {

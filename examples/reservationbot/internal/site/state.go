@@ -166,7 +166,7 @@ func (s *Site) readHolds(ctx context.Context) (holds []Hold, err error) {
 		if err != nil {
 			return holds, err
 		}
-		holds = append(holds, Hold{stayOf(h.Resource), h.Holder, h.ExpiresAt, h.Extensions, h.Fence})
+		holds = append(holds, Hold{hotel.StayOf(h.Resource), h.Holder, h.ExpiresAt, h.Extensions, h.Fence})
 	}
 	return holds, nil
 }

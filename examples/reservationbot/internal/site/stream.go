@@ -168,26 +168,26 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 func (c *client) update(ctx context.Context, name string, ask question) error {
 	st := c.look(ctx, ask.guest)
 	st.Time = time.Time{} // sent by itself
-	v, sections := view{Lang: ask.lang}, []string(nil)
-	v.Sparks, _ = c.history.latest()
+	sparks, _ := c.history.latest()
+	var sections []section
 	switch {
 	case !reflect.DeepEqual(st, c.shown):
-		v = c.view(st, ask)
+		v := c.view(st, ask)
+		v.Live = true
 		sections = v.sections()
-	case !reflect.DeepEqual(v.Sparks, c.sparks):
-		sections = []string{"metrics"} // whose curves move on for a minute
+	case !reflect.DeepEqual(sparks, c.sparks): // the curves move on for a minute
+		sections = []section{{"metrics", "metrics", view{Sparks: sparks}}}
 	}
-	c.shown, c.sparks = st, v.Sparks
-	v.Live = true
-	var b bytes.Buffer
-	for _, id := range sections {
-		html, err := c.render(id, v)
-		if err != nil {
+	c.shown, c.sparks = st, sparks
+	var b, html bytes.Buffer
+	for _, part := range sections {
+		html.Reset()
+		if err := c.pages[ask.lang].ExecuteTemplate(&html, part.template, part.data); err != nil {
 			return err
 		}
-		if sum := maphash.Bytes(seed, html); c.has[id] != sum {
-			c.has[id] = sum
-			fmt.Fprintf(&b, "data: %s %s\n", id, oneLine.Replace(string(html)))
+		if sum := maphash.Bytes(seed, html.Bytes()); c.has[part.id] != sum {
+			c.has[part.id] = sum
+			fmt.Fprintf(&b, "data: %s %s\n", part.id, oneLine.Replace(html.String()))
 		}
 	}
 	if b.Len() == 0 {

@@ -4,7 +4,6 @@ package site
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,14 +39,8 @@ const (
 // ObserveLock implements [lock.Observer].
 func (w *Watch) ObserveLock(_ context.Context, e lock.Event) {
 	if e.Op == lock.OpAcquire && e.Result == lock.ResultConflict {
-		w.clashed(stayOf(e.Resource))
+		w.clashed(hotel.StayOf(e.Resource))
 	}
-}
-
-// stayOf is the reverse of [hotel.Stay.Resource].
-func stayOf(r lock.Resource) hotel.Stay {
-	in, out := r.Times()
-	return hotel.Stay{Room: strings.TrimPrefix(r.Name(), hotel.RoomName("")), In: hotel.DateOf(in), Out: hotel.DateOf(out)}
 }
 
 func (w *Watch) clashed(s hotel.Stay) {

@@ -92,7 +92,7 @@ var (
 // AnyRoom is a room, or "a room" when it is empty.
 type AnyRoom string
 
-// Say puts a message into words. The arguments are strings, rooms as
+// Say puts a message into words. The arguments are strings, numbers, rooms as
 // [AnyRoom], days as hotel.Date, nights as []hotel.Date, bookings as hotel.Booking, holds as
 // those without a reference, times left as time.Duration and lists as []string or
 // []hotel.Booking.
@@ -116,9 +116,22 @@ func phrase(l Lang, arg any) string {
 	case time.Duration:
 		return minutes(l, arg)
 	case hotel.Date:
-		return form("%s %s %s", "%s de %s de %s", strconv.Itoa(arg.Time().Day()), monthNames[l][arg.Time().Month()-1], strconv.Itoa(arg.Time().Year()))
-	case []hotel.Date:
-		return nights(l, arg)
+		return form("%s %s %s", "%s de %s de %s", arg.Time().Day(), monthNames[l][arg.Time().Month()-1], arg.Time().Year())
+	case []hotel.Date: // of a long or month-crossing stay the first one and the number
+		switch n := len(arg); {
+		case n == 0:
+			return ""
+		case n == 1:
+			return form("the night of %s", "la noche del %s", arg[0])
+		case n > 7 || arg[0].Time().Month() != arg[n-1].Time().Month():
+			return form("%s nights from %s", "%s noches desde el %s", n, arg[0])
+		default:
+			var days []string
+			for _, d := range arg[:n-1] {
+				days = append(days, strconv.Itoa(d.Time().Day()))
+			}
+			return form("the nights of %s and %s", "las noches del %s y %s", days, arg[n-1])
+		}
 	case []string:
 		return strings.Join(arg, ", ")
 	case AnyRoom:
@@ -145,35 +158,9 @@ func phrase(l Lang, arg any) string {
 // time.
 func minutes(l Lang, left time.Duration) string {
 	n := max(int((left+time.Minute-1)/time.Minute), 0)
-	unit := map[Lang]string{English: "minute", Spanish: "minuto"}[l]
+	unit := l.Of([2]string{"minute", "minuto"})
 	if n != 1 {
 		unit += "s"
 	}
 	return strconv.Itoa(n) + " " + unit
-}
-
-// nights names each night, such as "the nights of 12, 13 and 14 December
-// 2026", or the first one and the number of a long or month-crossing stay.
-func nights(l Lang, dates []hotel.Date) string {
-	if len(dates) == 0 {
-		return ""
-	}
-	first, last := dates[0].Time(), dates[len(dates)-1].Time()
-	month := monthNames[l][first.Month()-1]
-	one, many, counted, and, form := "the night of %s", "the nights of %s", "%d nights from %s", " and ", "%s %s %d"
-	if l == Spanish {
-		one, many, counted, and, form = "la noche del %s", "las noches del %s", "%d noches desde el %s", " y ", "%s de %s de %d"
-	}
-	if len(dates) > 7 || first.Month() != last.Month() {
-		return fmt.Sprintf(counted, len(dates), fmt.Sprintf(form, strconv.Itoa(first.Day()), month, first.Year()))
-	}
-	days := make([]string, len(dates))
-	for i, d := range dates {
-		days[i] = strconv.Itoa(d.Time().Day())
-	}
-	if len(days) == 1 {
-		return fmt.Sprintf(one, fmt.Sprintf(form, days[0], month, first.Year()))
-	}
-	list := strings.Join(days[:len(days)-1], ", ") + and + days[len(days)-1]
-	return fmt.Sprintf(many, fmt.Sprintf(form, list, month, first.Year()))
 }
