@@ -36,7 +36,7 @@ const (
 //	GET    /bookings?room=N&from=DATE&to=DATE&fence=F
 //	                                          bookings that share nights with the stay; 409 when the fence is stale; 0 = none
 //	GET    /bookings?guest=NAME               a guest's bookings
-//	POST   /bookings       Order              201 Booking; 409 when the fence is stale, or the order was withdrawn
+//	POST   /bookings       Order              200 Booking; 409 when the fence is stale, or the order was withdrawn
 //	DELETE /bookings/{reference}              204; 404 when there is none
 //	DELETE /orders/{key}                      204: the order's booking is cancelled; if the order arrives later, it is refused
 //	GET    /double-bookings                   {"count": n}
@@ -107,19 +107,24 @@ func (s *Simulator) routes() http.Handler {
 	mux.HandleFunc("POST /bookings", s.feel(s.book))
 	mux.HandleFunc("DELETE /bookings/{reference}", s.feel(s.cancel))
 	mux.HandleFunc("DELETE /orders/{key}", s.feel(s.withdraw))
-	mux.HandleFunc("GET /double-bookings", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]int{"count": s.DoubleBookings()})
-	})
-	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.table.all()) })
-	mux.HandleFunc("DELETE /ledger", func(w http.ResponseWriter, r *http.Request) {
+	always := func(pattern string, h handler) { // whatever the mode
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			body, err := h(r)
+			respond(w, body, err)
+		})
+	}
+	always("GET /double-bookings", func(*http.Request) (any, error) { return map[string]int{"count": s.DoubleBookings()}, nil })
+	always("GET /ledger", func(*http.Request) (any, error) { return s.table.all(), nil })
+	always("DELETE /ledger", func(r *http.Request) (any, error) {
 		s.table.forget(func(b Booking) bool { return strings.HasPrefix(b.Guest, r.URL.Query().Get("guests")) })
-		answer(w, http.StatusNoContent, nil)
+		return nil, nil
 	})
-	mux.HandleFunc("PUT /faults", s.setMode)
+	always("PUT /faults", s.setMode)
 	return http.MaxBytesHandler(mux, 1<<16)
 }
 
-type handler func(r *http.Request) (status int, body any)
+// handler returns a body that becomes JSON, or nil.
+type handler func(*http.Request) (body any, err error)
 
 // feel runs h as well as the mode allows. The request is read before any
 // waiting, so that the server notices when the client hangs up; h runs after
@@ -128,14 +133,14 @@ func (s *Simulator) feel(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		content, err := io.ReadAll(r.Body)
 		if err != nil {
-			answer(w, http.StatusRequestEntityTooLarge, problem("too large"))
+			fail(w, http.StatusRequestEntityTooLarge, err)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(content))
 		wait := time.After(latency)
 		switch s.mode.Load() {
 		case Failing:
-			answer(w, http.StatusServiceUnavailable, problem("out of order"))
+			fail(w, http.StatusServiceUnavailable, errors.New("out of order"))
 			return
 		case Slow:
 			wait = time.After(s.slowBy)
@@ -144,78 +149,64 @@ func (s *Simulator) feel(h handler) http.HandlerFunc {
 		}
 		select {
 		case <-wait:
-			status, body := h(r)
+			body, err := h(r)
 			if s.mode.Load() == Lossy && r.Method != http.MethodGet {
 				panic(http.ErrAbortHandler) // hangs up
 			}
-			answer(w, status, body)
+			respond(w, body, err)
 		case <-r.Context().Done():
 		}
 	}
 }
 
-func (s *Simulator) free(r *http.Request) (int, any) {
+func (s *Simulator) free(r *http.Request) (any, error) {
 	stay, err := stayOf(r)
-	if err != nil {
-		return http.StatusBadRequest, problem(err.Error())
-	}
-	return http.StatusOK, s.table.free(stay.In, stay.Out)
+	return s.table.free(stay.In, stay.Out), err
 }
 
-func (s *Simulator) list(r *http.Request) (int, any) {
-	if guest := r.URL.Query().Get("guest"); guest != "" {
-		return http.StatusOK, slices.DeleteFunc(s.table.all(), func(b Booking) bool { return b.Guest != guest })
+func (s *Simulator) list(r *http.Request) (any, error) {
+	query := r.URL.Query()
+	if guest := query.Get("guest"); guest != "" {
+		return slices.DeleteFunc(s.table.all(), func(b Booking) bool { return b.Guest != guest }), nil
 	}
-	stay, err := stayOf(r)
-	if err != nil {
-		return http.StatusBadRequest, problem(err.Error())
+	stay, wrong := stayOf(r)
+	fence, err := strconv.ParseUint(query.Get("fence"), 10, 64)
+	if err = errors.Join(wrong, err); err != nil {
+		return nil, err
 	}
-	fence, err := strconv.ParseUint(r.URL.Query().Get("fence"), 10, 64)
-	if err != nil {
-		return http.StatusBadRequest, problem(err.Error())
-	}
-	bookings, ok := s.table.overlapping(stay, fence)
-	if !ok {
-		return http.StatusConflict, problem("stale fence")
-	}
-	return http.StatusOK, bookings
+	return s.table.overlapping(stay, fence)
 }
 
-func (s *Simulator) book(r *http.Request) (int, any) {
+func (s *Simulator) book(r *http.Request) (any, error) {
 	var o Order
 	if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
-		return http.StatusBadRequest, problem(err.Error())
+		return nil, err
 	}
 	if o.Key == "" || !slices.Contains(s.table.rooms, o.Stay.Room) || !o.Stay.In.Before(o.Stay.Out) {
-		return http.StatusBadRequest, problem("no key, no such room, or no nights")
+		return nil, errors.New("no key, no such room, or no nights")
 	}
-	b, ok := s.table.book(o)
-	if !ok {
-		return http.StatusConflict, problem("stale fence, or withdrawn")
-	}
-	return http.StatusCreated, b
+	return s.table.book(o)
 }
 
-func (s *Simulator) cancel(r *http.Request) (int, any) {
+func (s *Simulator) cancel(r *http.Request) (any, error) {
 	if !s.table.forget(func(b Booking) bool { return b.Reference == r.PathValue("reference") }) {
-		return http.StatusNotFound, problem("no such booking")
+		return nil, ErrNoBooking
 	}
-	return http.StatusNoContent, nil
+	return nil, nil
 }
 
-func (s *Simulator) withdraw(r *http.Request) (int, any) {
+func (s *Simulator) withdraw(r *http.Request) (any, error) {
 	s.table.withdraw(r.PathValue("key"))
-	return http.StatusNoContent, nil
+	return nil, nil
 }
 
-func (s *Simulator) setMode(w http.ResponseWriter, r *http.Request) {
+func (s *Simulator) setMode(r *http.Request) (any, error) {
 	var wanted struct{ Mode string }
 	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil || !slices.Contains(Modes, wanted.Mode) {
-		answer(w, http.StatusBadRequest, problem(fmt.Sprintf("the modes are %v", Modes)))
-		return
+		return nil, fmt.Errorf("the modes are %v", Modes)
 	}
 	s.mode.Store(wanted.Mode)
-	answer(w, http.StatusNoContent, nil)
+	return nil, nil
 }
 
 func stayOf(r *http.Request) (Stay, error) {
@@ -228,13 +219,26 @@ func stayOf(r *http.Request) (Stay, error) {
 	return Stay{query.Get("room"), in, out}, err
 }
 
-func problem(text string) map[string]string { return map[string]string{"error": text} }
+func respond(w http.ResponseWriter, body any, err error) {
+	switch {
+	case errors.Is(err, ErrStaleFence):
+		fail(w, http.StatusConflict, err)
+	case errors.Is(err, ErrNoBooking):
+		fail(w, http.StatusNotFound, err)
+	case err != nil:
+		fail(w, http.StatusBadRequest, err)
+	case body == nil:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		answer(w, http.StatusOK, body)
+	}
+}
+
+func fail(w http.ResponseWriter, status int, err error) {
+	answer(w, status, map[string]string{"error": err.Error()})
+}
 
 func answer(w http.ResponseWriter, status int, body any) {
-	if body == nil {
-		w.WriteHeader(status)
-		return
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // the client has hung up; it will ask again

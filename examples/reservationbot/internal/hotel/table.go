@@ -53,20 +53,20 @@ func (t *table) pass(s Stay, fence uint64) bool {
 }
 
 // book accepts an order, whatever else is booked. It answers a repeated key
-// with the booking it made the first time, and reports false when the fence
-// is stale or the order was withdrawn.
-func (t *table) book(o Order) (Booking, bool) {
+// with the booking it made the first time, and refuses one whose fence is stale or
+// that was withdrawn.
+func (t *table) book(o Order) (Booking, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if i := slices.IndexFunc(t.bookings, func(b Booking) bool { return b.Key == o.Key }); i >= 0 {
-		return t.bookings[i], true
+		return t.bookings[i], nil
 	}
 	if t.withdrawn[o.Key] || !t.pass(o.Stay, o.Fence) {
-		return Booking{}, false
+		return Booking{}, ErrStaleFence
 	}
 	b := Booking{t.newReference(), o}
 	t.bookings = append(t.bookings, b)
-	return b, true
+	return b, nil
 }
 
 const letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789" // none that look alike
@@ -102,22 +102,22 @@ func (t *table) withdraw(key string) {
 	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return b.Key == key })
 }
 
-// overlapping lists the bookings that share nights with the stay, or reports
-// false when the fence is stale. What it lists to the holder of a fence stays
+// overlapping lists the bookings that share nights with the stay, unless the fence
+// is stale. What it lists to the holder of a fence stays
 // true: an order with an earlier one that is still on its way comes too late.
-func (t *table) overlapping(s Stay, fence uint64) ([]Booking, bool) {
+func (t *table) overlapping(s Stay, fence uint64) ([]Booking, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	found := []Booking{}
 	if !t.pass(s, fence) {
-		return nil, false
+		return nil, ErrStaleFence
 	}
 	for _, b := range t.bookings {
 		if s.Overlaps(b.Stay) {
 			found = append(found, b)
 		}
 	}
-	return found, true
+	return found, nil
 }
 
 // free lists the rooms without a booking between the dates.

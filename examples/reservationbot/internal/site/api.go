@@ -228,24 +228,17 @@ func (s *Site) corruptAll(r *http.Request) (any, error) {
 	return map[string]int{"corrupted": n}, nil
 }
 
-// swept is a cleanup report.
-type swept struct {
-	Active int64          `json:"active"`
-	Ended  map[string]int `json:"ended"` // by cause
-	Took   time.Duration  `json:"took_ns"`
-}
-
 func (s *Site) cleanUp(r *http.Request) (any, error) {
-	result := swept{Ended: make(map[string]int)}
-	err := s.change(r, func(ctx context.Context) error {
-		report, err := s.Desk.Chats.Sweep(ctx)
-		result.Active, result.Took = report.Active, report.Took
-		for cause, n := range report.Ended {
-			result.Ended[cause.String()] = n
-		}
+	var report session.Report
+	err := s.change(r, func(ctx context.Context) (err error) {
+		report, err = s.Desk.Chats.Sweep(ctx)
 		return err
 	})
-	return result, err
+	ended := make(map[string]int)
+	for cause, n := range report.Ended {
+		ended[cause.String()] = n
+	}
+	return map[string]any{"active": report.Active, "ended": ended, "took_ns": report.Took}, err
 }
 
 func (s *Site) postStorm(r *http.Request) (any, error) {

@@ -53,7 +53,6 @@ type view struct {
 	State
 	Guest    string
 	Lang     talk.Lang
-	Others   []string          // names to try
 	Live     bool              // the reader's script keeps times running
 	Unsent   map[string]string // by form: why what was sent was of no use
 	Calendar Calendar
@@ -65,11 +64,6 @@ func (s *Site) view(st State, q question) view {
 	v := view{State: st, Guest: q.guest, Lang: q.lang}
 	v.Sparks, _ = s.history.latest()
 	v.Calendar = calendarOf(st, q, s.Desk.Rooms)
-	for _, name := range []string{"ana", "ben", "carla"} {
-		if name != q.guest {
-			v.Others = append(v.Others, name)
-		}
-	}
 	return v
 }
 
@@ -162,7 +156,8 @@ func parsePages() map[talk.Lang]*template.Template {
 			"join":     strings.Join,
 			"pips":     pips,
 			"switches": func(v view) []Switch { return switchesOf(lang, v.Switches) },
-			"alerts":   func() []Severity { return shippedAlerts },
+			"names":    func() []string { return []string{"ana", "ben", "carla"} }, // to try
+			"alerts":   func() map[string][]string { return shippedAlerts },
 			"tally":    func() []string { return tallied },
 		}
 		pages[lang] = template.Must(template.New("page.html").Funcs(funcs).ParseFS(assets, "page.html"))
@@ -251,34 +246,17 @@ func steps(lang talk.Lang, t *desk.Trace) []Step {
 	}
 }
 
-// Severity is the shipped alerts of one severity.
-type Severity struct {
-	Name   string
-	Alerts []string
-}
+var alertRule = regexp.MustCompile(`(?s)- alert: (\w+)\n.*?severity: (\w+)`)
 
-var alertLine = regexp.MustCompile(`(?m)^ +- alert: (\w+)$|^ +severity: (\w+)$`)
-
-// shippedAlerts lists the alerts that come with the library, by severity. In a
-// rule the name comes before the severity.
-var shippedAlerts = func() []Severity {
-	all := []Severity{{Name: "critical"}, {Name: "warning"}}
+// shippedAlerts lists the alerts that come with the library, by severity.
+var shippedAlerts = func() map[string][]string {
+	all := make(map[string][]string)
 	paths, _ := fs.Glob(monitoring.Files(), "alerts/*.yml")
 	for _, path := range paths {
-		rules, err := fs.ReadFile(monitoring.Files(), path)
-		if err != nil {
-			continue // it is embedded
-		}
-		name := ""
-		for _, m := range alertLine.FindAllSubmatch(rules, -1) {
-			if len(m[1]) > 0 {
-				name = string(m[1])
-				continue
-			}
-			for i := range all {
-				if all[i].Name == string(m[2]) && !slices.Contains(all[i].Alerts, name) {
-					all[i].Alerts = append(all[i].Alerts, name)
-				}
+		rules, _ := fs.ReadFile(monitoring.Files(), path) // it is embedded
+		for _, m := range alertRule.FindAllStringSubmatch(string(rules), -1) {
+			if !slices.Contains(all[m[2]], m[1]) {
+				all[m[2]] = append(all[m[2]], m[1])
 			}
 		}
 	}

@@ -31,6 +31,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,7 +77,7 @@ type Site struct {
 	Parts
 	panels   panels
 	visitors visitors
-	storm    stormState
+	storm    atomic.Pointer[Storms] // the one that is on, or was last
 	streams  streams
 	history  *history
 	pages    map[talk.Lang]*template.Template
@@ -94,6 +95,7 @@ func New(p Parts) *Site {
 	}
 	s := &Site{Parts: p, history: newHistory(), pages: parsePages()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.storm.Store(new(Storms))
 	s.openPanels()
 	return s
 }

@@ -45,23 +45,23 @@ type State struct {
 
 // Breaker is the PMS's circuit breaker.
 type Breaker struct {
-	State       string    `json:"state"`
-	Since       time.Time `json:"since"`
-	ProbeAt     time.Time `json:"probe_at,omitzero"` // when it is open
-	Success     uint64    `json:"window_success"`
-	Failure     uint64    `json:"window_failure"`
-	Consecutive int       `json:"consecutive_failures"`
-	Rejected    uint64    `json:"rejected"`
-	Calls       uint64    `json:"calls"`
-	OpenedBy    *Window   `json:"opened_by,omitempty"` // unless it is closed
+	State    string    `json:"state"`
+	ProbeAt  time.Time `json:"probe_at,omitzero"` // when it is open
+	Window   Window    `json:"window"`
+	Rejected uint64    `json:"rejected"`
+	OpenedBy *Window   `json:"opened_by,omitempty"` // unless it is closed
 }
 
-// Window is the calls that the breaker's rules had counted when it opened.
+// Window is the calls that the breaker's rules count, or had counted when it opened.
 type Window struct {
-	Reason      string `json:"reason"`
 	Success     uint64 `json:"success"`
 	Failure     uint64 `json:"failure"`
 	Consecutive int    `json:"consecutive_failures"`
+	Reason      string `json:"reason,omitempty"` // why it opened
+}
+
+func windowOf(c circuitbreaker.Counts, reason string) Window {
+	return Window{c.Success, c.Failure, c.Consecutive, reason}
 }
 
 // Hold is a lock on a room's nights.
@@ -130,7 +130,7 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	st := State{
 		Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
 		Breaker: s.lookAtBreaker(), Clashes: s.Watch.recent(),
-		Switches: s.Switches.Read(), Storm: s.storm.read(), Audit: s.countEvents(),
+		Switches: s.Switches.Read(), Storm: *s.storm.Load(), Audit: s.countEvents(),
 	}
 	_, st.Removed = s.history.latest()
 	p := &s.panels
@@ -147,13 +147,9 @@ func (s *Site) look(ctx context.Context, guest string) State {
 
 func (s *Site) lookAtBreaker() Breaker {
 	b := s.Desk.Breaker.Stats()
-	shown := Breaker{
-		State: b.State.String(), Since: b.Since.Round(time.Second), // it is computed anew each time
-		Success: b.Window.Success, Failure: b.Window.Failure, Consecutive: b.Window.Consecutive,
-		Rejected: b.Rejected, Calls: b.Total.Success + b.Total.Failure + b.Total.Ignored,
-	}
+	shown := Breaker{State: b.State.String(), Window: windowOf(b.Window, ""), Rejected: b.Rejected}
 	if b.State == circuitbreaker.Open {
-		shown.ProbeAt = time.Now().Add(b.OpenLeft).Round(time.Second)
+		shown.ProbeAt = time.Now().Add(b.OpenLeft).Round(time.Second) // it is computed anew each time
 	}
 	if b.State == circuitbreaker.Open || b.State == circuitbreaker.HalfOpen {
 		shown.OpenedBy = s.Watch.opened.Load()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync"
 )
 
 // Tally is what came of a storm.
@@ -52,24 +51,6 @@ func (s Storms) Of(what string) []string {
 
 var tallied = []string{"booked", "refused", "fallback", "errors", "p99"}
 
-// stormState is the storm that is on, and what came of it.
-type stormState struct {
-	mu  sync.Mutex
-	now Storms
-}
-
-func (st *stormState) read() Storms {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.now
-}
-
-func (st *stormState) change(f func(*Storms)) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	f(&st.now)
-}
-
 const maxGuests = 5000
 
 // startStorm begins a storm in the background, unless one is on. It ends with
@@ -78,35 +59,34 @@ func (s *Site) startStorm(guests int) (any, error) {
 	if guests < 1 || guests > maxGuests {
 		return nil, failure{http.StatusBadRequest, fmt.Sprintf("Between 1 and %d guests are possible.", maxGuests)}
 	}
-	s.storm.mu.Lock()
-	defer s.storm.mu.Unlock()
-	if s.storm.now.Running {
+	before, now := s.storm.Load(), Storms{Running: true, Guests: guests}
+	if before.Running || !s.storm.CompareAndSwap(before, &now) {
 		return nil, failure{http.StatusConflict, "A storm is on already."}
 	}
-	if !s.begin(func() { s.rage(guests) }) {
+	if !s.begin(func() { s.rage(now) }) {
 		return nil, failure{http.StatusServiceUnavailable, "The page is being closed."}
 	}
-	s.storm.now = Storms{Running: true, Guests: guests}
-	return s.storm.now, nil
+	return now, nil
 }
 
 // rage runs both storms, one after the other.
-func (s *Site) rage(guests int) {
-	err := s.Storms(s.ctx, guests, func(t Tally) {
-		s.storm.change(func(now *Storms) {
-			if now.With == nil {
-				now.With = &t
-			} else {
-				now.Without = &t
-			}
-		})
+func (s *Site) rage(now Storms) {
+	show := func() {
+		shown := now
+		s.storm.Store(&shown)
 		s.streams.hurry()
-	})
-	s.storm.change(func(now *Storms) {
-		now.Running = false
-		if err != nil {
-			now.Error = err.Error()
+	}
+	err := s.Storms(s.ctx, now.Guests, func(t Tally) {
+		if now.With == nil {
+			now.With = &t
+		} else {
+			now.Without = &t
 		}
+		show()
 	})
-	s.streams.hurry()
+	now.Running = false
+	if err != nil {
+		now.Error = err.Error()
+	}
+	show()
 }

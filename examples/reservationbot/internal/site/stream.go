@@ -110,7 +110,7 @@ const busyFor = 5 * time.Second
 // pace returns a number that changes with each hurry, and how often parts are
 // read now.
 func (s *Site) pace() (change uint64, every time.Duration) {
-	running := s.storm.read().Running
+	running := s.storm.Load().Running
 	st := &s.streams
 	st.mu.Lock()
 	defer st.mu.Unlock()

@@ -67,8 +67,8 @@ func (w *Watch) ObserveBreaker(_ context.Context, e circuitbreaker.Event) {
 	if e.Op != circuitbreaker.OpChanged || e.From != circuitbreaker.Closed {
 		return // a failed probe opens it again: what opened it first stays
 	}
-	counts := e.Before.Window
-	w.opened.Store(&Window{e.Reason.String(), counts.Success, counts.Failure, counts.Consecutive})
+	window := windowOf(e.Before.Window, e.Reason.String())
+	w.opened.Store(&window)
 }
 
 // Verified is what the latest Verify of the audit trail has found.

@@ -106,6 +106,7 @@ var words = map[string][2]string{
 	"chart.queue":     {"audit queue", "en espera"},
 
 	"severity.critical": {"critical", "críticas"},
+	"severity.info":     {"info", "información"},
 	"severity.warning":  {"warning", "avisos"},
 
 	"intent.book":         {"book", "reservar"},
