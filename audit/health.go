@@ -60,7 +60,7 @@ func (a *lane) Stats() Stats {
 	case len(a.flight) > 0:
 		s.OldestPending = time.Since(a.flight[0].at)
 	case a.queue.n == 0:
-		if at := a.left[a.next.Segment].at; a.behind > 0 && !at.IsZero() {
+		if at := a.left[a.next.Segment].at; !at.IsZero() {
 			s.OldestPending = time.Since(at)
 		}
 	default:

@@ -228,6 +228,56 @@ func TestAnOutageOfAllSinksLosesNothing(t *testing.T) {
 	})
 }
 
+func TestTheStatsOfAMultiAreTheSumsAndExtremesOfItsSinks(t *testing.T) {
+	for later := range 2 { // which sink has a later success
+		synctest.Test(t, func(t *testing.T) {
+			sinks := []*gated{newGated(), newGated()}
+			l := newLog(t, Multi(sinks[0], sinks[1]), Config{Queue: 8, MaxBatch: 1, Linger: -1, WhenFull: DropNewest})
+			sinks[0].open.Store(true)
+			sinks[1].open.Store(true)
+			mustRecord(t, l, 3)
+			time.Sleep(time.Second)
+			sinks[1-later].open.Store(false)
+			mustRecord(t, l, 1)
+			time.Sleep(time.Second)
+			sinks[later].open.Store(false)
+			for range 20 {
+				_ = l.Record(t.Context(), Event{Type: "ok"})
+			}
+			time.Sleep(time.Minute)
+			got := l.Stats()
+			a, b := l.lanes[0].Stats(), l.lanes[1].Stats()
+			for what, n := range map[string][3]uint64{
+				"Queued": {uint64(a.Queued), uint64(b.Queued), uint64(got.Queued)}, "Capacity": {uint64(a.Capacity), uint64(b.Capacity), uint64(got.Capacity)},
+				"QueuedBytes": {uint64(a.QueuedBytes), uint64(b.QueuedBytes), uint64(got.QueuedBytes)}, "Recorded": {a.Recorded, b.Recorded, got.Recorded},
+				"Written": {a.Written, b.Written, got.Written}, "Retries": {a.Retries, b.Retries, got.Retries},
+				"Dropped": {a.Dropped[QueueFull], b.Dropped[QueueFull], got.Dropped[QueueFull]},
+			} {
+				if n[0] == 0 || n[1] == 0 || n[0]+n[1] != n[2] {
+					t.Errorf("%s: %d and %d are %d", what, n[0], n[1], n[2])
+				}
+			}
+			earliest := l.lanes[1-later].Stats().LastSuccess
+			if !earliest.Before(l.lanes[later].Stats().LastSuccess) || !got.LastSuccess.Equal(earliest) {
+				t.Errorf("the last success is %s, want the earliest of %s and %s", got.LastSuccess, a.LastSuccess, b.LastSuccess)
+			}
+			_ = quit(t, l)
+		})
+	}
+}
+
+func TestTheOldestEventHasItsAgeAlsoBeforeItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLog(t, NewMemory(), Config{Linger: 10 * time.Second, MaxBatch: 100})
+		mustRecord(t, l, 1)
+		time.Sleep(5 * time.Second)
+		if got := l.Stats().OldestPending; got != 5*time.Second {
+			t.Errorf("the oldest is pending for %s, want 5s", got)
+		}
+		mustClose(t, l)
+	})
+}
+
 func TestWithoutALogMultiStoresEverywhereOrFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
