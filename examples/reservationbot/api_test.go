@@ -68,7 +68,7 @@ func TestTheAPIAnswersAGuestAndTellsHow(t *testing.T) {
 		t.Errorf("the trace has the audit events %v, want acquired, released and confirmed", events)
 	}
 	s := state(t, client, server.URL)
-	if len(s.Bookings) != 1 || len(s.Lines) != 2 || s.Sessions.Active != 1 || s.Errors != nil {
+	if len(s.Bookings) != 1 || len(s.Lines) != 2 || s.Sessions.Active != 1 || len(s.Missing) != 0 {
 		t.Errorf("the state is %+v", s)
 	}
 }

@@ -7,7 +7,9 @@ package integration
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,7 +59,7 @@ func TestThePageAndTheDeskAnswerWhileAPartIsFrozen(t *testing.T) {
 		t.Fatal(got)
 	}
 	soon(t, 10*time.Second, "the trail is written", func() bool {
-		return strings.Contains(page(), "<td>lock.acquired</td>") && stateOf(t, address).Errors == nil
+		return strings.Contains(page(), "<td>lock.acquired</td>") && len(stateOf(t, address).Missing) == 0
 	})
 	for _, part := range []struct {
 		name           string
@@ -74,8 +76,8 @@ func TestThePageAndTheDeskAnswerWhileAPartIsFrozen(t *testing.T) {
 		if got := say(part.message); !strings.Contains(got, part.reply) {
 			t.Errorf("%s frozen: answered %s", part.name, got)
 		}
-		soon(t, 10*time.Second, part.name+" is missed", func() bool { return len(stateOf(t, address).Errors) == len(part.missing) })
-		if got := stateOf(t, address).Errors; strings.Join(got, " ") != strings.Join(part.missing, " ") {
+		soon(t, 10*time.Second, part.name+" is missed", func() bool { return len(stateOf(t, address).Missing) == len(part.missing) })
+		if got := slices.Sorted(maps.Keys(stateOf(t, address).Missing)); !slices.Equal(got, part.missing) {
 			t.Errorf("%s frozen: the state misses %q, want %q", part.name, got, part.missing)
 		}
 		body := page()
@@ -85,6 +87,6 @@ func TestThePageAndTheDeskAnswerWhileAPartIsFrozen(t *testing.T) {
 			}
 		}
 		part.resume()
-		soon(t, 30*time.Second, part.name+" is back", func() bool { return stateOf(t, address).Errors == nil })
+		soon(t, 30*time.Second, part.name+" is back", func() bool { return len(stateOf(t, address).Missing) == 0 })
 	}
 }

@@ -4,7 +4,6 @@ package site
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
@@ -58,29 +57,25 @@ func calendarOf(st State, q question, rooms []string) Calendar {
 		}
 	}
 	for _, h := range st.Holds {
-		put(h.Stay, Night{Kind: "held", Mine: h.Guest == q.guest, Until: h.ExpiresAt.UnixMilli(), Label: word(q.lang, "cell.held", h.Guest)})
+		put(h.Stay, Night{Kind: "held", Mine: h.Guest == q.guest, Until: h.ExpiresAt.UnixMilli(), Label: say(q.lang, "held by %s", "guardada por %s", h.Guest)})
 	}
 	for _, b := range st.Bookings {
-		put(b.Stay, Night{Kind: "booked", Mine: b.Guest == q.guest, Label: word(q.lang, "cell.booked", b.Guest)})
+		put(b.Stay, Night{Kind: "booked", Mine: b.Guest == q.guest, Label: say(q.lang, "booked by %s", "reservada por %s", b.Guest)})
 	}
 	for _, s := range st.Clashes {
 		for _, d := range s.Nights() {
 			n := cells[key{s.Room, d}]
-			n.Label = word(q.lang, "cell.clash")
-			n.Kind = "clash"
+			n.Kind, n.Label = "clash", say(q.lang, "refused just now", "rechazada ahora mismo")
 			cells[key{s.Room, d}] = n
 		}
 	}
-	free := Night{Kind: "free", Label: word(q.lang, "cell.free")}
+	free := Night{Kind: "free", Label: say(q.lang, "free", "libre")}
 	for _, part := range []string{"holds", "bookings"} {
-		if !slices.Contains(st.Errors, part) {
-			continue
+		if asOf, missing := st.Missing[part]; missing && asOf.IsZero() {
+			free = Night{Kind: "unknown", Label: say(q.lang, "unknown", "se desconoce")}
+		} else if missing && free.Kind == "free" {
+			free.Label = say(q.lang, "free when last seen", "libre la última vez")
 		}
-		if _, known := st.AsOf[part]; !known {
-			free = Night{Kind: "unknown", Label: word(q.lang, "unknown")}
-			break
-		}
-		free.Label = word(q.lang, "cell.wasFree")
 	}
 	var c Calendar
 	for i := range nights {

@@ -82,14 +82,11 @@ type Age struct {
 func (v view) Age(parts ...string) *Age {
 	var age *Age
 	for _, part := range parts {
-		if !slices.Contains(v.Errors, part) {
-			continue
-		}
-		asOf, known := v.AsOf[part]
-		if !known {
+		asOf, missing := v.Missing[part]
+		switch {
+		case missing && asOf.IsZero():
 			return &Age{}
-		}
-		if age == nil || asOf.UnixMilli() < age.Since {
+		case missing && (age == nil || asOf.UnixMilli() < age.Since):
 			age = &Age{asOf.UnixMilli(), fmt.Sprintf("%.0f s", time.Since(asOf).Seconds())}
 			if v.Live {
 				age.Ago = "" // the reader's script counts

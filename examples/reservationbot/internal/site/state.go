@@ -19,25 +19,23 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// State is everything that the page shows. Errors names the parts that could
-// not be read just now: they are as they were at AsOf, or empty when they are not
-// in it.
+// State is everything that the page shows. Missing are the parts that could not be
+// read just now, and when they last were: they are as they were then, or empty when
+// that is zero.
 type State struct {
-	Time     time.Time       `json:"time"`
-	Today    hotel.Date      `json:"today"`
-	PMS      string          `json:"pms"` // for further bots: their -pms
-	Lines    []desk.Line     `json:"lines,omitempty"`
-	Breaker  Breaker         `json:"breaker"`
-	Holds    []Hold          `json:"holds,omitempty"`
-	Bookings []hotel.Booking `json:"bookings,omitempty"`
-	Clashes  []hotel.Stay    `json:"clashes,omitempty"` // refused within the last seconds
-	Sessions Sessions        `json:"sessions"`
-	Audit    Audit           `json:"audit"`
-	Switches fault.Positions `json:"switches"`
-	Storm    Storms          `json:"storm"`
-	Errors   []string        `json:"errors,omitempty"` // conversation, holds, bookings, sessions, audit
-
-	AsOf map[string]time.Time `json:"as_of,omitempty"`
+	Time     time.Time            `json:"time"`
+	Today    hotel.Date           `json:"today"`
+	PMS      string               `json:"pms"` // for further bots: their -pms
+	Lines    []desk.Line          `json:"lines,omitempty"`
+	Breaker  Breaker              `json:"breaker"`
+	Holds    []Hold               `json:"holds,omitempty"`
+	Bookings []hotel.Booking      `json:"bookings,omitempty"`
+	Clashes  []hotel.Stay         `json:"clashes,omitempty"` // refused within the last seconds
+	Sessions Sessions             `json:"sessions"`
+	Audit    Audit                `json:"audit"`
+	Switches fault.Positions      `json:"switches"`
+	Storm    Storms               `json:"storm"`
+	Missing  map[string]time.Time `json:"missing,omitempty"` // of conversation, holds, bookings, sessions, audit
 
 	Unsaved []desk.Line `json:"-"` // said here, and not in the conversation
 	Removed []Count     `json:"-"` // sessions that this process found ended, otherwise than by request
@@ -128,7 +126,7 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	ctx, cancel := context.WithTimeout(ctx, waitFor)
 	defer cancel()
 	st := State{
-		Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
+		Missing: make(map[string]time.Time), Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
 		Breaker: s.lookAtBreaker(), Clashes: s.Watch.recent(),
 		Switches: s.Switches.Read(), Storm: *s.storm.Load(), Audit: s.countEvents(),
 	}
@@ -268,7 +266,7 @@ func (p *panel[T]) refresh(change uint64, done chan struct{}) {
 }
 
 // wait returns the latest value, after the read that is under way or when ctx
-// ends. It adds to old what is not as it is now.
+// ends. It adds to old what is missing.
 func (p *panel[T]) wait(ctx context.Context, old *State) T {
 	for done := p.start(); done != nil; done = p.start() {
 		select {
@@ -281,19 +279,7 @@ func (p *panel[T]) wait(ctx context.Context, old *State) T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failed || p.asOf.IsZero() || p.done != nil && time.Since(p.asOf) > 2*idle*p.site.Tick {
-		old.missed(p.name, p.asOf)
+		old.Missing[p.name] = p.asOf
 	}
 	return p.value
-}
-
-// missed notes that a part was not read just now.
-func (st *State) missed(part string, asOf time.Time) {
-	st.Errors = append(st.Errors, part)
-	if asOf.IsZero() {
-		return
-	}
-	if st.AsOf == nil {
-		st.AsOf = make(map[string]time.Time)
-	}
-	st.AsOf[part] = asOf
 }

@@ -30,8 +30,6 @@ var weekdays = map[talk.Lang][7]string{
 // words are the texts that are chosen by what happens, in English and Spanish. The
 // others are in page.html.
 var words = map[string][2]string{
-	"unknown": {"unknown", "se desconoce"},
-
 	"unsent.400": {"Not done: a name of 1 to 64 characters and a choice or a text are needed.", "No hecho: hace falta un nombre de 1 a 64 caracteres y una opción o un texto."},
 	"unsent.404": {"Not done: there is no such conversation.", "No hecho: no existe esa conversación."},
 	"unsent.409": {"Not done: a storm is on already.", "No hecho: ya hay una avalancha."},
@@ -40,12 +38,6 @@ var words = map[string][2]string{
 	"unsent.500": {"Not certain: the audit database does not answer.", "No es seguro: la base de auditoría no responde."},
 	"unsent.502": {"Not certain: the hotel’s system does not answer.", "No es seguro: el sistema del hotel no responde."},
 	"unsent.503": {"Not done: Redis does not answer.", "No hecho: Redis no responde."},
-
-	"cell.free":    {"free", "libre"},
-	"cell.wasFree": {"free when last seen", "libre la última vez"},
-	"cell.held":    {"held by %s", "guardada por %s"},
-	"cell.booked":  {"booked by %s", "reservada por %s"},
-	"cell.clash":   {"refused just now", "rechazada ahora mismo"},
 
 	"state.closed":      {"closed", "cerrado"},
 	"state.open":        {"open", "abierto"},

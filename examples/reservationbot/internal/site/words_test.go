@@ -4,7 +4,6 @@ package site
 
 import (
 	"fmt"
-	"regexp"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
@@ -16,15 +15,8 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func TestEverythingThatThePageSaysIsInBothLanguages(t *testing.T) {
-	html, err := assets.ReadFile("page.html")
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestEverythingThatThePageCanSayIsInBothLanguages(t *testing.T) {
 	var keys []string
-	for _, m := range regexp.MustCompile(`\bword "([^"]+)"`).FindAllSubmatch(html, -1) {
-		keys = append(keys, string(m[1]))
-	}
 	for s := circuitbreaker.Closed; s <= circuitbreaker.Disabled; s++ {
 		keys = append(keys, "state."+s.String(), "means."+s.String())
 	}

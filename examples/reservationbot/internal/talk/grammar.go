@@ -104,11 +104,8 @@ func ignore(*reader, []token)          {}
 func doubt(r *reader, _ []token)       { r.unsure = true }
 func wholeNights(r *reader, _ []token) { r.ask(WholeNights) }
 
-// span reads two days of one month, such as "12 to 15 December" or "12-15
-// December".
-func span(r *reader, t []token) {
-	var days []int
-	month, year := 0, 0
+// calendar collects what the tokens say of one or two days of a month.
+func calendar(t []token) (year, month int, days []int, weekday int) {
 	for _, t := range t {
 		switch t.class {
 		case "int", "nth":
@@ -119,8 +116,17 @@ func span(r *reader, t []token) {
 			month = t.n
 		case "year":
 			year = t.n
+		case "weekday":
+			weekday = t.n + 1
 		}
 	}
+	return year, month, days, weekday
+}
+
+// span reads two days of one month, such as "12 to 15 December" or "12-15
+// December".
+func span(r *reader, t []token) {
+	year, month, days, _ := calendar(t)
 	r.date(year, month, days[0], t)
 	r.linked = true
 	r.date(year, month, days[1], t)
@@ -128,20 +134,8 @@ func span(r *reader, t []token) {
 
 // single reads a day, such as "Friday, 12 December 2026".
 func single(r *reader, t []token) {
-	year, month, day, weekday := 0, 0, 0, 0
-	for _, t := range t {
-		switch t.class {
-		case "int", "nth":
-			day = t.n
-		case "month":
-			month = t.n
-		case "year":
-			year = t.n
-		case "weekday":
-			weekday = t.n + 1
-		}
-	}
-	r.date(year, month, day, t)
+	year, month, days, weekday := calendar(t)
+	r.date(year, month, days[0], t)
 	if n := len(r.dates); n > 0 && weekday > 0 {
 		r.dates[n-1].weekday = weekday
 	}
