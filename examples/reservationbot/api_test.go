@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
@@ -191,6 +192,24 @@ func TestStormsFromThePageBookNothingTwiceAndBeginAlike(t *testing.T) {
 	}
 	if code, _ := call(t, client, "POST", server.URL+"/api/reset", ""); code != 204 || len(state(t, client, server.URL).Bookings) != 0 {
 		t.Errorf("emptying the hotel: %d", code)
+	}
+}
+
+// Both storms wait for the database, ten seconds each.
+func TestAStormWithoutTheAuditDatabaseHasItsControl(t *testing.T) {
+	if !isLong() {
+		t.Skip("takes 20 s: set HOLDFAST_LONG")
+	}
+	server, client := page(t)
+	call(t, client, "PUT", server.URL+"/api/faults", `{"audit":"down"}`)
+	call(t, client, "POST", server.URL+"/api/storm", `{"guests":10}`)
+	s := state(t, client, server.URL).Storm
+	for ; s.Running; s = state(t, client, server.URL).Storm {
+		pauseFor(t.Context(), 100*time.Millisecond)
+	}
+	call(t, client, "PUT", server.URL+"/api/faults", `{"audit":"up"}`)
+	if s.With == nil || s.Without == nil || s.Error == "" {
+		t.Errorf("with locks %+v, without %+v, %q", s.With, s.Without, s.Error)
 	}
 }
 

@@ -57,34 +57,35 @@ func (b *bot) storm() *drill.Storm {
 // stormsHere are a storm on this bot's own hotel and, to show what locks are for,
 // the same on a hotel of its own without them. Both begin with the same
 // bookings, which are not those of an earlier storm, and the same switches.
-func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally)) error {
-	if b.latest != "" {
-		if err := drill.Within(ctx, drill.Call, func(ctx context.Context) error { return b.PMS.Clear(ctx, b.latest) }); err != nil {
-			return err
-		}
-	}
+func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally)) (err error) {
 	control, err := open(ctx, options{storm: guests, noLocks: true, rooms: b.options.rooms, seed: b.options.seed, redis: b.options.redis, settleAfter: b.options.settleAfter})
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, control.close()) }()
 	control.Desk.Today = b.Desk.Today
-	err = drill.Within(ctx, drill.Call, func(ctx context.Context) error { return control.resemble(ctx, b) })
+	if err := drill.Within(ctx, drill.Call, func(ctx context.Context) error { return control.resemble(ctx, b) }); err != nil {
+		return err
+	}
 	for _, b := range []*bot{b, control} {
-		if err != nil {
-			break
-		}
 		storm := b.storm()
 		tries := storm.Plan(guests)
 		b.latest = tries[0].Run
-		var result site.Tally
-		result, err = storm.Run(ctx, tries, io.Discard)
+		result, failed := storm.Run(ctx, tries, io.Discard)
 		done(result)
+		err = errors.Join(err, failed)
 	}
-	return errors.Join(err, control.close())
+	return err
 }
 
-// resemble makes the bookings of the other bot's hotel and turns its switches.
+// resemble makes the bookings of the other bot's hotel, without those of its latest
+// storm, and turns its switches.
 func (b *bot) resemble(ctx context.Context, other *bot) error {
+	if other.latest != "" {
+		if err := other.PMS.Clear(ctx, other.latest); err != nil {
+			return err
+		}
+	}
 	bookings, err := other.PMS.Ledger(ctx)
 	for _, booked := range bookings {
 		if err == nil {
