@@ -98,12 +98,6 @@ func (b *bot) openDatabase(ctx context.Context, watch *metrics.Metrics) (*gorm.D
 	return db, watch.DB("audit", pool)
 }
 
-// How often the trail is sealed and verified, beside when the switch is pressed.
-const (
-	sealEvery   = 5 * time.Second
-	verifyEvery = 10 * time.Minute
-)
-
 // openSeals seals the audit trail. The private root key belongs on another machine,
 // which Certify asks: any process that has it can seal anything.
 func (b *bot) openSeals(ctx context.Context, watch *metrics.Metrics) error {
@@ -123,7 +117,7 @@ func (b *bot) openSeals(ctx context.Context, watch *metrics.Metrics) error {
 		b.Watch.Verified(r, err)
 	}
 	b.seals, err = seal.New(b.Events, seal.Config{
-		Root: public, Every: sealEvery, VerifyEvery: verifyEvery, OnVerify: verified,
+		Root: public, Every: 5 * time.Second, VerifyEvery: 10 * time.Minute, OnVerify: verified,
 		Certify: func(_ context.Context, request string) (string, error) {
 			return seal.Certify(root, request, time.Now().Add(-time.Minute), time.Now().Add(24*time.Hour))
 		},

@@ -58,9 +58,7 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 	defer cancel()
 	err = server.Shutdown(patience)
 	running.Wait()
-	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
-		err = errors.Join(err, ended)
-	}
+	<-served
 	return err
 }
 

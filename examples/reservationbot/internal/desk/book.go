@@ -48,7 +48,7 @@ func (t *turn) book(ctx context.Context) {
 func (t *turn) confirm(ctx context.Context, hold Hold, b hotel.Booking) {
 	t.ordered, t.settled = "", append(t.settled, b.Key)
 	t.release(ctx, hold)
-	t.chat.addBooking(b)
+	t.chat.Bookings = latest(maxBookings, t.chat.Bookings, b)
 	t.reply.Booking = &b
 	t.say(OK, talk.Booked, b.Stay.Room, b.Stay.Nights(), b.Reference)
 	t.record(ctx, "booking.confirmed", audit.Success, b.Reference, b.Stay)

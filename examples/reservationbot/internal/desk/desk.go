@@ -151,7 +151,7 @@ func (d *Desk) converse(ctx context.Context, t *turn, text string) Reply {
 		t.speak(s.Data)
 		t.act(ctx)
 		how := t.trace.read(t.reply, d.Breaker.State())
-		t.chat.add(question(t.guest, text), Line{bot, t.reply.Text, &how})
+		t.chat.Lines = latest(maxLines, t.chat.Lines, question(t.guest, text), Line{bot, t.reply.Text, &how})
 		s.Data = t.chat
 		return nil
 	})

@@ -67,8 +67,7 @@ func (t *turn) recall(ctx context.Context) bool {
 		t.noAnswer(err)
 		return false
 	}
-	bookings = t.known(ctx, bookings)
-	t.chat.Bookings = bookings[max(len(bookings)-maxBookings, 0):]
+	t.chat.Bookings = latest(maxBookings, t.known(ctx, bookings))
 	return true
 }
 
@@ -146,7 +145,7 @@ func (t *turn) settle(ctx context.Context, o hotel.Order) error {
 	}
 	t.confirm(ctx, hold, *booking)
 	t.chat.Open = nil
-	t.chat.add(Line{Who: bot, Text: t.reply.Text})
+	t.chat.Lines = latest(maxLines, t.chat.Lines, Line{Who: bot, Text: t.reply.Text})
 	return nil
 }
 

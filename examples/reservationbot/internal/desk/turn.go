@@ -146,11 +146,11 @@ const (
 	maxBookings = 50
 )
 
-// add remembers what was said. Only the latest is kept, so that a
-// conversation has a bounded size.
-func (c *Chat) add(lines ...Line) {
-	c.Lines = append(c.Lines, lines...)
-	c.Lines = c.Lines[max(len(c.Lines)-maxLines, 0):]
+// latest adds to a list and keeps the n latest, so that a conversation has a bounded
+// size.
+func latest[T any](n int, list []T, more ...T) []T {
+	list = append(list, more...)
+	return list[max(len(list)-n, 0):]
 }
 
 // question is what a guest has said.
@@ -160,9 +160,4 @@ func question(guest, text string) Line {
 		text = string([]rune(text)[:maxLine])
 	}
 	return Line{Who: guest, Text: text}
-}
-
-func (c *Chat) addBooking(b hotel.Booking) {
-	c.Bookings = append(c.Bookings, b)
-	c.Bookings = c.Bookings[max(len(c.Bookings)-maxBookings, 0):]
 }

@@ -48,14 +48,10 @@ type Witnessed struct {
 
 // Take implements [desk.Holds].
 func (w Witnessed) Take(ctx context.Context, s hotel.Stay, guest string) (desk.Hold, error) {
-	w.Oracle.asks(guest)
+	w.Oracle.mu.Lock()
+	w.Oracle.asked[guest] = time.Now()
+	w.Oracle.mu.Unlock()
 	return w.Holds.Take(ctx, s, guest)
-}
-
-func (o *Oracle) asks(guest string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.asked[guest] = time.Now()
 }
 
 // ObserveLock implements [lock.Observer].

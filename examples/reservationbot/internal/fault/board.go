@@ -171,11 +171,22 @@ type Redis struct {
 
 var _ redis.Hook = (*Redis)(nil)
 
+// cut refuses the commands while the switch is down.
+func (r *Redis) cut(cmds ...redis.Cmder) error {
+	if !r.down.Load() {
+		return nil
+	}
+	for _, cmd := range cmds {
+		cmd.SetErr(ErrSwitchedOff)
+	}
+	return ErrSwitchedOff
+}
+
 // DialHook implements [redis.Hook].
 func (r *Redis) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if r.down.Load() {
-			return nil, ErrSwitchedOff
+		if err := r.cut(); err != nil {
+			return nil, err
 		}
 		return next(ctx, network, addr)
 	}
@@ -184,9 +195,8 @@ func (r *Redis) DialHook(next redis.DialHook) redis.DialHook {
 // ProcessHook implements [redis.Hook].
 func (r *Redis) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if r.down.Load() {
-			cmd.SetErr(ErrSwitchedOff)
-			return ErrSwitchedOff
+		if err := r.cut(cmd); err != nil {
+			return err
 		}
 		spoiled := r.spoil(cmd.Args())
 		err := next(ctx, cmd)
@@ -213,11 +223,8 @@ func (r *Redis) spoil(args []any) bool {
 // ProcessPipelineHook implements [redis.Hook].
 func (r *Redis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if r.down.Load() {
-			for _, cmd := range cmds {
-				cmd.SetErr(ErrSwitchedOff)
-			}
-			return ErrSwitchedOff
+		if err := r.cut(cmds...); err != nil {
+			return err
 		}
 		return next(ctx, cmds)
 	}

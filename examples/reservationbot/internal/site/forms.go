@@ -20,7 +20,7 @@ import (
 // and sends the browser back to the page.
 func (s *Site) forms(mux *http.ServeMux) {
 	for path, act := range map[string]endpoint{
-		"message":  s.formMessage,
+		"message":  func(r *http.Request) (any, error) { return s.hear(r, r.PostForm.Get("text")) },
 		"night":    s.formNight,
 		"switches": s.formSwitches,
 		"trail":    s.formSwitches,
@@ -74,10 +74,6 @@ func back(r *http.Request) string {
 		}
 	}
 	return "/?" + query.Encode()
-}
-
-func (s *Site) formMessage(r *http.Request) (any, error) {
-	return s.hear(r, r.PostForm.Get("text"))
 }
 
 // hear has the desk answer what the form's guest has said.

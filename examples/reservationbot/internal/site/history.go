@@ -62,8 +62,8 @@ type Spark struct {
 type history struct {
 	mu     sync.Mutex
 	curves []curve
-	drawn  []Spark // the curves
-	ended  []Count // sessions that this process found ended, by cause
+	drawn  []Spark        // the curves
+	ended  map[string]int // sessions that this process found ended, by cause
 }
 
 func newHistory() *history {
@@ -96,7 +96,7 @@ func (h *history) sample(reg *prometheus.Registry) {
 }
 
 // latest returns what the latest sample has shown.
-func (h *history) latest() ([]Spark, []Count) {
+func (h *history) latest() ([]Spark, map[string]int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.drawn, h.ended
@@ -145,20 +145,15 @@ func points(curve []float64, most float64) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Count is a number of something.
-type Count struct {
-	What string
-	N    int
-}
-
-// endedSessions are those of conversations.
-func endedSessions(f *dto.MetricFamily) (counts []Count) {
+// endedSessions counts those of conversations by cause.
+func endedSessions(f *dto.MetricFamily) map[string]int {
+	counts := make(map[string]int)
 	for _, m := range f.GetMetric() {
 		for _, l := range m.GetLabel() {
 			if n := int(m.GetCounter().GetValue()); l.GetName() == "reason" && n > 0 && has(m, "manager=chats") {
-				counts = append(counts, Count{l.GetValue(), n})
+				counts[l.GetValue()] = n
 			}
 		}
 	}
-	return counts // in the registry's order: by reason
+	return counts
 }

@@ -148,11 +148,9 @@ func parsePages() map[talk.Lang]*template.Template {
 		funcs := template.FuncMap{
 			"t":        func(english, spanish string, args ...any) string { return say(lang, english, spanish, args...) },
 			"word":     func(key string, args ...any) string { return word(lang, key, args...) },
-			"state":    func(s string) string { return word(lang, "state."+s) },
 			"trace":    func(t *desk.Trace) []Step { return steps(lang, t) },
-			"join":     strings.Join,
 			"pips":     pips,
-			"switches": func(v view) []Switch { return switchesOf(lang, v.Switches) },
+			"switches": func(v view) []Switch { return switchesOf(v.Switches) },
 			"names":    func() []string { return []string{"ana", "ben", "carla"} }, // to try
 			"alerts":   func() map[string][]string { return shippedAlerts },
 			"tally":    func() []string { return tallied },
@@ -178,27 +176,16 @@ func pips(success, failure uint64) []bool {
 
 // Switch is one row of buttons.
 type Switch struct {
-	Name, Title string
-	Buttons     []Button
+	Name      string
+	Positions []string
+	Stands    string
 }
 
-// Button is a position of a switch.
-type Button struct {
-	Value, Title string
-	On, Bad      bool
-}
-
-func switchesOf(lang talk.Lang, now fault.Positions) (rows []Switch) {
+func switchesOf(now fault.Positions) (rows []Switch) {
 	for _, s := range fault.Switches {
-		stands, there := now[s.Name]
-		if !there {
-			continue
+		if stands, there := now[s.Name]; there {
+			rows = append(rows, Switch{s.Name, s.Positions, stands})
 		}
-		row := Switch{Name: s.Name, Title: word(lang, "switch."+s.Name)}
-		for i, p := range s.Positions {
-			row.Buttons = append(row.Buttons, Button{p, word(lang, "mode."+p), p == stands, i > 0})
-		}
-		rows = append(rows, row)
 	}
 	return rows
 }

@@ -149,7 +149,7 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("GET /page.css", http.FileServerFS(assets))
 	mux.Handle("GET /page.js", http.FileServerFS(assets))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /runbooks/{alert}", s.runbook)
 	mux.Handle("/breakers/", breakerhttp.Handler(slices.Values([]*circuitbreaker.Breaker{s.Desk.Breaker})))
@@ -181,11 +181,6 @@ func (s *Site) isOwn(host string) bool {
 	_, err := netip.ParseAddr(name)
 	return err == nil || strings.EqualFold(name, "localhost") ||
 		slices.ContainsFunc(s.Hosts, func(own string) bool { return own != "" && strings.EqualFold(name, own) })
-}
-
-// healthz says that the process answers.
-func (s *Site) healthz(w http.ResponseWriter, _ *http.Request) {
-	_, _ = w.Write([]byte("ok\n"))
 }
 
 // readyz says whether guests can be served: Redis answers. An open breaker or

@@ -37,8 +37,8 @@ type State struct {
 	Storm    Storms               `json:"storm"`
 	Missing  map[string]time.Time `json:"missing,omitempty"` // of conversation, holds, bookings, sessions, audit
 
-	Unsaved []desk.Line `json:"-"` // said here, and not in the conversation
-	Removed []Count     `json:"-"` // sessions that this process found ended, otherwise than by request
+	Unsaved []desk.Line    `json:"-"` // said here, and not in the conversation
+	Removed map[string]int `json:"-"` // sessions that this process found ended, otherwise than by request
 }
 
 // Breaker is the PMS's circuit breaker.
