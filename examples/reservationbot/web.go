@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,8 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 	address := "http://" + listener.Addr().String() + "/"
 	fmt.Fprintln(out, address)
 	if b.options.open {
-		if err := browse(address); err != nil {
+		opener := cmp.Or(map[string]string{"windows": "explorer", "darwin": "open"}[runtime.GOOS], "xdg-open")
+		if err := exec.Command(opener, address).Start(); err != nil {
 			b.doing("no browser could be opened: %v", err)
 		}
 	}
@@ -60,19 +62,6 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 	running.Wait()
 	<-served
 	return err
-}
-
-// browse opens the address in the user's browser.
-func browse(address string) error {
-	command := map[string][]string{"windows": {"rundll32", "url.dll,FileProtocolHandler"}, "darwin": {"open"}}[runtime.GOOS]
-	if command == nil {
-		command = []string{"xdg-open"}
-	}
-	browser := exec.Command(command[0], append(command[1:], address)...)
-	if err := browser.Start(); err != nil {
-		return err
-	}
-	return browser.Process.Release()
 }
 
 // newServer bounds everything that a client can make it wait for or store.

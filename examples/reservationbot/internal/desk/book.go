@@ -134,15 +134,23 @@ func (t *turn) cancel(ctx context.Context, b hotel.Booking) {
 	t.record(ctx, "booking.canceled", audit.Success, b.Reference, b.Stay)
 }
 
+// free lists the rooms that are not booked, or answers that the PMS does not.
+func (t *turn) free(ctx context.Context, stay hotel.Stay) ([]string, bool) {
+	rooms, err := ask(ctx, t, "free", func(ctx context.Context) ([]string, error) { return t.PMS.Free(ctx, stay.In, stay.Out) })
+	if err != nil {
+		t.noAnswer(err)
+	}
+	return rooms, err == nil
+}
+
 // availability lists the rooms that are neither booked nor held.
 func (t *turn) availability(ctx context.Context) {
 	stay, ok := t.wanted()
 	if !ok {
 		return
 	}
-	rooms, err := ask(ctx, t, "free", func(ctx context.Context) ([]string, error) { return t.PMS.Free(ctx, stay.In, stay.Out) })
-	if err != nil {
-		t.noAnswer(err)
+	rooms, ok := t.free(ctx, stay)
+	if !ok {
 		return
 	}
 	var free []string

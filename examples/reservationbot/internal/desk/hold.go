@@ -80,9 +80,8 @@ func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
 	}
 	rooms := []string{stay.Room}
 	if stay.Room == "" {
-		free, err := ask(ctx, t, "free", func(ctx context.Context) ([]string, error) { return t.PMS.Free(ctx, stay.In, stay.Out) })
-		if err != nil {
-			t.noAnswer(err)
+		free, ok := t.free(ctx, stay)
+		if !ok {
 			return nil, stay, false
 		}
 		rooms = slices.DeleteFunc(free, func(room string) bool { return room == t.request.Not })

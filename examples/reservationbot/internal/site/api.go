@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -251,6 +252,46 @@ func (s *Site) postStorm(r *http.Request) (any, error) {
 		}
 	}
 	return s.startStorm(wanted.Guests)
+}
+
+const maxGuests = 5000
+
+// startStorm begins a storm in the background, unless one is on. It ends with
+// the site.
+func (s *Site) startStorm(guests int) (any, error) {
+	if guests < 1 || guests > maxGuests {
+		return nil, failure{http.StatusBadRequest, fmt.Sprintf("Between 1 and %d guests are possible.", maxGuests)}
+	}
+	before, now := s.storm.Load(), Storms{Running: true, Guests: guests}
+	if before.Running || !s.storm.CompareAndSwap(before, &now) {
+		return nil, failure{http.StatusConflict, "A storm is on already."}
+	}
+	if !s.begin(func() { s.rage(now) }) {
+		return nil, failure{http.StatusServiceUnavailable, "The page is being closed."}
+	}
+	return now, nil
+}
+
+// rage runs both storms, one after the other.
+func (s *Site) rage(now Storms) {
+	show := func() {
+		shown := now
+		s.storm.Store(&shown)
+		s.streams.hurry()
+	}
+	err := s.Storms(s.ctx, now.Guests, func(t Tally) {
+		if now.With == nil {
+			now.With = &t
+		} else {
+			now.Without = &t
+		}
+		show()
+	})
+	now.Running = false
+	if err != nil {
+		now.Error = err.Error()
+	}
+	show()
 }
 
 // reset empties the hotel, and puts back the row of the trail that is changed.

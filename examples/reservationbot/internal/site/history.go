@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,21 +58,33 @@ type Spark struct {
 	Points    string // of an SVG polyline
 }
 
-// history is the latest minute of each chart.
+// history is the latest minute of each chart. One goroutine samples.
 type history struct {
-	mu     sync.Mutex
 	curves []curve
-	drawn  []Spark        // the curves
+	shown  atomic.Pointer[sampled]
+}
+
+// sampled is what the pages show of the latest sample.
+type sampled struct {
+	sparks []Spark
 	ended  map[string]int // sessions that this process found ended, by cause
 }
 
 func newHistory() *history {
-	h := &history{curves: make([]curve, len(charts)), drawn: make([]Spark, len(charts))}
+	h := &history{curves: make([]curve, len(charts))}
 	for i, c := range charts {
 		h.curves[i].chart = c
-		h.drawn[i] = h.curves[i].draw()
 	}
+	h.show(nil)
 	return h
+}
+
+func (h *history) show(ended map[string]int) {
+	shown := &sampled{ended: ended}
+	for _, c := range h.curves {
+		shown.sparks = append(shown.sparks, c.draw())
+	}
+	h.shown.Store(shown)
 }
 
 // sample reads the registry once.
@@ -85,21 +97,10 @@ func (h *history) sample(reg *prometheus.Registry) {
 	for _, f := range families {
 		byName[f.GetName()] = f
 	}
-	drawn := make([]Spark, len(charts)) // the pages may still have the last ones
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	for i := range h.curves {
 		h.curves[i].add(byName[charts[i].Series])
-		drawn[i] = h.curves[i].draw()
 	}
-	h.drawn, h.ended = drawn, endedSessions(byName["holdfast_session_ended_total"])
-}
-
-// latest returns what the latest sample has shown.
-func (h *history) latest() ([]Spark, map[string]int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.drawn, h.ended
+	h.show(endedSessions(byName["holdfast_session_ended_total"]))
 }
 
 func (c *curve) add(f *dto.MetricFamily) {

@@ -61,8 +61,7 @@ type view struct {
 
 // view completes a state for one reader.
 func (s *Site) view(st State, q question) view {
-	v := view{State: st, Guest: q.guest, Lang: q.lang}
-	v.Sparks, _ = s.history.latest()
+	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.shown.Load().sparks}
 	v.Calendar = calendarOf(st, q, s.Desk.Rooms)
 	return v
 }
@@ -153,7 +152,6 @@ func parsePages() map[talk.Lang]*template.Template {
 			"switches": func(v view) []Switch { return switchesOf(v.Switches) },
 			"names":    func() []string { return []string{"ana", "ben", "carla"} }, // to try
 			"alerts":   func() map[string][]string { return shippedAlerts },
-			"tally":    func() []string { return tallied },
 		}
 		pages[lang] = template.Must(template.New("page.html").Funcs(funcs).ParseFS(assets, "page.html"))
 	}

@@ -92,6 +92,30 @@ func (s Session) Total() int { return int(s.ExpiresAt.Sub(s.LastActivity).Second
 // Left is how many of them are left.
 func (s Session) Left() int { return int(time.Until(s.ExpiresAt).Seconds()) }
 
+// Tally is what came of a storm.
+type Tally struct {
+	Guests         int     `json:"guests"`
+	Rooms          int     `json:"rooms"`
+	Booked         int     `json:"booked"`
+	Conflicts      int     `json:"conflicts"`
+	Fallbacks      int     `json:"fallbacks"`
+	DoubleBookings int     `json:"double_bookings"`
+	Errors         int     `json:"errors"` // of the bot, and refusals that nothing explains
+	AuditEvents    uint64  `json:"audit_events"`
+	AuditLost      uint64  `json:"audit_lost"` // events that the trail does not have
+	P50            float64 `json:"p50_ms"`     // from message to answer
+	P99            float64 `json:"p99_ms"`
+}
+
+// Storms is the latest storm and, beside it, the same one without locks.
+type Storms struct {
+	Running bool   `json:"running"`
+	Guests  int    `json:"guests,omitempty"`
+	With    *Tally `json:"with_locks,omitempty"`
+	Without *Tally `json:"without_locks,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
 // Audit is the trail.
 type Audit struct {
 	Recorded uint64        `json:"recorded"`
@@ -128,9 +152,8 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	st := State{
 		Missing: make(map[string]time.Time), Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
 		Breaker: s.lookAtBreaker(), Clashes: s.Watch.recent(),
-		Switches: s.Switches.Read(), Storm: *s.storm.Load(), Audit: s.countEvents(),
+		Switches: s.Switches.Read(), Storm: *s.storm.Load(), Audit: s.countEvents(), Removed: s.history.shown.Load().ended,
 	}
-	_, st.Removed = s.history.latest()
 	p := &s.panels
 	_, _, _, _ = p.holds.start(), p.bookings.start(), p.sessions.start(), p.audit.start() // all at once
 	if desk.IsName(guest) {

@@ -168,7 +168,7 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 func (c *client) update(ctx context.Context, name string, ask question) error {
 	st := c.look(ctx, ask.guest)
 	st.Time = time.Time{} // sent by itself
-	sparks, _ := c.history.latest()
+	sparks := c.history.shown.Load().sparks
 	var sections []section
 	switch {
 	case !reflect.DeepEqual(st, c.shown):

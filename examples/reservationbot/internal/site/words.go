@@ -72,12 +72,6 @@ var words = map[string][2]string{
 	"mode.sealed":    {"as sealed", "como se selló"},
 	"mode.changed":   {"changed", "cambiada"},
 
-	"storm.booked":   {"booked", "reservas"},
-	"storm.refused":  {"refused", "rechazos"},
-	"storm.fallback": {"not reached", "sin sistema"},
-	"storm.errors":   {"errors", "errores"},
-	"storm.p99":      {"p99, ms", "p99, ms"},
-
 	"ended.idle":           {"idle", "inactivas"},
 	"ended.absolute":       {"too old", "demasiado viejas"},
 	"ended.corrupted":      {"corrupted", "corruptas"},
