@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os/exec"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -31,10 +30,9 @@ func serve(ctx context.Context, b *bot, out io.Writer) error {
 	if err := b.furnish(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	name, _, _ := net.SplitHostPort(b.options.addr) // which was listened to
+	b.Hosts = append(b.options.hosts, name)
 	page := site.New(b.Parts)
-	if name, _, err := net.SplitHostPort(b.options.addr); err == nil {
-		page.Hosts = append(slices.Clone(b.options.hosts), name)
-	}
 	server := newServer(page.Handler())
 	var running sync.WaitGroup
 	running.Go(func() { page.Run(ctx) })

@@ -22,7 +22,10 @@ func (t *turn) book(ctx context.Context) {
 	if !ok {
 		return
 	}
-	pause(ctx, t.Think)
+	select { // as long as a person would think
+	case <-time.After(t.Think):
+	case <-ctx.Done():
+	}
 	order := hotel.Order{Key: hold.ID(), Guest: t.guest, Stay: stay, Fence: hold.Fence()}
 	if err := t.note(ctx, order); err != nil {
 		t.keep(hold, stay)
@@ -276,15 +279,5 @@ func happened(what, guest string, o audit.Outcome, reason string, s hotel.Stay) 
 		Reason:   reason,
 		Actor:    audit.Entity{Type: "guest", ID: guest},
 		Resource: audit.Entity{Type: "room", ID: hotel.RoomName(s.Room), Name: s.Resource().String()},
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
 	}
 }

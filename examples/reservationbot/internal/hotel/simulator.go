@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -53,7 +54,7 @@ type Simulator struct {
 	slowBy time.Duration
 	server *http.Server
 	hangUp context.CancelFunc
-	done   chan struct{}
+	serves sync.WaitGroup
 }
 
 const latency = 2 * time.Millisecond // of a healthy answer
@@ -71,7 +72,6 @@ func StartSimulator(rooms []string, seed uint64, slowBy time.Duration) (*Simulat
 		table:  newTable(rooms, seed),
 		slowBy: slowBy,
 		hangUp: hangUp,
-		done:   make(chan struct{}),
 	}
 	s.mode.Store(Healthy)
 	s.server = &http.Server{
@@ -80,12 +80,11 @@ func StartSimulator(rooms []string, seed uint64, slowBy time.Duration) (*Simulat
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 	}
-	go func() {
-		defer close(s.done)
+	s.serves.Go(func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("simulated PMS", "err", err)
 		}
-	}()
+	})
 	return s, nil
 }
 
@@ -96,7 +95,7 @@ func (s *Simulator) DoubleBookings() int { return s.table.doubleBookings() }
 func (s *Simulator) Close() error {
 	s.hangUp()
 	err := s.server.Close()
-	<-s.done
+	s.serves.Wait()
 	return err
 }
 

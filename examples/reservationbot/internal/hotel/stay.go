@@ -91,10 +91,7 @@ func DateOf(t time.Time) Date { return Day(t.Date()) }
 // ParseDate reads a date such as 2026-12-12.
 func ParseDate(text string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		return Date{}, err
-	}
-	return Date{t}, nil
+	return Date{t}, err
 }
 
 // IsZero reports whether d is no date.

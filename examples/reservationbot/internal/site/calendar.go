@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 )
 
 const nights = 14
@@ -79,7 +78,8 @@ func calendarOf(st State, q question, rooms []string) Calendar {
 	}
 	var c Calendar
 	for i := range nights {
-		c.Days = append(c.Days, dayOf(q.lang, st.Today.Plus(i)))
+		day := st.Today.Plus(i).Time()
+		c.Days = append(c.Days, Day{weekdays[q.lang][day.Weekday()], day.Day(), day.Weekday() == time.Saturday || day.Weekday() == time.Sunday})
 	}
 	for _, room := range rooms {
 		row := Row{Room: room}
@@ -96,11 +96,6 @@ func calendarOf(st State, q question, rooms []string) Calendar {
 		c.Rows = append(c.Rows, row)
 	}
 	return c
-}
-
-func dayOf(lang talk.Lang, d hotel.Date) Day {
-	weekday := d.Time().Weekday()
-	return Day{weekdays[lang][weekday], d.Time().Day(), weekday == time.Saturday || weekday == time.Sunday}
 }
 
 // Left is how long a hold lasts, such as "4:59"; a reader with a script counts

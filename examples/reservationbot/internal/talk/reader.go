@@ -3,9 +3,9 @@
 package talk
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -192,8 +192,7 @@ func (r *reader) impossible(t []token) {
 // fields are the numbers of a date such as 12/12/2026.
 func fields(t token) (all []int) {
 	for _, f := range strings.FieldsFunc(t.text, func(r rune) bool { return r < '0' || r > '9' }) {
-		n, _ := strconv.Atoi(f[:min(len(f), 6)])
-		all = append(all, n)
+		all = append(all, number(f[:min(len(f), 6)]))
 	}
 	return all
 }
@@ -201,13 +200,7 @@ func fields(t token) (all []int) {
 // exists reports whether there can be such a day; 29 February without a year
 // can.
 func (w when) exists() bool {
-	year, month := w.year, w.month
-	if year == 0 {
-		year = 2024
-	}
-	if month == 0 {
-		month = 1
-	}
+	year, month := cmp.Or(w.year, 2024), cmp.Or(w.month, 1)
 	return month <= 12 && w.day >= 1 && w.day <= 31 && hotel.Day(year, time.Month(month), w.day).Time().Day() == w.day
 }
 
