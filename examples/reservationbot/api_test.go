@@ -9,8 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
 
@@ -195,22 +195,27 @@ func TestStormsFromThePageBookNothingTwiceAndBeginAlike(t *testing.T) {
 	}
 }
 
-// Both storms wait for the database, ten seconds each.
-func TestAStormWithoutTheAuditDatabaseHasItsControl(t *testing.T) {
-	if !isLong() {
-		t.Skip("takes 20 s: set HOLDFAST_LONG")
+func TestAStormWhoseTrailIsOutOfOrderHasItsControl(t *testing.T) {
+	b := start(t)
+	b.Trail = closedTrail(t)
+	var tallies []site.Tally
+	err := b.stormsHere(t.Context(), 10, func(tally site.Tally) { tallies = append(tallies, tally) })
+	if err == nil || len(tallies) != 2 {
+		t.Errorf("%v, %+v", err, tallies)
 	}
-	server, client := page(t)
-	call(t, client, "PUT", server.URL+"/api/faults", `{"audit":"down"}`)
-	call(t, client, "POST", server.URL+"/api/storm", `{"guests":10}`)
-	s := state(t, client, server.URL).Storm
-	for ; s.Running; s = state(t, client, server.URL).Storm {
-		pauseFor(t.Context(), 100*time.Millisecond)
+}
+
+// closedTrail is a trail that stores nothing.
+func closedTrail(t *testing.T) *audit.Log {
+	t.Helper()
+	trail, err := audit.New(audit.NewMemory(), audit.Config{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	call(t, client, "PUT", server.URL+"/api/faults", `{"audit":"up"}`)
-	if s.With == nil || s.Without == nil || s.Error == "" {
-		t.Errorf("with locks %+v, without %+v, %q", s.With, s.Without, s.Error)
+	if err := trail.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
+	return trail
 }
 
 func TestErrorsOfTheAPIAreProblems(t *testing.T) {
