@@ -187,7 +187,7 @@ func open(ctx context.Context, o options) (*bot, error) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
 	b := &bot{options: o}
-	b.Parts = site.Parts{
+	b.Parts = site.Parts{ // the rest is filled in by wire, the desk's fields too
 		Desk: new(desk.Desk), Registry: prometheus.NewRegistry(), Watch: new(site.Watch), Storms: b.stormsHere,
 		Switches: &fault.Board{Audit: new(fault.Sink), Redis: new(fault.Redis)},
 	}

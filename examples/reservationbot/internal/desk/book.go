@@ -259,6 +259,9 @@ const recording = 100 * time.Millisecond
 // hears of no booking that the trail can lose. Those who answer at the same time
 // wait for the same write.
 func (d *Desk) store(ctx context.Context) {
+	if d.Flush == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	_ = d.Flush(ctx) // a trail that is out of order is reported by itself

@@ -121,7 +121,7 @@ func (d *Desk) Answer(ctx context.Context, guest, text string) Reply {
 	t := &turn{Desk: d, guest: guest, request: d.Detector.Detect(text)}
 	ctx, t.trace = withTrace(ctx)
 	reply := d.admit(ctx, t, text)
-	if d.Flush != nil && reply.Outcome == OK && reply.Booking != nil {
+	if reply.Outcome == OK && reply.Booking != nil {
 		d.store(ctx)
 	}
 	reply.Trace = t.trace.read(reply, d.Breaker.State())

@@ -267,3 +267,16 @@ func TestAGuestHearsOfABookingThatTheTrailHasStored(t *testing.T) {
 		t.Errorf("stored: %q, waiting: %q", trail.written, trail.waiting)
 	}
 }
+
+func TestABookingThatIsSettledIsStoredInTheTrail(t *testing.T) {
+	f := newFixture(t)
+	f.lost(t)
+	trail := new(stored)
+	f.Audit, f.Flush = trail, trail.Flush
+	if err := f.Settle(t.Context(), session.Expired[hotel.Order]{Data: f.pms.booked()[0].Order}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(trail.written, "booking.confirmed") {
+		t.Errorf("stored: %q, waiting: %q", trail.written, trail.waiting)
+	}
+}
