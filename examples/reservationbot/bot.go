@@ -93,26 +93,31 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.closing("locks", b.Rooms.Close)
+	prefix := "holdfast"
+	if b.options.noLocks {
+		prefix = "control" // whose hotel has none of the orders of a bot on the same Redis
+	}
+	store := redissession.New(rdb, redissession.WithPrefix(prefix))
 	settings := session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
 		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Observer: watch, OnExpire: b.Desk.FollowUp,
 	}
-	chats, err := session.New(redissession.New(rdb), settings)
+	chats, err := session.New(store, settings)
 	if err != nil {
 		return err
 	}
 	settings.Timeout = drill.Call
-	if b.crowd, err = session.New(redissession.New(rdb), settings); err != nil {
+	if b.crowd, err = session.New(store, settings); err != nil {
 		return err
 	}
-	visitors, err := session.New(redissession.New(rdb), session.Config[struct{}]{Name: "visitors", Observer: watch})
+	visitors, err := session.New(store, session.Config[struct{}]{Name: "visitors", Observer: watch})
 	if err != nil {
 		return err
 	}
 	if b.Logins, err = httpsession.New(visitors, httpsession.Config[struct{}]{}); err != nil {
 		return err
 	}
-	orders, err := session.New(redissession.New(rdb), session.Config[hotel.Order]{
+	orders, err := session.New(store, session.Config[hotel.Order]{
 		Name: "orders", IdleTimeout: b.options.settleAfter, CleanupInterval: b.options.settleAfter / 3, Timeout: 5 * time.Second,
 		CleanupBatch: 8, // none is claimed and waits: the process may die
 		Observer:     watch, OnExpire: b.Desk.Settle,

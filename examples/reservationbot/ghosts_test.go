@@ -24,6 +24,7 @@ import (
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -133,6 +134,37 @@ func outside(t *testing.T, rooms int) []string {
 	}
 	t.Cleanup(func() { _ = pms.Close() })
 	return []string{"-rooms", strconv.Itoa(rooms), "-redis", store.Addr(), "-pms", pms.URL, "-audit", "sqlite:" + t.TempDir() + "/audit.db"}
+}
+
+func TestTheControlOfAStormLeavesTheOrdersOfGuestsToTheBot(t *testing.T) {
+	o, err := parseOptions(outside(t, 10), func(string) string { return "" }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.settleAfter = 30 * time.Millisecond
+	b, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.close() }()
+	if err := b.Desk.Orders.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	order := hotel.Order{Key: "lost", Guest: "gone", Stay: hotel.Stay{Room: "101", In: b.today(), Out: b.today().Plus(1)}, Fence: 1}
+	if _, _, err := b.Desk.Orders.Open(t.Context(), session.Conversation{Channel: "order", Peer: order.Key}, order); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PMS.Book(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.stormsHere(t.Context(), 200, func(site.Tally) {}); err != nil {
+		t.Error(err)
+	}
+	b.Desk.Orders.Start()
+	within(t, "the booking of a guest who is gone", func() string {
+		all, err := b.PMS.BookingsOf(t.Context(), order.Guest)
+		return fmt.Sprint(len(all), err)
+	}, "0 <nil>")
 }
 
 // Answers of the PMS get lost, bots are killed, and guests change their minds or
