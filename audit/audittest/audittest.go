@@ -4,7 +4,10 @@
 // relies on. The test of a sink calls [Run]:
 //
 //	func TestSink(t *testing.T) {
-//		audittest.Run(t, func(t testing.TB) (audit.Sink, audittest.Reader) { … })
+//		audittest.Run(t, func(testing.TB) (audit.Sink, audittest.Reader) {
+//			sink := mysink.New()
+//			return sink, sink.All
+//		})
 //	}
 //
 // The suite checks that events are stored unchanged and once, that batches of

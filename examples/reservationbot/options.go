@@ -63,7 +63,7 @@ func parseOptions(args []string, getenv func(string) string, out io.Writer) (opt
 	flags.StringVar(&o.audit, "audit", "", "database of the audit trail, `DSN` postgres://... or sqlite:FILE; default: SQLite in a temporary folder")
 	flags.StringVar(&o.spool, "spool", "", "`FOLDER` of this bot alone, which has audit events until the database has them, also when the bot is killed; default: none")
 	flags.StringVar(&o.seal, "seal", "", "`FILE` with the root key for seals of the audit trail, made when it is not there; default: none, or a new key when the database is in a temporary folder")
-	flags.StringVar(&o.pms, "pms", "", "`URL` of a PMS that speaks like the simulated one; default: simulated")
+	flags.StringVar(&o.pms, "pms", "", "`URL` of a PMS that speaks like the simulated one, and is that of all bots on one Redis; default: simulated")
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` of the web page")
 	flags.Func("host", "`NAME[,NAME...]` under which the web page may be asked for, beside localhost, addresses and the name in -addr", list(&o.hosts))
 	flags.BoolVar(&o.open, "open", false, "open the web page in a browser")
