@@ -102,7 +102,9 @@ func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (
 			t.reply.Stay = stay
 			return hold, stay, true
 		case t.request.Room != "":
-			t.heldByOther(stay, *other)
+			theirs := hotel.Booking{Order: hotel.Order{Stay: hotel.StayOf(other.Resource)}}
+			t.reply.Stay, t.reply.Hold = stay, other
+			t.askBack(Refused, talk.OtherRoom, talk.HeldByOther, stay.Room, taken(stay, []hotel.Booking{theirs}), other.Left)
 		}
 	}
 	return nil, stay, false
@@ -139,12 +141,6 @@ func (t *turn) mention(earlier *Kept) {
 		return
 	}
 	t.reply.Text += " " + talk.Say(t.chat.Lang, becomes, earlier.Stay.Room, earlier.Stay.Nights())
-}
-
-func (t *turn) heldByOther(stay hotel.Stay, other lock.Hold) {
-	theirs := hotel.Booking{Order: hotel.Order{Stay: hotel.StayOf(other.Resource)}}
-	t.reply.Stay, t.reply.Hold = stay, &other
-	t.askBack(Refused, talk.OtherRoom, talk.HeldByOther, stay.Room, taken(stay, []hotel.Booking{theirs}), other.Left)
 }
 
 // meansKept reports whether the guest goes on with the kept hold: by naming

@@ -38,13 +38,11 @@ type visitors struct {
 func (all *visitors) of(s *Site, guest string) *visitor {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	i := slices.IndexFunc(all.list, func(v *visitor) bool { return v.name == guest })
-	var v *visitor
-	if i >= 0 {
+	v := &visitor{name: guest}
+	if i := slices.IndexFunc(all.list, func(v *visitor) bool { return v.name == guest }); i >= 0 {
 		v = all.list[i]
 		all.list = slices.Delete(all.list, i, i+1)
 	} else {
-		v = &visitor{name: guest}
 		v.chat = panel[[]desk.Line]{name: "conversation", site: s, read: func(ctx context.Context) ([]desk.Line, error) {
 			return s.Desk.History(ctx, guest)
 		}}
