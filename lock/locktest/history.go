@@ -92,17 +92,19 @@ func (h *history) pass() {
 		return
 	}
 	for end := time.Now().Add(time.Duration(h.rnd.IntN(4000)) * time.Millisecond); ; {
-		next := end
+		next, due := end, false
 		for _, m := range h.live {
-			if m.expires.Before(next) {
-				next = m.expires
+			if !m.expires.After(next) {
+				next, due = m.expires, true
 			}
 		}
-		if time.Sleep(time.Until(next)); next.Equal(end) {
+		if time.Sleep(time.Until(next)); due {
+			h.sweep(64)
+			h.settle()
+		}
+		if next.Equal(end) {
 			return
 		}
-		h.sweep(64)
-		h.settle()
 	}
 }
 
