@@ -244,6 +244,37 @@ func TestAGroupWakesFromAShortRestQuicklyAndForgetsNothing(t *testing.T) {
 	}
 }
 
+// The inbox of one who waited is still there, and would have its end noted.
+func TestAHoldOutlivesTheRestThatCameBeforeIt(t *testing.T) {
+	for what, next := range map[string]func(*rig){
+		"a claim that was given up": func(r *rig) { r.release(r.claim(lock.Key("a"), time.Hour).StoreTicket) },
+		"a sweep":                   func(r *rig) { r.sweep() },
+		"another release": func(r *rig) {
+			c, _ := r.take(lock.Key("a"), time.Hour)
+			r.release(c.StoreTicket)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			virtual(t, func(r *rig) {
+				if err := r.inbox.open(r.Context()); err != nil {
+					r.Fatal(err)
+				}
+				held, _ := r.take(lock.Key("a"), time.Hour)
+				waits := r.claim(lock.Key("a"), time.Hour)
+				for waits.Queue = true; r.ask(waits).Place == 0; {
+					time.Sleep(time.Millisecond)
+				}
+				r.release(waits.StoreTicket)
+				r.release(held.StoreTicket)
+				next(r)
+				c, _ := r.take(lock.Key("b"), time.Hour)
+				time.Sleep(time.Minute)
+				r.wantBlocked(lock.Key("b"), c.ID)
+			})
+		})
+	}
+}
+
 func TestAGroupThatWokeWithALaterEndMissesNoEarlierOne(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		first, _ := r.take(lock.Key("a"), time.Hour)

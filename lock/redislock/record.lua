@@ -55,21 +55,6 @@ local function score(id)
   return s
 end
 
--- bound notes when the first in X is due. The note may lag behind, but is never
--- ahead, so a script that finds it in the future has nothing to sweep. When
--- nothing in X is to be due any more, the group rests: X needs to live no longer
--- than the endings in it, until keep sets its lifetime again.
-local function bound()
-  local first = redis.call('ZRANGEBYSCORE', X, '0', '+inf', 'WITHSCORES', 'LIMIT', '0', '1')[2]
-  due = tonumber(first or '') or 0
-  if first then
-    redis.call('HSET', L, '#due', first)
-  else
-    redis.call('HDEL', L, '#due')
-    redis.call('PEXPIRE', X, text(MEMORY))
-  end
-end
-
 -- forget removes up to most of the endings that are too old to count.
 local function forget(most)
   local old = redis.call('ZCOUNT', X, '-inf', text(ending(now - MEMORY, 2)))
@@ -224,6 +209,25 @@ local function keep(left)
   if due == 0 or now + left < due then
     due = now + left
     redis.call('HSET', L, '#due', text(due))
+  end
+end
+
+-- bound notes when the first in X is due. The note may lag behind, but is never
+-- ahead, so a script that finds it in the future has nothing to sweep. When
+-- nothing in X is to be due any more, the group rests: X needs to live no longer
+-- than the endings in it, until keep sets its lifetime again. A group may rest
+-- while X has an inbox, so its end goes through keep, too.
+local function bound()
+  local first = redis.call('ZRANGEBYSCORE', X, '0', '+inf', 'WITHSCORES', 'LIMIT', '0', '1')[2]
+  if not first then
+    due = 0
+    redis.call('HDEL', L, '#due')
+    redis.call('PEXPIRE', X, text(MEMORY))
+  elseif due == 0 then
+    keep(first - now)
+  else
+    due = tonumber(first)
+    redis.call('HSET', L, '#due', first)
   end
 end
 
