@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -174,6 +175,28 @@ func TestTheNoteOfAGrantExpires(t *testing.T) {
 			t.Errorf("the queue lives for %s, want some days", left)
 		}
 	})
+}
+
+func TestTheNoteOfAGrantByReleaseExpires(t *testing.T) {
+	for _, res := range []lock.Resource{lock.Key("hall"), lock.Span("hall", 1, 2)} {
+		virtual(t, func(r *rig) {
+			if err := r.inbox.open(r.Context()); err != nil {
+				r.Fatal(err)
+			}
+			held, _ := r.take(res, time.Hour)
+			next := r.claim(res, time.Hour)
+			for next.Queue = true; r.ask(next).Place == 0; {
+				time.Sleep(time.Millisecond)
+			}
+			r.release(held.StoreTicket)
+			if got := ids(r.list(res)); !slices.Equal(got, []string{next.ID}) {
+				r.Fatalf("%s is held by %v, want the one that waited", res, got)
+			}
+			if left := r.client.PTTL(r.Context(), r.keys("rooms", "hotel")[4]).Val(); left <= 0 {
+				r.Errorf("%s: the queue lives for %s, want some days", res, left)
+			}
+		})
+	}
 }
 
 // Two scripts left the same part to a later one: the first had come further

@@ -87,8 +87,8 @@ if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
           redis.call('ZADD', X, ending, id, deadline, heir)
           redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[4], '=' .. name, heir,
             heir, '1' .. size .. ':' .. token .. claim .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)
+          redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. heir) -- before the place goes, as in queue.lua
           redis.call('ZREM', Q, first, '\0' .. channel .. '\0' .. heir, mark or '')
-          redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. heir)
           if others == '1' then
             redis.call('HDEL', L, '+' .. name)
           else

@@ -30,8 +30,10 @@ func (m mutant) String() string { return m.file + ": " + m.alert + ": " + m.what
 // harmless are mutants that change nothing that can be observed, by a part of
 // what they are called, with the reason.
 var harmless = map[string]string{
-	"holdfast_session_limit > 0: 0 becomes 1":                    "a limit is 0 or many",
-	"holdfast_session_cleanup_interval_seconds > 0: 0 becomes 1": "an interval is 0 or many seconds",
+	"holdfast_session_limit > 0: 0 becomes 1":                      "a limit is 0 or many",
+	"holdfast_session_cleanup_interval_seconds > 0: 0 becomes 1":   "an interval is 0 or many seconds",
+	"holdfast_audit_spool_limit_bytes > 0: 0 becomes 1":            "a limit is 0 or many bytes",
+	"(holdfast_audit_verified_timestamp_seconds) > 0: 0 becomes 1": "a time is 0 or many seconds",
 	"in `> 0` becomes": "of figures that are never negative, the sum is over 0 exactly when the highest is",
 }
 
