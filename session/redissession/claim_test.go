@@ -189,7 +189,6 @@ func TestEveryLapsedRecordOfAPlaceIsReported(t *testing.T) {
 
 // Also where the number was evicted.
 func TestACleanupOfSessionsInOtherPartitionsIsAnError(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct{ writer, cleaner int }{{16, 16}, {16, 32}, {32, 16}, {16, 17}, {17, 16}, {1, 256}, {256, 1}, {8, 16}, {256, 255}} {
 		t.Run(fmt.Sprintf("%d of the writer, %d of the cleaner", c.writer, c.cleaner), func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {

@@ -21,7 +21,6 @@ import (
 // used, counted when it is used, ended and reported; nothing gets stuck, and no key
 // stays for ever.
 func TestWhateverIsEvictedTheRestGoesOn(t *testing.T) {
-	t.Parallel()
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

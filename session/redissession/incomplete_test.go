@@ -137,7 +137,6 @@ func TestALostIndexIsWholeAgainOnceTheSessionsWereUsedOrExpired(t *testing.T) {
 // In any schedule, sessions of three subjects begin, are used, rotate, log in, end,
 // expire and are evicted with their indexes.
 func TestInAnyScheduleALogOutEverywhereFindsAllOrSaysSo(t *testing.T) {
-	t.Parallel()
 	for seed := range uint64(15) {
 		synctest.Test(t, func(t *testing.T) {
 			client, server := redistest.Virtual(t)

@@ -18,7 +18,6 @@ import (
 
 // Sessions in every state are where they were, for processes with the new number.
 func TestRepartitionMovesEverything(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct{ from, to int }{{16, 32}, {32, 16}, {16, 17}, {1, 256}, {256, 1}, {16, 16}} {
 		t.Run(fmt.Sprintf("from %d to %d", c.from, c.to), func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
@@ -39,7 +38,6 @@ func TestRepartitionMovesEverything(t *testing.T) {
 }
 
 func TestRepartitionOnACluster(t *testing.T) {
-	t.Parallel()
 	client := redistest.ClusterClient(t, redistest.Cluster(t, 3))
 	const n = 3 * pageSize // in one index: so many pages
 	one, five := New(client, WithPartitions(1)), New(client, WithPartitions(5))
@@ -156,7 +154,6 @@ func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 }
 
 func TestARepartitionThatFailedKeepsProcessesAwayAndCanBeRepeated(t *testing.T) {
-	t.Parallel()
 	for after := 1; after < 12; after++ {
 		inVirtualTime(t, func(t *testing.T, _ *Store, client *redis.Client) {
 			inhabited(t, New(client), New(client, WithPartitions(32)), func(s *Store) {
