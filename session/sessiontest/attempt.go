@@ -5,6 +5,7 @@ package sessiontest
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,14 +22,21 @@ const mostAttempts = 4
 // place at the right time.
 type attempt struct {
 	testing.TB
-	mu    sync.Mutex
-	found []string
+	mu       sync.Mutex
+	found    []string
+	cleanups []func() // run before the next attempt: its claims are of the same names
 }
 
 func (a *attempt) note(finding string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.found = append(a.found, finding)
+}
+
+func (a *attempt) Cleanup(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cleanups = append(a.cleanups, f)
 }
 
 func (a *attempt) Helper()                           {}
@@ -56,6 +64,9 @@ func (s *suite) playReal(t testing.TB, c conformanceCase, store session.Store) {
 			c.run(b)
 		}()
 		<-done
+		for _, f := range slices.Backward(a.cleanups) {
+			f()
+		}
 		if a.Failed() && b.slipped() && n < mostAttempts {
 			t.Logf("the machine was %v late, so these mean nothing: %q", b.late.Round(time.Millisecond), a.found)
 			slower.stretch *= 2

@@ -363,6 +363,22 @@ func playedReal(t *testing.T, c conformanceCase, newStore func() session.Store) 
 	return found
 }
 
+func TestWhatAnAttemptBeganIsOverBeforeTheNext(t *testing.T) {
+	var order []string
+	playedReal(t, conformanceCase{"late once", func(b *bench) {
+		first := len(order) == 0
+		order = append(order, "begun")
+		b.Cleanup(func() { order = append(order, "over") })
+		if first {
+			time.Sleep(time.Minute)
+			b.Fatal("too late")
+		}
+	}}, func() session.Store { return memsession.New() })
+	if want := []string{"begun", "over", "begun", "over"}; !slices.Equal(order, want) {
+		t.Errorf("the attempts are %q, want %q", order, want)
+	}
+}
+
 func TestALoadedMachineFailsNoCase(t *testing.T) {
 	for _, c := range []conformanceCase{{"touches", touchesAreThrottled}, {"renewal", leaseRenewal}, {"model", modelAgrees}} {
 		found := playedReal(t, c, func() session.Store {
