@@ -120,11 +120,12 @@ func (t *Trail) count(change func(*Stats)) {
 
 // types of columns: the id as gormsink has it, so that an index serves the join; a
 // text that is compared byte by byte; a long text; and bytes.
-var types = map[string]struct{ id, code, text, bytes string }{
-	"postgres": {"uuid", "text", "text", "bytea"},
-	"sqlite":   {"text", "text", "text", "blob"},
+// The last two are around an insert of what may be there already.
+var types = map[string]struct{ id, code, text, bytes, insert, unlessThere string }{
+	"postgres": {"uuid", "text", "text", "bytea", "INSERT INTO ", " ON CONFLICT DO NOTHING"},
+	"sqlite":   {"text", "text", "text", "blob", "INSERT INTO ", " ON CONFLICT DO NOTHING"},
 	"mysql": {"char(36) CHARACTER SET ascii COLLATE ascii_bin", fmt.Sprintf("varbinary(%d)", audit.MaxText),
-		"mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "varbinary(1024)"},
+		"mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "varbinary(1024)", "INSERT IGNORE INTO ", ""},
 }
 
 // Migrate makes the tables <table>_seal, with a row for each sealed event, and
@@ -143,7 +144,7 @@ func (t *Trail) Migrate(ctx context.Context) error {
 				"type " + c.code + " NOT NULL, tenant " + c.code + " NOT NULL, scope " + c.text + " NOT NULL, hash " + c.bytes + " NOT NULL, salt " + c.bytes + ", erased " + c.bytes + ")",
 			"CREATE TABLE IF NOT EXISTS " + t.points + " (size bigint NOT NULL PRIMARY KEY, note " + c.text + " NOT NULL, turn bigint NOT NULL)",
 			// The row of size 0 is no checkpoint. Who seals or erases changes its turn.
-			"INSERT INTO " + t.points + " (size, note, turn) SELECT 0, '', 0 FROM (SELECT 1 AS one) first WHERE NOT EXISTS (SELECT 1 FROM " + t.points + " WHERE size = 0)",
+			c.insert + t.points + " (size, note, turn) VALUES (0, '', 0)" + c.unlessThere,
 		} {
 			if err := tx.Exec(statement).Error; err != nil {
 				return err

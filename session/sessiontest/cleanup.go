@@ -83,7 +83,7 @@ func claimOldestFirst(b *bench) {
 func claimIsExclusive(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "reported")
 	b.pass(11)
-	c := session.StoreClaim{For: 4 * b.suite.unit(), Payload: true}
+	c := session.StoreClaim{For: 2 * b.suite.unit(), Payload: true}
 	first := b.claim(c).Due
 	if len(first) != 1 || first[0].Attempt != 1 || string(first[0].Payload) != "reported" {
 		b.Fatalf("claimed %+v, want the payload at its first attempt", first)
@@ -94,13 +94,13 @@ func claimIsExclusive(b *bench) {
 	if again := b.claim(c).Due; len(again) != 0 {
 		b.Fatal("two callers have the same claim: an abandoned booking is followed up twice")
 	}
-	b.pass(4.5)
+	b.pass(2.5)
 	second := b.claim(c).Due
 	if len(second) != 1 || second[0].Attempt != 2 || second[0].Rev != first[0].Rev || string(second[0].Payload) != "reported" {
 		b.Fatalf("claimed %+v after the claim ran out, want the same record at its second attempt: its claimant may have died", second)
 	}
 	b.settle(session.StoreSettle{StoreHandle: second[0].StoreHandle, Rev: second[0].Rev})
-	b.pass(4.5)
+	b.pass(2.5)
 	if again := b.claim(c).Due; len(again) != 0 {
 		b.Fatal("a settled record was reported again")
 	}

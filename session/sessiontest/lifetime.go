@@ -37,7 +37,7 @@ func lapseWhenIdle(b *bench) {
 
 func touchMoves(b *bench) {
 	rec := b.created(b.handle(session.Hash{}), "x")
-	for range 3 {
+	for range 2 {
 		b.pass(6)
 		r := b.touch(rec.StoreHandle)
 		b.want(r, session.StatusDone, "a touched record lapsed although it was never idle for long")
