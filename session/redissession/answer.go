@@ -14,11 +14,12 @@ import (
 )
 
 // answer is what a script said about one record: {status, record or its
-// header, touched, retry ms, evicted hashes}, or only a record, which is Done.
+// header, times of a touch or 0, retry ms, evicted hashes}, or only a record, which is
+// Done. The record is the one before the touch.
 type answer struct {
 	status  session.StoreStatus
 	raw     string
-	touched bool
+	times   string // that a touch has written, "" without one
 	retry   time.Duration
 	evicted []session.Hash
 }
@@ -55,7 +56,8 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 	if !known {
 		return answer{}, fmt.Errorf("a script answered the unknown status %q", word)
 	}
-	a := answer{status: status, touched: list[2] == int64(1)}
+	a := answer{status: status}
+	a.times, _ = list[2].(string)
 	a.raw, _ = list[1].(string)
 	retry, _ := list[3].(int64)
 	a.retry = time.Duration(retry) * time.Millisecond
@@ -78,7 +80,7 @@ func hashOf(reply any) (h session.Hash) {
 // reply turns an answer about the record at h into what the manager sees.
 // whole says that raw has the payload, whose checksum is then verified.
 func (s *Store) reply(ctx context.Context, a answer, h session.StoreHandle, whole, quarantine bool) (session.StoreReply, error) {
-	r := session.StoreReply{Status: a.status, Touched: a.touched, Retry: a.retry}
+	r := session.StoreReply{Status: a.status, Touched: a.times != "", Retry: a.retry}
 	if a.status == session.StatusBroken {
 		r.Reason = session.ReasonInvalidFormat
 	}
@@ -89,7 +91,7 @@ func (s *Store) reply(ctx context.Context, a answer, h session.StoreHandle, whol
 		return r, nil
 	}
 	head, payload, ok := decode(a.raw)
-	if !ok {
+	if !ok || !head.touch(a.times) {
 		return session.StoreReply{}, fmt.Errorf("a script answered %d bytes that are no record", len(a.raw))
 	}
 	r.Record = head.record(h.Space, h.Hash)

@@ -39,7 +39,7 @@ end
 -- the end: each copy of it costs time.
 local function hand(id, head)
   local key, attempt = base .. 'e' .. id, int(head, ATTEMPTS, 2) + 1
-  redis.call('SETRANGE', key, num(ATTEMPTS), bytes(attempt, 2))
+  redis.call('SETRANGE', key, ATTEMPTS, bytes(attempt, 2))
   local till = now + lasting + int(head, KEEP, 4) * 1000
   longest = math.max(longest, till)
   await(id, head, now + lasting)
@@ -65,11 +65,11 @@ unrefused()
 -- Whatever is in the backlog has a claim. When Redis evicted the claims, the
 -- oldest of the backlog are those that were lost: they are due now.
 if redis.call('ZCARD', KEYS[2]) < redis.call('ZCARD', KEYS[3]) then
-  for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, num(most - 1))) do
-    redis.call('ZADD', KEYS[2], 'NX', num(now), id)
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, most - 1)) do
+    redis.call('ZADD', KEYS[2], 'NX', now, id)
   end
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMIT', 0, num(most))) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, most)) do
   if full() then break end
   reply[1] = reply[1] + 1
   local key, hash = base .. 'e' .. id, at(id, 0, 16)
@@ -86,8 +86,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', num(now), 'LIMI
   end
 end
 
-local rest = num(most - reply[1])
-for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(now), 'LIMIT', 0, rest)) do
+local rest = most - reply[1]
+for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, rest)) do
   if full() then break end
   reply[1] = reply[1] + 1
   local key = base .. 'd' .. hash

@@ -14,8 +14,8 @@ for i = 1, 2 do
   if first[2] then oldest = math.min(oldest, tonumber(first[2])) end
 end
 return {
-  redis.call('ZCOUNT', KEYS[1], '(' .. num(now), '+inf'),
-  redis.call('ZCOUNT', KEYS[1], '-inf', num(now)) + redis.call('ZCARD', KEYS[2]),
-  redis.call('ZCOUNT', KEYS[3], '(' .. num(now - ARGV[1]), '+inf'),
+  redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf'),
+  redis.call('ZCOUNT', KEYS[1], '-inf', now) + redis.call('ZCARD', KEYS[2]),
+  redis.call('ZCOUNT', KEYS[3], '(' .. now - ARGV[1], '+inf'),
   now - oldest,
 }

@@ -8,8 +8,8 @@
 --        5 limit per owner (0 = none), 6 full policy, 7 quarantine ms (0 = delete),
 --        8 quarantine bytes at most, 9 how often it was sent, 10 note kept for ms, 11 inbox
 --        ('' = do not wait in line for the lease)
--- Reply  {status, header or record, touched, retry ms, evicted hashes}; status is
---        done, exists, leased, over_limit, broken, newer, frozen or
+-- Reply  {status, header or record, times of a touch or 0, retry ms, evicted hashes};
+--        status is done, exists, leased, over_limit, broken, newer, frozen or
 --        missing
 -- Cost   O(log n) and the payload; O(owner's records) at the limit. A lapsed
 --        record in the way is set aside for claim.lua. A retry finds its own nonce.
@@ -39,7 +39,7 @@ if raw ~= '' then
       note()
       return {'done', as(raw, mine), 0, 0, {}}
     end
-    local reply = use(KEYS[2], hash, raw, true, tonumber(ARGV[4]),
+    local reply = use(KEYS[2], hash, raw, tonumber(ARGV[4]),
       at(template, LEASE, 8), int(template, LEASE_END, 6), false, ARGV[11])
     if reply[1] == 'done' then reply[1] = 'exists' end
     reply[5] = {}

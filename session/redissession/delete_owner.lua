@@ -14,7 +14,7 @@ for i = 3, #ARGV do except[latest(ARGV[i])] = true end
 
 local reply = {partial(ARGV[1]) and 1 or 0, 0}
 local most = tonumber(ARGV[2]) + #ARGV - 2
-for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, num(most - 1))) do
+for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, most - 1)) do
   if except[hash] then
     spared = spared + 1
   else

@@ -17,7 +17,10 @@ const version = 1
 
 var sizes = map[byte]int{version: headerSize}
 
-const headerSize = 156
+const (
+	headerSize = 156
+	timesSize  = 18 // of what a touch writes
+)
 
 var magic = [3]byte{'h', 'f', 's'}
 
@@ -133,6 +136,14 @@ func decode(raw string) (h header, payload string, ok bool) {
 		return h, "", true
 	}
 	return h, raw[size:], true
+}
+
+// touch sets the times that a touch has written, if it has.
+func (h *header) touch(times string) (ok bool) {
+	if b := []byte(times); len(b) == timesSize {
+		h.idle, h.last, h.ends = uint48(b), uint48(b[6:]), uint48(b[12:])
+	}
+	return len(times) == 0 || len(times) == timesSize
 }
 
 func appendUint48(b []byte, n int64) []byte {

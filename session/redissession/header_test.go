@@ -89,6 +89,7 @@ func TestDurationsAreRoundedUp(t *testing.T) {
 
 // inLua reads a header as the scripts do.
 var inLua = redis.NewScript(source("clock", "touch", "record") + `
+local function num(n) return string.format('%.0f', n) end
 if not valid(ARGV[1]) then return {'invalid'} end
 local raw, again = ARGV[1], {}
 for i, from in ipairs({CREATED, ABSOLUTE, IDLE, LAST, ENDS, LEASE_END}) do again[i] = bytes(int(raw, from, 6), 6) end
@@ -168,6 +169,7 @@ func TestARealServerReadsHeadersLikeGo(t *testing.T) {
 func TestGoAndLuaKnowTheSameVersions(t *testing.T) {
 	client, _ := redistest.Virtual(t)
 	script := redis.NewScript(source("clock", "touch", "record") + `
+local function num(n) return string.format('%.0f', n) end
 local known = {num(HEADER)}
 for v = 0, 255 do if SIZES[v] then known[#known + 1] = num(v) .. '=' .. num(SIZES[v]) end end
 return known`)

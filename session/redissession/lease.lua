@@ -17,10 +17,10 @@ local function mayTake(hash, who, inbox, free)
     local last = redis.call('ZRANGE', line, '-1', '-1', 'WITHSCORES')
     local after = math.max(micros, tonumber(last[2] or '0') + 1)
     if score < -now then after = 1 end -- its turn came, but the lease did not: it stays the first
-    redis.call('ZADD', line, num(after), place)
+    redis.call('ZADD', line, after, place)
   end
-  redis.call('SET', base .. 'i' .. inbox, '', 'PX', num(PRESENT))
-  redis.call('PEXPIRE', line, num(LINE))
+  redis.call('SET', base .. 'i' .. inbox, '', 'PX', PRESENT)
+  redis.call('PEXPIRE', line, LINE)
   if not free or serve(hash) ~= place then return false end
   redis.call('ZREM', line, place)
   return true
@@ -30,7 +30,7 @@ end
 -- only now. If it had the turn, that is the next one's.
 local function leave(hash, who, inbox)
   local line, place, gone = base .. 'w' .. hash, who .. inbox, base .. 'g' .. hash .. who
-  redis.pcall('SET', gone, '', 'PX', num(LINE)) -- memory may be too short for it
+  redis.pcall('SET', gone, '', 'PX', LINE) -- memory may be too short for it
   local score = redis.call('ZSCORE', line, place)
   if not score then return end
   redis.call('ZREM', line, place)
@@ -38,9 +38,9 @@ local function leave(hash, who, inbox)
 end
 
 -- use is what Load does to a live record: take, renew or free its lease (held:
--- renew only, else as mayTake says), then touch it when that is due. It returns
--- the reply.
-local function use(key, hash, raw, touching, every, who, lasting, held, inbox)
+-- renew only, else as mayTake says), then touch it when that is due, unless every is
+-- nil. It returns the reply.
+local function use(key, hash, raw, every, who, lasting, held, inbox)
   local ends = int(raw, LEASE_END, 6)
   local mine = who ~= NONE8 and ends > now and at(raw, LEASE, 8) == who
   if mine then unrefused() end
@@ -53,7 +53,7 @@ local function use(key, hash, raw, touching, every, who, lasting, held, inbox)
     raw = patch(key, raw, LEASE, at(NONE16, 0, 14))
     serve(hash)
   end
-  if not touching or not due(raw, every) then return {'done', raw, 0, 0} end
-  return {'done', touch(key, hash, raw), 1, 0}
+  if not every or not due(raw, every) then return {'done', raw, 0, 0} end
+  return {'done', raw, touch(key, hash, raw), 0}
 end
 

@@ -22,7 +22,7 @@ function serve(hash)
     if not place or score < -now then return place end
     local inbox = string.sub(place, 9)
     if score > 0 and redis.call('EXISTS', base .. 'i' .. inbox) == 1 then
-      redis.call('ZADD', line, num(-now - TRIAL), place)
+      redis.call('ZADD', line, -now - TRIAL, place)
       redis.pcall('PUBLISH', string.match(base, '^[^:]*') .. ':inbox:' .. inbox, at(place, 0, 8))
       return place
     end

@@ -14,7 +14,11 @@ func (s *Store) Load(ctx context.Context, l session.StoreLoad) (session.StoreRep
 		return session.StoreReply{}, err
 	}
 	slot := s.slotOf(l.Space, l.Hash)
-	args := []any{string(l.Hash[:]), flag(l.Touch), millis(l.TouchEvery), flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
+	var every any = ""
+	if l.Touch {
+		every = millis(l.TouchEvery)
+	}
+	args := []any{string(l.Hash[:]), every, flag(l.Bare), s.aside(l.Quarantine), s.quarantineMost}
 	lease := nameLease(l.Lease)
 	var wait string
 	if l.Lease != "" {

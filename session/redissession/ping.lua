@@ -11,13 +11,13 @@
 
 local inbox, served, asking = ARGV[1], {}, {}
 unrefused()
-redis.call('SET', base .. 'i' .. inbox, '', 'PX', num(PRESENT))
+redis.call('SET', base .. 'i' .. inbox, '', 'PX', PRESENT)
 for i = 2, #ARGV, 2 do
   local hash, who = ARGV[i], ARGV[i + 1]
   local line, place = base .. 'w' .. hash, who .. inbox
   if not served[hash] then
     served[hash] = true
-    redis.call('PEXPIRE', line, num(LINE))
+    redis.call('PEXPIRE', line, LINE)
     local head = header(base .. 'd' .. hash)
     if not valid(head) or deadline(head) <= now or int(head, LEASE_END, 6) <= now then serve(hash) end
   end

@@ -34,7 +34,7 @@ end
 -- range returns the bytes of a key up to an offset: '' without the key, and
 -- something that is no record for a key of another type.
 local function range(key, last)
-  local raw = redis.pcall('GETRANGE', key, 0, num(last))
+  local raw = redis.pcall('GETRANGE', key, 0, last)
   if type(raw) ~= 'string' then return 'no string' end
   return raw
 end
@@ -56,8 +56,8 @@ local function known(raw) return SIZES[byte(raw, 4)] end
 -- await enters a record that was set aside in the claims, from when it is due, and
 -- in the backlog. Both have to outlive it, as keep sees to.
 local function await(id, head, due)
-  redis.call('ZADD', base .. 'c', num(due), id)
-  redis.call('ZADD', base .. 'b', num(deadline(head)), id)
+  redis.call('ZADD', base .. 'c', due, id)
+  redis.call('ZADD', base .. 'b', deadline(head), id)
 end
 
 local function keep(till)
@@ -73,7 +73,7 @@ local function pass(head)
   if rev < micros or rev > micros + 3600000000 then return end
   local r = base .. 'r'
   if rev > tonumber(redis.call('GET', r) or '0') then
-    redis.call('SET', r, num(rev), 'PX', num(math.ceil((rev - micros) / 1000) + 1))
+    redis.call('SET', r, rev, 'PX', math.ceil((rev - micros) / 1000) + 1)
   end
 end
 
@@ -101,14 +101,14 @@ local function unrefused() redis.call('ZREM', KEYS[1], '') end
 -- put writes first and indexes then: when memory is short the first command
 -- fails and nothing has changed.
 local function put(key, hash, head, payload)
-  redis.call('SET', key, head .. payload, 'PXAT', num(expiry(head)))
+  redis.call('SET', key, head .. payload, 'PXAT', expiry(head))
   index(hash, head)
 end
 
 -- patch writes a part of the header in place. The payload is not copied and
 -- the key's time to live stays.
 local function patch(key, raw, from, part)
-  redis.call('SETRANGE', key, num(from), part)
+  redis.call('SETRANGE', key, from, part)
   return at(raw, 0, from) .. part .. string.sub(raw, from + #part + 1)
 end
 
@@ -122,14 +122,14 @@ local function discard(key, hash, keep, most)
   if type(size) ~= 'number' or size + 256 > most then return redis.call('DEL', key) end
   local q, id = base .. 'q', hash .. bytes(micros, 8) .. bytes(size, 4)
   redis.call('RENAME', key, q .. id)
-  redis.call('PEXPIRE', q .. id, num(keep))
+  redis.call('PEXPIRE', q .. id, keep)
   if not held then
     held = 0
-    redis.call('ZREMRANGEBYSCORE', q, '-inf', num(now - keep))
+    redis.call('ZREMRANGEBYSCORE', q, '-inf', now - keep)
     for _, old in ipairs(redis.call('ZRANGE', q, 0, -1)) do held = held + int(old, 24, 4) + 256 end
   end
-  held = held + redis.call('ZADD', q, num(now), id) * (size + 256)
-  redis.call('PEXPIRE', q, num(keep))
+  held = held + redis.call('ZADD', q, now, id) * (size + 256)
+  redis.call('PEXPIRE', q, keep)
   while held > most do
     local old = redis.call('ZRANGE', q, 0, 0)[1]
     redis.call('DEL', q .. old)
@@ -159,9 +159,9 @@ local function leaveIn(key, head, next, grace, freeze)
     .. at(NONE16, 0, 14) .. at(next, 0, 16) .. at(head, EARLIER, HEADER - EARLIER)
   if freeze then
     redis.call('SETRANGE', key, 0, part)
-    redis.call('PEXPIREAT', key, num(ends))
+    redis.call('PEXPIREAT', key, ends)
   else
-    redis.call('SET', key, part, 'PXAT', num(ends))
+    redis.call('SET', key, part, 'PXAT', ends)
   end
 end
 

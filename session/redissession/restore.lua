@@ -21,13 +21,13 @@ raw = patch(key, raw, ATTEMPTS, bytes(0, 2))
 raw = patch(key, raw, CRC, ARGV[2] .. at(NONE16, 0, 14))
 if alive then
   redis.call('RENAME', key, KEYS[2])
-  redis.call('PEXPIREAT', KEYS[2], num(expiry(raw)))
+  redis.call('PEXPIREAT', KEYS[2], expiry(raw))
   index(hash, raw)
 else
   local id = hash .. at(raw, REV, 8)
   redis.call('RENAME', key, base .. 'e' .. id)
   local till = now + int(raw, KEEP, 4) * 1000
-  redis.call('PEXPIREAT', base .. 'e' .. id, num(till))
+  redis.call('PEXPIREAT', base .. 'e' .. id, till)
   await(id, raw, now)
   keep(till)
 end

@@ -25,13 +25,13 @@ end
 -- comes after the insert: a script whose first write is this one would not be
 -- refused when memory is full.
 local function trim(u, template)
-  if u then redis.call('ZREMRANGEBYSCORE', u, '-inf', num(now)) end
+  if u then redis.call('ZREMRANGEBYSCORE', u, '-inf', now) end
   local o = base .. 'o'
-  for _, owner in ipairs(redis.call('ZRANGEBYSCORE', o, '(0', num(now), 'LIMIT', '0', '4')) do
+  for _, owner in ipairs(redis.call('ZRANGEBYSCORE', o, '(0', now, 'LIMIT', '0', '4')) do
     if owner == '' then redis.call('ZADD', o, '0', '') else redis.call('ZREM', o, owner) end
   end
   local forgotten = now - int(template, KEEP, 4) * 1000 - 1000 -- Redis has had time to forget it, too
-  for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', num(forgotten), 'LIMIT', '0', '4')) do
+  for _, hash in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', forgotten, 'LIMIT', '0', '4')) do
     if redis.call('EXISTS', base .. 'd' .. hash) == 0 then redis.call('ZREM', KEYS[1], hash) end
   end
 end
@@ -40,7 +40,7 @@ end
 -- nothing when there is none to be had. except is not counted. Cost: O(log n),
 -- and O(n) for an owner who is at the limit, whose headers are then read.
 local function room(u, limit, policy, except)
-  if limit == 0 or redis.call('ZCOUNT', u, '(' .. num(now), '+inf') < limit then return {} end
+  if limit == 0 or redis.call('ZCOUNT', u, '(' .. now, '+inf') < limit then return {} end
   local live = {}
   for _, hash in ipairs(redis.call('ZRANGE', u, 0, -1)) do
     local head = header(base .. 'd' .. hash)

@@ -7,5 +7,5 @@
 -- Reply  as load's
 -- Cost   O(log n) and the payload
 
-if seen then return {'done', touch(KEYS[2], ARGV[1], seen), 1, 0} end
+if seen then return {'done', seen, touch(KEYS[2], ARGV[1], seen), 0} end
 

@@ -18,7 +18,7 @@ for i = 2, #ARGV, 3 do
   if head ~= '' then
     settled = settled + 1
     if retry > 0 then
-      redis.call('ZADD', KEYS[2], num(now + retry), id)
+      redis.call('ZADD', KEYS[2], now + retry, id)
       local till = now + retry + (valid(head) and int(head, KEEP, 4) * 1000 or 0)
       for _, k in ipairs({key, KEYS[2], KEYS[3]}) do outlive(k, till) end
     else

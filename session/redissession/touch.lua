@@ -12,9 +12,6 @@ local KIND, ABSOLUTE, KEEP, OWNER = 4, 30, 54, 76
 local NONE16 = string.rep(char(0), 16)
 local base = string.sub(KEYS[1], 1, -2)
 
--- num writes a number for Redis: in full, never 1.7e+15.
-local function num(n) return string.format('%.0f', n) end
-
 -- six writes what ms reads.
 local function six(n)
   local high, low = floor(n / 16777216), n % 16777216
@@ -38,7 +35,7 @@ end
 
 -- outlive makes a key live until a time at least.
 local function outlive(key, till)
-  if redis.call('PTTL', key) < till - now then redis.call('PEXPIREAT', key, num(till)) end
+  if redis.call('PTTL', key) < till - now then redis.call('PEXPIREAT', key, till) end
 end
 
 -- owned returns the index of a record's owner, and the owner, if it has one.
@@ -65,8 +62,8 @@ end
 local function owners(left, new)
   local o = base .. 'o'
   local has = redis.call('PTTL', o)
-  if has == -2 then redis.call('ZADD', o, num(new and not evicts() and 0 or now + left), '') end
-  if has < left then redis.call('PEXPIREAT', o, num(now + left)) end
+  if has == -2 then redis.call('ZADD', o, new and not evicts() and 0 or now + left, '') end
+  if has < left then redis.call('PEXPIREAT', o, now + left) end
   return o
 end
 
@@ -76,7 +73,7 @@ local function score(key, member) return tonumber(redis.call('ZSCORE', key, memb
 -- which heals what an eviction took. Each index outlives its members, by an eighth
 -- of their time, so that a touch seldom has to see to that.
 local function index(hash, head)
-  local ends, till, u, owner = num(deadline(head)), expiry(head), owned(head)
+  local ends, till, u, owner = deadline(head), expiry(head), owned(head)
   local further = till + floor((till - now) / 8)
   redis.call('ZADD', KEYS[1], ends, hash)
   local left = redis.call('PTTL', KEYS[1])
@@ -84,29 +81,30 @@ local function index(hash, head)
   if left < till - now then
     left = further - now
     if new then left = math.max(left, redis.call('PTTL', base .. 'o')) end
-    redis.call('PEXPIREAT', KEYS[1], num(now + left))
+    redis.call('PEXPIREAT', KEYS[1], now + left)
     o = owners(left, new)
   end
   if not u then return end
   if redis.call('ZADD', u, ends, hash) == 1 and redis.call('ZCARD', u) == 1 then
     o = o or owners(left, new)
     local lost = score(o, owner)
-    if lost > now then redis.call('ZADD', o, 'GT', num(lost), '-' .. owner) end
+    if lost > now then redis.call('ZADD', o, 'GT', lost, '-' .. owner) end
   end
   if redis.call('PTTL', u) < till - now then
-    redis.call('PEXPIREAT', u, num(further))
-    redis.call('ZADD', o or owners(left, new), num(further), owner)
+    redis.call('PEXPIREAT', u, further)
+    redis.call('ZADD', o or owners(left, new), further, owner)
   end
 end
 
--- touch records activity in place and returns the record. Its first write needs
--- no memory, so the others are not refused when that is full.
+-- touch records activity in place, in a record or its header, and returns the times
+-- that it has written. Its first write needs no memory, so the others are not refused
+-- when that is full.
 local function touch(key, hash, raw)
   local part = times(ms(raw, ABSOLUTE), ms(raw, IDLE), now)
-  raw = string.sub(raw, 1, IDLE) .. part .. string.sub(raw, IDLE + 19)
-  redis.call('PEXPIREAT', key, num(expiry(raw)))
-  redis.call('SETRANGE', key, num(IDLE), part)
-  index(hash, raw)
-  return raw
+  local head = string.sub(raw, 1, IDLE) .. part .. string.sub(raw, IDLE + 19, HEADER)
+  redis.call('PEXPIREAT', key, expiry(head))
+  redis.call('SETRANGE', key, '36', part)
+  index(hash, head)
+  return part
 end
 

@@ -36,11 +36,14 @@ func suite(t testing.TB, n sizes) bench.Suite {
 			{Name: "scs, 95/5 mix, 16 goroutines", Make: theirs.mix, Goroutines: 16},
 			{Name: "holdfast, 95/5 mix", Make: ours.mix},
 			{Name: "scs, 95/5 mix", Make: theirs.mix},
+			{Name: "holdfast, page that reads and touches, 16 goroutines", Make: ours.page(t), Goroutines: 16},
+			{Name: "scs, page that reads and touches, 16 goroutines", Make: theirs.page(t), Goroutines: 16},
 			{Name: "holdfast, page that reads and touches", Make: ours.page(t)},
 			{Name: "scs, page that reads and touches", Make: theirs.page(t)},
 		},
 		Bars: []bench.Bar{
 			{Slow: "scs, 95/5 mix, 16 goroutines", Fast: "holdfast, 95/5 mix, 16 goroutines", AtLeast: 1.95},
+			{Slow: "scs, page that reads and touches, 16 goroutines", Fast: "holdfast, page that reads and touches, 16 goroutines", AtLeast: 1.7},
 			{Slow: "scs, page that reads and touches", Fast: "holdfast, page that reads and touches", AtLeast: 1.7},
 		},
 		Figures: []bench.Figure{
