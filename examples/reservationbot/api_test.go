@@ -195,6 +195,19 @@ func TestStormsFromThePageBookNothingTwiceAndBeginAlike(t *testing.T) {
 	}
 }
 
+// A client that streams its body does not say beforehand that it is empty.
+func TestAnEmptyBodyOfUnknownLengthBeginsAStorm(t *testing.T) {
+	server, client := serverOf(t, site.New(start(t, "-rooms", "3").Parts))
+	answer, err := client.Post(server.URL+"/api/storm", "", struct{ io.Reader }{strings.NewReader("")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusAccepted {
+		t.Errorf("answered %s", answer.Status)
+	}
+}
+
 func TestAStormWhoseTrailIsOutOfOrderHasItsControl(t *testing.T) {
 	b := start(t)
 	b.Trail = closedTrail(t)

@@ -93,11 +93,10 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	b.closing("locks", b.Rooms.Close)
-	prefix := "holdfast"
-	if b.options.noLocks {
-		prefix = "control" // whose hotel has none of the orders of a bot on the same Redis
+	store := redissession.New(rdb)
+	if b.options.noLocks { // its hotel has none of the orders of a bot on the same Redis
+		store = redissession.New(rdb, redissession.WithPrefix("control"))
 	}
-	store := redissession.New(rdb, redissession.WithPrefix(prefix))
 	settings := session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
 		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Observer: watch, OnExpire: b.Desk.FollowUp,

@@ -47,7 +47,8 @@ func (t *turn) book(ctx context.Context) {
 	}
 }
 
-// confirm gives the guest the booking that the held stay has become.
+// confirm gives the guest the booking that the held stay has become, once the trail
+// has it.
 func (t *turn) confirm(ctx context.Context, hold Hold, b hotel.Booking) {
 	t.ordered, t.settled = "", append(t.settled, b.Key)
 	t.release(ctx, hold)
@@ -55,6 +56,7 @@ func (t *turn) confirm(ctx context.Context, hold Hold, b hotel.Booking) {
 	t.reply.Booking = &b
 	t.say(OK, talk.Booked, b.Stay.Room, b.Stay.Nights(), b.Reference)
 	t.record(ctx, "booking.confirmed", audit.Success, b.Reference, b.Stay)
+	t.store(ctx)
 }
 
 // overlapping asks for the bookings of the held nights, and shows the PMS the fence.
@@ -255,9 +257,8 @@ func (t *turn) unorder(ctx context.Context, s hotel.Stay) {
 // recording bounds how long an answer waits for the audit trail.
 const recording = 100 * time.Millisecond
 
-// store waits until the trail's database has what was recorded, so that a guest
-// hears of no booking that the trail can lose. Those who answer at the same time
-// wait for the same write.
+// store waits until the trail's database has what was recorded: those who answer at
+// the same time wait for the same write.
 func (d *Desk) store(ctx context.Context) {
 	if d.Flush == nil {
 		return

@@ -16,8 +16,8 @@
 //
 // The answer to an order can get lost, after the PMS has booked. So each order is
 // noted before it is sent, and what lets go of its hold withdraws it: see
-// [Desk.Settle]. A guest is given a booking after the conversation and the trail
-// have stored it.
+// [Desk.Settle]. A guest is given a booking after the trail has stored it, and then
+// the conversation, which other pages of the guest show.
 package desk
 
 import (
@@ -121,9 +121,6 @@ func (d *Desk) Answer(ctx context.Context, guest, text string) Reply {
 	t := &turn{Desk: d, guest: guest, request: d.Detector.Detect(text)}
 	ctx, t.trace = withTrace(ctx)
 	reply := d.admit(ctx, t, text)
-	if reply.Outcome == OK && reply.Booking != nil {
-		d.store(ctx)
-	}
 	reply.Trace = t.trace.read(reply, d.Breaker.State())
 	d.Metrics.answered(reply, time.Since(start))
 	return reply

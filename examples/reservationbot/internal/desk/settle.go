@@ -144,7 +144,6 @@ func (t *turn) settle(ctx context.Context, o hotel.Order) error {
 		return cmp.Or(err, errUnsettled)
 	}
 	t.confirm(ctx, hold, *booking)
-	t.store(ctx)
 	t.chat.Open = nil
 	t.chat.Lines = latest(maxLines, t.chat.Lines, Line{Who: bot, Text: t.reply.Text})
 	return nil

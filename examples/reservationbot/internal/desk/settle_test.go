@@ -245,7 +245,9 @@ func TestABookingIsFoundAtThePMSByItsGuestWhenTheConversationIsGone(t *testing.T
 // stored is a trail whose database has what was flushed.
 type stored struct {
 	audit.Recorder
+	desk             *Desk
 	waiting, written []string
+	said             []Line // to ana when the latest Flush began
 }
 
 func (s *stored) Record(_ context.Context, e audit.Event) error {
@@ -253,25 +255,29 @@ func (s *stored) Record(_ context.Context, e audit.Event) error {
 	return nil
 }
 
-func (s *stored) Flush(context.Context) error {
+func (s *stored) Flush(ctx context.Context) (err error) {
 	s.written, s.waiting = append(s.written, s.waiting...), nil
-	return nil
+	s.said, err = s.desk.History(ctx, "ana")
+	return err
 }
 
 func TestAGuestHearsOfABookingThatTheTrailHasStored(t *testing.T) {
 	f := newFixture(t)
-	trail := new(stored)
+	trail := &stored{desk: f.Desk}
 	f.Audit, f.Flush = trail, trail.Flush
 	f.say(t, "book "+stay, OK)
 	if !slices.Contains(trail.written, "booking.confirmed") {
 		t.Errorf("stored: %q, waiting: %q", trail.written, trail.waiting)
+	}
+	if len(trail.said) != 0 {
+		t.Errorf("before that, the guest's other pages showed %v", trail.said)
 	}
 }
 
 func TestABookingThatIsSettledIsStoredInTheTrail(t *testing.T) {
 	f := newFixture(t)
 	f.lost(t)
-	trail := new(stored)
+	trail := &stored{desk: f.Desk}
 	f.Audit, f.Flush = trail, trail.Flush
 	if err := f.Settle(t.Context(), session.Expired[hotel.Order]{Data: f.pms.booked()[0].Order}); err != nil {
 		t.Fatal(err)

@@ -108,12 +108,17 @@ func (s *Site) change(r *http.Request, do func(context.Context) error) error {
 	return do(ctx)
 }
 
+var errEmpty = failure{http.StatusBadRequest, "The body cannot be read: it is empty"}
+
 // read decodes a body of one JSON object without unknown fields, or returns
 // what is wrong with it.
 func read(r *http.Request, into any) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return errEmpty
 	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" && kind != "" {
 		return failure{http.StatusUnsupportedMediaType, "The body must be application/json."}
@@ -131,9 +136,6 @@ func read(r *http.Request, into any) error {
 
 // reason says why a body cannot be decoded, without the names of Go's types.
 func reason(err error) string {
-	if err == io.EOF {
-		return "it is empty"
-	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return cmp.Or(wrong.Field, "it") + " has the wrong type: " + wrong.Value
 	}
@@ -246,10 +248,8 @@ func (s *Site) postStorm(r *http.Request) (any, error) {
 	wanted := struct {
 		Guests int `json:"guests"`
 	}{1000}
-	if r.ContentLength != 0 {
-		if err := read(r, &wanted); err != nil {
-			return nil, err
-		}
+	if err := read(r, &wanted); err != nil && err != errEmpty {
+		return nil, err
 	}
 	return s.startStorm(wanted.Guests)
 }
