@@ -112,8 +112,9 @@ func (b *bot) openSeals(ctx context.Context, watch *metrics.Metrics) error {
 	if err != nil {
 		return fmt.Errorf("root key: %w", err)
 	}
+	trail := b.Trail.Name()
 	verified := func(r seal.Report, err error) {
-		watch.AuditVerified(b.Trail.Name(), r.Findings(), err)
+		watch.AuditVerified(trail, r.Findings(), err)
 		b.Watch.Verified(r, err)
 	}
 	b.seals, err = seal.New(b.Events, seal.Config{
