@@ -43,13 +43,14 @@ func TestEachSessionMayHaveALifetimeOfItsOwn(t *testing.T) {
 		create, bind          session.CreateOption
 		idle, absolute, after time.Duration // after the login: idle without use, absolute with use
 	}{
-		"Config's":               {nil, nil, 10 * time.Minute, time.Hour, time.Minute},
-		"remembered":             {nil, session.Lifetime(100*time.Hour, 300*time.Hour), 100 * time.Hour, 300 * time.Hour, time.Minute},
-		"short":                  {session.Lifetime(time.Minute, 5*time.Minute), nil, time.Minute, 5 * time.Minute, 30 * time.Second},
-		"only absolute, shorter": {session.Lifetime(0, 3*time.Minute), nil, 3 * time.Minute, 3 * time.Minute, time.Minute},
-		"only absolute, longer":  {nil, session.Lifetime(0, 2*time.Hour), 10 * time.Minute, 2 * time.Hour, time.Minute},
-		"without idle timeout":   {nil, session.Lifetime(-1, 0), time.Hour, time.Hour, time.Minute},
-		"at login as at first":   {session.Lifetime(20*time.Minute, 3*time.Hour), session.Lifetime(0, 0), 20 * time.Minute, 3 * time.Hour, time.Minute},
+		"Config's":                {nil, nil, 10 * time.Minute, time.Hour, time.Minute},
+		"remembered":              {nil, session.Lifetime(100*time.Hour, 300*time.Hour), 100 * time.Hour, 300 * time.Hour, time.Minute},
+		"short":                   {session.Lifetime(time.Minute, 5*time.Minute), nil, time.Minute, 5 * time.Minute, 30 * time.Second},
+		"only absolute, shorter":  {session.Lifetime(0, 3*time.Minute), nil, 3 * time.Minute, 3 * time.Minute, time.Minute},
+		"only absolute, longer":   {nil, session.Lifetime(0, 2*time.Hour), 10 * time.Minute, 2 * time.Hour, time.Minute},
+		"without idle timeout":    {nil, session.Lifetime(-1, 0), time.Hour, time.Hour, time.Minute},
+		"Config's again at login": {session.Lifetime(-1, 300*time.Hour), session.DefaultLifetime(), 10 * time.Minute, time.Hour, time.Minute},
+		"at login as at first":    {session.Lifetime(20*time.Minute, 3*time.Hour), session.Lifetime(0, 0), 20 * time.Minute, 3 * time.Hour, time.Minute},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := newManager(t, memsession.New(), config{})

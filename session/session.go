@@ -55,6 +55,7 @@ type CreateOption func(*createOptions)
 type createOptions struct {
 	subject        string
 	idle, absolute time.Duration
+	config         bool // instead of the session's own timeouts
 }
 
 func created(opts []CreateOption) (o createOptions) {
@@ -79,7 +80,13 @@ func ForSubject(subject string) CreateOption {
 // Negative = none, but not for both. The timeouts are stored with the session: all
 // managers keep to them, whatever their Config says.
 func Lifetime(idle, absolute time.Duration) CreateOption {
-	return func(o *createOptions) { o.idle, o.absolute = idle, absolute }
+	return func(o *createOptions) { o.idle, o.absolute, o.config = idle, absolute, false }
+}
+
+// DefaultLifetime gives one session the timeouts of Config, also at Bind, where it
+// would keep its own without the option.
+func DefaultLifetime() CreateOption {
+	return func(o *createOptions) { o.idle, o.absolute, o.config = 0, 0, true }
 }
 
 // lifetime is what the options make of the timeouts that a session has without

@@ -124,8 +124,8 @@ func (m *Manager[T]) Rotate(ctx context.Context, s *Session[T]) (err error) {
 // from before and no subject, as long as the login lives: one that was planted or
 // stolen is of no use. Its age begins anew, unless
 // Config.BindKeepsAge is set: a login does not end with the visit that it began in.
-// Its timeouts stay unless opts has a [Lifetime]. Errors as for Rotate, [ErrFull] by
-// Config.MaxPerSubject, and [ErrInvalid] for an empty subject.
+// Its timeouts stay unless opts has a [Lifetime] or [DefaultLifetime]. Errors as for
+// Rotate, [ErrFull] by Config.MaxPerSubject, and [ErrInvalid] for an empty subject.
 func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, opts ...CreateOption) (err error) {
 	o, _ := m.begin(ctx, OpBind)
 	defer func() { m.finish(o, err) }()
@@ -136,14 +136,20 @@ func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, op
 	if !s.deadline.IsZero() {
 		own = s.deadline.Sub(s.created)
 	}
-	idle, absolute, err := want.lifetime(s.idle, own)
+	idle := s.idle
+	restart := !m.cfg.BindKeepsAge || want.absolute != 0
+	if want.config {
+		restart = restart || own != m.cfg.AbsoluteTimeout
+		idle, own = m.cfg.IdleTimeout, m.cfg.AbsoluteTimeout
+	}
+	idle, absolute, err := want.lifetime(idle, own)
 	switch {
 	case err != nil:
 		return err
 	case want.subject != "":
 		return invalid("Bind has the subject already")
 	}
-	w := StoreWrite{StoreRecord: StoreRecord{Idle: idle}, Total: absolute, Restart: !m.cfg.BindKeepsAge || want.absolute != 0, Freeze: true}
+	w := StoreWrite{StoreRecord: StoreRecord{Idle: idle}, Total: absolute, Restart: restart, Freeze: true}
 	return m.move(o, s, subject, w)
 }
 

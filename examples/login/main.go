@@ -83,8 +83,10 @@ func (s *site) handler() http.Handler {
 		"register": s.register,
 		"login":    s.login,
 		"promote": func(visit *httpsession.Visit[User], r *http.Request) error {
-			err := visit.Update(r.Context(), func(u *User) error { u.Admin = true; return nil })
-			return errors.Join(err, visit.Rotate(r.Context())) // other rights, another id
+			if err := visit.Rotate(r.Context()); err != nil { // other rights, another id
+				return err
+			}
+			return visit.Update(r.Context(), func(u *User) error { u.Admin = true; return nil })
 		},
 		"logout": func(visit *httpsession.Visit[User], r *http.Request) error { return visit.Logout(r.Context()) },
 		"elsewhere": func(visit *httpsession.Visit[User], r *http.Request) error {

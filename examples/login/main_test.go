@@ -73,5 +73,6 @@ func TestTwoDevicesOfOneUser(t *testing.T) {
 	laptop.sees("elsewhere", "You are ann, an administrator.")
 	phone.sees("", "You are not logged in.")
 	phone.sees("promote", "You are not logged in.")
+	phone.sees("login", "You are ann.", "name", "ann", "password", "correct horse")
 	laptop.sees("logout", "You are not logged in.")
 }

@@ -100,10 +100,17 @@ func New[T any](m *session.Manager[T], cfg Config[T]) (*Logins[T], error) {
 		"Cookie", c.String(), "a template: only Name, Path, Domain, SameSite and Partitioned may be set")
 	configerr.Default(&c.Name, defaultName)
 	configerr.Default(&c.Path, "/")
+	if c.SameSite == http.SameSiteDefaultMode { // of the browser, and not every one has Lax
+		c.SameSite = 0
+	}
 	configerr.Default(&c.SameSite, http.SameSiteLaxMode)
 	c.Secure, c.HttpOnly = true, true
 	p.Want(c.Valid() == nil, "Cookie", c.Name, "a name, path and domain that a cookie can have")
-	host := strings.HasPrefix(c.Name, hostPrefix)
+	prefix, rest := cutPrefix(c.Name)
+	p.Want(rest != "" && len(c.Name) <= maxName, "Cookie.Name", c.Name, fmt.Sprintf("one of at most %d bytes, with some after the prefix", maxName))
+	p.Want(strings.HasPrefix(c.Path, "/") && len(c.Path) <= maxPath, "Cookie.Path", c.Path, fmt.Sprintf(`one that begins with "/", of at most %d bytes: browsers ignore others`, maxPath))
+	p.Want(http.SameSiteDefaultMode < c.SameSite && c.SameSite <= http.SameSiteNoneMode, "Cookie.SameSite", c.SameSite, "a mode of net/http")
+	host := strings.EqualFold(prefix, hostPrefix)
 	p.Want(!host || c.Path == "/", "Cookie.Path", c.Path, `"/": browsers refuse a `+hostPrefix+" cookie with another one")
 	p.Want(!host || c.Domain == "", "Cookie.Domain", c.Domain, "none: browsers refuse a "+hostPrefix+" cookie with one")
 	p.Want(cfg.Header == "" || validName(cfg.Header), "Header", cfg.Header, "the name of a header")

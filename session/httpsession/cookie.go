@@ -16,21 +16,38 @@ import (
 
 const (
 	hostPrefix    = "__Host-"
-	securePrefix  = "__Secure-"
 	defaultName   = hostPrefix + "session"
 	visitorSuffix = "-visitor"
+
+	// Browsers refuse a cookie whose name and value have more than 4096 bytes, and
+	// ignore an attribute of more than 1024.
+	maxName, maxPath = 4000, 1024
 )
+
+// cutPrefix returns the prefix of a cookie's name that browsers want Secure for, in
+// any case of letters, and the rest.
+func cutPrefix(name string) (prefix, rest string) {
+	for _, p := range []string{hostPrefix, "__Secure-", "__Http-"} {
+		if n := len(p); len(name) >= n && strings.EqualFold(name[:n], p) {
+			return name[:n], name[n:]
+		}
+	}
+	return "", name
+}
 
 // cookie is the template of one of the two cookies.
 type cookie struct{ template http.Cookie }
 
 // on returns the cookie as it is on a connection: one that is plain has neither
-// Secure nor the prefixes that want it.
+// Secure nor what browsers want Secure for.
 func (c cookie) on(plain bool) http.Cookie {
 	t := c.template
 	if plain {
-		t.Name = strings.TrimPrefix(strings.TrimPrefix(t.Name, hostPrefix), securePrefix)
-		t.Secure = false
+		_, t.Name = cutPrefix(t.Name)
+		t.Secure, t.Partitioned = false, false
+		if t.SameSite == http.SameSiteNoneMode {
+			t.SameSite = http.SameSiteLaxMode
+		}
 	}
 	return t
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -60,14 +61,66 @@ func TestCookiesAreOnlyPlainOnLoopback(t *testing.T) {
 	}
 }
 
+// A browser refuses each of these without Secure.
+func TestNoPlainCookieNeedsSecure(t *testing.T) {
+	for name, template := range map[string]http.Cookie{
+		"session ":  {Name: "__Secure-session", SameSite: http.SameSiteNoneMode},
+		"session":   {Partitioned: true},
+		"session  ": {Name: "__HOST-session"},
+		"other":     {Name: "__Http-other"},
+	} {
+		r := newRig(t, Config[user]{Cookie: template})
+		q := httptest.NewRequest(http.MethodGet, "/login?as=ann", nil)
+		q.Host, q.RemoteAddr = "localhost:8080", "127.0.0.1:50000"
+		w := httptest.NewRecorder()
+		r.mux.ServeHTTP(w, q)
+		c := w.Result().Cookies()[0]
+		if c.Name != strings.TrimSpace(name) || c.Secure || c.Partitioned || c.SameSite != http.SameSiteLaxMode {
+			t.Errorf("%s: %s", template.Name, c)
+		}
+	}
+}
+
+func TestPlainCookiesAreLoggedOnce(t *testing.T) {
+	var lines strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&lines, nil)))
+	defer slog.SetDefault(before)
+	r := newRig(t, Config[user]{})
+	for range 3 {
+		q := httptest.NewRequest(http.MethodGet, "/login?as=ann", nil)
+		q.Host, q.RemoteAddr = "localhost:8080", "127.0.0.1:50000"
+		r.mux.ServeHTTP(httptest.NewRecorder(), q)
+	}
+	if text := lines.String(); strings.Count(text, "not Secure") != 1 {
+		t.Errorf("logged: %s", text)
+	}
+}
+
+// Without it, some browsers would send the cookie with requests of other sites.
+func TestTheModeOfTheBrowserIsLax(t *testing.T) {
+	r := newRig(t, Config[user]{Cookie: http.Cookie{SameSite: http.SameSiteDefaultMode}})
+	_, _, header := r.browser().try("/login?as=ann")
+	if line := header.Get("Set-Cookie"); !strings.Contains(line, "SameSite=Lax") {
+		t.Error(line)
+	}
+}
+
 func TestACookieThatBrowsersWouldRefuseIsAnError(t *testing.T) {
 	for field, cfg := range map[string]Config[user]{
-		"Cookie.Path":   {Cookie: http.Cookie{Path: "/shop"}},
-		"Cookie.Domain": {Cookie: http.Cookie{Domain: "example.com"}},
-		"Cookie is":     {Cookie: http.Cookie{MaxAge: 5}},
-		"Cookie is \"a": {Cookie: http.Cookie{Name: "a b"}},
-		"Header":        {Header: "X Session"},
-		"Header ":       {Header: "cookie"},
+		"Cookie.Path":     {Cookie: http.Cookie{Path: "/shop"}},
+		"Cookie.Domain":   {Cookie: http.Cookie{Domain: "example.com"}},
+		"Cookie is":       {Cookie: http.Cookie{MaxAge: 5}},
+		"Cookie is \"a":   {Cookie: http.Cookie{Name: "a b"}},
+		"Cookie.Path ":    {Cookie: http.Cookie{Name: "__HOST-session", Path: "/shop"}}, // in any case of letters
+		"Cookie.Domain ":  {Cookie: http.Cookie{Name: "__host-session", Domain: "example.com"}},
+		"Cookie.Path  ":   {Cookie: http.Cookie{Name: "session", Path: "shop"}},
+		"Cookie.Path   ":  {Cookie: http.Cookie{Name: "session", Path: "/" + strings.Repeat("a", 1024)}},
+		"Cookie.Name":     {Cookie: http.Cookie{Name: strings.Repeat("a", 4096)}},
+		"Cookie.Name ":    {Cookie: http.Cookie{Name: "__Host-"}},
+		"Cookie.SameSite": {Cookie: http.Cookie{SameSite: http.SameSiteNoneMode + 1}},
+		"Header":          {Header: "X Session"},
+		"Header ":         {Header: "cookie"},
 	} {
 		users, err := session.New(memsession.New(), session.Config[user]{Name: "users"})
 		if err != nil {

@@ -28,16 +28,21 @@ type user struct {
 }
 
 // store counts the calls of a store. It fails them while down is set, and loses
-// the answers of those that change something while lose is.
+// the answers of those that change something while lose is. Each call begins with
+// before, if there is one.
 type store struct {
 	session.Store
 	calls      atomic.Int64
 	down, lose atomic.Bool
+	before     func()
 }
 
 var errDown = errors.New("no connection")
 
 func (s *store) called() error {
+	if s.before != nil {
+		s.before()
+	}
 	s.calls.Add(1)
 	if s.down.Load() {
 		return errDown

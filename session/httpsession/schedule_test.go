@@ -7,55 +7,92 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 )
 
-// device is a browser whose responses arrive late, in any order, or never.
+// device is a browser whose requests overlap, and whose responses arrive late, in
+// any order, or never.
 type device struct {
 	cookies map[string]string
-	pending []response
+	running []*request
+	pending []*request // answered, and the response is on its way
 	// What its user knows: "in", "out", or "unsure" after an answer that was an
 	// error or never came.
 	login string
 }
 
-type response struct {
-	path   string
-	ok     bool
-	header http.Header
+// request is one that the site handles, as far as its next call of the store.
+type request struct {
+	path     string
+	response *httptest.ResponseRecorder
+	step     chan struct{} // sent to when it may go on
+	paused   chan bool     // false: it was answered
 }
 
-// waitsFor reports whether a response to one of the paths has not arrived.
-func (d *device) waitsFor(paths ...string) bool {
-	for _, r := range d.pending {
-		for _, path := range paths {
-			if r.path == path {
-				return true
-			}
-		}
+func (r *request) pause() {
+	r.paused <- true
+	<-r.step
+}
+
+// crossing lets one request at a time go on, from one call of the store to the next.
+type crossing struct{ at *request }
+
+func (c *crossing) pause() {
+	if c.at != nil {
+		c.at.pause()
 	}
-	return false
 }
 
-// ask has the server handle a request. The response is on its way.
-func (d *device) ask(h http.Handler, path string) (text string) {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
+// open reports whether a request to one of the paths is under way.
+func (d *device) open(paths ...string) bool {
+	return slices.ContainsFunc(slices.Concat(d.running, d.pending), func(r *request) bool { return slices.Contains(paths, r.path) })
+}
+
+// send has the site begin with a request.
+func (d *device) send(h http.Handler, c *crossing, path string) {
+	q := httptest.NewRequest(http.MethodGet, path, nil)
 	for name, value := range d.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
+		q.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	d.pending = append(d.pending, response{r.URL.Path, w.Code == http.StatusOK, w.Header()})
-	return w.Body.String()
+	r := &request{path: q.URL.Path, response: httptest.NewRecorder(), step: make(chan struct{}), paused: make(chan bool)}
+	d.running = append(d.running, r)
+	go func() {
+		<-r.step
+		h.ServeHTTP(r.response, q)
+		r.paused <- false
+	}()
+	d.advance(c, len(d.running)-1)
+}
+
+// advance has a request go on.
+func (d *device) advance(c *crossing, i int) {
+	r := d.running[i]
+	c.at = r
+	r.step <- struct{}{}
+	paused := <-r.paused
+	if c.at = nil; !paused {
+		d.running = slices.Delete(d.running, i, i+1)
+		d.pending = append(d.pending, r)
+	}
+}
+
+// ask has the site handle a request at once. The response is on its way.
+func (d *device) ask(h http.Handler, c *crossing, path string) *request {
+	n := len(d.running)
+	for d.send(h, c, path); len(d.running) > n; {
+		d.advance(c, n)
+	}
+	return d.pending[len(d.pending)-1]
 }
 
 // deliver has one of the responses arrive, or get lost.
-func (d *device) deliver(random *rand.Rand, lost bool) {
-	i := random.IntN(len(d.pending))
+func (d *device) deliver(i int, lost bool) {
 	r := d.pending[i]
-	d.pending = append(d.pending[:i], d.pending[i+1:]...)
+	d.pending = slices.Delete(d.pending, i, i+1)
 	if !lost {
-		for _, line := range r.header["Set-Cookie"] {
+		for _, line := range r.response.Header()["Set-Cookie"] {
 			c, err := http.ParseSetCookie(line)
 			if err != nil {
 				panic(err)
@@ -65,7 +102,7 @@ func (d *device) deliver(random *rand.Rand, lost bool) {
 			}
 		}
 	}
-	switch known := r.ok && !lost; {
+	switch known := r.response.Code == http.StatusOK && !lost; {
 	case r.path == "/login" && known:
 		d.login = "in"
 	case r.path == "/logout" && known:
@@ -75,68 +112,97 @@ func (d *device) deliver(random *rand.Rand, lost bool) {
 	}
 }
 
-// Three browsers use one account at once. Replies of the store get lost, and
-// responses arrive late, out of order or never. A user waits for the answer to a
-// login or a logout before the next one; all else goes on meanwhile.
+// schedule is a story of three browsers that use one account at once.
+type schedule struct {
+	*rig
+	random  *rand.Rand
+	c       *crossing
+	devices []*device
+	story   []string
+}
+
+func newSchedule(t *testing.T, seed uint64) *schedule {
+	s := &schedule{rig: newRig(t, Config[user]{OnError: func(*http.Request, error) {}}), random: rand.New(rand.NewPCG(seed, 1)), c: new(crossing)}
+	s.server.Close() // requests go to the handler
+	s.store.before = s.c.pause
+	for range 3 {
+		s.devices = append(s.devices, &device{cookies: make(map[string]string), login: "out"})
+	}
+	return s
+}
+
+func (s *schedule) note(n int, what ...any) {
+	s.story = append(s.story, fmt.Sprint(n, " ", fmt.Sprint(what...)))
+}
+
+// act does one thing.
+func (s *schedule) act() {
+	n := s.random.IntN(len(s.devices))
+	d := s.devices[n]
+	s.store.lose.Store(s.random.IntN(10) == 0)
+	path := []string{"/read", "/add?item=soap", "/who", "/login?as=ann", "/logout", "/rotate", "/elsewhere"}[s.random.IntN(7)]
+	switch what := s.random.IntN(6); {
+	case what < 2 && len(d.pending) > 0:
+		i, lost := s.random.IntN(len(d.pending)), s.random.IntN(10) == 0
+		s.note(n, "gets the response to ", d.pending[i].path, ", lost: ", lost)
+		d.deliver(i, lost)
+	case what < 4 && len(d.running) > 0:
+		i := s.random.IntN(len(d.running))
+		s.note(n, "goes on with ", d.running[i].path, ", a reply lost: ", s.store.lose.Load())
+		d.advance(s.c, i)
+	case d.open("/login", "/logout") && (path == "/login?as=ann" || path == "/logout" || path == "/rotate"),
+		path == "/login?as=ann" && d.open("/rotate"):
+	case path == "/elsewhere":
+		s.elsewhere(n)
+	default:
+		s.note(n, "asks ", path, ", a reply lost: ", s.store.lose.Load())
+		d.send(s.mux, s.c, path)
+	}
+}
+
+// elsewhere logs the other browsers out, unless one may log in meanwhile.
+func (s *schedule) elsewhere(n int) {
+	d := s.devices[n]
+	busy := slices.ContainsFunc(s.devices, func(d *device) bool { return d.open("/login", "/logout", "/rotate") })
+	if busy || d.login != "in" {
+		return
+	}
+	s.note(n, "logs out elsewhere, a reply lost: ", s.store.lose.Load())
+	ok := d.ask(s.mux, s.c, "/elsewhere").response.Code == http.StatusOK
+	for i, other := range s.devices {
+		switch {
+		case i == n:
+		case !ok:
+			other.login = "unsure"
+		case other.login == "in":
+			other.login = "out"
+		}
+	}
+}
+
+// Three browsers use one account at once. Their requests overlap at each call of the
+// store, replies of the store get lost, and responses arrive late, out of order or
+// never. A user waits for the answer to a login or a logout before the next one; all
+// else goes on meanwhile.
 func TestNoScheduleLosesALoginOrBringsOneBack(t *testing.T) {
 	checked := map[string]int{}
 	for seed := range uint64(1000) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		r := newRig(t, Config[user]{OnError: func(*http.Request, error) {}})
-		r.server.Close() // requests go to the handler
-		var all []*device
-		for range 3 {
-			all = append(all, &device{cookies: make(map[string]string), login: "out"})
+		s := newSchedule(t, seed)
+		for range 60 {
+			s.act()
 		}
-		var story []string
-		for range 30 {
-			n := random.IntN(len(all))
-			d := all[n]
-			r.store.lose.Store(random.IntN(10) == 0)
-			path := []string{"/read", "/add?item=soap", "/who", "/login?as=ann", "/logout", "/rotate", "/elsewhere"}[random.IntN(7)]
-			switch {
-			case len(d.pending) > 0 && random.IntN(2) == 0:
-				lost := random.IntN(10) == 0
-				d.deliver(random, lost)
-				story = append(story, fmt.Sprint(n, " gets a response, lost: ", lost))
-				continue
-			case d.waitsFor("/login", "/logout") && (path == "/login?as=ann" || path == "/logout"),
-				path == "/login?as=ann" && d.waitsFor("/rotate"):
-				continue
-			case path == "/elsewhere":
-				busy := false
-				for i, other := range all {
-					busy = busy || i != n && other.waitsFor("/login", "/logout", "/rotate")
-				}
-				if busy || d.login != "in" || d.waitsFor("/login", "/logout", "/rotate") {
-					continue
-				}
-				d.ask(r.mux, path)
-				for i, other := range all {
-					if i == n {
-						continue
-					}
-					if other.login == "in" {
-						other.login = "out"
-					}
-					if !d.pending[len(d.pending)-1].ok {
-						other.login = "unsure"
-					}
-				}
-			default:
-				d.ask(r.mux, path)
+		s.store.lose.Store(false)
+		for n, d := range s.devices {
+			for len(d.running) > 0 {
+				d.advance(s.c, s.random.IntN(len(d.running)))
 			}
-			story = append(story, fmt.Sprint(n, " asks ", path, ", a reply lost: ", r.store.lose.Load()))
-		}
-		r.store.lose.Store(false)
-		for n, d := range all {
 			for len(d.pending) > 0 {
-				d.deliver(random, false)
+				d.deliver(s.random.IntN(len(d.pending)), false)
 			}
 			checked[d.login]++
 			want := map[string]string{"in": "ann", "out": "nobody"}[d.login]
-			if got := d.ask(r.mux, "/who"); want != "" && got != want {
-				t.Fatalf("seed %d: browser %d is %q for its user and %q for the site, after\n%v", seed, n, d.login, got, story)
+			if got := d.ask(s.mux, s.c, "/who").response.Body.String(); want != "" && got != want {
+				t.Fatalf("seed %d: browser %d is %q for its user and %q for the site, after\n%s", seed, n, d.login, got, strings.Join(s.story, "\n"))
 			}
 		}
 	}

@@ -102,7 +102,7 @@ func (v *Visit[T]) View(ctx context.Context) (view View[T], err error) {
 
 // Device is one login of a subject, for a page that lists and ends them.
 type Device struct {
-	Key                 string // names it for [Visit.EndDevice]; no secret
+	Key                 string // names it for [Visit.EndDevice]; no secret; "" for one that Login did not make
 	UserAgent           string // as the browser sent it at login, at most 256 bytes: text from outside
 	Network             string // of the address at login: its /24, or /48 for IPv6
 	FirstSeen, LastSeen time.Time
@@ -152,7 +152,7 @@ func (v *Visit[T]) Devices(ctx context.Context) (devices []Device, err error) {
 	err = v.eachDevice(ctx, "Devices", func(s *session.Session[T], own *State) bool {
 		devices = append(devices, Device{
 			Key: own.DeviceKey, UserAgent: own.UserAgent, Network: own.Network,
-			FirstSeen: s.CreatedAt, LastSeen: s.LastActivity, Current: own.DeviceKey == stateOf(&v.s.Data).DeviceKey,
+			FirstSeen: s.CreatedAt, LastSeen: s.LastActivity, Current: v.logins.sessions.Hash(s.ID) == v.logins.sessions.Hash(v.s.ID),
 		})
 		return true
 	})
@@ -168,7 +168,7 @@ func (v *Visit[T]) Devices(ctx context.Context) (devices []Device, err error) {
 func (v *Visit[T]) EndDevice(ctx context.Context, key string) error {
 	var id session.ID
 	err := v.eachDevice(ctx, "EndDevice", func(s *session.Session[T], own *State) bool {
-		if own.DeviceKey == key {
+		if own.DeviceKey == key && key != "" {
 			id = s.ID
 		}
 		return id.IsZero()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -107,15 +109,64 @@ func TestRememberedLoginsAndOthersShareAManager(t *testing.T) {
 			t.Errorf("%s: %s", path, c)
 		}
 	}
-	for s, err := range r.users.BySubject(t.Context(), "ann") {
-		if err != nil || s.ExpiresAt.Sub(s.CreatedAt) != 30*day {
-			t.Errorf("remembered is a session that ends %v after the login, %v, want 30 days", s.ExpiresAt.Sub(s.CreatedAt), err)
+	lasts := func(want time.Duration) {
+		t.Helper()
+		for s, err := range r.users.BySubject(t.Context(), "ann") {
+			if err != nil || s.ExpiresAt.Sub(s.CreatedAt) != want {
+				t.Errorf("the session ends %v after the login, %v, want %v", s.ExpiresAt.Sub(s.CreatedAt), err, want)
+			}
 		}
 	}
-	_, _, header := r.browser().try("/login?as=ann")
-	if c := header.Get("Set-Cookie"); strings.Contains(c, "Max-Age") || strings.Contains(c, "Expires") {
-		t.Errorf("not remembered: %s", c)
+	lasts(30 * day)
+	for _, b := range []*browser{r.browser(), b} { // also one that was remembered before
+		_, _, header := b.try("/login?as=ann")
+		if c := header.Get("Set-Cookie"); strings.Contains(c, "Max-Age") || strings.Contains(c, "Expires") {
+			t.Errorf("not remembered: %s", c)
+		}
 	}
+	lasts(30 * time.Minute)
+}
+
+func TestANewIDAtARememberedLoginLastsAsLong(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	r.handle("/both", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		return errors.Join(v.Login(t.Context(), "ann", Remember(30*day)), v.Rotate(t.Context()))
+	})
+	_, _, header := r.browser().try("/both")
+	if c := header.Get("Set-Cookie"); !strings.Contains(c, "Max-Age=259") {
+		t.Error(c)
+	}
+}
+
+// A visitor's session is almost a day old when the visitor logs in.
+func TestTheAbsoluteAgeOfALoginBeginsWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config[user]{})
+		r.server.Close() // requests go to the handler
+		d := &device{cookies: make(map[string]string)}
+		visit := func(path string) string {
+			text := d.ask(r.mux, new(crossing), path).response.Body.String()
+			d.deliver(0, false)
+			return text
+		}
+		stay := func(hours int) {
+			for range 3 * hours {
+				time.Sleep(20 * time.Minute)
+				visit("/read")
+			}
+		}
+		visit("/add?item=soap")
+		stay(23)
+		visit("/login?as=ann")
+		stay(23)
+		if who, cart := visit("/who"), visit("/read"); who != "ann" || cart != "soap" {
+			t.Errorf("a day after the first visit: %s, %s", who, cart)
+		}
+		stay(1)
+		if who := visit("/who"); who != "nobody" {
+			t.Errorf("a day after the login: %s", who)
+		}
+	})
 }
 
 func TestAMalformedForeignOrForgedCookieIsNoSession(t *testing.T) {
@@ -207,7 +258,8 @@ func TestAChangeOfASessionThatExistsIsStoredInAStreamToo(t *testing.T) {
 	r.handle("/stream", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
 		w.WriteHeader(http.StatusEarlyHints)
 		io.WriteString(w, "first,")
-		if err := http.NewResponseController(w).Flush(); err != nil {
+		c := http.NewResponseController(w)
+		if err := errors.Join(c.SetWriteDeadline(time.Now().Add(time.Minute)), c.Flush()); err != nil {
 			return err
 		}
 		if err := v.Update(t.Context(), func(u *user) error { u.Cart = append(u.Cart, "towel"); return nil }); err != nil {

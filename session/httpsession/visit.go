@@ -29,6 +29,8 @@ type Visit[T any] struct {
 	r      *http.Request
 	known  bool
 	s      *session.Session[T] // nil without one; as last read or written
+	lasts  bool                // its cookie outlives the browser
+	unread []session.ID        // that cannot be decoded
 }
 
 // load reads the session when it is first needed: one round trip, none without a
@@ -44,6 +46,7 @@ func (v *Visit[T]) load(ctx context.Context) (*session.Session[T], error) {
 	for id := range v.ids() {
 		s, err := v.logins.sessions.Get(ctx, id)
 		if _, corrupt := errors.AsType[*session.CorruptError](err); corrupt {
+			v.unread = append(v.unread, id)
 			v.logins.cfg.OnError(v.r, err)
 		} else if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return nil, fmt.Errorf("httpsession: reading the session: %w", err)
@@ -88,7 +91,8 @@ func (v *Visit[T]) ids() iter.Seq[session.ID] {
 		}
 		plain := isPlain(v.r)
 		for _, c := range []cookie{v.logins.login, v.logins.visitor} {
-			if id, _, ok := c.read(v.r, plain); ok && !yield(id) {
+			id, lasts, ok := c.read(v.r, plain)
+			if v.lasts = lasts; ok && !yield(id) {
 				return
 			}
 		}
@@ -112,8 +116,9 @@ func (v *Visit[T]) header() string {
 	return value
 }
 
-// Data returns a copy of the session's data, as it was when this request last
-// read or wrote it; the zero T without a session.
+// Data returns the session's data, as it was when this request last read or wrote
+// it; the zero T without a session. The value is the caller's, but do not change what
+// its maps, slices and pointers lead to: this request sees it too. Use [Visit.Update].
 func (v *Visit[T]) Data(ctx context.Context) (data T, err error) {
 	s, err := v.load(ctx)
 	if s == nil || err != nil {
@@ -167,7 +172,7 @@ func (v *Visit[T]) Update(ctx context.Context, fn func(*T) error) error {
 
 // is makes s the session of the request and of the client.
 func (v *Visit[T]) is(s *session.Session[T], age time.Duration) {
-	v.s, v.known = s, true
+	v.s, v.known, v.lasts = s, true, age > 0
 	if v.header() != "" {
 		return
 	}
@@ -215,7 +220,7 @@ func (v *Visit[T]) Login(ctx context.Context, subject string, opts ...LoginOptio
 			opt(&want)
 		}
 	}
-	var life session.CreateOption
+	life := session.DefaultLifetime()
 	if want.remember > 0 {
 		life = session.Lifetime(-1, want.remember)
 	}
@@ -271,7 +276,7 @@ func (v *Visit[T]) Rotate(ctx context.Context) error {
 			return err
 		}
 		age := time.Duration(0)
-		if _, lasts, _ := v.logins.login.read(v.r, isPlain(v.r)); lasts {
+		if v.lasts {
 			age = s.ExpiresAt.Sub(s.LastActivity) // by the store's clock
 		}
 		v.is(s, age)
@@ -279,20 +284,25 @@ func (v *Visit[T]) Rotate(ctx context.Context) error {
 	}
 }
 
-// Logout ends the session and removes its cookies. Without a session it is no
-// error. When the store does not answer, the cookies stay, so that it can be
+// Logout ends the session, also one that cannot be decoded, and removes its cookies;
+// those of a response that has begun stay, and lead nowhere. Without a session it is
+// no error. When the store does not answer, the cookies stay, so that it can be
 // called again.
 func (v *Visit[T]) Logout(ctx context.Context) error {
 	s, err := v.load(ctx)
 	if err != nil {
 		return err
 	}
+	ending := v.unread
 	if s != nil {
-		if err := v.logins.sessions.Delete(ctx, s.ID); err != nil {
+		ending = append(ending, s.ID)
+	}
+	for _, id := range ending {
+		if err := v.logins.sessions.Delete(ctx, id); err != nil {
 			return err
 		}
 	}
-	v.s = nil
+	v.s, v.unread = nil, nil
 	if v.header() == "" {
 		h, plain := v.w.Header(), isPlain(v.r)
 		v.logins.login.remove(h, v.r, plain)

@@ -5,11 +5,13 @@ package httpsession
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +152,29 @@ func TestDevicesAreListedAndEnded(t *testing.T) {
 	}
 }
 
+// Such sessions have no name, so that none is ended for another.
+func TestALoginThatThePackageDidNotMakeIsListedAndNotEnded(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	var token string
+	for range 3 {
+		s, err := r.users.Create(t.Context(), user{}, session.ForSubject("ann"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token = s.ID.Token()
+	}
+	r.handle("/devices", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		devices, err := v.Devices(t.Context())
+		others := slices.DeleteFunc(slices.Clone(devices), func(d Device) bool { return d.Current })
+		fmt.Fprint(w, len(devices), " ", len(devices)-len(others))
+		return errors.Join(err, v.EndDevice(t.Context(), "")) // ends none
+	})
+	b := r.browser()
+	b.setCookie("__Host-session", token)
+	b.want("/devices", "3 1")
+	b.want("/devices", "3 1")
+}
+
 func TestRequiredRefusesWithoutALoginAndWithoutAStore(t *testing.T) {
 	var failures []error
 	r := newRig(t, Config[user]{OnError: func(_ *http.Request, err error) { failures = append(failures, err) }})
@@ -202,12 +227,18 @@ func TestALoginThatThisInstanceCannotDecodeIsNoneHereAndKeepsItsCookie(t *testin
 	if corrupt, ok := errors.AsType[*session.CorruptError](errors.Join(failures...)); !ok || corrupt == nil {
 		t.Errorf("OnError got %v", failures)
 	}
-	n := 0
-	for range later.BySubject(t.Context(), "ann") {
-		n++
+	logins := func() (n int) {
+		for range later.BySubject(t.Context(), "ann") {
+			n++
+		}
+		return n
 	}
-	if n != 1 {
+	if n := logins(); n != 1 {
 		t.Errorf("%d logins are left", n)
+	}
+	b.get("/logout")
+	if n, c := logins(), b.cookies(); n != 0 || len(c) != 0 {
+		t.Errorf("after the logout there are %d logins and the cookies %v", n, c)
 	}
 }
 
