@@ -61,7 +61,7 @@ type view struct {
 
 // view completes a state for one reader.
 func (s *Site) view(st State, q question) view {
-	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.shown.Load().sparks}
+	v := view{State: st, Guest: q.guest, Lang: q.lang, Sparks: s.history.Load().sparks}
 	v.Calendar = calendarOf(st, q, s.Desk.Rooms)
 	return v
 }

@@ -79,7 +79,7 @@ type Site struct {
 	visitors visitors
 	storm    atomic.Pointer[Storms] // the one that is on, or was last
 	streams  streams
-	history  *history
+	history  atomic.Pointer[history]
 	pages    map[talk.Lang]*template.Template
 
 	ctx     context.Context
@@ -93,9 +93,10 @@ func New(p Parts) *Site {
 	if p.Tick == 0 {
 		p.Tick = 250 * time.Millisecond
 	}
-	s := &Site{Parts: p, history: newHistory(), pages: parsePages()}
+	s := &Site{Parts: p, pages: parsePages()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.storm.Store(new(Storms))
+	s.history.Store(&history{sparks: charts})
 	s.openPanels()
 	return s
 }
@@ -120,7 +121,7 @@ func (s *Site) Run(ctx context.Context) {
 	for {
 		select {
 		case <-every.C:
-			s.history.sample(s.Registry)
+			s.sample()
 		case <-ctx.Done():
 			s.Close()
 			return

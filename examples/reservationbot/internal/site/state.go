@@ -152,7 +152,7 @@ func (s *Site) look(ctx context.Context, guest string) State {
 	st := State{
 		Missing: make(map[string]time.Time), Time: time.Now(), Today: s.Desk.Today(), PMS: s.PMS.URL(),
 		Breaker: s.lookAtBreaker(), Clashes: s.Watch.recent(),
-		Switches: s.Switches.Read(), Storm: *s.storm.Load(), Audit: s.countEvents(), Removed: s.history.shown.Load().ended,
+		Switches: s.Switches.Read(), Storm: *s.storm.Load(), Audit: s.countEvents(), Removed: s.history.Load().ended,
 	}
 	p := &s.panels
 	_, _, _, _ = p.holds.start(), p.bookings.start(), p.sessions.start(), p.audit.start() // all at once

@@ -168,14 +168,14 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 func (c *client) update(ctx context.Context, name string, ask question) error {
 	st := c.look(ctx, ask.guest)
 	st.Time = time.Time{} // sent by itself
-	sparks := c.history.shown.Load().sparks
+	sparks := c.history.Load().sparks
 	var sections []section
 	switch {
 	case !reflect.DeepEqual(st, c.shown):
 		v := c.view(st, ask)
 		v.Live = true
 		sections = v.sections()
-	case !reflect.DeepEqual(sparks, c.sparks): // the curves move on for a minute
+	case !slices.Equal(sparks, c.sparks): // the curves move on for a minute
 		sections = []section{{"metrics", "metrics", view{Sparks: sparks}}}
 	}
 	c.shown, c.sparks = st, sparks

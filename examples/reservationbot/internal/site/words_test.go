@@ -4,6 +4,7 @@ package site
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
@@ -52,20 +53,10 @@ func TestEverythingThatThePageCanSayIsInBothLanguages(t *testing.T) {
 }
 
 func TestACurveEndsAtTheRightAndFitsItsBox(t *testing.T) {
-	for _, c := range []struct {
-		curve []float64
-		want  string
-	}{
-		{nil, ""},
-		{[]float64{0}, "120,27"},
-		{[]float64{0, 4}, "118,27 120,1"},
-	} {
-		most := 0.0
-		for _, v := range c.curve {
-			most = max(most, v)
-		}
-		if got := points(c.curve, most); got != c.want {
-			t.Errorf("%v is drawn as %q, want %q", c.curve, got, c.want)
+	for latest, want := range map[float64]string{0: "118,27 120,27", 4: "118,27 120,1"} {
+		s := Spark{values: [samples]float64{samples - 1: latest}}
+		if got := s.Points(); !strings.HasPrefix(got, "0,27 ") || !strings.HasSuffix(got, want) {
+			t.Errorf("%v is drawn as %q, want %q at the end", latest, got, want)
 		}
 	}
 }

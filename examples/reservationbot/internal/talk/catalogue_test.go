@@ -3,6 +3,7 @@
 package talk
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -21,8 +22,12 @@ func TestEveryMessageExistsInEveryLanguageWithTheSameArguments(t *testing.T) {
 }
 
 func TestEveryWordIsFoldedAndHasOneMeaning(t *testing.T) {
+	var classes map[string][2]string
+	if err := json.Unmarshal(lexicon, &classes); err != nil {
+		t.Fatal(err)
+	}
 	seen := make(map[string]string)
-	for class, both := range lexicon {
+	for class, both := range classes {
 		for i, list := range both {
 			for n, meaning := range strings.Split(list, ", ") {
 				for word := range strings.SplitSeq(meaning, "|") {
