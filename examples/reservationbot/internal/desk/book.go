@@ -54,7 +54,7 @@ func (t *turn) confirm(ctx context.Context, hold Hold, b hotel.Booking) {
 	t.release(ctx, hold)
 	t.chat.Bookings = latest(maxBookings, t.chat.Bookings, b)
 	t.reply.Booking = &b
-	t.say(OK, talk.Booked, b.Stay.Room, b.Stay.Nights(), b.Reference)
+	t.say(OK, talk.Text.Booked, b.Stay.Room, b.Stay.Nights(), b.Reference)
 	t.record(ctx, "booking.confirmed", audit.Success, b.Reference, b.Stay)
 	t.store(ctx)
 }
@@ -76,7 +76,7 @@ func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
 	switch {
 	case errors.Is(err, hotel.ErrStaleFence):
 		t.release(ctx, hold)
-		t.say(Refused, talk.HoldGone, stay.Room)
+		t.say(Refused, talk.Text.HoldGone, stay.Room)
 	case err != nil && t.earlier != nil:
 		t.release(ctx, hold)
 		t.noAnswer(err)
@@ -99,11 +99,11 @@ func (t *turn) bookedBy(stay hotel.Stay, bookings []hotel.Booking) {
 	t.reply.Stay, t.reply.Booking = stay, &bookings[0]
 	for _, b := range bookings {
 		if b.Guest == t.guest {
-			t.say(Refused, talk.AlreadyYours, b)
+			t.say(Refused, talk.Text.AlreadyYours, b)
 			return
 		}
 	}
-	t.askBack(Refused, talk.OtherRoom, talk.BookedByOther, stay.Room, taken(stay, bookings))
+	t.askBack(Refused, talk.OtherRoom, talk.Text.BookedByOther, stay.Room, taken(stay, bookings))
 }
 
 // taken lists the nights of the stay that others have.
@@ -120,9 +120,9 @@ func taken(stay hotel.Stay, bookings []hotel.Booking) (nights []hotel.Date) {
 // cancel gives up the kept hold or a booking.
 func (t *turn) cancel(ctx context.Context, b hotel.Booking) {
 	if b.Reference == "" {
-		said := talk.HoldCanceled
+		said := talk.Text.HoldCanceled
 		if t.letGo(ctx) != nil {
-			said = talk.CancelPending
+			said = talk.Text.CancelPending
 		}
 		t.say(OK, said, b.Stay.Room, b.Stay.Nights())
 		return
@@ -135,7 +135,7 @@ func (t *turn) cancel(ctx context.Context, b hotel.Booking) {
 		return
 	}
 	t.chat.Bookings = slices.DeleteFunc(t.chat.Bookings, func(other hotel.Booking) bool { return other.Reference == b.Reference })
-	t.say(OK, talk.BookingCanceled, b.Stay.Room, b.Stay.Nights(), b.Reference)
+	t.say(OK, talk.Text.BookingCanceled, b.Stay.Room, b.Stay.Nights(), b.Reference)
 	t.record(ctx, "booking.canceled", audit.Success, b.Reference, b.Stay)
 }
 
@@ -173,10 +173,10 @@ func (t *turn) availability(ctx context.Context) {
 		}
 	}
 	if len(free) == 0 {
-		t.say(Refused, talk.NoFreeRoom, stay.Nights())
+		t.say(Refused, talk.Text.NoFreeRoom, stay.Nights())
 		for _, one := range t.mine() {
 			if stay.Overlaps(one.Stay) {
-				t.say(OK, talk.AlreadyYours, one)
+				t.say(OK, talk.Text.AlreadyYours, one)
 			}
 		}
 		return
@@ -185,7 +185,7 @@ func (t *turn) availability(ctx context.Context) {
 	if len(free) == 1 {
 		t.request.Room = free[0]
 	}
-	t.askBack(OK, talk.Offer, talk.FreeRooms, stay.Nights(), free)
+	t.askBack(OK, talk.Offer, talk.Text.FreeRooms, stay.Nights(), free)
 }
 
 // ask calls the PMS through the breaker. A refusal shows that the PMS is
@@ -213,7 +213,7 @@ func refusal(err error) bool {
 // noAnswer is the fallback when there is nothing to keep.
 func (t *turn) noAnswer(err error) {
 	t.Metrics.fellBack(fallbackReason(err))
-	t.say(Fallback, talk.NoAnswer)
+	t.say(Fallback, talk.Text.NoAnswer)
 }
 
 // noAnswerButHeld is the fallback that keeps the hold for another try.
@@ -224,7 +224,7 @@ func (t *turn) noAnswerButHeld(ctx context.Context, hold Hold, stay hotel.Stay, 
 	}
 	reason := fallbackReason(err)
 	t.Metrics.fellBack(reason)
-	t.askBack(Fallback, talk.NextStep, talk.NoAnswerButHeld, stay.Room, stay.Nights(), left(hold))
+	t.askBack(Fallback, talk.NextStep, talk.Text.NoAnswerButHeld, stay.Room, stay.Nights(), left(hold))
 	t.keep(hold, stay)
 	t.record(ctx, "booking.deferred", audit.Failure, reason, stay)
 }

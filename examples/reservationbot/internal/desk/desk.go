@@ -161,7 +161,7 @@ func (d *Desk) converse(ctx context.Context, t *turn, text string) Reply {
 	case t.reply.Outcome == OK && t.reply.Booking != nil: // Settle gives it to the guest, or withdraws it
 		t.reply.Booking = nil
 		t.trouble("session_unavailable", err)
-		t.say(Failed, talk.InDoubt)
+		t.say(Failed, talk.Text.InDoubt)
 	default:
 		t.reply.Err = errors.Join(t.reply.Err, err)
 	}

@@ -19,7 +19,7 @@ func (t *turn) hold(ctx context.Context) {
 	if !ok {
 		return
 	}
-	t.askBack(OK, talk.NextStep, talk.Held, stay.Room, stay.Nights(), left(hold))
+	t.askBack(OK, talk.NextStep, talk.Text.Held, stay.Room, stay.Nights(), left(hold))
 	t.keep(hold, stay)
 }
 
@@ -35,9 +35,9 @@ func (t *turn) extend(ctx context.Context) {
 	}
 	switch err := hold.Extend(ctx, t.HoldFor); {
 	case err == nil:
-		t.askBack(OK, talk.NextStep, talk.Extended, stay.Room, left(hold))
+		t.askBack(OK, talk.NextStep, talk.Text.Extended, stay.Room, left(hold))
 	case errors.Is(err, lock.ErrMaxReached):
-		t.askBack(Refused, talk.NextStep, talk.ExtendedEnough, stay.Room, left(hold))
+		t.askBack(Refused, talk.NextStep, talk.Text.ExtendedEnough, stay.Room, left(hold))
 	case gone(err):
 		t.forget(ctx, stay)
 		return
@@ -91,7 +91,7 @@ func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
 
 // takeOneOf holds the first of the rooms that no other guest holds.
 func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (Hold, hotel.Stay, bool) {
-	t.say(Refused, talk.NoFreeRoom, stay.Nights())
+	t.say(Refused, talk.Text.NoFreeRoom, stay.Nights())
 	for _, stay.Room = range rooms {
 		hold, other, err := t.try(ctx, stay)
 		switch {
@@ -104,7 +104,7 @@ func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (
 		case t.request.Room != "":
 			theirs := hotel.Booking{Order: hotel.Order{Stay: hotel.StayOf(other.Resource)}}
 			t.reply.Stay, t.reply.Hold = stay, other
-			t.askBack(Refused, talk.OtherRoom, talk.HeldByOther, stay.Room, taken(stay, []hotel.Booking{theirs}), other.Left)
+			t.askBack(Refused, talk.OtherRoom, talk.Text.HeldByOther, stay.Room, taken(stay, []hotel.Booking{theirs}), other.Left)
 		}
 	}
 	return nil, stay, false
@@ -134,9 +134,9 @@ func (t *turn) mention(earlier *Kept) {
 	if earlier == nil || t.reply.Stay == (hotel.Stay{}) || t.reply.Stay == earlier.Stay {
 		return
 	}
-	becomes := talk.HoldDropped
+	becomes := talk.Text.HoldDropped
 	if now := t.chat.Kept; now != nil && now.Stay == earlier.Stay {
-		becomes = talk.HoldStays
+		becomes = talk.Text.HoldStays
 	} else if t.reply.Stay.Overlaps(earlier.Stay) && t.reply.Outcome != Refused {
 		return
 	}
@@ -200,7 +200,7 @@ func (t *turn) letGo(ctx context.Context) (err error) {
 func (t *turn) forget(ctx context.Context, s hotel.Stay) {
 	t.unorder(ctx, s)
 	t.chat.Kept = nil
-	t.say(Refused, talk.HoldGone, s.Room)
+	t.say(Refused, talk.Text.HoldGone, s.Room)
 }
 
 // gone reports whether err means that the hold is not there any more.

@@ -27,8 +27,8 @@ func (t *turn) understand(open *talk.Question) {
 	}
 	if t.chat.Kept != nil && r.Intent == talk.Unknown && r.Nth == 0 && (r.Another || r.Room != "" || r.Nights > 0 || !r.In.IsZero() || !r.Out.IsZero()) {
 		r.Intent, r.Unsure = talk.Hold, true // "make it 3 nights"
-		if r.Problem == talk.CannotChange {
-			r.Problem = 0
+		if r.Problem == talk.Text.CannotChange {
+			r.Problem = talk.Message{}
 		}
 	}
 	t.request = r
@@ -66,7 +66,7 @@ func (t *turn) fromKept(stay hotel.Stay) {
 func (t *turn) agreed() bool {
 	r := t.request
 	var stay hotel.Stay
-	if r.Problem == 0 && t.meansKept() {
+	if r.Problem == (talk.Message{}) && t.meansKept() {
 		stay = t.chat.Kept.Stay
 	} else {
 		var ok bool
@@ -75,9 +75,9 @@ func (t *turn) agreed() bool {
 		}
 	}
 	if r.Unsure {
-		m := talk.ShallIBook
+		m := talk.Text.ShallIBook
 		if r.Intent == talk.Hold {
-			m = talk.ShallIHold
+			m = talk.Text.ShallIHold
 		}
 		t.askBack(OK, talk.Consent, m, talk.AnyRoom(stay.Room), stay.Nights())
 		return false
@@ -116,35 +116,35 @@ func (t *turn) wanted() (s hotel.Stay, ok bool) {
 	}
 	s = hotel.Stay{Room: r.Room, In: r.In, Out: r.Out}
 	switch {
-	case r.Problem == talk.OneThing:
+	case r.Problem == talk.Text.OneThing:
 		t.say(OK, r.Problem)
-	case r.Problem == talk.OneStay:
+	case r.Problem == talk.Text.OneStay:
 		r.Room = ""
 		t.askAnew(r.Problem)
-	case r.Problem == talk.NoSuchDay:
+	case r.Problem == talk.Text.NoSuchDay:
 		t.askAnew(r.Problem, r.Wrong)
-	case r.Problem == talk.OneRoom:
+	case r.Problem == talk.Text.OneRoom:
 		r.Room = ""
 		t.askBack(OK, talk.Room, r.Problem)
 	case s.Room != "" && !slices.Contains(t.Rooms, s.Room):
 		r.Room = ""
-		t.askBack(OK, talk.Room, talk.NoSuchRoom, s.Room)
-	case r.Problem != 0: // a number of nights
+		t.askBack(OK, talk.Room, talk.Text.NoSuchRoom, s.Room)
+	case r.Problem != (talk.Message{}): // a number of nights
 		t.askHowLong(r.Problem)
 	case s.In.IsZero():
-		t.askBack(OK, talk.Dates, talk.NeedDates)
+		t.askBack(OK, talk.Dates, talk.Text.NeedDates)
 	case s.In.Before(t.Today()):
-		t.askAnew(talk.PastDates)
+		t.askAnew(talk.Text.PastDates)
 	case s.Out.IsZero():
-		t.askBack(OK, talk.NightCount, talk.HowManyNights)
+		t.askBack(OK, talk.NightCount, talk.Text.HowManyNights)
 	case !r.SwappedIn.IsZero() && r.SwappedIn != s.In:
-		t.askBack(OK, talk.DateOrder, talk.DayOrMonth, s.In, r.SwappedIn)
+		t.askBack(OK, talk.DateOrder, talk.Text.DayOrMonth, s.In, r.SwappedIn)
 	case !r.SwappedOut.IsZero() && r.SwappedOut != s.Out:
-		t.askBack(OK, talk.DateOrder, talk.DayOrMonth, s.Out, r.SwappedOut)
+		t.askBack(OK, talk.DateOrder, talk.Text.DayOrMonth, s.Out, r.SwappedOut)
 	case !s.In.Before(s.Out):
-		t.askAnew(talk.WrongDates)
+		t.askAnew(talk.Text.WrongDates)
 	case s.Out.Since(s.In) > maxNights:
-		t.askHowLong(talk.TooLong, strconv.Itoa(maxNights))
+		t.askHowLong(talk.Text.TooLong, strconv.Itoa(maxNights))
 	default:
 		return s, true
 	}
@@ -162,16 +162,16 @@ func (t *turn) mine() (all []hotel.Booking) {
 
 func (t *turn) list() {
 	if all := t.mine(); len(all) > 0 {
-		t.say(OK, talk.Yours, all)
+		t.say(OK, talk.Text.Yours, all)
 		return
 	}
-	t.say(OK, talk.NothingYours)
+	t.say(OK, talk.Text.NothingYours)
 }
 
 // yes answers a "yes" to no question: the kept hold may be meant.
 func (t *turn) yes() {
 	if t.chat.Kept == nil {
-		t.say(OK, talk.AllRight)
+		t.say(OK, talk.Text.AllRight)
 		return
 	}
 	t.request.Intent, t.request.Unsure = talk.Book, true
@@ -183,15 +183,15 @@ func (t *turn) yes() {
 func (t *turn) toExtend() (hotel.Stay, bool) {
 	r := t.request
 	switch {
-	case r.Problem == talk.OneThing:
+	case r.Problem == talk.Text.OneThing:
 		t.say(OK, r.Problem)
 	case r.Nights > 0 || !r.In.IsZero() || !r.Out.IsZero():
-		t.say(Refused, talk.CannotChange)
+		t.say(Refused, talk.Text.CannotChange)
 	case !t.meansKept():
-		t.say(Refused, talk.NothingHeld)
-	case r.Unsure || r.Problem != 0 || r.Made:
+		t.say(Refused, talk.Text.NothingHeld)
+	case r.Unsure || r.Problem != (talk.Message{}) || r.Made:
 		t.request.Made, t.request.Unsure = false, true
-		t.askBack(OK, talk.Consent, talk.ShallIExtend, talk.AnyRoom(t.chat.Kept.Stay.Room))
+		t.askBack(OK, talk.Consent, talk.Text.ShallIExtend, talk.AnyRoom(t.chat.Kept.Stay.Room))
 	default:
 		return t.chat.Kept.Stay, true
 	}
@@ -203,7 +203,7 @@ func (t *turn) toExtend() (hotel.Stay, bool) {
 func (t *turn) toCancel(open *talk.Question) (one hotel.Booking, ok bool) {
 	r := t.request
 	all := t.mine()
-	if r.Problem == talk.OneRoom {
+	if r.Problem == talk.Text.OneRoom {
 		r.Room = "" // "all but room 101"
 	}
 	found := slices.DeleteFunc(slices.Clone(all), func(b hotel.Booking) bool { return !means(r, b) })
@@ -214,26 +214,26 @@ func (t *turn) toCancel(open *talk.Question) (one hotel.Booking, ok bool) {
 		found = found[:1] // the hold that was just spoken of
 	}
 	switch {
-	case r.Problem == talk.OneThing:
+	case r.Problem == talk.Text.OneThing:
 		t.say(OK, r.Problem)
-	case r.Problem == talk.NoSuchDay:
+	case r.Problem == talk.Text.NoSuchDay:
 		t.say(OK, r.Problem, r.Wrong)
 	case len(all) == 0:
-		t.say(Refused, talk.NothingToCancel)
+		t.say(Refused, talk.Text.NothingToCancel)
 	case r.Nights > 0 && r.Out.IsZero():
-		t.say(Refused, talk.CannotChange)
+		t.say(Refused, talk.Text.CannotChange)
 	case len(found) == 0:
-		t.say(Refused, talk.NotYours, all)
+		t.say(Refused, talk.Text.NotYours, all)
 	case len(found) > 1:
-		t.request.Problem, t.request.Room = 0, r.Room
-		t.askBack(OK, talk.Choice, talk.WhichOne, found)
-	case r.Unsure || r.Problem != 0 || oneNight(r, open, found[0]):
+		t.request.Problem, t.request.Room = talk.Message{}, r.Room
+		t.askBack(OK, talk.Choice, talk.Text.WhichOne, found)
+	case r.Unsure || r.Problem != (talk.Message{}) || oneNight(r, open, found[0]):
 		stay := found[0].Stay
 		t.request = talk.Request{Intent: talk.Cancel, Unsure: true, Reference: found[0].Reference}
 		if found[0].Reference == "" {
 			t.request.Kept, t.request.Room, t.request.In, t.request.Out = true, stay.Room, stay.In, stay.Out
 		}
-		t.askBack(OK, talk.Consent, talk.ShallICancel, found[0])
+		t.askBack(OK, talk.Consent, talk.Text.ShallICancel, found[0])
 	default:
 		return found[0], true
 	}
@@ -266,14 +266,14 @@ func (t *turn) unknown(open *talk.Question) {
 		t.Metrics.fellBack("unknown_intent")
 		t.reply.Outcome, t.reply.Text = Fallback, t.chat.Lines[len(t.chat.Lines)-1].Text
 		t.chat.Open = open
-	case r.Problem == talk.CannotChange:
+	case r.Problem == talk.Text.CannotChange:
 		t.say(Refused, r.Problem)
-	case r.Problem != 0 || r.Room != "" || !r.In.IsZero():
+	case r.Problem != (talk.Message{}) || r.Room != "" || !r.In.IsZero():
 		if _, ok := t.wanted(); ok {
-			t.askBack(OK, talk.Action, talk.WhatToDo, talk.AnyRoom(r.Room))
+			t.askBack(OK, talk.Action, talk.Text.WhatToDo, talk.AnyRoom(r.Room))
 		}
 	default:
 		t.Metrics.fellBack("unknown_intent")
-		t.say(Fallback, talk.NotUnderstood)
+		t.say(Fallback, talk.Text.NotUnderstood)
 	}
 }

@@ -37,7 +37,7 @@ func TestEverySentenceDoesWhatItSaysOrIsAskedAbout(t *testing.T) {
 				t.Errorf("%s\n got %s (%s)\nwant %s", strings.TrimSpace(talked), got, r.Text, want)
 			}
 			lines++
-			if r.Text == talk.Say(r.Lang, talk.NotUnderstood) {
+			if r.Text == talk.Say(r.Lang, talk.Text.NotUnderstood) {
 				lost++
 			}
 		}

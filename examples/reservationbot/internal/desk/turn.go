@@ -68,13 +68,13 @@ func (t *turn) act(ctx context.Context) {
 			t.list()
 		}
 	case talk.House:
-		t.say(OK, talk.OnlyRooms)
+		t.say(OK, talk.Text.OnlyRooms)
 	case talk.Yes:
 		t.yes()
 	case talk.No:
-		t.say(OK, talk.AllRight)
+		t.say(OK, talk.Text.AllRight)
 	case talk.Help:
-		t.say(OK, talk.Helping)
+		t.say(OK, talk.Text.Helping)
 	default:
 		t.unknown(open)
 	}
@@ -89,7 +89,7 @@ func (t *turn) say(o Outcome, m talk.Message, args ...any) {
 func (t *turn) trouble(reason string, err error) {
 	t.Metrics.fellBack(reason)
 	t.reply.Err = err
-	t.say(Failed, talk.Trouble)
+	t.say(Failed, talk.Text.Trouble)
 }
 
 // lockTrouble answers when the locks did not do what was asked.

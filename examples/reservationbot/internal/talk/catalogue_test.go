@@ -5,6 +5,7 @@ package talk
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +14,11 @@ import (
 )
 
 func TestEveryMessageExistsInEveryLanguageWithTheSameArguments(t *testing.T) {
-	for m, both := range catalogue[1:] {
+	for field, value := range reflect.ValueOf(Text).Fields() {
+		both := value.Interface().(Message)
 		english, spanish := strings.Count(both[0], "%s"), strings.Count(both[1], "%s")
 		if both[0] == "" || both[1] == "" || english != spanish {
-			t.Errorf("message %d is missing or takes other arguments in a language: %q", m+1, both)
+			t.Errorf("%s is missing or takes other arguments in a language: %q", field.Name, both)
 		}
 	}
 }
@@ -78,7 +80,7 @@ func TestSayNamesNightsAndRoundsTimesUp(t *testing.T) {
 			t.Errorf("%s: %v is %q, want %q", c.lang, c.arg, got, c.want)
 		}
 	}
-	if got, want := Say(English, NoSuchRoom, "%s"), "There is no room %s here. Which room?"; got != want {
+	if got, want := Say(English, Text.NoSuchRoom, "%s"), "There is no room %s here. Which room?"; got != want {
 		t.Errorf("a guest's text is formatted: %q", got)
 	}
 }

@@ -153,7 +153,7 @@ func (r *reader) choose(said map[string]bool) Intent {
 	case said["free"] && !said["cancel"] && !said["extend"] && (said["ask"] || len(actions) == 0):
 		return Availability
 	case len(actions) > 1:
-		r.ask(OneThing)
+		r.ask(Text.OneThing)
 		return actions[0]
 	case len(actions) == 1 && said["book"] && said["ask"] && said["list"]:
 		return List // "do I have a booking?"
@@ -162,7 +162,7 @@ func (r *reader) choose(said map[string]bool) Intent {
 	case r.more:
 		return Extend
 	case said["change"] && !said["neg"]:
-		r.ask(CannotChange)
+		r.ask(Text.CannotChange)
 		return Unknown
 	case said["house"]:
 		return House
@@ -192,10 +192,10 @@ func (r *reader) slots(out *Request) {
 	if len(rooms) == 1 {
 		out.Room = rooms[0]
 	} else if len(rooms) > 1 {
-		r.ask(OneRoom)
+		r.ask(Text.OneRoom)
 	}
 	if len(r.dates) > 2 {
-		r.ask(OneStay)
+		r.ask(Text.OneStay)
 		return
 	}
 	if len(r.dates) == 2 {

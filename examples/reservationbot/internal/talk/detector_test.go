@@ -54,7 +54,7 @@ func brief(r Request) string {
 	if r.Another {
 		words = append(words, "another")
 	}
-	if r.Problem != 0 {
+	if r.Problem != (Message{}) {
 		words = append(words, fmt.Sprint("!", r.Problem, r.Wrong))
 	}
 	return strings.Join(append(words, r.Reference), " ")
@@ -71,8 +71,8 @@ func TestDetectReadsVerbsRoomsAndDates(t *testing.T) {
 		"book from 20 February 2027 to 5 March":                     "book 2027-02-20-2027-03-05",
 		"book from 12 December":                                     "book 2026-12-12-",
 		"book until 12 December":                                    "book -2026-12-12",
-		"book from 12 December for 2,5 nights":                      fmt.Sprint("book 2026-12-12- !", WholeNights),
-		"book from 31 June for 2 nights":                            fmt.Sprint("book 2 nights !", NoSuchDay, "31 June"),
+		"book from 12 December for 2,5 nights":                      fmt.Sprint("book 2026-12-12- !", Text.WholeNights),
+		"book from 31 June for 2 nights":                            fmt.Sprint("book 2 nights !", Text.NoSuchDay, "31 June"),
 		"book on 3/12 for 2 nights":                                 "book 2026-12-03-2026-12-05 or 2027-03-12",
 		"reservar el 3/12 por 2 noches":                             "book 2026-12-03-2026-12-05",
 		"book from 3/12 to 14/12":                                   "book 2026-12-03-2026-12-14",

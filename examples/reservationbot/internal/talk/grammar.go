@@ -17,10 +17,10 @@ var grammar = compile([]rule{
 	{"room? for? int|a NIGHTS|week half", wholeNights},
 	{"room? for? int pair NIGHTS", wholeNights},
 	{"half a? NIGHTS|week", wholeNights},
-	{"room? for? odd NIGHTS", func(r *reader, _ []token) { r.ask(HowManyNights) }},
+	{"room? for? odd NIGHTS", func(r *reader, _ []token) { r.ask(Text.HowManyNights) }},
 	{"in int|a days", func(r *reader, t []token) { r.day(t[1].n) }},
 	{"in int|a week", func(r *reader, t []token) { r.day(7 * t[1].n) }},
-	{"int|a week from weekday|relative", func(r *reader, t []token) { r.ask(NeedDates) }}, // 7 nights, or 7 days later
+	{"int|a week from weekday|relative", func(r *reader, t []token) { r.ask(Text.NeedDates) }}, // 7 nights, or 7 days later
 	{"room? for? COUNT NIGHTS", func(r *reader, t []token) { r.stays(t[len(t)-2].n) }},
 	{"room? for? int|a week", func(r *reader, t []token) { r.stays(7 * t[len(t)-2].n) }},
 	{"room? for? int|a days", func(r *reader, t []token) { r.stays(t[len(t)-2].n); r.unsure = true }},
@@ -72,11 +72,11 @@ var grammar = compile([]rule{
 	{"book|hold|cancel|want|free|ask|and|or|in|yes|neg number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text) }},
 	{"int room", func(r *reader, t []token) {
 		if t[0].n != 1 {
-			r.ask(OneRoom)
+			r.ask(Text.OneRoom)
 		}
 	}},
-	{"int|many rooms", func(r *reader, _ []token) { r.ask(OneRoom) }},
-	{"many", func(r *reader, _ []token) { r.ask(OneRoom) }},
+	{"int|many rooms", func(r *reader, _ []token) { r.ask(Text.OneRoom) }},
+	{"many", func(r *reader, _ []token) { r.ask(Text.OneRoom) }},
 	{"another", func(r *reader, _ []token) { r.another = true }},
 	{"any", ignore},
 	{"int", func(r *reader, t []token) {
@@ -102,7 +102,7 @@ type rule struct {
 
 func ignore(*reader, []token)          {}
 func doubt(r *reader, _ []token)       { r.unsure = true }
-func wholeNights(r *reader, _ []token) { r.ask(WholeNights) }
+func wholeNights(r *reader, _ []token) { r.ask(Text.WholeNights) }
 
 // calendar collects what the tokens say of one or two days of a month.
 func calendar(t []token) (year, month int, days []int, weekday int) {

@@ -64,7 +64,7 @@ func (q *Question) Answer(r Request) Request {
 	}
 	whole, changed := q.fill(r)
 	named := r.Intent.Acts() || r.Intent == Availability
-	if !changed && r.Intent == Unknown && r.Problem == 0 {
+	if !changed && r.Intent == Unknown && r.Problem == (Message{}) {
 		return r
 	}
 	if named {
@@ -96,8 +96,8 @@ func (q *Question) fill(r Request) (whole Request, changed bool) {
 	if r.Nth > 0 {
 		r = q.nth(r)
 	}
-	if r.Problem == CannotChange {
-		r.Problem = 0 // it can, as nothing is done yet
+	if r.Problem == Text.CannotChange {
+		r.Problem = Message{} // it can, as nothing is done yet
 	}
 	if r.Number != "" {
 		switch q.Wants {

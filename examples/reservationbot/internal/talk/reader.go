@@ -104,7 +104,7 @@ func (p pattern) match(tokens []token) (found []token, taken int) {
 }
 
 func (r *reader) ask(m Message) {
-	if r.problem == 0 {
+	if r.problem == (Message{}) {
 		r.problem = m
 	}
 }
@@ -112,7 +112,7 @@ func (r *reader) ask(m Message) {
 // stays reads a number of nights.
 func (r *reader) stays(n int) {
 	if n == 0 || r.nights != 0 && r.nights != n {
-		r.ask(HowManyNights)
+		r.ask(Text.HowManyNights)
 	}
 	r.nights = n
 }
@@ -184,8 +184,8 @@ func (r *reader) impossible(t []token) {
 			words = append(words, t.text)
 		}
 	}
-	if r.problem == 0 {
-		r.problem, r.wrong = NoSuchDay, strings.Join(words, between)
+	if r.problem == (Message{}) {
+		r.problem, r.wrong = Text.NoSuchDay, strings.Join(words, between)
 	}
 }
 
@@ -258,7 +258,7 @@ func (r *reader) stay(monthFirst bool) (in, out hotel.Date) {
 			out = r.resolve(dates[1], r.today) // not a stay into the next year
 		}
 		if n := out.Since(in); r.nights != 0 && r.nights != n {
-			r.ask(HowManyNights)
+			r.ask(Text.HowManyNights)
 		}
 	} else if r.nights > 0 {
 		out = in.Plus(r.nights)
@@ -268,8 +268,8 @@ func (r *reader) stay(monthFirst bool) (in, out hotel.Date) {
 
 func (r *reader) resolve(w when, first hotel.Date) hotel.Date {
 	d := w.from(first)
-	if w.day != 0 && d.Time().Day() != w.day && r.problem == 0 {
-		r.problem, r.wrong = NoSuchDay, fmt.Sprintf("%d-%02d-%02d", d.Time().Year(), w.month, w.day)
+	if w.day != 0 && d.Time().Day() != w.day && r.problem == (Message{}) {
+		r.problem, r.wrong = Text.NoSuchDay, fmt.Sprintf("%d-%02d-%02d", d.Time().Year(), w.month, w.day)
 	}
 	if w.day == 0 && d.Since(r.today) == 7 {
 		r.unsure = true // a Tuesday, on a Tuesday
