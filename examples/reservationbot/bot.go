@@ -133,7 +133,7 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	*b.Desk = desk.Desk{
-		Detector: talk.Detector{Today: b.today}, PMS: b.PMS, Holds: b.holds(0),
+		Detector: talk.Detector{Today: b.today}, PMS: b.PMS, Holds: b.holds(holdFor),
 		Chats: chats, Orders: orders, Breaker: breaker, Audit: b.Trail, Metrics: desk.NewMetrics(b.Registry),
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),

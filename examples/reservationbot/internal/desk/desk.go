@@ -2,7 +2,7 @@
 
 // Package desk is the bot's orchestrator: message → intent → action.
 //
-//	guest ──text──▶ Desk ──▶ IntentDetector     what does the guest want?
+//	guest ──text──▶ Desk ──▶ talk.Detector      what does the guest want?
 //	                  │────▶ session.Manager    what did we talk about?
 //	                  │────▶ Holds              whose nights are these?
 //	                  │────▶ breaker ──▶ PMS    book them
@@ -32,12 +32,6 @@ import (
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/session"
 )
-
-// IntentDetector understands what a guest writes. It must not fail: what it
-// cannot make out is [talk.Unknown].
-type IntentDetector interface {
-	Detect(text string) talk.Request
-}
 
 // PMS is the hotel's property management system. Every call goes through the
 // breaker.
@@ -73,7 +67,7 @@ type Hold interface {
 // Desk answers guests. Fill in all fields before the first message, then do
 // not change them. Safe for concurrent use.
 type Desk struct {
-	Detector IntentDetector
+	Detector talk.Detector
 	PMS      PMS
 	Holds    Holds
 	Chats    *session.Manager[Chat]

@@ -167,7 +167,7 @@ func newFixture(t *testing.T) fixture {
 	must(err)
 	f.rooms = rooms
 	f.Desk = &Desk{
-		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{Manager: rooms}, Chats: chats, Orders: orders, Breaker: breaker,
+		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{rooms, 5 * time.Minute}, Chats: chats, Orders: orders, Breaker: breaker,
 		Audit: audit.Direct(f.trail), Metrics: NewMetrics(f.registry),
 		Rooms: hotel.Rooms(2), Today: today, HoldFor: 5 * time.Minute, PMSTimeout: time.Second, Places: make(chan struct{}, 5),
 	}

@@ -208,8 +208,7 @@ func gone(err error) bool {
 	return errors.Is(err, lock.ErrNotHeld) || errors.Is(err, lock.ErrLost) || errors.Is(err, lock.ErrReleased)
 }
 
-// Locks are [Holds] kept by a lock manager, for the TTL or, if that is 0, for
-// the manager's own.
+// Locks are [Holds] kept by a lock manager for the TTL.
 type Locks struct {
 	*lock.Manager
 	TTL time.Duration
@@ -218,11 +217,7 @@ type Locks struct {
 // Take holds the stay's nights for the guest, or returns a
 // *[lock.ConflictError] at once.
 func (l Locks) Take(ctx context.Context, s hotel.Stay, guest string) (Hold, error) {
-	options := []lock.Option{lock.Holder(guest)}
-	if l.TTL > 0 {
-		options = append(options, lock.TTL(l.TTL))
-	}
-	lease, err := l.TryAcquire(ctx, s.Resource(), options...)
+	lease, err := l.TryAcquire(ctx, s.Resource(), lock.Holder(guest), lock.TTL(l.TTL))
 	if err != nil {
 		return nil, err // and not a nil *Lease in a Hold
 	}

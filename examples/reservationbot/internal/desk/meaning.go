@@ -64,25 +64,23 @@ func (t *turn) fromKept(stay hotel.Stay) {
 // agreed reports whether the guest has said clearly what stay to book or hold.
 // Otherwise it asks.
 func (t *turn) agreed() bool {
-	r := t.request
-	var stay hotel.Stay
-	if r.Problem == (talk.Message{}) && t.meansKept() {
-		stay = t.chat.Kept.Stay
-	} else {
-		var ok bool
-		if stay, ok = t.wanted(); !ok {
-			return false
-		}
-	}
-	if r.Unsure {
+	stay, ok := t.toTake()
+	if ok && t.request.Unsure {
 		m := talk.Text.ShallIBook
-		if r.Intent == talk.Hold {
+		if t.request.Intent == talk.Hold {
 			m = talk.Text.ShallIHold
 		}
 		t.askBack(OK, talk.Consent, m, talk.AnyRoom(stay.Room), stay.Nights())
-		return false
 	}
-	return true
+	return ok && !t.request.Unsure
+}
+
+// toTake returns the stay to book or hold: the kept one, when that is meant.
+func (t *turn) toTake() (hotel.Stay, bool) {
+	if t.request.Problem == (talk.Message{}) && t.meansKept() {
+		return t.chat.Kept.Stay, true
+	}
+	return t.wanted()
 }
 
 // askBack says something that is a question, and remembers it.

@@ -72,27 +72,26 @@ type player struct {
 }
 
 func (p *player) line(ctx context.Context, text string) error {
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
-	case text == "" || strings.HasPrefix(text, "#"):
-		fmt.Fprintln(p.out, text)
-		return nil
-	case !strings.HasPrefix(text, "!"):
+	}
+	command, steers := strings.CutPrefix(text, "!")
+	if !steers && text != "" && text[0] != '#' {
 		fmt.Fprintf(p.out, "%s> %s\n", p.guest, text)
 		reply := p.Desk.Answer(ctx, p.guest, text)
 		fmt.Fprintf(p.out, "bot> %s\n", reply.Text)
 		return reply.Err
 	}
 	fmt.Fprintln(p.out, text)
-	return p.command(ctx, strings.Fields(text[1:]))
+	if !steers {
+		return nil
+	}
+	return p.command(ctx, command)
 }
 
-func (p *player) command(ctx context.Context, words []string) error {
-	if len(words) != 2 {
-		return fmt.Errorf("a command is one word and one argument: !guest NAME, !pms MODE, !wait TIME or !show WHAT")
-	}
-	switch command, arg := words[0], words[1]; command {
+func (p *player) command(ctx context.Context, text string) error {
+	command, arg, _ := strings.Cut(text, " ")
+	switch command {
 	case "guest":
 		if !desk.IsName(arg) {
 			return fmt.Errorf("!guest %.64q: a name of 1 to 64 characters is needed", arg)
@@ -108,9 +107,8 @@ func (p *player) command(ctx context.Context, words []string) error {
 		return wait(ctx, arg)
 	case "show":
 		return p.show(ctx, arg)
-	default:
-		return fmt.Errorf("unknown command !%s", command)
 	}
+	return fmt.Errorf("!%s: the commands are !guest NAME, !pms MODE, !wait TIME and !show WHAT", text)
 }
 
 func wait(ctx context.Context, text string) error {

@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	_ "embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -128,16 +131,15 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, v view) 
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Encoding")
-	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		w.WriteHeader(status)
-		_, _ = w.Write(b.Bytes())
-		return
+	body := io.Writer(w)
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		defer z.Close()
+		body = z
 	}
-	h.Set("Content-Encoding", "gzip")
 	w.WriteHeader(status)
-	z := gzip.NewWriter(w)
-	_, _ = z.Write(b.Bytes())
-	_ = z.Close() // a client that hung up asks again
+	_, _ = b.WriteTo(body) // a client that hung up asks again
 }
 
 // parsePages makes one template per language.
@@ -160,16 +162,11 @@ func parsePages() map[talk.Lang]*template.Template {
 
 // pips are a window of the breaker as at most 20 signs, failures last.
 func pips(success, failure uint64) []bool {
-	all, failed := success+failure, failure
-	if all > 20 {
-		failed = (failure*20 + all - 1) / all
-		all = 20
+	if all := success + failure; all > 20 {
+		failure = (failure*20 + all - 1) / all
+		success = 20 - failure
 	}
-	signs := make([]bool, all)
-	for i := range signs {
-		signs[i] = uint64(i) < all-failed
-	}
-	return signs
+	return append(slices.Repeat([]bool{true}, int(success)), slices.Repeat([]bool{false}, int(failure))...)
 }
 
 // Switch is one row of buttons.
@@ -209,21 +206,17 @@ func steps(lang talk.Lang, t *desk.Trace) []Step {
 			asked += fmt.Sprintf(" · %d×", t.Calls)
 		}
 	}
-	locks := "–"
 	var done []string
 	for _, kind := range t.Audit {
 		if op, ok := strings.CutPrefix(kind, "lock."); ok {
 			done = append(done, word(lang, "lock."+op))
 		}
 	}
-	if len(done) > 0 {
-		locks = strings.Join(done, ", ")
-	}
 	return []Step{
 		{say(lang, "intent", "intención"), word(lang, "intent."+string(t.Intent)), t.Intent == talk.Unknown},
 		{say(lang, "breaker", "cortacircuitos"), word(lang, "state."+t.Breaker), t.Breaker == "open"},
 		{"PMS", asked, t.Outcome == desk.Fallback && t.Calls > 0},
-		{say(lang, "lock", "cerrojo"), locks, slices.Contains(t.Audit, "lock.conflict")},
+		{say(lang, "lock", "cerrojo"), cmp.Or(strings.Join(done, ", "), "–"), slices.Contains(t.Audit, "lock.conflict")},
 		{say(lang, "audit", "auditoría"), fmt.Sprintf("%d #%s", len(t.Audit), t.ID), false},
 	}
 }
@@ -255,3 +248,34 @@ func (s *Site) runbook(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write(text)
 }
+
+// word returns the text of the page for the key, or the key itself.
+func word(lang talk.Lang, key string, args ...any) string {
+	both, ok := words[key]
+	if !ok {
+		return key
+	}
+	return say(lang, both[0], both[1], args...)
+}
+
+// say returns one of two texts, with the arguments in it.
+func say(lang talk.Lang, english, spanish string, args ...any) string {
+	return fmt.Sprintf(lang.Of([2]string{english, spanish}), args...)
+}
+
+var weekdays = map[talk.Lang][7]string{
+	talk.English: {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
+	talk.Spanish: {"dom", "lun", "mar", "mié", "jue", "vie", "sáb"},
+}
+
+//go:embed words.json
+var wordsFile []byte
+
+// words are the texts that are chosen by what happens, in English and Spanish. The
+// others are in page.html.
+var words = func() (all map[string][2]string) {
+	if err := json.Unmarshal(wordsFile, &all); err != nil {
+		panic(err)
+	}
+	return all
+}()

@@ -122,12 +122,10 @@ func (r *reader) said() map[string]bool {
 			}
 		}
 		switch class {
-		case "ask", "doubt", "or", "quote", "house", "neg":
+		case "ask", "doubt", "or", "quote", "house", "neg", "unknown":
 			r.unsure = true
 		case "int", "number", "year", "odd", "decimal", "pair", "nth", "half", "nights", "week", "months", "month", "weekday", "next":
 			r.unsure = r.unsure || !t.read
-		case "unknown":
-			r.unsure = true
 		case "to":
 			r.unsure = r.unsure || t.n > 0
 		}
@@ -274,13 +272,12 @@ func (r *reader) lang() Lang {
 	for _, t := range r.tokens {
 		count[t.lang]++
 	}
-	switch en, es := count[English], count[Spanish]; {
-	case en > es:
+	if count[English] == count[Spanish] {
+		return ""
+	} else if count[English] > count[Spanish] {
 		return English
-	case es > en:
-		return Spanish
 	}
-	return ""
+	return Spanish
 }
 
 // number reads the digits of a day, a room or a count.
