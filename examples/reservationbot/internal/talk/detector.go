@@ -2,7 +2,7 @@
 
 // Package talk turns what a guest writes into a [Request], and what the bot
 // means into a sentence, in English and Spanish. It works by rules and word
-// lists, without a network: tokens.go splits a message, words.go lists what
+// lists, without a network: tokens.go splits a message, lexicon.json lists what
 // words mean, grammar.go what they mean together, detector.go decides what is
 // asked for, and question.go reads the answer to a question of the bot.
 //
