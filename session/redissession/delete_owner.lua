@@ -13,6 +13,8 @@ local except, spared = {}, 0
 for i = 3, #ARGV do except[latest(ARGV[i])] = true end
 
 local reply = {partial(ARGV[1]) and 1 or 0, 0}
+local o = base .. 'o'
+local lost = redis.call('EXISTS', KEYS[2]) == 0 and score(o, ARGV[1]) or 0
 local most = tonumber(ARGV[2]) + #ARGV - 2
 for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, most - 1)) do
   if except[hash] then
@@ -30,5 +32,9 @@ for _, hash in ipairs(redis.call('ZRANGE', KEYS[2], 0, most - 1)) do
 end
 local left = redis.call('ZCARD', KEYS[2])
 if left > spared then reply[2] = 1 end
-if left == 0 then redis.call('ZREM', base .. 'o', ARGV[1]) end
+if left == 0 then
+  redis.call('ZREM', o, ARGV[1])
+  -- What an eviction hid is still there: a repeated call has to say so, too.
+  if lost > now then redis.call('ZADD', o, 'GT', lost, '-' .. ARGV[1]) end
+end
 return reply

@@ -100,6 +100,10 @@ func TestALogOutEverywhereFindsAllSessionsOrSaysThatItMayNotHave(t *testing.T) {
 					}
 					all = step(t, s, all)
 					r := wantAllOrIncomplete(t, s, owner, all)
+					wantAllOrIncomplete(t, s, owner, all) // as one does after an error
+					w := of(newWrite("x"), owner)
+					done(t)(s.Create(t.Context(), w))
+					wantAllOrIncomplete(t, s, owner, append(all, w))
 					if lost == "" && r.Incomplete {
 						t.Error("sessions may be missing, it says, although nothing was lost")
 					}
@@ -226,6 +230,8 @@ func (s *schedule) logOut() error {
 	if err == nil && left > 0 {
 		s.Errorf("after %d were ended, %d are left, and nothing says so", n, left)
 	}
-	s.owners[who] = nil
+	if err == nil {
+		s.owners[who] = nil
+	}
 	return err
 }
