@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -157,6 +158,9 @@ func (m *Manager[T]) loaded(o *operation, id ID, l StoreLoad) (StoreReply, error
 		return StoreReply{}, invalid("the zero ID names no session")
 	}
 	r, err := m.follow(&l.StoreHandle, func() (StoreReply, error) {
+		if l.Lease != "" && m.handled(o.ctx, l.Hash) {
+			return StoreReply{}, errWithin
+		}
 		return m.ask(o.ctx, o.Op, l.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Load(ctx, l) })
 	})
 	if err == nil && r.Status == StatusFrozen && (o.Op == OpGet || o.Op == OpPeek || o.Op == OpTouch) {
@@ -235,8 +239,8 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 	if fn == nil {
 		return nil, errNoFunction
 	}
-	if err := m.notWithin(ctx, id); err != nil {
-		return nil, err
+	if m.handled(ctx, m.index.id(id)) {
+		return nil, errWithin
 	}
 	return m.update(o, id, fn)
 }
@@ -333,6 +337,11 @@ func (m *Manager[T]) remove(ctx context.Context, d StoreRemove, subject string) 
 	}
 	for _, rec := range r.Removed {
 		m.ended(ctx, ReasonDeleted, rec.Hash, cmp.Or(subject, m.subjectIn(rec)), 0)
+	}
+	for h := range m.handlings(ctx) {
+		if slices.ContainsFunc(r.Removed, func(rec StoreRecord) bool { return rec.Hash == h.hash }) {
+			h.deleted.Store(true)
+		}
 	}
 	return r, nil
 }

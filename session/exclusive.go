@@ -72,8 +72,8 @@ type taker[T any] func(o *operation, lease string, turn func()) (*Session[T], er
 
 // inTurn waits for the lease of a session and runs fn.
 func (m *Manager[T]) inTurn(o *operation, id ID, fn func(context.Context, *Session[T]) error, take taker[T]) error {
-	if err := m.notWithin(o.ctx, id); err != nil {
-		return err
+	if m.handled(o.ctx, m.index.id(id)) {
+		return errWithin
 	}
 	s, held, err := m.takeLease(o, id, take)
 	o.Waited = time.Since(o.start)

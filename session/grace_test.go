@@ -270,3 +270,50 @@ func TestWhoWaitsDuringARotationHandlesTheSession(t *testing.T) {
 		}
 	})
 }
+
+// A handler that got its session by an id from before a rotation, which it goes on using.
+func TestWithinTheHandlerTheOldIDOfARotationIsTheSession(t *testing.T) {
+	for name, c := range map[string]struct {
+		call  func(ctx context.Context, m *manager, old session.ID) error
+		want  error
+		items int // that are left; 0 = the session has ended
+	}{
+		"Exclusive": {func(ctx context.Context, m *manager, old session.ID) error { return m.Exclusive(ctx, old, idle) }, session.ErrInvalid, 7},
+		"Update": {func(ctx context.Context, m *manager, old session.ID) error {
+			_, err := m.Update(ctx, old, func(*cart) error { return nil })
+			return err
+		}, session.ErrInvalid, 7},
+		"Delete": {func(ctx context.Context, m *manager, old session.ID) error { return m.Delete(ctx, old) }, nil, 0},
+		"DeleteSubject of the others": {func(ctx context.Context, m *manager, old session.ID) error {
+			_, err := m.DeleteSubject(ctx, "ann", old)
+			return err
+		}, nil, 7},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newManager(t, memsession.New(), config{})
+			s := create(t, m, 1, session.ForSubject("ann"))
+			first := s.ID
+			_ = m.Rotate(t.Context(), s)
+			old := s.ID
+			_ = m.Rotate(t.Context(), s)
+			start := time.Now()
+			err := m.Exclusive(t.Context(), first, func(ctx context.Context, s *session.Session[cart]) error {
+				s.Data.Items = 7
+				if err := c.call(ctx, m, old); !errors.Is(err, c.want) {
+					t.Errorf("%s: %v, want %v", name, err, c.want)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Errorf("the handler that called %s: %v", name, err)
+			}
+			_ = m.Exclusive(t.Context(), s.ID, idle)
+			if took := time.Since(start); took != 0 {
+				t.Errorf("%s kept callers waiting for %v", name, took)
+			}
+			if got, _ := m.Peek(t.Context(), s.ID); (got == nil) != (c.items == 0) || got != nil && got.Data.Items != c.items {
+				t.Errorf("after %s there is %+v, want %d items", name, got, c.items)
+			}
+		})
+	}
+}

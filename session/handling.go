@@ -38,13 +38,15 @@ func (m *Manager[T]) handlings(ctx context.Context) iter.Seq[*handling] {
 	}
 }
 
-// notWithin refuses to wait for a session in the context of the function that
-// handles it.
-func (m *Manager[T]) notWithin(ctx context.Context, id ID) error {
+// errWithin is for a call that would wait for the function in whose context it is.
+var errWithin = invalid("waiting for a session in the context of the function that handles it")
+
+// handled reports whether a function handles a session and ctx is its context.
+func (m *Manager[T]) handled(ctx context.Context, session Hash) bool {
 	for h := range m.handlings(ctx) {
-		if h.hash == m.index.id(id) {
-			return invalid("waiting for a session in the context of the function that handles it")
+		if h.hash == session {
+			return true
 		}
 	}
-	return nil
+	return false
 }

@@ -7,14 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 )
 
 // BySubject yields the live sessions of a subject. Their ids have no token, which
 // only its owner knows, and can be used to delete, save and read. One that
 // cannot be decoded yields its [*CorruptError] and does not keep the others
-// back. All are read before the first is yielded. Errors: [ErrInvalid] for an
+// back. All are read before the first is yielded, within Config.Timeout unless ctx has a
+// deadline, which a subject with thousands of sessions needs. Errors: [ErrInvalid] for an
 // empty subject, [ErrUnavailable]; and [ErrIncomplete] after all that were found.
 func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*Session[T], error] {
 	return func(yield func(*Session[T], error) bool) {
@@ -64,7 +64,8 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]StoreRecord
 // current one's id. One round trip for each 64 sessions, with a pause as long
 // after each, so that others are not held up; Config.Timeout bounds each trip, and
 // only ctx all of them. Those that are counted have ended, also when an error
-// follows. Errors: [ErrInvalid] for an empty subject, [ErrUnavailable],
+// follows. Expired sessions that wait for the cleanup or for OnExpire may stay until
+// Config.Grace has passed, and those in quarantine for as long as that keeps them. Errors: [ErrInvalid] for an empty subject, [ErrUnavailable],
 // [ErrIncomplete] when sessions may be left that the store could not find.
 func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except ...ID) (n int, err error) {
 	o, ctx := m.begin(ctx, OpDelete)
@@ -91,13 +92,13 @@ func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except .
 			}
 		}
 	}
-	for h := range m.handlings(ctx) {
-		if h.subject == d.Owner && !slices.Contains(d.Handles, h.hash) {
-			h.deleted.Store(true)
-		}
-	}
 	if incomplete {
 		return n, fmt.Errorf("%w: delete", ErrIncomplete)
+	}
+	for h := range m.handlings(ctx) {
+		if h.subject == d.Owner && len(except) == 0 { // one may be spared under an earlier id
+			h.deleted.Store(true)
+		}
 	}
 	return n, nil
 }
