@@ -63,7 +63,7 @@ func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
 }
 
 // Export returns the live sessions of a subject as a JSON array: for each the hash
-// of its id, its times and its data, for a person who asks what is stored about
+// of its id, its times, its conversation if it is one, and its data, for a person who asks what is stored about
 // them. A session that cannot be decoded is missing, and then the error is its
 // [*CorruptError], beside the others. Errors as for BySubject, where
 // [ErrIncomplete] comes beside the others, too, and that of encoding/json for a T
@@ -74,6 +74,8 @@ func (m *Manager[T]) Export(ctx context.Context, subject string) ([]byte, error)
 		CreatedAt    time.Time
 		LastActivity time.Time
 		ExpiresAt    time.Time
+		Channel      string `json:",omitempty"`
+		Peer         string `json:",omitempty"`
 		Data         T
 	}
 	var incomplete error
@@ -84,7 +86,10 @@ func (m *Manager[T]) Export(ctx context.Context, subject string) ([]byte, error)
 			continue
 		}
 		hash := m.index.id(s.ID)
-		all = append(all, exported{hex.EncodeToString(hash[:]), s.CreatedAt, s.LastActivity, s.ExpiresAt, s.Data})
+		all = append(all, exported{
+			hex.EncodeToString(hash[:]), s.CreatedAt, s.LastActivity, s.ExpiresAt,
+			s.Conversation.Channel, s.Conversation.Peer, s.Data,
+		})
 	}
 	if incomplete != nil && len(all) == 0 {
 		return nil, incomplete

@@ -132,6 +132,25 @@ type binaryCodec struct{ session.JSON }
 func (binaryCodec) Encode(any) ([]byte, error) { return []byte{0xff, 0}, nil }
 func (binaryCodec) Decode([]byte, any) error   { return nil }
 
+func TestAnExpiredSessionThatWasDeletedIsNotPassedToOnExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{OnExpire: func(_ context.Context, e expired) error {
+			t.Errorf("passed %+v", e)
+			return nil
+		}})
+		s := create(t, m, 1)
+		create(t, m, 2, session.ForSubject("ann"))
+		time.Sleep(11 * time.Minute)
+		_, err := m.DeleteSubject(t.Context(), "ann")
+		if err := errors.Join(err, m.Delete(t.Context(), s.ID)); err != nil {
+			t.Fatal(err)
+		}
+		if r := sweep(t, m); len(r.Ended) != 0 {
+			t.Errorf("swept %+v, want nothing", r)
+		}
+	})
+}
+
 func TestTheReportIsTheCallersOwn(t *testing.T) {
 	var seen recorder
 	m := newManager(t, memsession.New(), config{Observer: &seen})

@@ -5,6 +5,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,9 @@ func TestWhatAPersonSaidIsFoundAndErasedByTheSubject(t *testing.T) {
 			}
 			if found != 1 {
 				t.Errorf("found %d times, want once", found)
+			}
+			if text, err := m.Export(t.Context(), "ann"); err != nil || !strings.Contains(string(text), `"Channel":"`+said.Channel+`","Peer":"`+said.Peer+`","Data":{"Items":2}`) {
+				t.Errorf("exported %s, %v, want also with whom the person talked", text, err)
 			}
 			if n, err := m.DeleteSubject(t.Context(), "ann"); n != 2 || err != nil {
 				t.Errorf("ended %d, %v, want the login and the conversation", n, err)

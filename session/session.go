@@ -32,7 +32,8 @@ type Session[T any] struct {
 // Each is passed to OnExpire at least once, in one process at a time, and only
 // when the session has ended: no touch or Save brings it back. It is passed again
 // when the process dies before the call has returned and the store has recorded
-// that; ID is the same then.
+// that; ID is the same then. One that Delete or DeleteSubject has removed before the
+// cleanup came is not passed.
 type Expired[T any] struct {
 	ID           string // names this very end of this very session; for making the follow-up idempotent
 	Data         T
