@@ -41,7 +41,7 @@ func (t *tool) rooms(ctx context.Context, trail audit.Recorder) (*lock.Manager, 
 	if t.byName {
 		cfg.GroupBy = func(name string) string { return name }
 	}
-	rooms, err := lock.New(redislock.New(client), cfg)
+	rooms, err := lock.New(redislock.New(client, redislock.WithPrefix(t.prefix)), cfg)
 	if err != nil {
 		client.Close()
 		return nil, nil, err

@@ -56,6 +56,7 @@ type tool struct {
 
 	json, yes             bool
 	redis, audit, url     string
+	prefix                string
 	space, holder, reason string
 	sessions              string
 	partitions            int
@@ -83,6 +84,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	flags.StringVar(&t.redis, "redis", cmp.Or(getenv("REDIS_URL"), "redis://127.0.0.1:6379"), "`URL` of Redis")
 	flags.StringVar(&t.audit, "audit", getenv("AUDIT_DSN"), "`DSN` of the audit trail: postgres://... or sqlite:FILE")
 	flags.StringVar(&t.url, "breakers", cmp.Or(getenv("BREAKERS_URL"), "http://127.0.0.1:8080/breakers"), "`URL` of the service's breakerhttp.Handler")
+	flags.StringVar(&t.prefix, "prefix", "holdfast", "redislock.WithPrefix and redissession.WithPrefix")
 	flags.StringVar(&t.space, "space", "rooms", "`name` in lock.Config.Name")
 	flags.StringVar(&t.sessions, "sessions", "users", "`name` in session.Config.Name")
 	flags.IntVar(&t.partitions, "partitions", 16, "redissession.WithPartitions")

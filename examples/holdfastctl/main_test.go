@@ -98,6 +98,9 @@ func TestHoldsAreListed(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &h); err != nil || h.ID != s.lease.ID() || h.Reason != "booking" || h.LeftMS <= 0 || !h.Confirmed {
 		t.Errorf("%v: %s", err, out)
 	}
+	if out, _ := s.ctl(0, "", "holds", "-json", "-prefix", "shop"); out != "" {
+		t.Errorf("of another prefix: %s", out)
+	}
 }
 
 func TestAReleaseIsAskedForAndRecorded(t *testing.T) {
@@ -257,7 +260,7 @@ func TestSessionsAreMovedToAnotherNumberOfPartitions(t *testing.T) {
 	client := redis.NewClient(options)
 	defer client.Close()
 	users := func(n int) *session.Manager[string] {
-		m, err := session.New(redissession.New(client, redissession.WithPartitions(n)), session.Config[string]{Name: "users"})
+		m, err := session.New(redissession.New(client, redissession.WithPrefix("shop"), redissession.WithPartitions(n)), session.Config[string]{Name: "users"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,8 +273,8 @@ func TestSessionsAreMovedToAnotherNumberOfPartitions(t *testing.T) {
 	if _, err := users(5).Get(t.Context(), login.ID); !errors.Is(err, session.ErrInvalid) {
 		t.Errorf("with another number: %v", err)
 	}
-	s.ctl(1, "n\n", "repartition", "-partitions", "5")
-	if out, errs := s.ctl(0, "y\n", "repartition", "-partitions", "5"); !strings.Contains(out, "moved ") || !strings.Contains(errs, "users to 5 partitions?") {
+	s.ctl(1, "n\n", "repartition", "-prefix", "shop", "-partitions", "5")
+	if out, errs := s.ctl(0, "y\n", "repartition", "-prefix", "shop", "-partitions", "5"); !strings.Contains(out, "moved ") || !strings.Contains(errs, "users to 5 partitions?") {
 		t.Errorf("%s%s", out, errs)
 	}
 	if _, err := users(5).Get(t.Context(), login.ID); err != nil {

@@ -34,7 +34,8 @@ func (t *tool) logins() (*redissession.Store, func(), error) {
 		return nil, nil, fmt.Errorf("%w: -redis: %w", errUsage, err)
 	}
 	client := redis.NewClient(options)
-	return redissession.New(client, redissession.WithPartitions(t.partitions)), func() { client.Close() }, nil
+	store := redissession.New(client, redissession.WithPrefix(t.prefix), redissession.WithPartitions(t.partitions))
+	return store, func() { client.Close() }, nil
 }
 
 func sessions(ctx context.Context, t *tool, args []string) error {

@@ -4,6 +4,7 @@ package redissession
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -80,8 +81,23 @@ func TestTheDocumentedRightsSuffice(t *testing.T) {
 	for _, err := range users.BySubject(ctx, "ben") {
 		use("BySubject", err)
 	}
-	for _, err := range users.Quarantined(ctx) {
+	_, err = users.Export(ctx, "ben")
+	use("Export", err)
+	for _, err := range users.All(ctx) {
+		use("All", err)
+	}
+	damagePayload(t, New(admin), session.StoreHandle{Space: "users", Hash: users.Hash(guest.ID())})
+	if _, err := users.Get(ctx, guest.ID()); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("a damaged session: %v, want ErrNotFound", err)
+	}
+	found := 0
+	for q, err := range users.Quarantined(ctx) {
 		use("Quarantined", err)
+		use("Restore", users.Restore(ctx, q.ID))
+		found++
+	}
+	if found != 1 {
+		t.Errorf("%d in quarantine, want 1", found)
 	}
 	_, err = users.Sweep(ctx)
 	use("Sweep", err)
