@@ -87,12 +87,8 @@ func (k holdfast) increment(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	for { // Update gives up after 64 conflicts
-		_, err = k.Update(ctx, id, func(n *int) error { *n++; return nil })
-		if !errors.Is(err, session.ErrConflict) {
-			return err
-		}
-	}
+	_, err = k.Update(ctx, id, func(n *int) error { *n++; return nil })
+	return err
 }
 
 func (k holdfast) count(ctx context.Context) (int, error) {
