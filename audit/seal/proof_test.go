@@ -3,7 +3,9 @@
 package seal
 
 import (
+	"crypto/rand"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +89,49 @@ func specimens(t testing.TB) (root note.Verifier, certificate, point string) {
 	return root, certificate, c.text
 }
 
+// A witness adds a signature to the note, whose text and own signature stay.
+func TestACountersignedCheckpointIsStillOne(t *testing.T) {
+	private, public, err := note.GenerateKey(rand.Reader, "witness.example")
+	must(t, err)
+	witness, err := note.NewSigner(private)
+	must(t, err)
+	sees, err := note.NewVerifier(public)
+	must(t, err)
+	countersigned := func(text string) string {
+		_, err := note.Open([]byte(text), nil)
+		unverified, ok := errors.AsType[*note.UnverifiedNoteError](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		signed, err := note.Sign(unverified.Note, witness)
+		must(t, err)
+		if n, err := note.Open(signed, note.VerifierList(sees)); err != nil || n.Text != text[:strings.Index(text, "\n\n")+1] {
+			t.Fatalf("the witness signs %q: %v", signed, err)
+		}
+		return string(signed)
+	}
+	r := newRig(t, 1)
+	for range 2 {
+		r.write(2)
+		r.seal()
+	}
+	for _, c := range r.list("SELECT * FROM lock_audit_checkpoint WHERE size > 0") {
+		r.exec("UPDATE lock_audit_checkpoint SET note = ? WHERE size = ?", countersigned(c["note"].(string)), c["size"])
+	}
+	proof, err := r.process().Prove(t.Context(), id(r.one(sealedRows)["id"]))
+	must(t, err)
+	if got, err := CheckProof(r.cfg.Root, proof); err != nil || !strings.Contains(got.Checkpoint, "witness.example") {
+		t.Errorf("%v: %s", err, got.Checkpoint)
+	}
+	r.write(1)
+	if n, err := r.process().Seal(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d sealed, %v", n, err)
+	}
+	if report := r.verify(); report.Findings() != 0 || report.Intact != 5 {
+		t.Error(report)
+	}
+}
+
 // signed is what the signatures of a note are about.
 func signed(text string) string {
 	if i := strings.LastIndex(text, "\n\n"); i >= 0 {
@@ -162,15 +207,49 @@ func testProof(t testing.TB) (string, audit.Event) {
 }
 
 func FuzzErasure(f *testing.F) {
-	f.Add([]byte("x"))
-	f.Add(make([]byte, erasureSize+32))
-	f.Fuzz(func(t *testing.T, input []byte) {
+	f.Add([]byte("x"), "")
+	f.Add(make([]byte, erasureSize+32), `{"sealed":1,"root":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`)
+	f.Fuzz(func(t *testing.T, input []byte, details string) {
 		e, ok := parseErasure(audit.ID{1}, input)
 		if ok && string(e.bytes()) != string(input) {
 			t.Errorf("%x became %x", input, e.bytes())
 		}
-		if e.noted(`{"sealed":1,"root":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`) {
-			t.Errorf("%x is an erasure", input)
+		if e.noted(details) { // which has the hash of another erasure
+			t.Errorf("%x is an erasure of %s", input, details)
+		}
+	})
+}
+
+// A note of Purge explains neither what was sealed after it, nor a note, unless it
+// names that type.
+func FuzzPurge(f *testing.F) {
+	f.Add(`{"before":"2026-11-30T10:00:00Z","type":"test","tenant":"hotel"}`)
+	f.Add(`{"before":"2026-11-30T10:00:00Z","type":1}`)
+	f.Add(`{"before":1,"before":"2026-11-30T10:00:00Z"}`)
+	f.Fuzz(func(t *testing.T, details string) {
+		p := make(purges)
+		p.add(2, details)
+		if p.allow(2, &entry{Type: "test", Tenant: "hotel"}) || p.allow(1, &entry{Type: gormsink.TypePurged}) && !strings.Contains(details, "audit") {
+			t.Errorf("%q allows more than it says", details)
+		}
+	})
+}
+
+func FuzzFrontier(f *testing.F) {
+	var three frontier
+	for i := range int64(3) {
+		three.add((&entry{Occurred: i}).leaf())
+	}
+	root := three.root()
+	f.Add(int64(3), root[:], three.bytes())
+	f.Add(int64(0), make([]byte, tlog.HashSize), []byte{})
+	f.Add(int64(math.MaxInt64), make([]byte, tlog.HashSize), make([]byte, 63*tlog.HashSize))
+	f.Fuzz(func(t *testing.T, size int64, root, input []byte) {
+		if size < 0 || len(root) != tlog.HashSize { // which openCheckpoint refuses before
+			return
+		}
+		if got, err := parseFrontier(size, tlog.Hash(root), input); err == nil && (string(got.bytes()) != string(input) || got.root() != tlog.Hash(root) || got.size != size) {
+			t.Errorf("%d, %x, %x became %+v", size, root, input, got)
 		}
 	})
 }

@@ -286,6 +286,21 @@ func TestEraseLeavesNoSaltOfWhatWasErased(t *testing.T) {
 	}
 }
 
+func TestWhatAPurgeDeletedIsPendingUntilItsNoteIsSealed(t *testing.T) {
+	r := newRig(t, 1)
+	r.write(10)
+	r.seal()
+	n, err := r.sink.Purge(t.Context(), gormsink.Expiry{Before: time.Now().Add(-50 * time.Hour)})
+	must(t, err)
+	if report := r.verify(); n == 0 || report.Pending != n || report.Purged != 0 || report.Intact != 10-n || report.Findings() != 0 {
+		t.Errorf("%swant %d pending", report, n)
+	}
+	r.seal()
+	if report := r.verify(); report.Purged != n || report.Pending != 0 || report.Findings() != 0 {
+		t.Errorf("%swant %d purged", report, n)
+	}
+}
+
 // Else the hash of its details, by which erased events are known, would be lost.
 func TestANoteIsSealedBeforeItCanBeErased(t *testing.T) {
 	r := newRig(t, 1)
