@@ -5,6 +5,7 @@ package httpsession
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -138,7 +139,8 @@ func newRig(t testing.TB, cfg Config[user]) *rig {
 	r.handle("/rotate", func(w http.ResponseWriter, v *Visit[user], q url.Values) error { return v.Rotate(t.Context()) })
 	r.handle("/logout", func(w http.ResponseWriter, v *Visit[user], q url.Values) error { return v.Logout(t.Context()) })
 	r.handle("/elsewhere", func(w http.ResponseWriter, v *Visit[user], q url.Values) error {
-		_, err := v.LogoutElsewhere(t.Context())
+		n, err := v.LogoutElsewhere(t.Context())
+		fmt.Fprint(w, n)
 		return err
 	})
 	r.mux.Handle("/nothing", r.logins.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))

@@ -138,23 +138,51 @@ func TestANewIDAtARememberedLoginLastsAsLong(t *testing.T) {
 	}
 }
 
+// guest is someone on the site in virtual time, who may stay there for some hours.
+func (r *rig) guest() (visit func(path string) string, stay func(hours int)) {
+	d := &device{cookies: make(map[string]string)}
+	visit = func(path string) string {
+		text := d.ask(r.mux, new(crossing), path).response.Body.String()
+		d.deliver(0, false)
+		return text
+	}
+	return visit, func(hours int) {
+		for range 3 * hours {
+			time.Sleep(20 * time.Minute)
+			visit("/read")
+		}
+	}
+}
+
+func TestADeviceIsSeenFromItsLoginToItsLastRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config[user]{})
+		r.server.Close() // requests go to the handler
+		var seen []Device
+		r.handle("/devices", func(_ http.ResponseWriter, v *Visit[user], _ url.Values) (err error) {
+			seen, err = v.Devices(t.Context())
+			return err
+		})
+		visit, stay := r.guest()
+		visit("/add?item=soap")
+		stay(1)
+		login := time.Now()
+		visit("/login?as=ann")
+		stay(2)
+		visit("/rotate")
+		stay(2)
+		if visit("/devices"); len(seen) != 1 || !seen[0].FirstSeen.Equal(login) || !seen[0].LastSeen.Equal(time.Now()) {
+			t.Errorf("%+v at %v, want one since %v", seen, time.Now(), login)
+		}
+	})
+}
+
 // A visitor's session is almost a day old when the visitor logs in.
 func TestTheAbsoluteAgeOfALoginBeginsWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config[user]{})
 		r.server.Close() // requests go to the handler
-		d := &device{cookies: make(map[string]string)}
-		visit := func(path string) string {
-			text := d.ask(r.mux, new(crossing), path).response.Body.String()
-			d.deliver(0, false)
-			return text
-		}
-		stay := func(hours int) {
-			for range 3 * hours {
-				time.Sleep(20 * time.Minute)
-				visit("/read")
-			}
-		}
+		visit, stay := r.guest()
 		visit("/add?item=soap")
 		stay(23)
 		visit("/login?as=ann")
@@ -270,6 +298,24 @@ func TestAChangeOfASessionThatExistsIsStoredInAStreamToo(t *testing.T) {
 	})
 	b.want("/stream", "first,second")
 	b.want("/read", "soap,towel")
+}
+
+func TestInAStreamALogoutEndsTheSessionAndANewIDIsAnError(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	b := r.browser()
+	b.get("/login?as=ann")
+	r.handle("/stream", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		io.WriteString(w, "first")
+		if err := v.Rotate(t.Context()); !errors.Is(err, ErrSent) {
+			t.Errorf("Rotate: %v, want ErrSent", err)
+		}
+		return v.Logout(t.Context())
+	})
+	b.want("/stream", "first")
+	b.want("/who", "nobody")
+	if n := r.count(); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
 }
 
 func TestAFlashIsShownOnceWhicheverRequestComesFirst(t *testing.T) {

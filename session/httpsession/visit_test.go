@@ -104,7 +104,7 @@ func TestALogoutElsewhereEndsTheOtherDevices(t *testing.T) {
 	one.get("/login?as=ann")
 	two.get("/login?as=ann")
 	ben.get("/login?as=ben")
-	two.get("/elsewhere")
+	two.want("/elsewhere", "1")
 	one.want("/who", "nobody")
 	two.want("/who", "ann")
 	ben.want("/who", "ben")
