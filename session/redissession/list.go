@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/holdfast-go/holdfast/internal/rediscall"
 	"github.com/holdfast-go/holdfast/session"
@@ -50,47 +51,49 @@ func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter
 	}
 }
 
-// page is a part of an index.
+// page is what one index names.
 type page struct {
 	slot   slot
 	hashes []string
 }
 
-// pages reads the index of an owner, or those of all partitions, in parts. A hash
-// may come twice when Redis resizes an index meanwhile.
+// pages reads the index of an owner, or those of all partitions, each to its end before
+// its records are read: the caller may delete them meanwhile.
 func (s *Store) pages(ctx context.Context, space string, owner session.Hash) iter.Seq2[page, error] {
 	return func(yield func(page, error) bool) {
 		if owner != (session.Hash{}) {
 			slot := s.slotOf(space, owner)
-			s.scan(ctx, slot, slot.owner(owner), yield)
+			yield(s.scan(ctx, slot, slot.owner(owner)))
 			return
 		}
 		for p := range s.partitions {
-			if slot := s.slot(space, p); !s.scan(ctx, slot, slot.expiry(), yield) {
+			slot := s.slot(space, p)
+			if found, err := s.scan(ctx, slot, slot.expiry()); !yield(found, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// scan reads one index, and reports whether to go on.
-func (s *Store) scan(ctx context.Context, slot slot, index string, yield func(page, error) bool) bool {
-	for next := uint64(0); ; {
-		hashes, err := rediscall.Bounded(ctx, s.caller, func(ctx context.Context) (hashes []string, err error) {
-			entries, cursor, err := s.caller.Client().ZScan(ctx, index, next, "", listBatch).Result()
-			for i := 0; i < len(entries); i += 2 { // its score follows each
-				hashes = append(hashes, entries[i])
-			}
-			next = cursor
-			return hashes, err
+// scan reads one index. A hash that comes twice, since Redis resizes the index
+// meanwhile, is named once.
+func (s *Store) scan(ctx context.Context, slot slot, index string) (page, error) {
+	found := page{slot: slot}
+	for next, more := uint64(0), true; more; more = next != 0 {
+		entries, err := rediscall.Bounded(ctx, s.caller, func(ctx context.Context) (entries []string, err error) {
+			entries, next, err = s.caller.Client().ZScan(ctx, index, next, "", listBatch).Result()
+			return entries, err
 		})
-		if !yield(page{slot, hashes}, err) || err != nil {
-			return false
+		if err != nil {
+			return page{}, err
 		}
-		if next == 0 {
-			return true
+		for i := 0; i < len(entries); i += 2 { // its score follows each
+			found.hashes = append(found.hashes, entries[i])
 		}
 	}
+	slices.Sort(found.hashes)
+	found.hashes = slices.Compact(found.hashes)
+	return found, nil
 }
 
 // listSome reads a batch, and reports whether the index of the owner may lack some.

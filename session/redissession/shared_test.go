@@ -99,6 +99,36 @@ func TestListYieldsAllOfALongList(t *testing.T) {
 }
 
 // A process that kept what it has read would serve it after the logout.
+func TestAListIsWholeThoughItsRecordsAreDeletedMeanwhile(t *testing.T) {
+	onBoth(t, func(t *testing.T, client *redis.Client) {
+		m, err := session.New(New(client, WithPartitions(1)), session.Config[note]{Name: space, Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, end := range map[string]func() error{
+			"All": func() error {
+				for s, err := range m.All(t.Context()) {
+					if err := errors.Join(err, m.Delete(t.Context(), s.ID)); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			"DeleteAll": func() error { _, err := m.DeleteAll(t.Context()); return err },
+		} {
+			for range 300 {
+				if _, err := m.Create(t.Context(), note{"x"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := end()
+			if n, count := m.Count(t.Context()); n != 0 || errors.Join(err, count) != nil {
+				t.Errorf("%s left %d of 300: %v", name, n, errors.Join(err, count))
+			}
+		}
+	})
+}
+
 func TestALogoutHoldsAtOnceInEveryProcess(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		ctx := t.Context()
