@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 // Package sessionfaults holds what breaks sessions, as tests that run against
-// holdfast and a peer alike, on a Redis of their own in virtual time.
+// holdfast and a peer alike, and what the tests of peers promise, each on a Redis of its
+// own in virtual time.
 //
-//	go test ./sessionfaults -v        prints the table and the numbers
-//	go test ./sessionfaults -write    writes the table into docs/features/session.md
+//	go test ./sessionfaults -v        prints the tables and the numbers
+//	go test ./sessionfaults -write    writes the tables into docs/features/session.md
 package sessionfaults
