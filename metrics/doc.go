@@ -109,7 +109,7 @@
 //	    Cleanup loops of this process that run.
 //	gauge holdfast_session_cleanup_last_success_timestamp_seconds{manager}
 //	    When the latest cleanup cycle that finished its work ended; before the first one, when the manager was made.
-//	counter holdfast_session_operations_total{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete, result=success|not_found|conflict|busy|too_large|full|corrupt|unavailable|canceled|lease_lost|function_error|error}
+//	counter holdfast_session_operations_total{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete, result=success|not_found|conflict|busy|too_large|full|corrupt|unavailable|canceled|lease_lost|function_error|invalid|error}
 //	    Operations, by result.
 //	histogram holdfast_session_operation_duration_seconds{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete}
 //	    Time that operations took, functions of the caller included, without waiting for other handlers of the session. Buckets: 0.001 0.005 0.025 0.1 0.5 2.5 10.

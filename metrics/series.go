@@ -312,16 +312,16 @@ var lockOutcomes = []outcomes[lock.Op, lock.Result]{
 }
 
 var sessionOutcomes = []outcomes[session.Op, session.Result]{
-	{session.OpCreate, []session.Result{session.ResultOK, session.ResultTooLarge, session.ResultFull, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
-	{session.OpOpen, []session.Result{session.ResultOK, session.ResultTooLarge, session.ResultFull, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpCreate, []session.Result{session.ResultOK, session.ResultTooLarge, session.ResultFull, session.ResultUnavailable, session.ResultCanceled, session.ResultInvalid, session.ResultFailed}},
+	{session.OpOpen, []session.Result{session.ResultOK, session.ResultTooLarge, session.ResultFull, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultInvalid, session.ResultFailed}},
 	{session.OpGet, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
 	{session.OpPeek, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
 	{session.OpTouch, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
 	{session.OpSave, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultTooLarge, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
-	{session.OpUpdate, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultBusy, session.ResultTooLarge, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultLeaseLost, session.ResultFuncFailed, session.ResultFailed}},
-	{session.OpExclusive, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultBusy, session.ResultTooLarge, session.ResultFull, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultLeaseLost, session.ResultFuncFailed, session.ResultFailed}},
+	{session.OpUpdate, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultBusy, session.ResultTooLarge, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultLeaseLost, session.ResultFuncFailed, session.ResultInvalid, session.ResultFailed}},
+	{session.OpExclusive, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultBusy, session.ResultTooLarge, session.ResultFull, session.ResultCorrupt, session.ResultUnavailable, session.ResultCanceled, session.ResultLeaseLost, session.ResultFuncFailed, session.ResultInvalid, session.ResultFailed}},
 	{session.OpRotate, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
-	{session.OpBind, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultFull, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
+	{session.OpBind, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultConflict, session.ResultFull, session.ResultUnavailable, session.ResultCanceled, session.ResultInvalid, session.ResultFailed}},
 	{session.OpDelete, []session.Result{session.ResultOK, session.ResultNotFound, session.ResultUnavailable, session.ResultCanceled, session.ResultFailed}},
 }
 

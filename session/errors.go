@@ -108,6 +108,12 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
 }
 
+// refusedError is what a store answers that cannot work at all, such as one without a
+// client. It matches ErrInvalid, and is no mistake in the call.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() error { return e.error }
+
 // errNoFunction refuses a call before anything is asked of the store.
 var errNoFunction = invalid("a nil function")
 
@@ -115,6 +121,7 @@ var errNoFunction = invalid("a nil function")
 // caller's own function says nothing about the store.
 func resultOf(inFunction bool, err error) Result {
 	_, corrupt := errors.AsType[*CorruptError](err)
+	_, store := errors.AsType[refusedError](err)
 	switch {
 	case err == nil:
 		return ResultOK
@@ -138,6 +145,8 @@ func resultOf(inFunction bool, err error) Result {
 		return ResultCorrupt
 	case errors.Is(err, ErrNotFound):
 		return ResultNotFound
+	case errors.Is(err, ErrInvalid) && !store:
+		return ResultInvalid
 	}
 	return ResultFailed
 }

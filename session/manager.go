@@ -203,7 +203,7 @@ func (m *Manager[T]) thaw(o *operation, r StoreReply) (StoreReply, error) {
 // caller gave up, the store may well be available.
 func unanswered(ctx context.Context, op string, err error) error {
 	if errors.Is(err, ErrInvalid) {
-		return err
+		return refusedError{err}
 	}
 	if ctx.Err() == context.Canceled {
 		if cause := context.Cause(ctx); cause != context.Canceled {

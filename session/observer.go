@@ -77,13 +77,14 @@ const (
 	ResultCanceled           // ctx was cancelled by the caller
 	ResultLeaseLost          // the lease could not be renewed while the caller's function ran
 	ResultFuncFailed         // the caller's function returned an error, panicked or ended its goroutine
+	ResultInvalid            // the arguments make no sense; the store was not asked
 	ResultFailed             // anything else
 )
 
 // String returns "success" for OK, "error" for Failed, and the other results
 // in lower case with underscores, such as "not_found".
 func (r Result) String() string {
-	return name(r, "success", "not_found", "conflict", "busy", "too_large", "full", "corrupt", "unavailable", "canceled", "lease_lost", "function_error", "error")
+	return name(r, "success", "not_found", "conflict", "busy", "too_large", "full", "corrupt", "unavailable", "canceled", "lease_lost", "function_error", "invalid", "error")
 }
 
 // EndReason says why a session ended.

@@ -151,7 +151,7 @@ func TestOutcomesHaveTheirResult(t *testing.T) {
 	for _, e := range seen.of(session.OpSave) {
 		got = append(got, e.Result.String())
 	}
-	if want := []string{"success", "conflict", "too_large", "error", "busy"}; !slices.Equal(got, want) {
+	if want := []string{"success", "conflict", "too_large", "invalid", "busy"}; !slices.Equal(got, want) {
 		t.Errorf("saves ended %v, want %v", got, want)
 	}
 	_, _ = m.Create(ctx, cart{}, session.ForSubject("ann"))
@@ -170,6 +170,14 @@ func TestOutcomesHaveTheirResult(t *testing.T) {
 	_, _ = newManager(t, store, config{Observer: seen, Codec: broken{}}).Get(ctx, s.ID)
 	if e := seen.of(session.OpGet); e[len(e)-1].Result != session.ResultCorrupt {
 		t.Errorf("a record that cannot be read is reported as %v", e[len(e)-1].Result)
+	}
+	refusing := newStage()
+	refusing.on(func(context.Context, string) error { return fmt.Errorf("%w: no client", session.ErrInvalid) })
+	if _, err := newManager(t, refusing, config{Observer: seen}).Get(ctx, s.ID); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("a store that refuses to work: %v, want its ErrInvalid", err)
+	}
+	if e := seen.of(session.OpGet); e[len(e)-1].Result != session.ResultFailed {
+		t.Errorf("that is reported as %v, want a failure, which is no mistake of the caller", e[len(e)-1].Result)
 	}
 }
 
