@@ -189,8 +189,21 @@ func (p *tab) say(message string) {
 	p.do(chromedp.SendKeys(chromedp.CSS("#say"), message+"\r"))
 }
 
-// press clicks the first element that the selector finds.
-func (p *tab) press(selector string) { p.t.Helper(); p.do(chromedp.Click(chromedp.CSS(selector))) }
+// press clicks the first element that the selector finds. The stream may replace the
+// element between the two: then the new one is clicked.
+func (p *tab) press(selector string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	click := chromedp.Click(chromedp.CSS(selector))
+	_, err := chromedp.Run(ctx, click)
+	for err != nil && strings.Contains(err.Error(), "Could not find node") {
+		_, err = chromedp.Run(ctx, click)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
 
 // dark has pages of the tab look as at night.
 func dark(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
