@@ -71,7 +71,7 @@ func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally))
 	}
 	defer func() { err = errors.Join(err, control.close()) }()
 	control.Desk.Today = b.Desk.Today
-	if err := drill.Within(ctx, drill.Call, func(ctx context.Context) error { return control.resemble(ctx, b) }); err != nil {
+	if err := control.resemble(ctx, b); err != nil {
 		return err
 	}
 	for _, b := range []*bot{b, control} {
@@ -88,6 +88,8 @@ func (b *bot) stormsHere(ctx context.Context, guests int, done func(site.Tally))
 // resemble makes the bookings of the other bot's hotel, without those of its latest
 // storm, and turns its switches.
 func (b *bot) resemble(ctx context.Context, other *bot) error {
+	ctx, cancel := context.WithTimeout(ctx, drill.Call)
+	defer cancel()
 	if other.latest != "" {
 		if err := other.PMS.Clear(ctx, other.latest); err != nil {
 			return err

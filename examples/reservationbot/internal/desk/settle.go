@@ -112,7 +112,7 @@ func (d *Desk) Settle(ctx context.Context, e session.Expired[hotel.Order]) error
 		s.Data = t.chat
 		return nil
 	})
-	if errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrExpired) {
+	if errors.Is(err, session.ErrNotFound) {
 		err = t.withdraw(ctx, order.Key, order.Stay)
 	}
 	if errors.Join(err, open) == nil {

@@ -9,14 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
@@ -62,13 +60,11 @@ func (s *Storm) Run(ctx context.Context, tries []Try, errs io.Writer) (site.Tall
 	ctx, cancel := context.WithTimeout(ctx, stormTime)
 	defer cancel()
 	before := s.Trail.Stats()
-	rush(ctx, &s.Desk, tries, errs)
-	unflushed := Within(ctx, Call, s.Trail.Flush)
-	doubles := 0
-	err := Within(ctx, Call, func(ctx context.Context) (err error) {
-		doubles, err = s.PMS.DoubleBookings(ctx)
-		return err
-	})
+	rush(ctx, &s.Desk, tries)
+	ctx, cancel = context.WithTimeout(ctx, Call)
+	defer cancel()
+	doubles, err := s.PMS.DoubleBookings(ctx)
+	unflushed := s.Trail.Flush(ctx)
 	result := count(tries, s.Oracle, errs)
 	after := s.Trail.Stats()
 	result.Rooms, result.DoubleBookings = len(s.Desk.Rooms), doubles
@@ -77,13 +73,6 @@ func (s *Storm) Run(ctx context.Context, tries []Try, errs io.Writer) (site.Tall
 		result.AuditLost += n - before.Dropped[why]
 	}
 	return result, errors.Join(unflushed, err)
-}
-
-// Within bounds do.
-func Within(ctx context.Context, d time.Duration, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	return do(ctx)
 }
 
 // Plan draws the stays; the same seed draws the same. The names are new each
@@ -105,9 +94,7 @@ func (s *Storm) Plan(guests int) []Try {
 }
 
 // rush has every guest send a message at once and waits for the answers.
-func rush(ctx context.Context, d *desk.Desk, tries []Try, errs io.Writer) {
-	var answered atomic.Int64
-	progress := log.New(errs, "", 0)
+func rush(ctx context.Context, d *desk.Desk, tries []Try) {
 	var wg sync.WaitGroup
 	gate := make(chan struct{})
 	for i := range tries {
@@ -118,9 +105,6 @@ func rush(ctx context.Context, d *desk.Desk, tries []Try, errs io.Writer) {
 			t.begun = time.Now()
 			t.reply = d.Answer(ctx, t.guest, text)
 			t.done = time.Now()
-			if n := answered.Add(1); n%1000 == 0 {
-				progress.Printf("%d of %d guests answered", n, len(tries))
-			}
 		})
 	}
 	close(gate)

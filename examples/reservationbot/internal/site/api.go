@@ -49,7 +49,7 @@ func statusOf(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, fault.ErrTrail):
 		return http.StatusInternalServerError
-	case errors.Is(err, session.ErrNotFound), errors.Is(err, session.ErrExpired):
+	case errors.Is(err, session.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, hotel.ErrNoAnswer):
 		return http.StatusBadGateway
@@ -151,10 +151,6 @@ type message struct {
 	Text  string `json:"text"`
 }
 
-func (m message) valid() bool {
-	return desk.IsName(m.Guest) && strings.TrimSpace(m.Text) != "" && utf8.ValidString(m.Text)
-}
-
 var errMessage = failure{http.StatusBadRequest, "A guest's name of 1 to 64 characters and a text are needed."}
 
 // answer is what a guest gets to know: not who is in the way.
@@ -170,10 +166,10 @@ func (s *Site) postChat(r *http.Request) (any, error) {
 	if err := read(r, &m); err != nil {
 		return nil, err
 	}
-	if !m.valid() {
-		return nil, errMessage
+	reply, err := s.say(r.Context(), m)
+	if err != nil {
+		return nil, err
 	}
-	reply := s.say(r.Context(), m)
 	a := answer{Text: reply.Text, Lang: string(reply.Lang), Trace: reply.Trace}
 	if reply.Outcome == desk.OK && reply.Booking != nil {
 		a.Booking = reply.Booking.Reference
@@ -182,8 +178,11 @@ func (s *Site) postChat(r *http.Request) (any, error) {
 }
 
 // say has the desk answer a guest.
-func (s *Site) say(ctx context.Context, m message) desk.Reply {
-	reply := s.Desk.Answer(ctx, m.Guest, m.Text)
+func (s *Site) say(ctx context.Context, m message) (reply desk.Reply, err error) {
+	if !desk.IsName(m.Guest) || strings.TrimSpace(m.Text) == "" || !utf8.ValidString(m.Text) {
+		return reply, errMessage
+	}
+	reply = s.Desk.Answer(ctx, m.Guest, m.Text)
 	s.visitors.of(s, m.Guest).said(m.Text, reply)
 	if reply.Err != nil {
 		slog.Warn("answer", "intent", reply.Intent, "err", reply.Err)
@@ -192,7 +191,7 @@ func (s *Site) say(ctx context.Context, m message) desk.Reply {
 		s.Watch.clashed(reply.Stay)
 	}
 	s.streams.hurry()
-	return reply
+	return reply, nil
 }
 
 func (s *Site) getFaults(*http.Request) (any, error) {

@@ -149,7 +149,6 @@ func parsePages() map[talk.Lang]*template.Template {
 		funcs := template.FuncMap{
 			"t":        func(english, spanish string, args ...any) string { return say(lang, english, spanish, args...) },
 			"word":     func(key string, args ...any) string { return word(lang, key, args...) },
-			"trace":    func(t *desk.Trace) []Step { return steps(lang, t) },
 			"pips":     pips,
 			"switches": func(v view) []Switch { return switchesOf(v.Switches) },
 			"names":    func() []string { return []string{"ana", "ben", "carla"} }, // to try
@@ -188,37 +187,6 @@ func switchesOf(now fault.Positions) (rows []Switch) {
 // ProbeIn is how long an open breaker waits before it tries again.
 func (v view) ProbeIn() string {
 	return fmt.Sprintf("%d s", int(max(time.Until(v.Breaker.ProbeAt), 0).Round(time.Second).Seconds()))
-}
-
-// Step is one part of how an answer came about.
-type Step struct {
-	What, How string
-	Bad       bool
-}
-
-// steps puts a trace into words: what was wanted, what the breaker said, how
-// long the PMS took, what the locks did, and what went into the trail.
-func steps(lang talk.Lang, t *desk.Trace) []Step {
-	asked := say(lang, "not asked", "sin llamar")
-	if t.Calls > 0 {
-		asked = fmt.Sprintf("%d ms", t.PMSTime.Round(time.Millisecond).Milliseconds())
-		if t.Calls > 1 {
-			asked += fmt.Sprintf(" · %d×", t.Calls)
-		}
-	}
-	var done []string
-	for _, kind := range t.Audit {
-		if op, ok := strings.CutPrefix(kind, "lock."); ok {
-			done = append(done, word(lang, "lock."+op))
-		}
-	}
-	return []Step{
-		{say(lang, "intent", "intención"), word(lang, "intent."+string(t.Intent)), t.Intent == talk.Unknown},
-		{say(lang, "breaker", "cortacircuitos"), word(lang, "state."+t.Breaker), t.Breaker == "open"},
-		{"PMS", asked, t.Outcome == desk.Fallback && t.Calls > 0},
-		{say(lang, "lock", "cerrojo"), cmp.Or(strings.Join(done, ", "), "–"), slices.Contains(t.Audit, "lock.conflict")},
-		{say(lang, "audit", "auditoría"), fmt.Sprintf("%d #%s", len(t.Audit), t.ID), false},
-	}
 }
 
 var alertRule = regexp.MustCompile(`(?s)- alert: (\w+)\n.*?severity: (\w+)`)
