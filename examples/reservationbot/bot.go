@@ -86,37 +86,37 @@ func (b *bot) wire(ctx context.Context) error {
 		b.oracle = drill.NewOracle()
 		observers = append(observers, b.oracle)
 	}
-	b.Rooms, err = lock.New(redislock.New(rdb), lock.Config{
+	nights, conversations := redislock.New(rdb), redissession.New(rdb)
+	if b.options.noLocks { // its hotel has none of the orders of a bot on the same Redis
+		nights, conversations = redislock.New(rdb, redislock.WithPrefix("control")), redissession.New(rdb, redissession.WithPrefix("control"))
+	}
+	rooms, err := lock.New(nights, lock.Config{
 		Name: "rooms", TTL: holdFor, MaxExtensions: 3, Audit: b.Trail, Observer: lock.Observers(observers...),
 	})
 	if err != nil {
 		return err
 	}
-	b.closing("locks", b.Rooms.Close)
-	store := redissession.New(rdb)
-	if b.options.noLocks { // its hotel has none of the orders of a bot on the same Redis
-		store = redissession.New(rdb, redissession.WithPrefix("control"))
-	}
+	b.closing("locks", rooms.Close)
 	settings := session.Config[desk.Chat]{
 		Name: "chats", IdleTimeout: 30 * time.Minute, CleanupInterval: b.options.cleanupEvery,
 		MaxSessions: 5000, Timeout: 1500 * time.Millisecond, Observer: watch, OnExpire: b.Desk.FollowUp,
 	}
-	chats, err := session.New(store, settings)
+	chats, err := session.New(conversations, settings)
 	if err != nil {
 		return err
 	}
 	settings.Timeout = drill.Call
-	if b.crowd, err = session.New(store, settings); err != nil {
+	if b.crowd, err = session.New(conversations, settings); err != nil {
 		return err
 	}
-	visitors, err := session.New(store, session.Config[struct{}]{Name: "visitors", Observer: watch})
+	visitors, err := session.New(conversations, session.Config[struct{}]{Name: "visitors", Observer: watch})
 	if err != nil {
 		return err
 	}
 	if b.Logins, err = httpsession.New(visitors, httpsession.Config[struct{}]{}); err != nil {
 		return err
 	}
-	orders, err := session.New(store, session.Config[hotel.Order]{
+	orders, err := session.New(conversations, session.Config[hotel.Order]{
 		Name: "orders", IdleTimeout: b.options.settleAfter, CleanupInterval: b.options.settleAfter / 3, Timeout: 5 * time.Second,
 		CleanupBatch: 8, // none is claimed and waits: the process may die
 		Observer:     watch, OnExpire: b.Desk.Settle,
@@ -133,9 +133,9 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	*b.Desk = desk.Desk{
-		Detector: talk.Detector{Today: b.today}, PMS: b.PMS, Holds: b.holds(holdFor),
+		Detector: talk.Detector{Today: b.today}, PMS: b.PMS, Locks: rooms,
 		Chats: chats, Orders: orders, Breaker: breaker, Audit: b.Trail, Metrics: desk.NewMetrics(b.Registry),
-		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, PMSTimeout: time.Second,
+		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, NoLocks: b.options.noLocks, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}
 	if b.options.spool == "" {
@@ -199,18 +199,6 @@ func open(ctx context.Context, o options) (*bot, error) {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
-}
-
-// holds are the locks, unless this is the control without.
-func (b *bot) holds(ttl time.Duration) desk.Holds {
-	if b.options.noLocks {
-		return desk.NoLocks{}
-	}
-	locks := desk.Locks{Manager: b.Rooms, TTL: ttl}
-	if b.oracle != nil {
-		return drill.Witnessed{Holds: locks, Oracle: b.oracle}
-	}
-	return locks
 }
 
 // today is the calendar's, but fixed for a script or a storm, so that these

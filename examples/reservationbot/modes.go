@@ -56,8 +56,11 @@ func storm(ctx context.Context, b *bot, out, errs io.Writer) error {
 // of its own: the guests who are here already keep theirs.
 func (b *bot) storm() *drill.Storm {
 	s := &drill.Storm{Desk: *b.Desk, Trail: b.Trail, PMS: b.PMS, Oracle: b.oracle, Seed: b.options.seed}
-	s.Desk.Holds, s.Desk.HoldFor, s.Desk.Think, s.Desk.PMSTimeout = b.holds(drill.HoldFor), drill.HoldFor, drill.Think, drill.Call
+	s.Desk.HoldFor, s.Desk.Think, s.Desk.PMSTimeout = drill.HoldFor, drill.Think, drill.Call
 	s.Desk.Chats, s.Desk.Places = b.crowd, make(chan struct{}, connections)
+	if b.oracle != nil {
+		s.Desk.Asking = b.oracle.Asking
+	}
 	return s
 }
 

@@ -22,11 +22,11 @@ import (
 func onMemory(t testing.TB, b *bot) *bot {
 	t.Helper()
 	var err error
-	b.Rooms, err = lock.New(memlock.New(), lock.Config{Name: "memory", TTL: holdFor, MaxExtensions: 3, Audit: b.Trail})
+	b.Desk.Locks, err = lock.New(memlock.New(), lock.Config{Name: "memory", TTL: holdFor, MaxExtensions: 3, Audit: b.Trail})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.Rooms.Close(context.Background()) })
+	t.Cleanup(func() { _ = b.Desk.Locks.Close(context.Background()) })
 	b.Desk.Chats, err = session.New(memsession.New(), session.Config[desk.Chat]{Name: "memory"})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
+	"github.com/holdfast-go/holdfast/lock"
 )
 
 // book holds the stay, asks whether it is free, books it with the hold's
@@ -26,7 +27,7 @@ func (t *turn) book(ctx context.Context) {
 	case <-time.After(t.Think):
 	case <-ctx.Done():
 	}
-	order := hotel.Order{Key: hold.ID(), Guest: t.guest, Stay: stay, Fence: hold.Fence()}
+	order := hotel.Order{Key: hold.ID(), Guest: t.guest, Stay: stay, Fence: t.fence(hold)}
 	if err := t.note(ctx, order); err != nil {
 		t.keep(hold, stay)
 		t.trouble("session_unavailable", err)
@@ -49,7 +50,7 @@ func (t *turn) book(ctx context.Context) {
 
 // confirm gives the guest the booking that the held stay has become, once the trail
 // has it.
-func (t *turn) confirm(ctx context.Context, hold Hold, b hotel.Booking) {
+func (t *turn) confirm(ctx context.Context, hold *lock.Lease, b hotel.Booking) {
 	t.ordered, t.settled = "", append(t.settled, b.Key)
 	t.release(ctx, hold)
 	t.chat.Bookings = latest(maxBookings, t.chat.Bookings, b)
@@ -60,9 +61,9 @@ func (t *turn) confirm(ctx context.Context, hold Hold, b hotel.Booking) {
 }
 
 // overlapping asks for the bookings of the held nights, and shows the PMS the fence.
-func (t *turn) overlapping(ctx context.Context, hold Hold, stay hotel.Stay) ([]hotel.Booking, error) {
+func (t *turn) overlapping(ctx context.Context, hold *lock.Lease, stay hotel.Stay) ([]hotel.Booking, error) {
 	return ask(hold.Context(ctx), t, "list", func(ctx context.Context) ([]hotel.Booking, error) {
-		return t.PMS.Bookings(ctx, stay, hold.Fence())
+		return t.PMS.Bookings(ctx, stay, t.fence(hold))
 	})
 }
 
@@ -70,7 +71,7 @@ func (t *turn) overlapping(ctx context.Context, hold Hold, stay hotel.Stay) ([]h
 // the hold and says so; without an answer it keeps the hold, unless the guest has
 // an earlier one. A booking that an earlier try has made, whose answer got lost, is
 // confirmed.
-func (t *turn) unbooked(ctx context.Context, hold Hold, stay hotel.Stay) bool {
+func (t *turn) unbooked(ctx context.Context, hold *lock.Lease, stay hotel.Stay) bool {
 	bookings, err := t.overlapping(ctx, hold, stay)
 	made := ordered(bookings, hold.ID())
 	switch {
@@ -163,7 +164,7 @@ func (t *turn) availability(ctx context.Context) {
 		if stay.Room != "" && room != stay.Room {
 			continue
 		}
-		held, err := t.Holds.Held(ctx, hotel.Stay{Room: room, In: stay.In, Out: stay.Out}, "")
+		held, err := t.held(ctx, hotel.Stay{Room: room, In: stay.In, Out: stay.Out}, "")
 		if err != nil {
 			t.lockTrouble(err)
 			return
@@ -217,7 +218,7 @@ func (t *turn) noAnswer(err error) {
 }
 
 // noAnswerButHeld is the fallback that keeps the hold for another try.
-func (t *turn) noAnswerButHeld(ctx context.Context, hold Hold, stay hotel.Stay, err error) {
+func (t *turn) noAnswerButHeld(ctx context.Context, hold *lock.Lease, stay hotel.Stay, err error) {
 	if hold.Err() != nil {
 		t.forget(ctx, stay) // it ended while the PMS was being asked
 		return
@@ -238,7 +239,7 @@ func fallbackReason(err error) string {
 
 // release ends the hold, and withdraws an order that may have been booked with
 // it. If the release fails, the hold ends by itself.
-func (t *turn) release(ctx context.Context, h Hold) {
+func (t *turn) release(ctx context.Context, h *lock.Lease) {
 	t.unorder(ctx, t.reply.Stay)
 	_ = h.Release(ctx)
 	if kept := t.chat.Kept; kept != nil && kept.Ref.ID() == h.ID() {

@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/session"
@@ -183,22 +183,40 @@ func TestTheConversationIsRemembered(t *testing.T) {
 	}
 }
 
-// brokenHolds are holds whose store does not answer.
-type brokenHolds struct{ Holds }
+// nightStore is a store of locks that does not answer while it is broken.
+type nightStore struct {
+	lock.Store
+	broken bool
+}
 
-var errStore = errors.Join(lock.ErrUnavailable, errors.New("connection refused"))
+var errStore = errors.New("connection refused")
 
-func (brokenHolds) Take(context.Context, hotel.Stay, string) (Hold, error) { return nil, errStore }
-func (brokenHolds) Resume(context.Context, lock.Ref) (Hold, error)         { return nil, errStore }
-func (brokenHolds) Held(context.Context, hotel.Stay, string) (*lock.Hold, error) {
-	return nil, errStore
+func (s *nightStore) Acquire(ctx context.Context, c lock.StoreClaim) (none lock.StoreGrant, err error) {
+	if s.broken {
+		return none, errStore
+	}
+	return s.Store.Acquire(ctx, c)
+}
+
+func (s *nightStore) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.StoreGrant, error) {
+	if s.broken {
+		return nil, errStore
+	}
+	return s.Store.Extend(ctx, rs)
+}
+
+func (s *nightStore) Holds(ctx context.Context, q lock.StoreQuery) iter.Seq2[lock.Hold, error] {
+	if s.broken {
+		return func(yield func(lock.Hold, error) bool) { yield(lock.Hold{}, errStore) }
+	}
+	return s.Store.Holds(ctx, q)
 }
 
 func TestNothingIsBookedWhileTheLocksAreUnavailable(t *testing.T) {
 	f := newFixture(t)
 	f.say(t, "hold "+stay, OK)
 	before := f.pms.calls
-	f.Holds = brokenHolds{}
+	f.nights.broken = true
 	for _, text := range []string{"book", "extend", "book room 102 from 2026-12-12 to 2026-12-15"} {
 		f.say(t, text, Failed)
 	}

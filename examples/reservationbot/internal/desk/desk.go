@@ -4,7 +4,7 @@
 //
 //	guest ──text──▶ Desk ──▶ talk.Detector      what does the guest want?
 //	                  │────▶ session.Manager    what did we talk about?
-//	                  │────▶ Holds              whose nights are these?
+//	                  │────▶ lock.Manager       whose nights are these?
 //	                  │────▶ breaker ──▶ PMS    book them
 //	                  └────▶ audit.Recorder     and say who did what
 //
@@ -44,32 +44,12 @@ type PMS interface {
 	Cancel(ctx context.Context, reference string) error
 }
 
-// Holds keeps nights for guests, one guest at a time. [Locks] does so with a
-// lock manager.
-type Holds interface {
-	Take(ctx context.Context, s hotel.Stay, guest string) (Hold, error) // a taken night is a *lock.ConflictError
-	Resume(ctx context.Context, ref lock.Ref) (Hold, error)
-	Held(ctx context.Context, s hotel.Stay, but string) (*lock.Hold, error) // by a guest other than but; nil = by none
-}
-
-// Hold is a stay kept for a guest; *[lock.Lease] is one.
-type Hold interface {
-	ID() string
-	Fence() uint64
-	Deadline() time.Time
-	Err() error // nil while held
-	Context(parent context.Context) context.Context
-	Extend(ctx context.Context, ttl time.Duration) error
-	Release(ctx context.Context) error
-	Detach() lock.Ref
-}
-
 // Desk answers guests. Fill in all fields before the first message, then do
 // not change them. Safe for concurrent use.
 type Desk struct {
 	Detector talk.Detector
 	PMS      PMS
-	Holds    Holds
+	Locks    *lock.Manager
 	Chats    *session.Manager[Chat]
 	Orders   *session.Manager[hotel.Order] // that were sent and are not settled; its OnExpire is Settle
 	Breaker  *circuitbreaker.Breaker
@@ -79,10 +59,12 @@ type Desk struct {
 
 	Rooms      []string
 	Today      func() hotel.Date
-	HoldFor    time.Duration // how long a hold lasts, and how much an extension gives
-	PMSTimeout time.Duration // of one call
-	Think      time.Duration // between asking and booking, as a person would
-	Places     chan struct{} // as many messages are handled at once as it has room for; others wait
+	HoldFor    time.Duration      // how long a hold lasts, and how much an extension gives
+	NoLocks    bool               // no guest's hold keeps another out: the control that shows what locks are for
+	PMSTimeout time.Duration      // of one call
+	Think      time.Duration      // between asking and booking, as a person would
+	Asking     func(guest string) // is called before nights are locked; nil = is not
+	Places     chan struct{}      // as many messages are handled at once as it has room for; others wait
 }
 
 // Outcome is how a message was answered.

@@ -141,6 +141,7 @@ func (p *fakePMS) Cancel(_ context.Context, reference string) error {
 type fixture struct {
 	*Desk
 	pms      *fakePMS
+	nights   *nightStore
 	rooms    *lock.Manager
 	registry *prometheus.Registry
 	trail    *audit.Memory
@@ -154,9 +155,9 @@ func newFixture(t *testing.T) fixture {
 			t.Fatal(err)
 		}
 	}
-	f := fixture{pms: new(fakePMS), registry: prometheus.NewRegistry(), trail: audit.NewMemory()}
+	f := fixture{pms: new(fakePMS), nights: &nightStore{Store: memlock.New()}, registry: prometheus.NewRegistry(), trail: audit.NewMemory()}
 	today := func() hotel.Date { return hotel.Day(2026, time.December, 1) }
-	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms", TTL: 5 * time.Minute, MaxExtensions: 3, Audit: audit.Direct(f.trail)})
+	rooms, err := lock.New(f.nights, lock.Config{Name: "rooms", TTL: 5 * time.Minute, MaxExtensions: 3, Audit: audit.Direct(f.trail)})
 	must(err)
 	t.Cleanup(func() { _ = rooms.Close(context.Background()) })
 	chats, err := session.New(memsession.New(), session.Config[Chat]{Name: "chats", Timeout: time.Minute})
@@ -167,7 +168,7 @@ func newFixture(t *testing.T) fixture {
 	must(err)
 	f.rooms = rooms
 	f.Desk = &Desk{
-		Detector: talk.Detector{Today: today}, PMS: f.pms, Holds: Locks{rooms, 5 * time.Minute}, Chats: chats, Orders: orders, Breaker: breaker,
+		Detector: talk.Detector{Today: today}, PMS: f.pms, Locks: rooms, Chats: chats, Orders: orders, Breaker: breaker,
 		Audit: audit.Direct(f.trail), Metrics: NewMetrics(f.registry),
 		Rooms: hotel.Rooms(2), Today: today, HoldFor: 5 * time.Minute, PMSTimeout: time.Second, Places: make(chan struct{}, 5),
 	}

@@ -83,8 +83,7 @@ func TestAFollowUpThatIsRepeatedHappensOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := abandoning(t)
 		f.say(t, "hold "+stay, OK)
-		locks := f.Holds
-		f.Holds = brokenHolds{}
+		f.nights.broken = true
 		if err := f.Chats.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -92,10 +91,10 @@ func TestAFollowUpThatIsRepeatedHappensOnce(t *testing.T) {
 		if _, err := f.Chats.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		f.nights.broken = false
 		if got := f.abandoned(); len(got) != 1 || f.held(t) != 1 {
 			t.Fatalf("after a follow-up without locks: %q, %d held", got, f.held(t))
 		}
-		f.Holds = locks
 		time.Sleep(time.Minute)
 		if r, err := f.Chats.Sweep(t.Context()); err != nil || r.Ended[session.ReasonIdle] != 1 {
 			t.Fatalf("swept %+v, %v", r, err)

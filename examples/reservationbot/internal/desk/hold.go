@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
@@ -50,7 +49,7 @@ func (t *turn) extend(ctx context.Context) {
 // obtain returns a hold on the stay that the guest asks for, which the PMS has
 // said to be free. Otherwise it answers why not. An earlier hold lasts until
 // there is another on a free stay.
-func (t *turn) obtain(ctx context.Context) (Hold, hotel.Stay, bool) {
+func (t *turn) obtain(ctx context.Context) (*lock.Lease, hotel.Stay, bool) {
 	hold, stay, ok := t.take(ctx)
 	ok = ok && t.unbooked(ctx, hold, stay)
 	switch {
@@ -58,7 +57,7 @@ func (t *turn) obtain(ctx context.Context) (Hold, hotel.Stay, bool) {
 	case ok:
 		_ = t.letGo(ctx)
 	case t.chat.Kept == nil: // it was in the way, and is taken again
-		if hold, err := t.Holds.Take(ctx, t.earlier.Stay, t.guest); err == nil {
+		if hold, err := t.lock(ctx, t.earlier.Stay); err == nil {
 			t.keep(hold, t.earlier.Stay)
 		}
 	}
@@ -67,7 +66,7 @@ func (t *turn) obtain(ctx context.Context) (Hold, hotel.Stay, bool) {
 
 // take returns a hold on the stay that the guest asks for: the kept one, when
 // that is meant, or a new one. Otherwise it answers why not.
-func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
+func (t *turn) take(ctx context.Context) (*lock.Lease, hotel.Stay, bool) {
 	if t.meansKept() {
 		stay := t.chat.Kept.Stay
 		hold, ok := t.resume(ctx)
@@ -90,7 +89,7 @@ func (t *turn) take(ctx context.Context) (Hold, hotel.Stay, bool) {
 }
 
 // takeOneOf holds the first of the rooms that no other guest holds.
-func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (Hold, hotel.Stay, bool) {
+func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (*lock.Lease, hotel.Stay, bool) {
 	t.say(Refused, talk.Text.NoFreeRoom, stay.Nights())
 	for _, stay.Room = range rooms {
 		hold, other, err := t.try(ctx, stay)
@@ -112,14 +111,14 @@ func (t *turn) takeOneOf(ctx context.Context, rooms []string, stay hotel.Stay) (
 
 // try takes the stay, or returns another guest's hold that is in the way. When
 // only the guest's own hold is, that is let go.
-func (t *turn) try(ctx context.Context, stay hotel.Stay) (hold Hold, other *lock.Hold, err error) {
+func (t *turn) try(ctx context.Context, stay hotel.Stay) (hold *lock.Lease, other *lock.Hold, err error) {
 	if t.chat.Kept != nil && stay.Overlaps(t.chat.Kept.Stay) {
-		if other, err = t.Holds.Held(ctx, stay, t.guest); err != nil || other != nil {
+		if other, err = t.held(ctx, stay, t.guest); err != nil || other != nil {
 			return nil, other, err
 		}
 		_ = t.letGo(ctx)
 	}
-	hold, err = t.Holds.Take(ctx, stay, t.guest)
+	hold, err = t.lock(ctx, stay)
 	if conflict, taken := errors.AsType[*lock.ConflictError](err); taken {
 		if first, ok := conflict.First(); ok {
 			return nil, &first.Hold, nil
@@ -155,12 +154,12 @@ func (t *turn) meansKept() bool {
 }
 
 // resume goes on with the kept hold. When that has ended, it says so.
-func (t *turn) resume(ctx context.Context) (Hold, bool) {
+func (t *turn) resume(ctx context.Context) (*lock.Lease, bool) {
 	kept := t.chat.Kept
 	if kept.Ordered {
 		t.ordered = kept.Ref.ID()
 	}
-	hold, err := t.Holds.Resume(ctx, kept.Ref)
+	hold, err := t.Locks.Resume(ctx, kept.Ref)
 	switch {
 	case err == nil:
 		t.reply.Stay = kept.Stay
@@ -175,7 +174,7 @@ func (t *turn) resume(ctx context.Context) (Hold, bool) {
 
 // keep puts the hold into the conversation and lets go of it here: the next
 // message may reach another process.
-func (t *turn) keep(h Hold, s hotel.Stay) {
+func (t *turn) keep(h *lock.Lease, s hotel.Stay) {
 	t.chat.Kept = &Kept{Ref: h.Detach(), Stay: s, Ordered: t.ordered == h.ID()}
 }
 
@@ -190,7 +189,7 @@ func (t *turn) letGo(ctx context.Context) (err error) {
 	if kept.Ordered {
 		err = t.withdraw(ctx, kept.Ref.ID(), kept.Stay)
 	}
-	if hold, err := t.Holds.Resume(ctx, kept.Ref); err == nil {
+	if hold, err := t.Locks.Resume(ctx, kept.Ref); err == nil {
 		_ = hold.Release(ctx)
 	}
 	t.chat.Kept = nil
@@ -208,34 +207,34 @@ func gone(err error) bool {
 	return errors.Is(err, lock.ErrNotHeld) || errors.Is(err, lock.ErrLost) || errors.Is(err, lock.ErrReleased)
 }
 
-// Locks are [Holds] kept by a lock manager for the TTL.
-type Locks struct {
-	*lock.Manager
-	TTL time.Duration
-}
-
-// Take holds the stay's nights for the guest, or returns a
-// *[lock.ConflictError] at once.
-func (l Locks) Take(ctx context.Context, s hotel.Stay, guest string) (Hold, error) {
-	lease, err := l.TryAcquire(ctx, s.Resource(), lock.Holder(guest), lock.TTL(l.TTL))
-	if err != nil {
-		return nil, err // and not a nil *Lease in a Hold
+// lock holds the stay's nights for the guest, or returns a *[lock.ConflictError] at
+// once.
+func (t *turn) lock(ctx context.Context, s hotel.Stay) (*lock.Lease, error) {
+	if t.Asking != nil {
+		t.Asking(t.guest)
 	}
-	return lease, nil
+	return t.Locks.TryAcquire(ctx, t.nights(s), lock.Holder(t.guest), lock.TTL(t.HoldFor))
 }
 
-// Resume goes on with a detached hold.
-func (l Locks) Resume(ctx context.Context, ref lock.Ref) (Hold, error) {
-	lease, err := l.Manager.Resume(ctx, ref)
-	if err != nil {
-		return nil, err
+// nights are what a hold of the guest locks. Without locks no two guests want the same.
+func (t *turn) nights(s hotel.Stay) lock.Resource {
+	if t.NoLocks {
+		s.Room += " for " + t.guest
 	}
-	return lease, nil
+	return s.Resource()
 }
 
-// Held returns a hold on a night of the stay, or nil.
-func (l Locks) Held(ctx context.Context, s hotel.Stay, but string) (*lock.Hold, error) {
-	for h, err := range l.Holds(ctx, s.Resource()) {
+// fence orders the hold among those on its nights. Without locks there is no order.
+func (t *turn) fence(l *lock.Lease) uint64 {
+	if t.NoLocks {
+		return 0
+	}
+	return l.Fence()
+}
+
+// held returns a hold of a guest other than but on a night of the stay, or nil.
+func (t *turn) held(ctx context.Context, s hotel.Stay, but string) (*lock.Hold, error) {
+	for h, err := range t.Locks.Holds(ctx, t.nights(s)) {
 		if err != nil {
 			return nil, err
 		}
@@ -245,29 +244,3 @@ func (l Locks) Held(ctx context.Context, s hotel.Stay, but string) (*lock.Hold, 
 	}
 	return nil, nil
 }
-
-// NoLocks are [Holds] that hold nothing: the control that shows what locks
-// are for.
-type NoLocks struct{}
-
-// Take always succeeds.
-func (NoLocks) Take(_ context.Context, s hotel.Stay, guest string) (Hold, error) {
-	return noHold(guest + " " + s.Resource().String()), nil
-}
-
-// Resume has nothing to go on with.
-func (NoLocks) Resume(context.Context, lock.Ref) (Hold, error) { return nil, lock.ErrNotHeld }
-
-// Held finds nothing.
-func (NoLocks) Held(context.Context, hotel.Stay, string) (*lock.Hold, error) { return nil, nil }
-
-type noHold string
-
-func (h noHold) ID() string                                { return "no hold of " + string(h) }
-func (noHold) Fence() uint64                               { return 0 }
-func (noHold) Deadline() time.Time                         { return time.Now() }
-func (noHold) Err() error                                  { return nil }
-func (noHold) Context(ctx context.Context) context.Context { return ctx }
-func (noHold) Extend(context.Context, time.Duration) error { return nil }
-func (noHold) Release(context.Context) error               { return nil }
-func (noHold) Detach() (none lock.Ref)                     { return none }

@@ -129,7 +129,7 @@ func (t *turn) settle(ctx context.Context, o hotel.Order) error {
 	if t.chat.Kept == nil || t.chat.Kept.Ref.ID() != o.Key {
 		return t.withdraw(ctx, o.Key, o.Stay)
 	}
-	hold, err := t.Holds.Resume(ctx, t.chat.Kept.Ref)
+	hold, err := t.Locks.Resume(ctx, t.chat.Kept.Ref)
 	switch {
 	case gone(err):
 		return t.withdraw(ctx, o.Key, o.Stay) // the guest's next message is answered that the hold has ended
@@ -163,7 +163,7 @@ func (d *Desk) FollowUp(ctx context.Context, e session.Expired[Chat]) error {
 	if err := d.Audit.Record(ctx, event); err != nil {
 		return err
 	}
-	hold, err := d.Holds.Resume(ctx, kept.Ref)
+	hold, err := d.Locks.Resume(ctx, kept.Ref)
 	if err == nil {
 		err = hold.Release(ctx)
 	}

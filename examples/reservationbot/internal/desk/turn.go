@@ -102,7 +102,7 @@ func (t *turn) lockTrouble(err error) {
 }
 
 // left is how long a hold lasts from now on.
-func left(h Hold) time.Duration { return time.Until(h.Deadline()) }
+func left(h *lock.Lease) time.Duration { return time.Until(h.Deadline()) }
 
 // Chat is what the bot remembers of a conversation. It lives in a session.
 type Chat struct {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/desk"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -40,18 +39,11 @@ func NewOracle() *Oracle {
 	return &Oracle{asked: make(map[string]time.Time), holds: make(map[string]span), refusals: make(map[string]span)}
 }
 
-// Witnessed are holds whose asking is reported to the oracle beforehand.
-type Witnessed struct {
-	desk.Holds
-	Oracle *Oracle
-}
-
-// Take implements [desk.Holds].
-func (w Witnessed) Take(ctx context.Context, s hotel.Stay, guest string) (desk.Hold, error) {
-	w.Oracle.mu.Lock()
-	w.Oracle.asked[guest] = time.Now()
-	w.Oracle.mu.Unlock()
-	return w.Holds.Take(ctx, s, guest)
+// Asking is a [desk.Desk]'s Asking.
+func (o *Oracle) Asking(guest string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asked[guest] = time.Now()
 }
 
 // ObserveLock implements [lock.Observer].

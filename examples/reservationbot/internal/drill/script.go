@@ -140,7 +140,7 @@ func (p *player) show(ctx context.Context, what string) error {
 
 func (p *player) showHolds(ctx context.Context) error {
 	none := true
-	for h, err := range p.Rooms.Holds(ctx, lock.Resource{}) {
+	for h, err := range p.Desk.Locks.Holds(ctx, lock.Resource{}) {
 		if err != nil {
 			return err
 		}

@@ -28,12 +28,9 @@ func TestTheOracleKnowsAHoldFromTheMomentItWasAskedFor(t *testing.T) {
 	in := hotel.Day(2026, time.December, 12)
 	stay := hotel.Stay{Room: "101", In: in, Out: in.Plus(3)}
 	o := NewOracle()
-	holds := Witnessed{desk.NoLocks{}, o}
 	event := lock.Event{Op: lock.OpAcquire, Resource: stay.Resource()}
 	for _, guest := range []string{"run-1", "run-2"} {
-		if _, err := holds.Take(t.Context(), stay, guest); err != nil {
-			t.Fatal(err)
-		}
+		o.Asking(guest)
 	}
 	refused, granted := event, event
 	refused.Holder, refused.Result = "run-2", lock.ResultConflict

@@ -45,14 +45,12 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
-	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/session/httpsession"
 )
 
 // Parts are what the site shows and steers.
 type Parts struct {
 	Desk     *desk.Desk
-	Rooms    *lock.Manager
 	Trail    *audit.Log
 	Events   *gormsink.Sink
 	PMS      *hotel.Client

@@ -179,7 +179,7 @@ func (s *Site) lookAtBreaker() Breaker {
 }
 
 func (s *Site) readHolds(ctx context.Context) (holds []Hold, err error) {
-	for h, err := range s.Rooms.Holds(ctx, lock.Resource{}) {
+	for h, err := range s.Desk.Locks.Holds(ctx, lock.Resource{}) {
 		if err != nil {
 			return holds, err
 		}
