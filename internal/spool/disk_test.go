@@ -17,12 +17,14 @@ import (
 // one may: of the writes to a file since its last sync each may be there, not be
 // there, or be there in part, in any order; of the changes of names, too. After a
 // failed sync the writes before it never become durable, although they can be
-// read. Once frozen it changes nothing any more.
+// read. A folder whose name was not synced is gone, with all in it. Once frozen it
+// changes nothing any more.
 type disk struct {
 	random  *rand.Rand
 	names   map[string]*inode // as they are
 	durable map[string]*inode // as they are after a crash
 	renames []rename          // not synced
+	folders map[string]bool   // that were made, and whether their names are durable
 	locked  map[string]bool
 
 	ops, freezeAt int     // operations that change something
@@ -42,12 +44,15 @@ type change struct {
 	data []byte // nil: cut to at
 }
 
-type rename struct{ from, to string } // one of them may be empty
+type rename struct {
+	from, to string // one of them may be empty
+	made     *inode // by a rename from nowhere
+}
 
 var errFrozen = errors.New("the machine has crashed")
 
 func newDisk(random *rand.Rand) *disk {
-	return &disk{random: random, names: make(map[string]*inode), durable: make(map[string]*inode), locked: make(map[string]bool), freezeAt: -1, space: 1 << 40}
+	return &disk{random: random, names: make(map[string]*inode), durable: make(map[string]*inode), folders: make(map[string]bool), locked: make(map[string]bool), freezeAt: -1, space: 1 << 40}
 }
 
 // step counts an operation.
@@ -81,16 +86,26 @@ func (f *inode) apply(to []byte, c change) []byte {
 func (d *disk) crash(machine bool) *disk {
 	after := newDisk(d.random)
 	if !machine {
-		after.names = d.names
+		after.names, after.folders = d.names, d.folders
 		after.durable, after.renames = d.durable, d.renames
 		return after
 	}
 	names := maps.Clone(d.durable)
 	for _, r := range d.renames {
 		if d.random.IntN(2) == 0 {
-			move(names, d.names, r)
+			move(names, r)
 		}
 	}
+	after.folders = maps.Clone(d.folders)
+	maps.DeleteFunc(after.folders, func(_ string, durable bool) bool { return !durable })
+	maps.DeleteFunc(names, func(name string, _ *inode) bool {
+		for dir := filepath.Dir(name); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			if !after.folders[dir] {
+				return true
+			}
+		}
+		return false
+	})
 	seen := make(map[*inode]*inode)
 	for name, f := range names {
 		if seen[f] == nil {
@@ -117,11 +132,11 @@ func (d *disk) crash(machine bool) *disk {
 	return after
 }
 
-// move does a change of names; all has the files that are new.
-func move(names, all map[string]*inode, r rename) {
-	f := names[r.from]
-	if r.from == "" {
-		f = all[r.to]
+// move does a change of names.
+func move(names map[string]*inode, r rename) {
+	f := r.made
+	if r.from != "" {
+		f = names[r.from]
 	}
 	delete(names, r.from)
 	if r.to != "" && f != nil {
@@ -163,14 +178,12 @@ func (d *disk) Create(path string) (File, error) {
 	if d.names[path] != nil {
 		return nil, fs.ErrExist
 	}
-	if err := d.step(); err != nil {
-		return nil, err
-	}
 	if d.fails() {
 		return nil, syscall.EIO
 	}
-	d.names[path] = new(inode)
-	d.renames = append(d.renames, rename{to: path})
+	if err := d.move(rename{to: path, made: new(inode)}); err != nil {
+		return nil, err
+	}
 	return d.Open(path)
 }
 
@@ -181,9 +194,12 @@ func (d *disk) Open(path string) (File, error) {
 	return nil, fs.ErrNotExist
 }
 
-func (d *disk) Rename(from, to string) error { return d.move(rename{from, to}) }
+func (d *disk) Rename(from, to string) error { return d.move(rename{from: from, to: to}) }
 func (d *disk) Remove(path string) error {
 	if d.names[path] == nil {
+		if list, _ := d.ReadDir(path); len(list) == 0 && !d.frozen {
+			delete(d.folders, path) // a crash may bring it back, empty
+		}
 		return fs.ErrNotExist
 	}
 	return d.move(rename{from: path})
@@ -193,16 +209,34 @@ func (d *disk) move(r rename) error {
 	if err := d.step(); err != nil {
 		return err
 	}
-	move(d.names, d.names, r)
+	move(d.names, r)
 	d.renames = append(d.renames, r)
 	return nil
 }
 
-func (d *disk) SyncDir(string) error {
+func (d *disk) SyncDir(dir string) error {
 	if err := d.step(); err != nil {
 		return err
 	}
-	d.durable, d.renames = maps.Clone(d.names), nil
+	synced, before := make(map[rename]bool), make(map[string]bool) // what made their names comes first
+	for _, r := range slices.Backward(d.renames) {
+		if filepath.Dir(r.from) == dir || filepath.Dir(r.to) == dir || before[r.to] {
+			synced[r], before[r.from] = true, r.from != ""
+		}
+	}
+	d.durable = maps.Clone(d.durable)
+	var rest []rename
+	for _, r := range d.renames {
+		if synced[r] {
+			move(d.durable, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	d.renames = rest
+	for made := range d.folders {
+		d.folders[made] = d.folders[made] || filepath.Dir(made) == dir
+	}
 	return nil
 }
 
@@ -215,6 +249,11 @@ func (d *disk) Lock(path string) (io.Closer, error) {
 		return nil, ErrLocked
 	}
 	d.locked[path] = true
+	for dir := filepath.Dir(path); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if !d.folders[dir] {
+			d.folders[dir] = false // made, if it was not there
+		}
+	}
 	return unlock(func() { delete(d.locked, path) }), nil
 }
 

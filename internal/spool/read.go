@@ -17,7 +17,8 @@ import (
 // Open locks the folder, which it makes, and reads all its segments. What is
 // damaged is cut off, kept in a file of its own and described in damage. Folders
 // beside it whose names are the same up to a dot, and that no process has locked,
-// are adopted: their segments become this folder's newest. Then visit gets every
+// are adopted: their segments become this folder's newest, one by one; when the process
+// ends meanwhile, none is lost, but their order may be. Then visit gets every
 // frame, oldest first, settled or not, with how many frames of its segment each
 // reader has settled. The first frame that is appended begins a new segment.
 //
@@ -34,10 +35,24 @@ func Open(dir string, o Options, visit func(at Pos, payload []byte, settled []in
 	if err != nil {
 		return nil, nil, err
 	}
-	if damage, err = f.loadAll(visit); err != nil {
+	if err = f.keepName(); err == nil { // before segments are moved into it
+		damage, err = f.loadAll(visit)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, f.Close(false))
 	}
 	return f, damage, nil
+}
+
+// keepName makes the names of the folder and of those above it durable, some of which
+// Lock may have made.
+func (f *Folder) keepName() error {
+	for dir, above := f.dir, filepath.Dir(f.dir); above != dir; dir, above = above, filepath.Dir(above) {
+		if err := f.o.FS.SyncDir(above); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *Folder) loadAll(visit func(Pos, []byte, []int)) (damage []string, err error) {
