@@ -19,7 +19,8 @@ import (
 
 // Requests and replies get lost and the server forgets its scripts, all the
 // time. What was confirmed is there, once. Beyond that there may be, once each,
-// those whose outcome is not known.
+// those whose outcome is not known. It is so for a session and for a conversation, both
+// encrypted.
 func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	t.Parallel()
 	each := 40
@@ -34,9 +35,10 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 		t.Cleanup(func() { _ = c.Close() })
 		return c
 	}
+	codec := session.Sealed(session.JSON{}, make([]byte, 32))
 	managers := []*session.Manager[int]{}
 	for range 2 {
-		m, err := session.New(New(newClient()), session.Config[int]{Name: space, Timeout: 10 * time.Second})
+		m, err := session.New(New(newClient()), session.Config[int]{Name: space, Timeout: 10 * time.Second, Codec: codec})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +50,8 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	}
 	over := make(chan struct{})
 	var gremlin, workers sync.WaitGroup
-	var reported, unknown, ended atomic.Int64
+	var ended atomic.Int64
+	var outcomes [2]struct{ reported, unknown atomic.Int64 } // of the session and of the conversation
 	gremlin.Go(func() {
 		for i, before := 0, int64(0); ; {
 			select {
@@ -75,19 +78,24 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	for w := range 6 {
 		workers.Go(func() {
 			for i := range each {
-				m := managers[(w+i)%len(managers)]
+				m, of := managers[(w+i)%len(managers)], &outcomes[0]
+				handle := func(_ context.Context, s *session.Session[int]) error { return add(&s.Data) }
 				var err error
-				if w == 0 {
-					err = m.Exclusive(t.Context(), s.ID, func(_ context.Context, s *session.Session[int]) error { return add(&s.Data) })
-				} else {
+				switch w {
+				case 0:
+					err = m.Exclusive(t.Context(), s.ID, handle)
+				case 1, 2:
+					of = &outcomes[1]
+					err = m.Converse(t.Context(), talk, 0, handle)
+				default:
 					_, err = m.Update(t.Context(), s.ID, add)
 				}
 				ended.Add(1)
 				switch {
 				case err == nil:
-					reported.Add(1)
+					of.reported.Add(1)
 				case errors.Is(err, session.ErrUnavailable):
-					unknown.Add(1)
+					of.unknown.Add(1)
 				case errors.Is(err, session.ErrBusy), errors.Is(err, session.ErrConflict), errors.Is(err, session.ErrLeaseLost): // not carried out, and said so
 				default:
 					t.Error(err)
@@ -98,19 +106,22 @@ func TestABadNetworkLosesAndDoublesNoUpdate(t *testing.T) {
 	workers.Wait()
 	close(over)
 	gremlin.Wait()
-	got, err := session.New(New(direct), session.Config[int]{Name: space, Timeout: time.Minute})
+	got, err := session.New(New(direct), session.Config[int]{Name: space, Timeout: time.Minute, Codec: codec})
 	if err != nil {
 		t.Fatal(err)
 	}
-	end, err := got.Peek(t.Context(), s.ID)
-	if err != nil {
-		t.Fatal(err)
+	for i, id := range []session.ID{s.ID, talk.ID()} {
+		end, err := got.Peek(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reported, unknown := outcomes[i].reported.Load(), outcomes[i].unknown.Load()
+		if n := int64(end.Data); n < reported || n > reported+unknown {
+			t.Errorf("the value is %d after %d confirmed increments and %d unknown ones, with %d replies lost", n, reported, unknown, proxy.Lost())
+		}
+		if proxy.Lost() == 0 || reported == 0 {
+			t.Errorf("%d replies were lost and %d increments confirmed: nothing was tried", proxy.Lost(), reported)
+		}
+		t.Logf("%d confirmed, %d unknown, value %d; %d replies were lost", reported, unknown, end.Data, proxy.Lost())
 	}
-	if n := int64(end.Data); n < reported.Load() || n > reported.Load()+unknown.Load() {
-		t.Errorf("the value is %d after %d confirmed increments and %d unknown ones, with %d replies lost", n, reported.Load(), unknown.Load(), proxy.Lost())
-	}
-	if proxy.Lost() == 0 || reported.Load() == 0 {
-		t.Errorf("%d replies were lost and %d increments confirmed: nothing was tried", proxy.Lost(), reported.Load())
-	}
-	t.Logf("%d confirmed, %d unknown, value %d; %d replies were lost", reported.Load(), unknown.Load(), end.Data, proxy.Lost())
 }
