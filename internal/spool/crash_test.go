@@ -225,3 +225,26 @@ func TestNoCrashLosesWhatTheLevelPromises(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWasCutOffIsKeptWhenAnotherSegmentIsDamaged(t *testing.T) {
+	d := newDisk(rand.New(rand.NewPCG(1, 1)))
+	kept := func() (n int) {
+		for name := range d.names {
+			if strings.HasSuffix(name, ".torn") {
+				n++
+			}
+		}
+		return n
+	}
+	for rounds := range 3 {
+		f, _, _ := opened(t, home, Options{FS: d})
+		if n := kept(); n != rounds {
+			t.Errorf("%d files after %d segments were damaged", n, rounds)
+		}
+		_ = f.Close(true) // no segment is left
+		f, _, _ = opened(t, home, Options{FS: d})
+		at := put(t, f, "one")
+		_ = f.Close(false)
+		d.names[f.path(at.Segment)].data[headerSize] ^= 1
+	}
+}

@@ -56,15 +56,18 @@ func (f *Folder) keepName() error {
 }
 
 func (f *Folder) loadAll(visit func(Pos, []byte, []int)) (damage []string, err error) {
-	numbers, err := f.list(f.dir)
-	if err != nil {
-		return nil, err
-	}
-	if len(numbers) > 0 {
-		f.last = numbers[len(numbers)-1]
+	for _, end := range []string{".seg", ".torn"} { // what was cut off is not overwritten
+		numbers, err := f.list(f.dir, end)
+		if err != nil {
+			return nil, err
+		}
+		if len(numbers) > 0 {
+			f.last = max(f.last, numbers[len(numbers)-1])
+		}
 	}
 	f.adoptAll()
-	if numbers, err = f.list(f.dir); err != nil {
+	numbers, err := f.list(f.dir, ".seg")
+	if err != nil {
 		return nil, err
 	}
 	for _, n := range numbers {
@@ -80,11 +83,11 @@ func (f *Folder) loadAll(visit func(Pos, []byte, []int)) (damage []string, err e
 	return damage, f.o.FS.SyncDir(f.dir)
 }
 
-// list returns the numbers of the segments in a folder.
-func (f *Folder) list(dir string) (numbers []uint64, err error) {
+// list returns the numbers of the files in a folder whose names end so.
+func (f *Folder) list(dir, end string) (numbers []uint64, err error) {
 	entries, err := f.o.FS.ReadDir(dir)
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".seg"); ok {
+		if name, ok := strings.CutSuffix(e.Name(), end); ok {
 			if n, err := strconv.ParseUint(name, 16, 64); err == nil && len(name) == 16 {
 				numbers = append(numbers, n)
 			}
@@ -196,7 +199,7 @@ func (f *Folder) adoptAll() {
 }
 
 func (f *Folder) adopt(dir string) {
-	if numbers, err := f.list(dir); err != nil || len(numbers) == 0 {
+	if numbers, err := f.list(dir, ".seg"); err != nil || len(numbers) == 0 {
 		return
 	}
 	path := filepath.Join(dir, "lock")
@@ -209,7 +212,7 @@ func (f *Folder) adopt(dir string) {
 		_ = lock.Close()
 		_ = f.o.FS.Remove(dir) // unless something else is in it
 	}()
-	numbers, _ := f.list(dir)
+	numbers, _ := f.list(dir, ".seg")
 	for _, n := range numbers {
 		from := filepath.Join(dir, filepath.Base(f.path(n)))
 		if f.foreign(from) || f.o.FS.Rename(from, f.path(f.last+1)) != nil {
