@@ -73,16 +73,15 @@ type Row struct {
 	Err      error     // a [*RowError] when it cannot be read; of the event, only the ID is set
 }
 
-// Rows returns the rows of "SELECT … FROM <table> " and rest, in tx, of [Sink.Change] or
-// [Sink.Snapshot].
-func (s *Sink) Rows(tx *gorm.DB, rest string, args ...any) (list []Row, err error) {
-	err = eachRow(tx, source+"SELECT "+columnNames+" FROM "+string(s.table)+" "+rest, args, func(values []any, e audit.Event, err error) {
+// Rows calls do for the rows of "SELECT … FROM <table> " and rest, in tx, of [Sink.Change]
+// or [Sink.Snapshot], as the database sends them: do must not use tx.
+func (s *Sink) Rows(tx *gorm.DB, do func(Row), rest string, args ...any) error {
+	return eachRow(tx, source+"SELECT "+columnNames+" FROM "+string(s.table)+" "+rest, args, func(values []any, e audit.Event, err error) {
 		r := Row{Event: e, Err: err}
 		r.Recorded, _ = parseTime(values[columnAt["recorded_at"]])
 		if err != nil {
 			parseID(&r.ID, values[columnAt["id"]])
 		}
-		list = append(list, r)
+		do(r)
 	})
-	return list, err
 }

@@ -70,7 +70,8 @@ func TestASnapshotReadsRowsWithTheTimeOfTheirWriting(t *testing.T) {
 		mock.ExpectQuery("SELECT id,.* FROM lock_audit WHERE seq < \\?$").WithArgs(3).WillReturnRows(rows)
 		mock.ExpectCommit()
 		err := s.Snapshot(t.Context(), "look", func(tx *gorm.DB) error {
-			list, err := s.Rows(tx, "WHERE seq < ?", 3)
+			var list []Row
+			err := s.Rows(tx, func(r Row) { list = append(list, r) }, "WHERE seq < ?", 3)
 			if len(list) != 2 || list[0].Event != e[0] || list[0].Recorded.IsZero() || list[0].Err != nil || list[1].ID != e[1].ID || list[1].Err == nil {
 				t.Errorf("%+v", list)
 			}
@@ -82,7 +83,7 @@ func TestASnapshotReadsRowsWithTheTimeOfTheirWriting(t *testing.T) {
 		mock.ExpectBegin()
 		mock.ExpectQuery("SELECT id").WillReturnError(errCut)
 		mock.ExpectRollback()
-		err = s.Snapshot(t.Context(), "look", func(tx *gorm.DB) error { _, err := s.Rows(tx, ""); return err })
+		err = s.Snapshot(t.Context(), "look", func(tx *gorm.DB) error { return s.Rows(tx, nil, "") })
 		if !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, errCut) {
 			t.Errorf("%v, want ErrUnavailable and the cause", err)
 		}

@@ -53,7 +53,11 @@ var columns = []column{
 	{name: "type", kind: code, text: func(e *audit.Event) *string { return &e.Type }},
 	{name: "outcome", kind: code,
 		put: func(e *audit.Event, _ time.Time) any { return e.Outcome.String() },
-		get: func(e *audit.Event, v any) (ok bool) { e.Outcome, ok = audit.ParseOutcome(fmt.Sprint(v)); return ok }},
+		get: func(e *audit.Event, v any) (ok bool) {
+			text, _ := v.(string)
+			e.Outcome, ok = audit.ParseOutcome(text)
+			return ok
+		}},
 	{name: "reason", kind: prose, text: func(e *audit.Event) *string { return &e.Reason }},
 	{name: "actor_type", kind: exact, text: func(e *audit.Event) *string { return &e.Actor.Type }},
 	{name: "actor_id", kind: exact, text: func(e *audit.Event) *string { return &e.Actor.ID }},
@@ -223,8 +227,12 @@ func event(values []any) (e audit.Event, why string) {
 }
 
 func parseID(id *audit.ID, v any) bool {
+	text, ok := v.(string)
+	if !ok {
+		return false
+	}
 	var err error
-	*id, err = audit.ParseID(fmt.Sprint(v))
+	*id, err = audit.ParseID(text)
 	return err == nil
 }
 

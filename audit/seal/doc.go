@@ -70,5 +70,5 @@
 // # Costs
 //
 // A seal takes about 300 bytes of the database, and stays when its event is purged; a
-// checkpoint takes about 1 KB, with at most 2000 events.
+// checkpoint takes about 1 KB, with at most 8000 events.
 package seal

@@ -36,7 +36,7 @@ type extra struct {
 // Prove returns a proof that the event was sealed as it is now, for [CheckProof]: a
 // text in the form of C2SP's tlog-proof, with the event, its salt and the first
 // checkpoint that covers it. Who has the proof can read the event. It reads the
-// seals of that checkpoint, at most 2000.
+// seals of that checkpoint, at most 8000.
 //
 // [ErrNoProof] is returned for an event that is not in the table, not sealed or
 // erased, and [ErrDamaged] when the event or its seal was changed.
@@ -55,8 +55,8 @@ func (t *Trail) Prove(ctx context.Context, id audit.ID) (proof string, err error
 }
 
 func (t *Trail) prove(tx *gorm.DB, id audit.ID) (proof string, err error) {
-	rows, err := t.sink.Rows(tx, "WHERE id = ?", id.String())
-	if err != nil {
+	var rows []gormsink.Row
+	if err := t.sink.Rows(tx, func(r gormsink.Row) { rows = append(rows, r) }, "WHERE id = ?", id.String()); err != nil {
 		return "", err
 	}
 	var places []int64

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/bits"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,14 +25,15 @@ import (
 const TypeAnchor = "audit.checkpoint"
 
 const (
-	pageRows = 2000            // the most events of a checkpoint
+	sealRows = 8000            // the most events of a checkpoint
+	pageRows = 2000            // read at once by Verify
 	rowsOnce = 500             // ids or checkpoints in one statement
 	seldom   = 10              // of Grace: how often all of it is looked at
 	lately   = 2 * time.Second // what a call looks at otherwise
 )
 
 // Seal appends the events that have no seal to the tree, with a signed checkpoint for
-// each 2000 of them, and gives the newest checkpoint to the anchor. It returns how
+// each 8000 of them, and gives the newest checkpoint to the anchor. It returns how
 // many events this call has sealed, also with an error.
 //
 // Several processes may seal at the same time: they take turns, each for one checkpoint
@@ -124,20 +124,25 @@ func (t *Trail) sealPage(ctx context.Context, began time.Time, whole bool, after
 		// What is older than the horizon is left out for ever, so that an event that
 		// claims to be old is not sealed as if it had always been there.
 		// A look into an index for each row: a join may read all seals there are.
-		rows, err := t.sink.Rows(tx, "WHERE recorded_at >= ? AND (SELECT s.id FROM "+t.seals+" s WHERE s.id = "+t.sink.Table()+".id) IS NULL ORDER BY recorded_at, id LIMIT ?", moment(tx, from), pageRows)
-		if full = len(rows) == pageRows; err != nil || len(rows) == 0 {
+		unsealed := "WHERE recorded_at >= ? AND (SELECT s.id FROM " + t.seals + " s WHERE s.id = " + t.sink.Table() + ".id) IS NULL ORDER BY recorded_at, id LIMIT ?"
+		next, read := c.successor(), 0
+		err = t.sink.Rows(tx, func(r gormsink.Row) {
+			read, last = read+1, r.Recorded
+			if r.Err == nil {
+				next.add(&r)
+			}
+		}, unsealed, moment(tx, from), sealRows)
+		if err != nil {
 			return err
 		}
-		last = rows[len(rows)-1].Recorded
-		rows = slices.DeleteFunc(rows, func(r gormsink.Row) bool { return r.Err != nil })
-		if n = len(rows); n == 0 {
-			if full {
-				last = last.Add(time.Microsecond) // a page of which nothing can be read
-			}
-			return nil
+		full = read == sealRows
+		if n = int(next.tree.size - c.tree.size); n > 0 {
+			return t.store(tx, &c, next)
 		}
-		c, err = t.append(tx, c, rows)
-		return err
+		if full {
+			last = last.Add(time.Microsecond) // a page of which nothing can be read
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, false, last, c, shown(err)
@@ -194,31 +199,43 @@ func moment(tx *gorm.DB, at time.Time) any {
 	return at.UnixMicro()
 }
 
-// append adds the rows to the tree, and a checkpoint.
-func (t *Trail) append(tx *gorm.DB, c checkpoint, rows []gormsink.Row) (next checkpoint, err error) {
-	next = checkpoint{tree: c.tree.clone(), previous: c.tree.size, at: time.Now()}
-	args := make([]any, 0, sealColumns*len(rows))
-	for i := range rows {
-		s := newSecret()
-		e := newEntry(&rows[i], s)
-		args = append(args, next.tree.size, e.ID.String(), e.Occurred, e.Recorded, e.Type, e.Tenant, e.Scope, e.Hash, []byte(s))
-		next.tree.add(e.leaf())
+// page is the next checkpoint, with what the table of seals gets for it.
+type page struct {
+	checkpoint
+	args   []any
+	newest time.Time // when the last event was written
+}
+
+func (c *checkpoint) successor() *page {
+	return &page{checkpoint: checkpoint{tree: c.tree.clone(), previous: c.tree.size}}
+}
+
+func (p *page) add(r *gormsink.Row) {
+	s := newSecret()
+	e := newEntry(r, s)
+	p.args = append(p.args, p.tree.size, e.ID.String(), e.Occurred, e.Recorded, e.Type, e.Tenant, e.Scope, e.Hash, []byte(s))
+	p.tree.add(e.leaf())
+	p.newest = r.Recorded
+}
+
+// store signs and stores a page, which then is the newest checkpoint.
+func (t *Trail) store(tx *gorm.DB, c *checkpoint, next *page) error {
+	next.at = time.Now()
+	if next.newest.After(next.at) {
+		next.newest = next.at
 	}
-	newest := rows[len(rows)-1].Recorded
-	if newest.After(next.at) {
-		newest = next.at
-	}
-	next.horizon = max(c.horizon, newest.Add(-t.depth()).UnixMicro())
+	next.horizon = max(c.horizon, next.newest.Add(-t.depth()).UnixMicro())
 	if err := next.sign(t.key); err != nil {
-		return c, ownError{fmt.Errorf("seal: sign: %w", err)}
+		return ownError{fmt.Errorf("seal: sign: %w", err)}
 	}
 	if _, err := openCheckpoint(t.root, next.text); err != nil {
-		return c, err // the clocks of this process and of the certificate differ
+		return err // the clocks of this process and of the certificate differ
 	}
-	if err := insertSeals(tx, t.seals, args); err != nil {
-		return c, err
+	if err := insertSeals(tx, t.seals, next.args); err != nil {
+		return err
 	}
-	return next, tx.Exec("INSERT INTO "+t.points+" (size, note, turn) VALUES (?, ?, 0)", next.tree.size, next.text).Error
+	*c = next.checkpoint
+	return tx.Exec("INSERT INTO "+t.points+" (size, note, turn) VALUES (?, ?, 0)", next.tree.size, next.text).Error
 }
 
 const sealColumns = 9

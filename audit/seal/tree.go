@@ -72,21 +72,19 @@ func newSecret() secret {
 func (s secret) hash(e audit.Event) []byte {
 	details := e.Details.String()
 	e.Details = audit.Details{}
-	return s.hashText(e.AppendJSON(nil), details)
+	return s.hashText(e.AppendJSON(make([]byte, 0, 512)), details)
 }
 
 func (s secret) hashText(event []byte, details string) []byte {
-	h := sha256.New()
-	h.Write(s)
-	h.Write(event)
-	h.Write([]byte{'\n'}) // which the event does not contain
-	h.Write([]byte(details))
-	return h.Sum(s.proof())
+	text := make([]byte, 0, len(s)+len(event)+1+len(details))
+	text = append(append(append(append(text, s...), event...), '\n'), details...) // the event contains no new line
+	sum := sha256.Sum256(text)
+	return append(s.proof(), sum[:]...)
 }
 
 func (s secret) proof() []byte {
 	sum := sha256.Sum256(s)
-	return sum[:proofSize:proofSize]
+	return append(make([]byte, 0, hashSize), sum[:proofSize]...)
 }
 
 // frontier is a tree as the roots of its perfect subtrees, largest first: what it

@@ -94,18 +94,18 @@ func (v *verification) readNotes() error {
 		if i > 0 {
 			where, args = "id IN (SELECT id FROM "+v.trail.seals+" WHERE idx >= ? AND idx < ?)", []any{s.from, s.to}
 		}
-		rows, err := v.trail.sink.Rows(v.tx, "WHERE type IN ? AND "+where, append([]any{[]string{gormsink.TypePurged, gormsink.TypeErased}}, args...)...)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
+		read := func(r gormsink.Row) {
 			if at := r.Recorded.UnixMicro(); i == 0 && at < v.good.horizon && !v.distrust.window(at) {
-				continue // it was inserted
+				return // it was inserted
 			}
 			v.notes[r.ID] = r.Details.String()
 			if r.Type == gormsink.TypePurged {
 				v.doubtful.add(unsealed, r.Details.String())
 			}
+		}
+		args = append([]any{[]string{gormsink.TypePurged, gormsink.TypeErased}}, args...)
+		if err := v.trail.sink.Rows(v.tx, read, "WHERE type IN ? AND "+where, args...); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -119,13 +119,11 @@ func (v *verification) judgePage(page []leafRow) error {
 			notes = append(notes, e.note.String())
 		}
 	}
-	list, err := v.trail.sink.Rows(v.tx, "WHERE id IN (SELECT id FROM "+v.trail.seals+" WHERE idx >= ? AND idx <= ?)", page[0].idx, page[len(page)-1].idx)
+	rows := make(map[audit.ID]*gormsink.Row, len(page))
+	err := v.trail.sink.Rows(v.tx, func(r gormsink.Row) { rows[r.ID] = &r },
+		"WHERE id IN (SELECT id FROM "+v.trail.seals+" WHERE idx >= ? AND idx <= ?)", page[0].idx, page[len(page)-1].idx)
 	if err != nil {
 		return err
-	}
-	rows := make(map[audit.ID]*gormsink.Row, len(list))
-	for i := range list {
-		rows[list[i].ID] = &list[i]
 	}
 	scopes, err := v.scopes(notes)
 	if err != nil {
