@@ -61,9 +61,9 @@ func statusOf(err error) int {
 // problem like any other error.
 func (s *Site) api(mux *http.ServeMux) {
 	endpoints := map[string]map[string]endpoint{
-		"/api/state":                    {http.MethodGet: s.getState},
+		"/api/state":                    {http.MethodGet: func(r *http.Request) (any, error) { return s.look(r.Context(), r.URL.Query().Get("guest")), nil }},
 		"/api/chat":                     {http.MethodPost: s.postChat},
-		"/api/faults":                   {http.MethodGet: s.getFaults, http.MethodPut: s.putFaults},
+		"/api/faults":                   {http.MethodGet: func(*http.Request) (any, error) { return s.Switches.Read(), nil }, http.MethodPut: s.putFaults},
 		"/api/sessions/corrupt":         {http.MethodPost: s.corruptAll},
 		"/api/sessions/{guest}/corrupt": {http.MethodPost: func(r *http.Request) (any, error) { return s.corrupt(r, r.PathValue("guest")) }},
 		"/api/cleanup":                  {http.MethodPost: s.cleanUp},
@@ -142,10 +142,6 @@ func reason(err error) string {
 	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
-func (s *Site) getState(r *http.Request) (any, error) {
-	return s.look(r.Context(), r.URL.Query().Get("guest")), nil
-}
-
 type message struct {
 	Guest string `json:"guest"`
 	Text  string `json:"text"`
@@ -192,10 +188,6 @@ func (s *Site) say(ctx context.Context, m message) (reply desk.Reply, err error)
 	}
 	s.streams.hurry()
 	return reply, nil
-}
-
-func (s *Site) getFaults(*http.Request) (any, error) {
-	return s.Switches.Read(), nil
 }
 
 func (s *Site) putFaults(r *http.Request) (any, error) {

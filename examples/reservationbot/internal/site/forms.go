@@ -90,8 +90,7 @@ func (s *Site) formNight(r *http.Request) (any, error) {
 	if err != nil || room == "" {
 		return nil, errMessage
 	}
-	form := langOf(r.PostForm.Get("lang")).Of([2]string{"hold room %s for 1 night from %s", "guardar la habitación %s por 1 noche desde %s"})
-	return s.hear(r, fmt.Sprintf(form, room, date))
+	return s.hear(r, say(langOf(r.PostForm.Get("lang")), "hold room %s for 1 night from %s", "guardar la habitación %s por 1 noche desde %s", room, date))
 }
 
 func (s *Site) formSwitches(r *http.Request) (any, error) {

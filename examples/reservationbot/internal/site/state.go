@@ -64,11 +64,9 @@ func windowOf(c circuitbreaker.Counts, reason string) Window {
 
 // Hold is a lock on a room's nights.
 type Hold struct {
-	Stay       hotel.Stay `json:"stay"`
-	Guest      string     `json:"guest"`
-	ExpiresAt  time.Time  `json:"expires_at"`
-	Extensions int        `json:"extensions"`
-	Fence      uint64     `json:"fence"`
+	Stay      hotel.Stay `json:"stay"`
+	Guest     string     `json:"guest"`
+	ExpiresAt time.Time  `json:"expires_at"`
 }
 
 // Sessions are the conversations.
@@ -82,7 +80,6 @@ type Session struct {
 	Guest        string    `json:"guest"`
 	LastActivity time.Time `json:"last_activity"`
 	ExpiresAt    time.Time `json:"expires_at"`
-	Lines        int       `json:"lines"`
 }
 
 // Total and Left are the seconds that the conversation has after a message,
@@ -183,7 +180,7 @@ func (s *Site) readHolds(ctx context.Context) (holds []Hold, err error) {
 		if err != nil {
 			return holds, err
 		}
-		holds = append(holds, Hold{hotel.StayOf(h.Resource), h.Holder, h.ExpiresAt, h.Extensions, h.Fence})
+		holds = append(holds, Hold{hotel.StayOf(h.Resource), h.Holder, h.ExpiresAt})
 	}
 	return holds, nil
 }
@@ -198,7 +195,7 @@ func (s *Site) readSessions(ctx context.Context) (found Sessions, err error) {
 		one, err := s.Desk.Chats.Peek(ctx, desk.SessionOf(guest))
 		switch {
 		case err == nil:
-			found.Latest = append(found.Latest, Session{guest, one.LastActivity, one.ExpiresAt, len(one.Data.Lines)})
+			found.Latest = append(found.Latest, Session{guest, one.LastActivity, one.ExpiresAt})
 		case !errors.Is(err, session.ErrNotFound):
 			return found, err
 		}

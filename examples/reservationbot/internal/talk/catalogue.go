@@ -13,6 +13,27 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 )
 
+// Lang is a language of the bot.
+type Lang string
+
+const (
+	English Lang = "en"
+	Spanish Lang = "es"
+)
+
+// Of returns the text in the language, of English and Spanish.
+func (l Lang) Of(both [2]string) string {
+	if l == Spanish {
+		return both[1]
+	}
+	return both[0]
+}
+
+var monthNames = map[Lang][12]string{
+	English: {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
+	Spanish: {"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"},
+}
+
 // Message is one thing that the bot can say, in English and Spanish.
 type Message [2]string
 

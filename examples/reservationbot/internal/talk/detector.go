@@ -19,6 +19,31 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 )
 
+// Intent is what a guest wants.
+type Intent string
+
+const (
+	Unknown      Intent = "unknown"
+	Book         Intent = "book"
+	Hold         Intent = "hold"
+	Extend       Intent = "extend"
+	Cancel       Intent = "cancel"
+	Availability Intent = "availability"
+	List         Intent = "list" // the guest's own bookings
+	Help         Intent = "help"
+	House        Intent = "house" // prices, meals, a person: what this bot does not know
+	Yes          Intent = "yes"
+	No           Intent = "no" // of "no" and "do not cancel" alike: nothing is to be done
+)
+
+// Intents lists all intents.
+func Intents() []Intent {
+	return []Intent{Cancel, Extend, Hold, Book, Availability, House, List, Yes, No, Help, Unknown}
+}
+
+// Acts reports whether the intent changes something.
+func (i Intent) Acts() bool { return i == Book || i == Hold || i == Extend || i == Cancel }
+
 // Request is what a message asks for. What the guest did not say is zero.
 type Request struct {
 	Intent     Intent     `json:"intent"`
@@ -285,6 +310,3 @@ func number(digits string) int {
 	n, _ := strconv.Atoi(digits)
 	return n
 }
-
-// Acts reports whether the intent changes something.
-func (i Intent) Acts() bool { return i == Book || i == Hold || i == Extend || i == Cancel }

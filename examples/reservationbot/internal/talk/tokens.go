@@ -3,6 +3,8 @@
 package talk
 
 import (
+	_ "embed"
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -76,6 +78,44 @@ func tokens(text string) (all []token) {
 	}
 	return all
 }
+
+type entry struct {
+	class string
+	n     int
+	lang  Lang // "" = both
+}
+
+// lexicon lists words and phrases by class, English and Spanish, as they look
+// after fold. "|" separates words with one meaning. ", " separates meanings,
+// which are numbered from 0. A second meaning of a verb is a doubtful one: it
+// is asked about before anything is done. The words of the last class, "", change
+// nothing. A word that is not listed at all is a reason to ask.
+//
+//go:embed lexicon.json
+var lexicon []byte
+
+// entries has each word of the lexicon.
+var entries = func() map[string]entry {
+	var classes map[string][2]string
+	if err := json.Unmarshal(lexicon, &classes); err != nil {
+		panic(err)
+	}
+	all := make(map[string]entry)
+	for class, both := range classes {
+		for i, lang := range []Lang{English, Spanish} {
+			for n, meaning := range strings.Split(both[i], ", ") {
+				for word := range strings.SplitSeq(meaning, "|") {
+					e := entry{class, n, lang}
+					if other, twice := all[word]; twice && other.lang != lang {
+						e.lang = ""
+					}
+					all[word] = e
+				}
+			}
+		}
+	}
+	return all
+}()
 
 const longestPhrase = 4 // words
 
