@@ -137,7 +137,7 @@ func leavesLease(err error) bool {
 // the lease however fn ends.
 func (m *Manager[T]) handleExclusively(o *operation, s *Session[T], held time.Time, fn func(context.Context, *Session[T]) error) (err error) {
 	lease, saved, id := s.lease, false, s.ID
-	h := &handling{manager: m, hash: m.index.id(id), subject: m.index.subject(s.Subject), outer: handlingOf(o.ctx)}
+	h := &handling{kind: m.kind, hash: m.index.id(id), subject: m.index.subject(s.Subject), outer: handlingOf(o.ctx)}
 	defer func() {
 		s.lease = ""
 		h.over.Store(true)

@@ -11,7 +11,7 @@ import (
 // handling is one call of a function that has a session for itself, as the
 // function's context knows it.
 type handling struct {
-	manager any
+	kind    *kind // of the manager
 	hash    Hash
 	subject Hash
 	deleted atomic.Bool // from within
@@ -26,12 +26,12 @@ func handlingOf(ctx context.Context) *handling {
 	return h
 }
 
-// handlings yields the calls of m that handle a session and in whose context ctx
+// handlings yields the calls that handle one of m's sessions and in whose context ctx
 // is.
 func (m *Manager[T]) handlings(ctx context.Context) iter.Seq[*handling] {
 	return func(yield func(*handling) bool) {
 		for h := handlingOf(ctx); h != nil; h = h.outer {
-			if h.manager == any(m) && !h.over.Load() && !h.deleted.Load() && !yield(h) {
+			if h.kind.shares(m.kind) && !h.over.Load() && !h.deleted.Load() && !yield(h) {
 				return
 			}
 		}

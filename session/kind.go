@@ -52,8 +52,12 @@ func (k *kind) claim() error {
 }
 
 func (k *kind) clashes(other *kind) bool {
-	return k.data != other.data && k.version == other.version &&
-		reflect.ValueOf(k.store).Comparable() && k.store == other.store
+	return k.data != other.data && k.version == other.version && k.shares(other)
+}
+
+// shares reports whether two managers have the same sessions, as far as can be seen.
+func (k *kind) shares(other *kind) bool {
+	return k == other || k.name == other.name && reflect.ValueOf(k.store).Comparable() && k.store == other.store
 }
 
 var marshalers = []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}

@@ -136,13 +136,14 @@ func TestAWaiterThatGaveUpIsNotWaitedFor(t *testing.T) {
 func TestWaitingWithinTheHandlerIsRefusedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memsession.New()
-		m, other := newManager(t, store, config{}), newManager(t, store, config{Name: "others"})
+		m, other, twin := newManager(t, store, config{}), newManager(t, store, config{Name: "others"}), newManager(t, store, config{Timeout: time.Minute})
 		start := time.Now()
 		err := m.Converse(t.Context(), chat, cart{}, func(ctx context.Context, s *session.Session[cart]) error {
 			return other.Converse(ctx, chat, cart{}, func(ctx context.Context, _ *session.Session[cart]) error {
 				for name, call := range map[string]func() error{
 					"Converse":  func() error { return m.Converse(ctx, chat, cart{}, idle) },
 					"Exclusive": func() error { return m.Exclusive(ctx, s.ID, idle) },
+					"its twin":  func() error { return twin.Converse(ctx, chat, cart{}, idle) },
 					"Update":    func() error { _, err := m.Update(ctx, s.ID, func(*cart) error { return nil }); return err },
 				} {
 					if err := call(); !errors.Is(err, session.ErrInvalid) {
