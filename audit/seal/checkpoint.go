@@ -3,6 +3,7 @@
 package seal
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -46,6 +47,12 @@ type checkpoint struct {
 	at       time.Time // by the clock of the process that signed
 	horizon  int64     // what was recorded before that, and is not sealed, never will be
 	text     string    // the signed note
+}
+
+// said is the hash of what is signed, whoever has signed it.
+func (c *checkpoint) said() tlog.Hash {
+	body, _, _ := strings.Cut(c.text, "\n\n")
+	return sha256.Sum256([]byte(body))
 }
 
 // sign makes the text.

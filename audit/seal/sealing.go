@@ -185,10 +185,13 @@ func (t *Trail) newest(tx *gorm.DB) (c checkpoint, err error) {
 	switch {
 	case p.Size == t.seen.tree.size && p.Note == t.seen.text:
 		return t.seen, nil
-	case p.Size <= t.seen.tree.size:
+	case p.Size < t.seen.tree.size:
 		return c, damaged("checkpoint %d is gone", t.seen.tree.size)
 	}
-	return openPoint(t.root, p)
+	if c, err = openPoint(t.root, p); err == nil && p.Size == t.seen.tree.size && c.said() != t.seen.said() {
+		err = damaged("checkpoint %d is another one", p.Size) // more signatures are of witnesses
+	}
+	return c, err
 }
 
 // moment is a time as the column recorded_at has it.
@@ -301,11 +304,11 @@ func (t *Trail) anchor(ctx context.Context, c checkpoint) error {
 	return nil
 }
 
-// anchors reads what the anchor has: roots by size.
+// anchors reads what the anchor has: what checkpoints say, by size.
 func (t *Trail) anchors(ctx context.Context, bad func(why string)) (map[int64]tlog.Hash, error) {
-	roots := make(map[int64]tlog.Hash)
+	said := make(map[int64]tlog.Hash)
 	if t.cfg.Anchors == nil {
-		return roots, nil
+		return said, nil
 	}
 	for e, err := range t.cfg.Anchors(ctx) {
 		if _, unreadable := errors.AsType[*gormsink.RowError](err); unreadable {
@@ -324,10 +327,10 @@ func (t *Trail) anchors(ctx context.Context, bad func(why string)) (map[int64]tl
 			bad("an anchor: " + err.Error())
 			continue
 		}
-		if root, ok := roots[c.tree.size]; ok && root != c.tree.root() {
+		if before, ok := said[c.tree.size]; ok && before != c.said() {
 			bad(fmt.Sprintf("two anchors of size %d differ", c.tree.size))
 		}
-		roots[c.tree.size] = c.tree.root()
+		said[c.tree.size] = c.said()
 	}
-	return roots, nil
+	return said, nil
 }

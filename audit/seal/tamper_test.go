@@ -261,6 +261,18 @@ var tamperings = []tampering{
 		}
 		return &expect{removed: removed, damaged: []int64{-1}}
 	}},
+	{"sign a checkpoint anew with a key of the host, so that an old row looks new", func(r *rig) *expect {
+		row := r.one("SELECT * FROM lock_audit_checkpoint WHERE size = (SELECT MAX(size) FROM lock_audit_checkpoint)")
+		c, err := openCheckpoint(r.trails[0].root, row["note"].(string))
+		must(r, err)
+		k, err := newKey(r.Context(), r.trails[0].root, r.cfg.Certify)
+		must(r, err)
+		c.horizon = 0
+		must(r, c.sign(k))
+		r.exec("UPDATE lock_audit_checkpoint SET note = ? WHERE size = ?", c.text, row["size"])
+		r.insert(audit.Event{Type: "type-0"})
+		return &expect{damaged: []int64{-1}}
+	}},
 	{"rewrite all with a key of the host", func(r *rig) *expect {
 		row := r.one(sealedRows)
 		r.exec("UPDATE lock_audit SET reason = 'forged' WHERE id = ?", row["id"])

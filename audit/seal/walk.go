@@ -167,9 +167,9 @@ func (w *walk) check(p point) {
 	}
 	w.settle(w.trusted, false)
 	w.good = c
-	if root, ok := w.anchors[p.Size]; ok {
+	if said, ok := w.anchors[p.Size]; ok {
 		delete(w.anchors, p.Size)
-		if root != c.tree.root() {
+		if said != c.said() {
 			w.report.damage(w.anchored, p.Size, "checkpoint %d is not the one that the anchor has", p.Size)
 			w.distrusted(w.anchored, p.Size, 0, c.at.Add(w.trail.cfg.Grace).UnixMicro())
 		}
