@@ -57,8 +57,8 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 		return answer{}, fmt.Errorf("a script answered the unknown status %q", word)
 	}
 	a := answer{status: status}
-	a.times, _ = list[2].(string)
 	a.raw, _ = list[1].(string)
+	a.times, _ = list[2].(string)
 	retry, _ := list[3].(int64)
 	a.retry = time.Duration(retry) * time.Millisecond
 	if len(list) > 4 {

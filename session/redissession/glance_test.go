@@ -50,7 +50,7 @@ func TestTheGlanceAnswersLoadsOfLiveRecords(t *testing.T) {
 				if h.idle > 0 && (h.absolute == 0 || now+h.idle < h.absolute) {
 					h.ends = now + h.idle
 				}
-				kind, want = "touched", []any{"done", raw, string(h.encode()[36:54]), int64(0)}
+				kind, want = "touched", []any{"done", raw, string(h.encode()[42:54]), int64(0)}
 			}
 		}
 		if answers[kind]++; fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {

@@ -19,7 +19,7 @@ var sizes = map[byte]int{version: headerSize}
 
 const (
 	headerSize = 156
-	timesSize  = 18 // of what a touch writes
+	timesSize  = 12 // of what a touch writes
 )
 
 var magic = [3]byte{'h', 'f', 's'}
@@ -39,9 +39,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 //	    16      8 nonce of the write that made it, 0 = none
 //	    24      6 created
 //	    30      6 absolute deadline, 0 = none
-//	    36      6 idle timeout in ms, 0 = none     \ a touch writes these
-//	    42      6 last activity                    | 18 bytes in place
-//	    48      6 when it lapses                   /
+//	    36      6 idle timeout in ms, 0 = none
+//	    42      6 last activity                    \ a touch writes these
+//	    48      6 when it lapses                   / 12 bytes in place
 //	    54      4 seconds that it is kept for Claim after it lapsed
 //	    58      4 CRC-32C of the payload
 //	    62      8 lease: first bytes of SHA-256 of its name, 0 = free
@@ -141,7 +141,7 @@ func decode(raw string) (h header, payload string, ok bool) {
 // touch sets the times that a touch has written, if it has.
 func (h *header) touch(times string) (ok bool) {
 	if b := []byte(times); len(b) == timesSize {
-		h.idle, h.last, h.ends = uint48(b), uint48(b[6:]), uint48(b[12:])
+		h.last, h.ends = uint48(b), uint48(b[6:])
 	}
 	return len(times) == 0 || len(times) == timesSize
 }

@@ -155,7 +155,7 @@ local function leaveIn(key, head, next, grace, freeze)
   local ends = math.min(deadline(head), now + grace)
   local crc = freeze and int(head, CRC, 4) or 0
   local part = at(head, 0, KIND) .. bytes(freeze and FROZEN or MOVED, 1) .. at(head, KIND + 1, ABSOLUTE - KIND - 1)
-    .. bytes(ends, 6) .. times(ends, 0, int(head, LAST, 6)) .. bytes(0, 4) .. bytes(crc, 4)
+    .. bytes(ends, 6) .. bytes(0, 6) .. times(ends, 0, int(head, LAST, 6)) .. bytes(0, 4) .. bytes(crc, 4)
     .. at(NONE16, 0, 14) .. at(next, 0, 16) .. at(head, EARLIER, HEADER - EARLIER)
   if freeze then
     redis.call('SETRANGE', key, 0, part)

@@ -16,7 +16,7 @@ local function stamp(template, last)
   local lease = at(template, LEASE, 8)
   local ends = lease ~= NONE8 and now + int(template, LEASE_END, 6) or 0
   return at(template, 0, REV) .. revision(last) .. at(template, NONCE, 8)
-    .. bytes(created, 6) .. bytes(absolute, 6) .. times(absolute, int(template, IDLE, 6), now)
+    .. bytes(created, 6) .. bytes(absolute, 6) .. at(template, IDLE, 6) .. times(absolute, int(template, IDLE, 6), now)
     .. at(template, KEEP, 8) .. lease .. bytes(ends, 6) .. string.sub(template, LEASE_END + 7)
 end
 

@@ -33,7 +33,7 @@ if status then return {status, status == 'moved' and at(old, 0, HEADER) or '', 0
 local lease = ARGV[4] == '1' and at(NONE16, 0, 14) or at(old, LEASE, 14)
 local last = math.max(now, int(old, LAST, 6))
 local head = at(template, 0, REV) .. revision(int(old, REV, 8)) .. at(template, NONCE, 8)
-  .. at(old, CREATED, 12) .. times(int(old, ABSOLUTE, 6), int(old, IDLE, 6), last) .. at(template, KEEP, 8)
+  .. at(old, CREATED, 18) .. times(int(old, ABSOLUTE, 6), int(old, IDLE, 6), last) .. at(template, KEEP, 8)
   .. lease .. at(old, OWNER, 16) .. at(old, REV, 16) .. at(old, EARLIER, 48) .. string.sub(template, EARLIER + 65)
 put(KEYS[2], hash, head, ARGV[3])
 if ARGV[4] == '1' then serve(hash) end

@@ -18,13 +18,12 @@ local function six(n)
   return char(floor(high / 65536), floor(high / 256) % 256, high % 256, floor(low / 65536), floor(low / 256) % 256, low % 256)
 end
 
--- times writes the idle timeout, the last activity and when the record lapses, in
--- ms: the only place that knows that rule. A record without both deadlines has
+-- times writes the last activity and when the record lapses, in ms: the only place that knows that rule. A record without both deadlines has
 -- lapsed: nothing lives for ever.
 local function times(absolute, idle, last)
   local ends = last + idle
   if idle == 0 or (absolute ~= 0 and absolute < ends) then ends = absolute end
-  return six(idle) .. six(last) .. six(ends)
+  return six(last) .. six(ends)
 end
 
 -- expiry is when Redis itself may forget the record: the safety net.
@@ -101,9 +100,9 @@ end
 -- when that is full.
 local function touch(key, hash, raw)
   local part = times(ms(raw, ABSOLUTE), ms(raw, IDLE), now)
-  local head = string.sub(raw, 1, IDLE) .. part .. string.sub(raw, IDLE + 19, HEADER)
+  local head = string.sub(raw, 1, LAST) .. part .. string.sub(raw, LAST + 13, HEADER)
   redis.call('PEXPIREAT', key, expiry(head))
-  redis.call('SETRANGE', key, '36', part)
+  redis.call('SETRANGE', key, '42', part)
   index(hash, head)
   return part
 end
