@@ -47,7 +47,7 @@ func TestAConfirmationDoesNotWaitForTheRenewalsOfItsGroup(t *testing.T) {
 		due := time.Until(renewed.Deadline()) / 3
 		time.Sleep(due - time.Second)
 		l := waited(t, d) // just when the renewal is sent
-		time.Sleep(lock.TrialTime)
+		time.Sleep(lock.StoreTrialTime)
 		wantErr(t, l.Err())
 	})
 }
@@ -84,7 +84,7 @@ func TestAGrantOutlivesALostAnswerToATry(t *testing.T) {
 		start := time.Now()
 		l, err := d.Acquire(t.Context(), lock.Key("room"))
 		wantErr(t, err)
-		if took := time.Since(start); took > lock.TrialTime || l.Fence() != first.Fence()+1000 {
+		if took := time.Since(start); took > lock.StoreTrialTime || l.Fence() != first.Fence()+1000 {
 			t.Errorf("granted after %s with fence %d after %d, want the grant of the release", took, l.Fence(), first.Fence())
 		}
 	})

@@ -22,7 +22,7 @@ func (s *lateGrants) Wait(ctx context.Context, c lock.StoreClaim, g lock.StoreGr
 	g, err := s.Store.Wait(ctx, c, g)
 	if err == nil && g.Status == lock.StatusGranted && s.late > 0 {
 		s.late--
-		time.Sleep(lock.TrialTime + time.Second)
+		time.Sleep(lock.StoreTrialTime + time.Second)
 	}
 	return g, err
 }

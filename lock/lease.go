@@ -291,10 +291,10 @@ func (l *Lease) Detach() Ref {
 // confirm has the store keep a grant for its TTL, for a lease that the watchdog
 // does not see any more. One that is resumed meanwhile is confirmed there.
 func (l *Lease) confirm() {
-	ctx, cancel := context.WithTimeout(context.Background(), TrialTime)
+	ctx, cancel := context.WithTimeout(context.Background(), StoreTrialTime)
 	defer cancel()
 	for {
-		try, cancel := context.WithTimeout(ctx, TrialTime/4)
+		try, cancel := context.WithTimeout(ctx, StoreTrialTime/4)
 		_, err := l.m.extend(try, StoreRenewal{StoreTicket: l.ticket, TTL: l.ttl, Confirm: true})
 		cancel()
 		if err == nil || errors.Is(err, ErrPermanent) || !sleep(ctx, firstPause) {

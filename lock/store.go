@@ -53,11 +53,11 @@ type Store interface {
 
 	// Release ends a batch of holds. The answers are in the order of ts.
 	// StatusGranted means it was held until now, or that it was released by the
-	// same token, and the same Force, less than [RememberFor] ago: the answer
+	// same token, and the same Force, less than [StoreRememberFor] ago: the answer
 	// to that may have got lost. (A store need not keep the token for that:
 	// nothing changes any more.) StatusMissing means neither. With a token and
 	// Fence 0 it gives up a claim that waits or of unknown outcome: should
-	// the claim come only now, within RememberFor, its answer is StatusMissing. So
+	// the claim come only now, within StoreRememberFor, its answer is StatusMissing. So
 	// is that to any claim whose hold was released.
 	Release(ctx context.Context, ts []StoreTicket) ([]StoreGrant, error)
 
@@ -72,9 +72,9 @@ type Store interface {
 	Sweep(ctx context.Context, q StoreQuery, recorded []string) (expired []Hold, err error)
 }
 
-// RememberFor is how long a store remembers that a hold was released, or that a
+// StoreRememberFor is how long a store remembers that a hold was released, or that a
 // claim was given up.
-const RememberFor = 5 * time.Second
+const StoreRememberFor = 5 * time.Second
 
 // StoreTicket names one hold and proves the right to change it. It prints without
 // its token.
@@ -160,6 +160,6 @@ type StoreGrant struct {
 	Expired   []Hold        // some expired holds found on the way, not reported yet
 }
 
-// TrialTime is how long a grant to a claim that waited lasts unless it is
+// StoreTrialTime is how long a grant to a claim that waited lasts unless it is
 // confirmed, or the claim's TTL if that is less.
-const TrialTime = 2 * time.Second
+const StoreTrialTime = 2 * time.Second

@@ -80,7 +80,7 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 func (a *attempt) askInTime(ctx context.Context) (StoreGrant, time.Time, error) {
 	limit := releaseTimeout
 	if a.conflict != nil {
-		limit = TrialTime / 2
+		limit = StoreTrialTime / 2
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

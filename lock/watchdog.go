@@ -196,7 +196,7 @@ func (w *watchdog) renew(batch []*Lease) {
 		return
 	}
 	renewals := make([]StoreRenewal, len(batch))
-	patience := TrialTime
+	patience := StoreTrialTime
 	for i, l := range batch {
 		renewals[i] = StoreRenewal{StoreTicket: l.ticket, TTL: l.ttl, Confirm: l.isUnconfirmed()}
 		if l.renew {
@@ -249,7 +249,7 @@ func (l *Lease) isUnconfirmed() bool {
 // renewedFor is how long the lease lasts from one renewal to the next.
 func (l *Lease) renewedFor(unconfirmed bool) time.Duration {
 	if unconfirmed {
-		return min(l.ttl, TrialTime)
+		return min(l.ttl, StoreTrialTime)
 	}
 	return l.ttl
 }

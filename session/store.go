@@ -31,7 +31,7 @@ import (
 // lease gives the turn to the first of the line, in the same step, and has its
 // Turn called; the request is then repeated, which takes the lease or, where it
 // has no place any more, gets one at the end. A turn that is not taken within
-// [TurnTime] is the next one's, and so is the lease of a record that was
+// [StoreTurnTime] is the next one's, and so is the lease of a record that was
 // removed. A request with LeaseFor 0 gives up the lease or the place of that
 // name. A place of a process that was not heard of for some seconds is dropped.
 //
@@ -120,9 +120,9 @@ type StoreQuarantine interface {
 	Restore(ctx context.Context, space, id string) (StoreStatus, error)
 }
 
-// TurnTime is how long the first of a line has to take the lease when that is
+// StoreTurnTime is how long the first of a line has to take the lease when that is
 // free.
-const TurnTime = 2 * time.Second
+const StoreTurnTime = 2 * time.Second
 
 // Hash stands for an id or a subject: the first 16 bytes of a SHA-256. The
 // first byte is the partition: the records of an owner have their owner's, so

@@ -29,11 +29,11 @@ import (
 // These tests are about grants that the release of one holder makes to the next.
 
 const (
-	secondsOfGrace = 2 * time.Second              // a loaded machine's
-	afterALoss     = time.Second + secondsOfGrace // until a ping reports a grant
-	afterALapse    = lock.TrialTime + afterALoss  // until the next one has it
-	theRoom        = "room"                       // what everyone wants
-	atMost         = 30 * time.Second             // of a test that went wrong
+	secondsOfGrace = 2 * time.Second                  // a loaded machine's
+	afterALoss     = time.Second + secondsOfGrace     // until a ping reports a grant
+	afterALapse    = lock.StoreTrialTime + afterALoss // until the next one has it
+	theRoom        = "room"                           // what everyone wants
+	atMost         = 30 * time.Second                 // of a test that went wrong
 )
 
 func TestAGrantThatGetsLostCostsASecond(t *testing.T) {

@@ -67,14 +67,14 @@ func (p *believers) run() {
 	time.AfterFunc(length, func() { p.store.calm.Store(true) })
 	workers.Wait()
 
-	// All that is under way ends within TrialTime and some seconds, and with it
+	// All that is under way ends within StoreTrialTime and some seconds, and with it
 	// all that stayed behind.
 	start := time.Now()
 	for i := range 12 {
 		workers.Go(func() { p.turn(p.managers[i%3], rand.New(rand.NewPCG(uint64(i), 4)), false) })
 	}
 	workers.Wait()
-	if took := time.Since(start); took > lock.TrialTime+8*time.Second {
+	if took := time.Since(start); took > lock.StoreTrialTime+8*time.Second {
 		p.broken("when all works again, 12 turns take %s", took)
 	}
 	p.leaveTogether()

@@ -60,7 +60,7 @@ var waitSpoilings = map[string]spoiling{
 	"grants for good": {"AnUnconfirmedGrantLapses", spoiled{acquire: func(ctx context.Context, s lock.Store, c lock.StoreClaim) (lock.StoreGrant, error) {
 		if c.Queue { // a claim is granted as a whole, and its process need not confirm
 			go func() {
-				pause(ctx, lock.TrialTime/2)
+				pause(ctx, lock.StoreTrialTime/2)
 				_, _ = s.Extend(ctx, []lock.StoreRenewal{{StoreTicket: c.StoreTicket, TTL: c.TTL, Confirm: true}})
 			}()
 		}
@@ -103,7 +103,7 @@ var waitSpoilings = map[string]spoiling{
 	}}},
 	"counted from receipt": {"AGrantIsNotBelievedTooLong", spoiled{wait: func(ctx context.Context, s lock.Store, c lock.StoreClaim, g lock.StoreGrant) (lock.StoreGrant, error) {
 		g, err := s.Wait(ctx, c, g)
-		g.Hold.Left = lock.TrialTime
+		g.Hold.Left = lock.StoreTrialTime
 		return g, err
 	}}},
 	"64 give up": {"ManyMayGiveUpAtOnce", spoiled{release: func(ctx context.Context, s lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {

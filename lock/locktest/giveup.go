@@ -78,7 +78,7 @@ func givenUpPassesOn(b *bench) {
 	b.want(b.acquire(c).Status, lock.StatusMissing, "the claim that was given up")
 	b.release(next.StoreTicket)
 	if b.virtual {
-		time.Sleep(lock.TrialTime)
+		time.Sleep(lock.StoreTrialTime)
 	}
 	if due := b.sweep(0); len(due) != 0 {
 		b.broken("%v expired, though each was released", ids(due))

@@ -59,10 +59,10 @@ func releaseGrants(b *bench) {
 	b.queue(room)
 	b.release(holder.StoreTicket)
 	h := b.holdOf(waiter)
-	if !h.Unconfirmed || !b.near(h.Left, lock.TrialTime) || h.Fence <= holder.Fence {
-		b.broken("the hold after the release is %+v, want one for %s with a fence above %d", h, lock.TrialTime, holder.Fence)
+	if !h.Unconfirmed || !b.near(h.Left, lock.StoreTrialTime) || h.Fence <= holder.Fence {
+		b.broken("the hold after the release is %+v, want one for %s with a fence above %d", h, lock.StoreTrialTime, holder.Fence)
 	}
-	if g := b.blocked(b.claim(room)); len(g.Conflicts) != 1 || g.Conflicts[0].Hold.ID != waiter.ID || !b.near(g.Retry, lock.TrialTime) {
+	if g := b.blocked(b.claim(room)); len(g.Conflicts) != 1 || g.Conflicts[0].Hold.ID != waiter.ID || !b.near(g.Retry, lock.StoreTrialTime) {
 		b.broken("in the way of a newcomer is %+v for %s, want the first waiter's hold", g.Conflicts, g.Retry)
 	}
 	got := b.received(waiter).Hold
@@ -77,7 +77,7 @@ func unconfirmedLapses(b *bench) {
 		c := b.claim(lock.Key("room"))
 		c.TTL = ttl
 		c = b.trial(c)
-		lasts := min(ttl, lock.TrialTime)
+		lasts := min(ttl, lock.StoreTrialTime)
 		if b.virtual {
 			time.Sleep(lasts - time.Millisecond)
 			b.blocked(b.claim(lock.Key("room")))
@@ -112,11 +112,11 @@ func lapsedGoesOn(b *bench) {
 	b.outlast(300 * time.Millisecond)
 	start := time.Now()
 	b.release(holder.StoreTicket)
-	b.outlast(lock.TrialTime)
+	b.outlast(lock.StoreTrialTime)
 	b.queue(other.Resource) // a sign of life of the same process
 	wait.Wait()
-	if took := time.Since(start); b.Failed() || b.virtual && took > lock.TrialTime+3*time.Second {
-		b.broken("those behind were served after %s, want %s and a few seconds", took, lock.TrialTime)
+	if took := time.Since(start); b.Failed() || b.virtual && took > lock.StoreTrialTime+3*time.Second {
+		b.broken("those behind were served after %s, want %s and a few seconds", took, lock.StoreTrialTime)
 	}
 }
 
@@ -128,7 +128,7 @@ func confirmMoves(b *bench) {
 			b.broken("status %d with %+v, want Granted for %s with fence %d", g.Status, g.Hold, long, c.Fence)
 		}
 		if b.virtual {
-			time.Sleep(lock.TrialTime)
+			time.Sleep(lock.StoreTrialTime)
 		}
 	}
 	if h := b.holdOf(c); h.Unconfirmed {
@@ -138,7 +138,7 @@ func confirmMoves(b *bench) {
 		b.broken("the first extension after two confirmations: status %d with %+v", g.Status, g.Hold)
 	}
 	limited := b.claim(lock.Key("suite"))
-	limited.TTL, limited.MaxHold = lock.TrialTime, lock.TrialTime
+	limited.TTL, limited.MaxHold = lock.StoreTrialTime, lock.StoreTrialTime
 	if g := b.confirm(b.trial(limited)); g.Status != lock.StatusGranted || !b.near(g.Hold.Left, limited.MaxHold) {
 		b.broken("where MaxHold leaves nothing to gain: status %d with %+v, want Granted", g.Status, g.Hold)
 	}
@@ -151,7 +151,7 @@ func confirmMoves(b *bench) {
 
 func confirmRevivesNothing(b *bench) {
 	lapsed := b.trial(b.claim(lock.Key("room")))
-	b.outlast(lock.TrialTime)
+	b.outlast(lock.StoreTrialTime)
 	released := b.trial(b.claim(lock.Key("suite")))
 	b.release(released.StoreTicket)
 	givenUp := b.trial(b.claim(lock.Key("hall")))
@@ -173,11 +173,11 @@ func repeatedClaimOfGrant(b *bench) {
 	c := b.trial(b.claim(lock.Key("room")))
 	first := b.acquire(c)
 	if b.virtual {
-		time.Sleep(lock.TrialTime / 2)
+		time.Sleep(lock.StoreTrialTime / 2)
 	}
 	again := b.acquire(c)
 	for _, g := range []lock.StoreGrant{first, again} {
-		if g.Status != lock.StatusGranted || !g.Hold.Unconfirmed || g.Hold.Fence != c.Fence || g.Hold.Left > lock.TrialTime || !g.Hold.ExpiresAt.Equal(first.Hold.ExpiresAt) {
+		if g.Status != lock.StatusGranted || !g.Hold.Unconfirmed || g.Hold.Fence != c.Fence || g.Hold.Left > lock.StoreTrialTime || !g.Hold.ExpiresAt.Equal(first.Hold.ExpiresAt) {
 			b.broken("status %d with %+v, want Granted as it stands: %+v", g.Status, g.Hold, first.Hold)
 		}
 	}
@@ -190,7 +190,7 @@ func notBelievedTooLong(b *bench) {
 	for range 3 {
 		c := b.trial(b.claim(lock.Key("room")))
 		if b.virtual {
-			time.Sleep(lock.TrialTime / 2)
+			time.Sleep(lock.StoreTrialTime / 2)
 		}
 		g := b.received(c)
 		if g.Since.IsZero() {

@@ -210,7 +210,7 @@ func (h *history) compareGrant(g lock.StoreGrant, c lock.StoreClaim, now time.Ti
 		h.disagree("status %d with fence %d after %d, want Granted and more; in the way: %v", g.Status, g.Hold.Fence, h.fence, g.Conflicts)
 	}
 	if g.Hold.Unconfirmed { // as a store may, in case that the answer gets lost
-		if !c.Queue || g.Hold.Left > lock.TrialTime {
+		if !c.Queue || g.Hold.Left > lock.StoreTrialTime {
 			h.disagree("an unconfirmed grant to a claim with Queue %t for %s", c.Queue, g.Hold.Left)
 		}
 		g = h.confirm(c)

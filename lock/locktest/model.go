@@ -84,7 +84,7 @@ func (m *model) release(t lock.StoreTicket, now time.Time) lock.StoreStatus {
 }
 
 func (m *model) recall(id string, now time.Time) *ending {
-	if e, known := m.ended[id]; known && now.Sub(e.at) < lock.RememberFor {
+	if e, known := m.ended[id]; known && now.Sub(e.at) < lock.StoreRememberFor {
 		return &e
 	}
 	return nil

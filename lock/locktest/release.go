@@ -51,14 +51,14 @@ func releaseForgotten(b *bench) {
 	}
 	c := b.hold(lock.Key("room"))
 	b.release(c.StoreTicket)
-	time.Sleep(lock.RememberFor - time.Millisecond)
+	time.Sleep(lock.StoreRememberFor - time.Millisecond)
 	b.want(b.release(c.StoreTicket), lock.StatusGranted, "at the last moment")
 	time.Sleep(time.Millisecond)
-	b.want(b.release(c.StoreTicket), lock.StatusMissing, "after %s", lock.RememberFor)
+	b.want(b.release(c.StoreTicket), lock.StatusMissing, "after %s", lock.StoreRememberFor)
 	b.hold(lock.Key("another room")) // the group is in use all the while
 	late := b.claim(lock.Key("room"))
 	b.release(late.StoreTicket) // gives it up
-	time.Sleep(lock.RememberFor - time.Millisecond)
+	time.Sleep(lock.StoreRememberFor - time.Millisecond)
 	b.want(b.acquire(late).Status, lock.StatusMissing, "a claim just before its giving up is forgotten")
 	time.Sleep(time.Millisecond)
 	b.granted(late)

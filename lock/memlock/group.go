@@ -86,7 +86,7 @@ func (g *group) release(k lock.StoreTicket, now time.Time) lock.StoreGrant {
 
 // forget drops the endings that are too old.
 func (g *group) forget(now time.Time) {
-	for len(g.endings) > 0 && now.Sub(g.ended[g.endings[0]].at) >= lock.RememberFor {
+	for len(g.endings) > 0 && now.Sub(g.ended[g.endings[0]].at) >= lock.StoreRememberFor {
 		delete(g.ended, g.endings[0])
 		g.endings = g.endings[1:]
 	}

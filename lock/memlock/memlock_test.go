@@ -125,7 +125,7 @@ func TestGroupsWithoutAHoldAreForgottenInTime(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(2 * lock.RememberFor)
+		time.Sleep(2 * lock.StoreRememberFor)
 		if n := s.Groups(); n != 0 {
 			t.Errorf("%d groups are remembered, want none", n)
 		}

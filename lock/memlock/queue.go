@@ -109,7 +109,7 @@ func excludes(r, p lock.Resource) bool {
 }
 
 // serve grants what was freed to those who wait for it, in order of arrival. A
-// grant lasts for [lock.TrialTime] at most until it is confirmed.
+// grant lasts for [lock.StoreTrialTime] at most until it is confirmed.
 func (s *Store) serve(g *group, now time.Time) {
 	for len(g.freed) > 0 {
 		var name string
@@ -126,7 +126,7 @@ func (s *Store) serve(g *group, now time.Time) {
 				continue
 			}
 			if !g.ahead(w.Resource, w.seq, now) && len(g.inTheWay(w.StoreClaim, 1, now)) == 0 {
-				s.grant(g, w.StoreClaim, min(w.TTL, lock.TrialTime), now).Unconfirmed = true
+				s.grant(g, w.StoreClaim, min(w.TTL, lock.StoreTrialTime), now).Unconfirmed = true
 				g.leave(w.ID)
 			} else if p := only(w.Resource); p.Kind() == lock.Whole && !p.IsShared() {
 				break // all behind it wait for it
@@ -153,7 +153,7 @@ func only(r lock.Resource) lock.Resource {
 func (g *group) next() (at time.Time, found bool) {
 	if len(g.places) == 0 {
 		if n := len(g.endings); n > 0 && len(g.live) == 0 && len(g.expired) == 0 {
-			return g.ended[g.endings[n-1]].at.Add(lock.RememberFor), true
+			return g.ended[g.endings[n-1]].at.Add(lock.StoreRememberFor), true
 		}
 		return at, false
 	}

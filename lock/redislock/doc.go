@@ -28,7 +28,7 @@
 //     system check the fence.
 //   - Deadlines are whole milliseconds. A hold may end up to 1 ms before its
 //     TTL. Leases allow for that: they end earlier.
-//   - The store remembers for [lock.RememberFor] that a hold was released, or
+//   - The store remembers for [lock.StoreRememberFor] that a hold was released, or
 //     that a claim was given up. A release repeated later than that answers
 //     that there was nothing to release, and a claim that arrives later than
 //     that holds until its TTL ends.

@@ -96,8 +96,8 @@ func TestTheMemoryOfReleasesIsShort(t *testing.T) {
 				r.Fatalf("release %d: status %d", i, s)
 			}
 		}
-		if ttl := r.client.PTTL(r.Context(), expiry).Val(); ttl <= 0 || ttl > lock.RememberFor {
-			r.Errorf("the memory of an idle group lives for %s, want %s at most", ttl, lock.RememberFor)
+		if ttl := r.client.PTTL(r.Context(), expiry).Val(); ttl <= 0 || ttl > lock.StoreRememberFor {
+			r.Errorf("the memory of an idle group lives for %s, want %s at most", ttl, lock.StoreRememberFor)
 		}
 		r.client.PExpire(r.Context(), expiry, time.Millisecond) // as if all that time had passed
 		r.pass(time.Millisecond)
@@ -133,7 +133,7 @@ func TestOldReleasesAreForgottenBesideAHoldThatLasts(t *testing.T) {
 		score := r.client.ZScore(r.Context(), expiry, ended.ID).Val()
 		old := make([]redis.Z, 40_000)
 		for i := range old {
-			old[i] = redis.Z{Member: strconv.Itoa(i), Score: score - float64(4*lock.RememberFor.Milliseconds()) - float64(4*i)}
+			old[i] = redis.Z{Member: strconv.Itoa(i), Score: score - float64(4*lock.StoreRememberFor.Milliseconds()) - float64(4*i)}
 		}
 		r.client.ZAdd(r.Context(), expiry, old...)
 		r.client.ZAdd(r.Context(), expiry, redis.Z{Member: "young", Score: score})

@@ -72,7 +72,7 @@ type waiter struct {
 
 const (
 	pulse     = time.Second            // between two pings
-	refused   = lock.RememberFor       // how late a try may arrive that could queue up
+	refused   = lock.StoreRememberFor  // how late a try may arrive that could queue up
 	apart     = 100 * time.Millisecond // between two of the first in line who ask
 	manyRooms = 1024                   // beyond which those where no claim waits are forgotten
 	askers    = 10                     // how many of the first in line ask when an obstacle is due
@@ -115,7 +115,7 @@ func (b *inbox) way(c lock.StoreClaim, keys []string) (way string, latest int64)
 		return "?", 0
 	}
 	if !known {
-		trial := min(c.TTL, lock.TrialTime)
+		trial := min(c.TTL, lock.StoreTrialTime)
 		if c.MaxHold > 0 {
 			trial = min(trial, c.MaxHold)
 		}

@@ -61,11 +61,11 @@ func TestAGrantThatAReplicaPassesOnIsRecorded(t *testing.T) {
 
 	done := promoted.queue(promoted.Store, promoted.claim(lock.Key("room"), time.Hour))
 	promoted.release(c.StoreTicket)
-	if err := promoted.within(lock.TrialTime/2, done); err != nil {
+	if err := promoted.within(lock.StoreTrialTime/2, done); err != nil {
 		t.Errorf("the second waiter: %v", err)
 	}
 	holds := promoted.list(lock.Key("room"))
-	if err := r.within(lock.TrialTime/4, left); err == nil {
+	if err := r.within(lock.StoreTrialTime/4, left); err == nil {
 		t.Errorf("the waiter of the replica was granted what %v has", ids(holds))
 	}
 	cancel()
@@ -226,7 +226,7 @@ func TestAMessageIsBelievedForNoLongerThanTheTrial(t *testing.T) {
 		claim lock.StoreClaim
 		want  time.Duration
 	}{
-		"a long TTL":  {lock.StoreClaim{TTL: time.Hour}, lock.TrialTime},
+		"a long TTL":  {lock.StoreClaim{TTL: time.Hour}, lock.StoreTrialTime},
 		"a short TTL": {lock.StoreClaim{TTL: 500 * time.Millisecond}, 500 * time.Millisecond},
 		"MaxHold":     {lock.StoreClaim{TTL: time.Hour, MaxHold: time.Second}, time.Second},
 	} {
@@ -319,7 +319,7 @@ func TestAWaiterThatLostItsPlaceAmongGrantsOfItsProcessHasANewOne(t *testing.T) 
 		cancel()
 		<-left
 		r.inbox.leave(next.ID)
-		time.Sleep(lock.TrialTime)
+		time.Sleep(lock.StoreTrialTime)
 	})
 }
 

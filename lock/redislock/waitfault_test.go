@@ -36,7 +36,7 @@ func TestAGrantThatIsTakenOverIsStillToBeConfirmed(t *testing.T) {
 			t.Fatalf("taken over: %+v, want it granted and unconfirmed", g)
 		}
 		c.Token = "next"
-		time.Sleep(lock.TrialTime / 2)
+		time.Sleep(lock.StoreTrialTime / 2)
 		if g := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour, Confirm: true})[0]; g.Hold.Unconfirmed || g.Hold.Left != time.Hour {
 			t.Errorf("confirmed: %+v, want an hour left", g)
 		}
@@ -53,7 +53,7 @@ func TestAGrantThatIsTakenOverAndLapsesTakesNoPlaceAlong(t *testing.T) {
 		held, _ := r.take(lock.Key("hall"), time.Hour)
 		done := r.queue(r.Store, r.claim(lock.Key("hall"), time.Hour))
 		r.extend(lock.StoreRenewal{StoreTicket: other.StoreTicket, TTL: time.Hour, Confirm: true})
-		time.Sleep(lock.TrialTime + pulse)
+		time.Sleep(lock.StoreTrialTime + pulse)
 		start := time.Now()
 		r.release(held.StoreTicket)
 		if err := <-done; err != nil || time.Since(start) != 0 {

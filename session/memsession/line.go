@@ -91,7 +91,7 @@ func (sp *space) serve(h session.Hash, now time.Time) {
 		}
 	default:
 		if l.until.IsZero() {
-			l.until = now.Add(session.TurnTime)
+			l.until = now.Add(session.StoreTurnTime)
 			sp.later = append(sp.later, l.places[0].turn)
 		}
 		next = l.until

@@ -203,7 +203,7 @@ func TestATurnThatADeadProcessHasEnds(t *testing.T) {
 		anna.waits(t, client, "dead")
 		ben := anna.waits(t, client, "ben")
 		anna.frees(t)
-		ben.calledWithin(t, session.TurnTime+pulse)
+		ben.calledWithin(t, session.StoreTurnTime+pulse)
 	})
 }
 

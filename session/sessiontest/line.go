@@ -156,7 +156,7 @@ func lineTurnNotTaken(b *bench) {
 	anna, line := b.line("ben", "carl")
 	anna.free()
 	line[0].called("the lease is free")
-	line[1].called("the one before it did not take the lease within TurnTime")
+	line[1].called("the one before it did not take the lease within StoreTurnTime")
 	line[1].wants(session.StatusDone, "it is its turn")
 	line[0].wants(session.StatusLeased, "its turn is over")
 	line[1].free()
