@@ -78,7 +78,7 @@ func TestEachFileBeginsWithItsLicence(t *testing.T) {
 }
 
 func TestNoFileIsLong(t *testing.T) {
-	all := files(t, ".go", ".lua")
+	all := files(t, ".go", ".lua", ".sql", ".yml", ".html", ".css", ".js")
 	for _, path := range sorted(all) {
 		if n := bytes.Count(all[path], []byte("\n")); n > maxLines {
 			t.Errorf("%s has %d lines, more than %d", path, n, maxLines)
