@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -95,6 +96,10 @@ func TestContradictionsInTheOptionsAreErrors(t *testing.T) {
 		{"empty label", []Option{WithKeyLabel("", name, 1)}, []string{"WithKeyLabel"}},
 		{"no function", []Option{WithKeyLabel("room", nil, 1)}, []string{"key of WithKeyLabel is nil"}},
 		{"no room", []Option{WithKeyLabel("room", name, 0)}, []string{"at least 1"}},
+		{"buckets of no histogram", []Option{WithBuckets("holdfast_lock_waits", 1)}, []string{"WithBuckets", `"holdfast_lock_waits"`}},
+		{"buckets that fall", []Option{WithBuckets("holdfast_lock_wait_duration_seconds", 2, 1)}, []string{"WithBuckets of holdfast_lock_wait_duration_seconds"}},
+		{"buckets without a bound", []Option{WithBuckets("holdfast_lock_wait_duration_seconds")}, []string{"WithBuckets of holdfast_lock_wait_duration_seconds"}},
+		{"buckets up to +Inf", []Option{WithBuckets("holdfast_lock_wait_duration_seconds", 1, math.Inf(1))}, []string{"WithBuckets of holdfast_lock_wait_duration_seconds"}},
 		{"original names twice", []Option{WithNamespace(""), WithOriginalNames()}, []string{"WithOriginalNames"}},
 		{"all at once", []Option{WithNamespace("é"), WithKeyLabel("", nil, -1)}, []string{"WithNamespace", `label of WithKeyLabel is ""`, "key of WithKeyLabel is nil", "max of WithKeyLabel is -1"}},
 	} {

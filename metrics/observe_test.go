@@ -46,6 +46,34 @@ func TestABreakersFiguresAreReadWhenScraped(t *testing.T) {
 	})
 }
 
+func TestAHistogramHasTheBucketsThatWereChosenForItInAnyNamespace(t *testing.T) {
+	m, reg := newMetrics(t, WithNamespace("hotel"), WithBuckets("holdfast_lock_wait_duration_seconds", 1, 60))
+	m.ObserveLock(background, lock.Event{Op: lock.OpNew, Source: named[lock.Stats]("rooms")})
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	histograms := 0
+	for _, f := range families {
+		for _, series := range f.GetMetric() {
+			if series.GetHistogram() == nil {
+				continue
+			}
+			histograms++
+			var bounds []float64
+			for _, b := range series.GetHistogram().GetBucket() {
+				bounds = append(bounds, b.GetUpperBound())
+			}
+			if chosen := slices.Equal(bounds, []float64{1, 60}); chosen != (f.GetName() == "hotel_lock_wait_duration_seconds") {
+				t.Errorf("%s has the buckets %v", f.GetName(), bounds)
+			}
+		}
+	}
+	if histograms < 2 {
+		t.Errorf("found %d histograms, want that of waits and another one", histograms)
+	}
+}
+
 func TestLockEventsAreCounted(t *testing.T) {
 	m, reg := newMetrics(t)
 	src := named[lock.Stats]("rooms")
