@@ -46,7 +46,8 @@ func dedent(code string) string { return indentation.ReplaceAllString(code, "") 
 func TestTheSnippetsOfPackageCommentsArePartsOfExamples(t *testing.T) {
 	all := files(t, ".go")
 	for _, dir := range []string{
-		"circuitbreaker", "circuitbreaker/breakerhttp", "lock", "lock/redislock", "session", "session/redissession", "session/httpsession",
+		"circuitbreaker", "circuitbreaker/breakerhttp", "lock", "lock/redislock", "lock/memlock",
+		"session", "session/redissession", "session/memsession", "session/httpsession",
 		"audit", "audit/gormsink", "audit/seal", "metrics", "metrics/otel",
 	} {
 		t.Run(dir, func(t *testing.T) {

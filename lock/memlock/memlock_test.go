@@ -3,7 +3,6 @@
 package memlock_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -73,18 +72,6 @@ func TestAClaimOfNothingIsInvalid(t *testing.T) {
 	if _, err := memlock.New().Acquire(t.Context(), lock.StoreClaim{TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
 		t.Errorf("error is %v, want ErrInvalid", err)
 	}
-}
-
-func Example() {
-	ctx := context.Background()
-	rooms, err := lock.New(memlock.New(), lock.Config{Name: "rooms"})
-	if err != nil {
-		panic(err)
-	}
-	defer rooms.Close(ctx)
-	lease, err := rooms.TryAcquire(ctx, lock.Key("room/101"))
-	fmt.Println(lease.Resource(), err)
-	// Output: room/101 <nil>
 }
 
 // It also ends: a timer that is always due would never let the clock go on.

@@ -5,8 +5,6 @@ package memsession_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,16 +21,6 @@ func TestStoreConforms(t *testing.T) {
 	damage := func(_ testing.TB, s session.Store, h session.StoreHandle) { s.(*memsession.Store).Damage(h) }
 	sessiontest.Run(t, func(testing.TB) session.Store { return memsession.New() },
 		sessiontest.Virtual(), sessiontest.Corrupt(damage), sessiontest.Schedules(10_000))
-}
-
-func ExampleNew() {
-	m, err := session.New(memsession.New(), session.Config[string]{Name: "notes"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	s, err := m.Create(context.Background(), "milk")
-	fmt.Println(s.Data, err)
-	// Output: milk <nil>
 }
 
 // write is a record with a new hash.
