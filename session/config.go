@@ -74,7 +74,9 @@ type Config[T any] struct {
 	// OnCorrupt says what happens to records that cannot be read.
 	OnCorrupt CorruptPolicy
 	// MaxPerSubject limits the live sessions of one subject; default 100.
-	// Negative = unlimited.
+	// Negative = unlimited. Of a subject far over it, as after it was lowered, each
+	// Create and Bind ends 32 sessions at most, in Redis among those that expire first,
+	// and leaves the others for the next; Reject ends none.
 	MaxPerSubject int
 	// WhenFull says what happens to one more than MaxPerSubject; EvictIdlest when
 	// neither is set.

@@ -45,7 +45,8 @@ type Store interface {
 	// overwrites a live record: Exists carries what is there, touched and
 	// leased as Load would do, or the answer is Leased when w.Lease is set and
 	// another caller has it. OverLimit means that the owner has MaxPerOwner live
-	// records already. A nonce that the record found remembers is a retry:
+	// records already. Of an owner far over that it ends as many as hold up others for
+	// about a millisecond, and leaves the rest for later calls. A nonce that the record found remembers is a retry:
 	// Done, with the revision that it made. Missing says the same of a record
 	// that has ended since. A few records that no Claim came for within their
 	// Keep are removed, so that a store in which nothing claims does not grow.

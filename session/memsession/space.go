@@ -205,6 +205,9 @@ func (sp *space) find(h session.Hash, quarantine bool, now time.Time) (*entry, s
 	return e, session.StoreReply{}
 }
 
+// evictMost bounds what one call ends of an owner who is far over the limit.
+const evictMost = 32
+
 // room makes room for one more record of w's owner, or reports that there is
 // none. moving is the record that w replaces, if any.
 func (sp *space) room(w session.StoreWrite, moving *entry, now time.Time) (evicted []session.StoreHandle, ok bool) {
@@ -220,7 +223,7 @@ func (sp *space) room(w session.StoreWrite, moving *entry, now time.Time) (evict
 	if len(live) >= w.MaxPerOwner && w.WhenFull == session.Reject {
 		return nil, false
 	}
-	for len(live) >= w.MaxPerOwner {
+	for len(live) >= w.MaxPerOwner && len(evicted) < evictMost {
 		victim := 0
 		for i, e := range live {
 			if before(e, live[victim], w.WhenFull) {

@@ -11,7 +11,7 @@
 -- Reply  {status, header or record, times of a touch or 0, retry ms, evicted hashes};
 --        status is done, exists, leased, over_limit, broken, newer, frozen or
 --        missing
--- Cost   O(log n) and the payload; O(owner's records) at the limit. A lapsed
+-- Cost   O(log n) and the payload; O(limit) at the limit. A lapsed
 --        record in the way is set aside for claim.lua. A retry finds its own nonce.
 --        It leaves a note for what was sent before it and may come after it, when
 --        the record has been deleted: that is missing, and inserts nothing.

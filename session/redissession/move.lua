@@ -13,7 +13,7 @@
 -- Reply  {status, header, or a record when exists or stale, 0, retry ms, evicted
 --        hashes}; status is done, exists, missing, broken, lapsed, newer, moved,
 --        frozen, leased, stale or over_limit
--- Cost   O(log n) and the payload; O(owner's records) at the limit. A retry finds
+-- Cost   O(log n) and the payload; O(limit) at the limit. A retry finds
 --        its own nonce in the new record.
 
 local template = ARGV[2]

@@ -17,6 +17,7 @@ func ownerCases() []conformanceCase {
 		{"AFullOwnerIsRefused", fullRefused},
 		{"TheOldestMakesRoom", func(b *bench) { makesRoom(b, session.EvictOldest) }},
 		{"TheIdlestMakesRoom", func(b *bench) { makesRoom(b, session.EvictIdlest) }},
+		{"AnOwnerFarOverTheLimitIsCutDownByAndBy", farOver},
 		{"LapsedRecordsTakeNoRoom", lapsedTakeNoRoom},
 	}
 }
@@ -111,6 +112,26 @@ func makesRoom(b *bench, policy session.FullPolicy) {
 	b.want(b.peek(survivor), session.StatusDone, "the wrong record was evicted")
 	if got := b.list(mine); len(got) != 2 {
 		b.Errorf("the owner has %d records, want 2", len(got))
+	}
+}
+
+// farOver lowers the limit of an owner who has many records. Ending all at once would
+// hold up everyone else.
+func farOver(b *bench) {
+	mine := b.owner()
+	for i := range 200 {
+		b.created(b.handle(mine), fmt.Sprint(i))
+	}
+	for left := 200; left > 2; {
+		r := b.create(b.limited(mine, "new", session.EvictOldest))
+		b.want(r, session.StatusDone, "evicting makes room")
+		if n := len(r.Evicted); n < 2 || n > 100 {
+			b.Fatalf("evicted %d of %d at once, want some", n, left)
+		}
+		left += 1 - len(r.Evicted)
+		if got := b.list(mine); len(got) != left {
+			b.Fatalf("the owner has %d records, want %d", len(got), left)
+		}
 	}
 }
 
