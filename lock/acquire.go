@@ -48,7 +48,8 @@ func (m *Manager) TryAcquire(ctx context.Context, r Resource, opts ...Option) (*
 //
 // Do not wait while holding another lease of the same group: two callers that
 // do may wait for each other. Ask for both with [All]. Waiting inside a context
-// of [Lease.Context] for what that lease holds is [ErrInvalid].
+// of [Lease.Context] for what that lease holds is [ErrInvalid], also through
+// another manager of the same Name and store.
 func (m *Manager) Acquire(ctx context.Context, r Resource, opts ...Option) (*Lease, error) {
 	return m.acquire(ctx, r, true, opts)
 }

@@ -116,6 +116,8 @@ func TestNonsenseIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		"no first date":      {r: lock.Dates("a", "", "2026-12-15")},
 		"shared units":       {r: key.Units(2).Shared()},
 		"units of shared":    {r: key.Shared().Units(2)},
+		"a part with units":  {r: lock.All(key, lock.Key("aa").Units(2)).Shared()},
+		"a part is shared":   {r: lock.All(key, lock.Key("aa").Shared()).Units(2)},
 		"negative Wait":      {r: key, opts: []lock.Option{lock.Wait(-1)}},
 		"kept too long":      {r: key, opts: []lock.Option{lock.KeepAtLeast(1 << 62)}},
 		"unknown kind":       {r: lock.Of(9, "a", 1, 2)},

@@ -14,9 +14,10 @@ import (
 
 // ForceRelease ends a hold of any holder, as [Manager.Holds] or a conflict
 // returned it, in one round trip. [Holder] and [Reason] record who does it and
-// why, in the audit trail. The former holder's lease ends when the store next
-// answers it; until then only the fence refuses its writes. [ErrNotHeld]: the
-// hold had ended.
+// why, in the audit trail. The former holder's lease ends at once if its process
+// gets messages about it, as with [AutoRenew] after the first renewals, and else
+// when the store next answers it; until then only the fence refuses its writes.
+// [ErrNotHeld]: the hold had ended.
 func (m *Manager) ForceRelease(ctx context.Context, h Hold, opts ...Option) (err error) {
 	start := time.Now()
 	m.gate.join() // until the outcome is recorded

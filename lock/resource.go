@@ -160,8 +160,10 @@ func (r Resource) Units(n int) Resource {
 	if n < 1 && r.reason == "" {
 		r.reason = fmt.Sprintf("%d units", n)
 	}
-	if r.shared && r.reason == "" {
-		r.reason = fmt.Sprintf("%d units of a shared resource", n)
+	for _, p := range r.parts() {
+		if p.shared && r.reason == "" {
+			r.reason = fmt.Sprintf("%d units of a shared resource", n)
+		}
 	}
 	r.units = n
 	r.rest = slices.Clone(r.rest)
@@ -176,8 +178,10 @@ func (r Resource) Units(n int) Resource {
 // waits. Every process must ask for the same names in one of the two ways;
 // Units of a shared resource is [ErrInvalid].
 func (r Resource) Shared() Resource {
-	if r.units > 1 && r.reason == "" {
-		r.reason = fmt.Sprintf("%d units of a shared resource", r.units)
+	for _, p := range r.parts() {
+		if p.units > 1 && r.reason == "" {
+			r.reason = fmt.Sprintf("%d units of a shared resource", p.units)
+		}
 	}
 	r.shared = true
 	r.rest = slices.Clone(r.rest)

@@ -9,9 +9,14 @@ import (
 )
 
 // Resume goes on with a lease that was detached, here or in another process.
-// It changes nothing in the store: the deadline stays, and so do the holder,
-// the reason and the details. [TTL] is what [AutoRenew] and Extend(ctx, 0) go
-// by from now on. One round trip.
+// The deadline stays, and so do the holder, the reason and the details; the
+// fence is a higher one. [TTL] is what [AutoRenew] and Extend(ctx, 0) go by from
+// now on. One round trip.
+//
+// A Ref may be resumed again, such as when the process that did so has died. That
+// takes the hold over: the lease resumed before, and a Ref that it was detached
+// into, are of no more use. A Ref is of no more use itself once a later one of the
+// same hold was resumed.
 //
 // [ErrNotHeld]: it has ended, or the Ref was altered. [ErrInvalid]: the Ref is
 // of another space, or not one at all.

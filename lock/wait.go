@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -135,23 +136,36 @@ func (a *attempt) wait(ctx context.Context, g StoreGrant) (StoreGrant, error) {
 // waitsForItself refuses a claim that could only be granted when leases end
 // in whose contexts the caller is.
 func (a *attempt) waitsForItself(ctx context.Context) error {
-	i := 0
-	for wanted := range a.claim.Resource.Parts() {
-		room := a.claim.Capacity[i] - wanted.units
-		i++
-		for c := leaseOf(ctx); c != nil; c = leaseOf(c.parent) {
-			if c.lease.m != a.m || c.lease.Err() != nil {
+	var held []part
+	for c := leaseOf(ctx); c != nil; c = leaseOf(c.parent) {
+		if t := c.lease.ticket; t.Space == a.claim.Space && t.Group == a.claim.Group && a.m.shares(c.lease.m) && c.lease.Err() == nil {
+			held = append(held, c.lease.resource.parts()...)
+		}
+	}
+	for i, wanted := range a.claim.Resource.parts() {
+		for _, first := range held { // the busiest point is where one of them begins, or the wanted part
+			if !first.overlaps(wanted) {
 				continue
 			}
-			for held := range c.lease.resource.Parts() {
-				if !held.Overlaps(wanted) || held.shared && wanted.shared {
+			room, point := a.claim.Capacity[i]-wanted.units, wanted
+			if first.kind == wanted.kind {
+				point.from = max(wanted.from, first.from)
+			}
+			point.to = point.from + 1
+			for _, h := range held {
+				if !h.overlaps(point) || h.shared && wanted.shared {
 					continue
 				}
-				if room -= held.units; room < 0 || held.shared || wanted.shared {
-					return invalid("waiting for %s in a context of the lease that holds %s", wanted, held)
+				if room -= h.units; room < 0 || h.shared || wanted.shared {
+					return invalid("waiting for %s in a context of the lease that holds %s", wanted, h)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// shares reports whether two managers have one store, as far as can be seen.
+func (m *Manager) shares(other *Manager) bool {
+	return m == other || reflect.ValueOf(m.store).Comparable() && m.store == other.store
 }

@@ -60,6 +60,10 @@ func TestWaitingForItselfIsInvalidAtOnce(t *testing.T) {
 		"one of several parts":       {lock.Key("room"), lock.All(lock.Key("hall"), lock.Key("room")), true},
 		"capacity left for both":     {lock.Key("pool").Units(2), lock.Key("pool").Units(3), false},
 		"no capacity left for both":  {lock.Key("pool").Units(3), lock.Key("pool").Units(3), true},
+		"room beside each part":      {lock.All(lock.Span("pool", 0, 5).Units(3), lock.Span("pool", 5, 9).Units(3)), lock.Span("pool", 0, 9).Units(2), false},
+		"room beside one part":       {lock.All(lock.Span("pool", 0, 5).Units(3), lock.Span("pool", 5, 9).Units(4)), lock.Span("pool", 0, 9).Units(2), true},
+		"before and within the part": {lock.Span("pool", 0, 9).Units(3), lock.Span("pool", 5, 20).Units(3), true},
+		"another kind":               {lock.Span("pool", 50, 60).Units(4), nights("pool", 12, 13).Units(2), true},
 		"both shared":                {lock.Key("room").Shared(), lock.Key("room").Shared(), false},
 		"a writer behind its reader": {lock.Key("room").Shared(), lock.Key("room"), true},
 		"a reader behind its writer": {lock.Key("room"), lock.Key("room").Shared(), true},
@@ -89,6 +93,18 @@ func TestWaitingForItselfIsInvalidAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWaitingForItselfThroughAnotherManagerIsInvalidAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		twin, other := newDesk(t, lock.Config{}, d.store), newDesk(t, lock.Config{Name: "others"}, d.store)
+		ctx := d.take(t, lock.Key("room")).Context(t.Context())
+		_, err := twin.Acquire(ctx, lock.Key("room"))
+		wantErr(t, err, lock.ErrInvalid)
+		_, err = other.Acquire(ctx, lock.Key("room"))
+		wantErr(t, err)
+	})
 }
 
 func TestAKeptHoldOutlivesItsRelease(t *testing.T) {

@@ -272,6 +272,23 @@ func TestAFenceAheadOfTheClockStillRisesAndShowsTheRightTime(t *testing.T) {
 	})
 }
 
+func TestAFenceFarAheadOfTheClockIsIgnored(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		for _, wrong := range []string{"9007199254740992", "1e300", "inf", "nan", "-1e300", "text"} {
+			for _, res := range []lock.Resource{lock.Key("room"), lock.Span("room", 1, 2), lock.All(lock.Key("room"), lock.Key("hall"))} {
+				r.client.HSet(r.Context(), r.keys("rooms", "hotel")[1], "#fence", wrong)
+				c, first := r.take(res, time.Minute)
+				r.release(c.StoreTicket)
+				c, next := r.take(res, time.Minute)
+				r.release(c.StoreTicket)
+				if f, n := first.Hold.Fence, next.Hold.Fence; n <= f || n > uint64(time.Now().Add(time.Minute).UnixMicro()) {
+					r.Errorf("after %s the fences of %s are %d and %d", wrong, res, f, n)
+				}
+			}
+		}
+	})
+}
+
 func TestAClaimThatCannotBeStoredIsRefusedUnsent(t *testing.T) {
 	s := New(nil) // sending would panic
 	for _, r := range []lock.Resource{

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -157,6 +158,36 @@ func TestHoldsOfAllGroupsAreFound(t *testing.T) {
 			r.Errorf("found %v, want %v", got, want)
 		}
 	})
+}
+
+func TestHoldsOfAllGroupsAreFoundOnEachMasterOfACluster(t *testing.T) {
+	t.Parallel()
+	var addrs []string
+	for _, n := range redistest.Cluster(t, 2) {
+		documentedRights(t, n.Client(t))
+		n.Client(t).Do(t.Context(), "ACL", "SETUSER", "locks", "+scan") // as the document says
+		addrs = append(addrs, n.Addr)
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Username: "locks", Password: "secret", DisableIdentity: true})
+	t.Cleanup(func() { _ = client.Close() })
+	r := newRig(t, nil)
+	r.Store = New(client)
+	want, got := make(map[string]bool), make(map[string]bool)
+	for i := range 8 { // groups of both nodes
+		c := r.claim(lock.Key("room"), time.Hour)
+		c.Group = strconv.Itoa(i)
+		r.ask(c)
+		want[c.ID] = true
+	}
+	for h, err := range r.Holds(t.Context(), lock.StoreQuery{Space: "rooms", AllGroups: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[h.ID] = true
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
+	}
 }
 
 func TestHoldsOfAServerThatIsGoneAreAnError(t *testing.T) {

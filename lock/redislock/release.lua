@@ -37,6 +37,7 @@ elseif live and (force or hold and hold.token == token) then
   if known and hold.inbox == '.' and not force then
     reply = { 0 }
   elseif known and hold.keep > now and not force and not giveup then
+    if hold.provisional then settle(hold) end
     hold.inbox = '.'
     store(hold)
     redis.call('ZADD', X, 'XX', text(hold.keep), id)

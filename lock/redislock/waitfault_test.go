@@ -43,6 +43,23 @@ func TestAGrantThatIsTakenOverIsStillToBeConfirmed(t *testing.T) {
 	})
 }
 
+func TestAGrantThatIsReleasedAndKeptBeforeItIsConfirmedLeavesNoNote(t *testing.T) {
+	virtual(t, func(r *rig) {
+		held, _ := r.take(lock.Key("room"), time.Hour)
+		c := r.claim(lock.Key("room"), time.Hour)
+		c.KeepAtLeast, c.Fence = time.Minute, 1
+		done := r.queue(r.Store, c)
+		r.release(held.StoreTicket)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		r.release(c.StoreTicket)
+		if left := r.client.ZRange(r.Context(), r.keys("rooms", "hotel")[4], 0, -1).Val(); len(left) != 0 || len(r.list(lock.Key("room"))) != 1 {
+			t.Errorf("the queue has %q, want nothing, beside one hold", left)
+		}
+	})
+}
+
 // The places of its inbox go with a grant that lapses; one that was taken over
 // is of no inbox.
 func TestAGrantThatIsTakenOverAndLapsesTakesNoPlaceAlong(t *testing.T) {
