@@ -265,7 +265,13 @@ func TestArgumentsThatMakeNoSenseReachNoStore(t *testing.T) {
 		"Update with nothing to do":    func() error { _, err := m.Update(ctx, s.ID, nil); return err },
 		"Exclusive with nothing to do": func() error { return m.Exclusive(ctx, s.ID, nil) },
 		"Converse with nothing to do":  func() error { return m.Converse(ctx, conversation.Conversation, cart{}, nil) },
-		"Open without a peer":          func() error { _, _, err := m.Open(ctx, session.Conversation{Channel: "a"}, cart{}); return err },
+		"Open without a peer": func() error {
+			s, created, err := m.Open(ctx, session.Conversation{Channel: "a"}, cart{})
+			if s != nil || created {
+				t.Errorf("made %+v, %t", s, created)
+			}
+			return err
+		},
 		"Open with a NUL": func() error {
 			_, _, err := m.Open(ctx, session.Conversation{Channel: "a", Peer: "b\x00c"}, cart{})
 			return err

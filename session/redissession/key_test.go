@@ -132,3 +132,16 @@ func TestEveryKeyHasATimeToLive(t *testing.T) {
 		}
 	})
 }
+
+func TestRedisKeepsARecordForAsLongAsAClaimMayCome(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		for _, keep := range []time.Duration{time.Second, time.Hour, 20 * time.Hour, 300 * 24 * time.Hour} {
+			w := newWrite("x")
+			w.Keep = keep
+			r := done(t)(s.Create(t.Context(), w))
+			if ttl := client.PTTL(t.Context(), key(s, r.Record.StoreHandle)).Val(); ttl != w.Idle+keep {
+				t.Errorf("kept for %s, a record of %s has %s", keep, w.Idle, ttl)
+			}
+		}
+	})
+}
