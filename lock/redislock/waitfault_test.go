@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -135,6 +136,25 @@ func TestWaitersKeepTheirPlacesInAServerWithoutMemory(t *testing.T) {
 }
 
 // A user may run scripts and not what is in them.
+func TestWhatAServerMendsByItselfIsWaitedOut(t *testing.T) {
+	for _, answer := range []string{"LOADING", "READONLY", "TRYAGAIN", "BUSY", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "OOM", "MISCONF"} {
+		synctest.Test(t, func(t *testing.T) {
+			client, server := redistest.Virtual(t)
+			m, err := lock.New(New(client), lock.Config{Name: "rooms"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close(t.Context())
+			server.SetError(answer + " for a while")
+			time.AfterFunc(3*time.Second, func() { server.SetError("") })
+			start := time.Now()
+			if _, err := m.Acquire(t.Context(), lock.Key("room"), lock.Wait(time.Minute)); err != nil || time.Since(start) > 6*time.Second {
+				t.Errorf("%s: %v after %s, want a lease when it is over", answer, err, time.Since(start))
+			}
+		})
+	}
+}
+
 func TestAMissingRightInsideAScriptIsPermanent(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
