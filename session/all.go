@@ -13,12 +13,12 @@ import (
 
 // All yields the live sessions, as [Manager.BySubject] does those of a subject,
 // but reads a part at a time: what begins meanwhile may be left out, and one may be
-// yielded twice. Only ctx bounds it, since it lasts as long as the caller's loop.
-// In Redis two round trips for 64 sessions. Errors: [ErrUnavailable], which is the
-// last that is yielded.
+// yielded twice. Config.Timeout bounds each round trip, unless ctx has a deadline, and only
+// ctx all of them. In Redis two round trips for 64 sessions. Errors: [ErrUnavailable],
+// which is the last that is yielded.
 func (m *Manager[T]) All(ctx context.Context) iter.Seq2[*Session[T], error] {
 	return func(yield func(*Session[T], error) bool) {
-		for rec, err := range m.store.List(ctx, m.cfg.Name, Hash{}) {
+		for rec, err := range m.list(ctx, Hash{}) {
 			if err != nil {
 				yield(nil, unanswered(ctx, "list", err))
 				return
@@ -31,9 +31,9 @@ func (m *Manager[T]) All(ctx context.Context) iter.Seq2[*Session[T], error] {
 }
 
 // DeleteAll ends all sessions that there are when it begins, and returns how many.
-// Expired ones stay for the cleanup, and damaged ones until they are found. Only
-// ctx bounds it as a whole. After an error, those that are counted have ended. In
-// Redis three round trips for 64 sessions. Errors: [ErrUnavailable].
+// Expired ones stay for the cleanup, and damaged ones until they are found. Config.Timeout
+// bounds each round trip, and only ctx all of them. After an error, those that are
+// counted have ended. In Redis three round trips for 64 sessions. Errors: [ErrUnavailable].
 func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
 	o, ctx := m.begin(ctx, OpDelete)
 	defer func() { m.finish(o, err) }()
@@ -43,7 +43,7 @@ func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
 		n, some = n+len(r.Removed), nil
 		return err
 	}
-	for rec, err := range m.store.List(ctx, m.cfg.Name, Hash{}) {
+	for rec, err := range m.list(ctx, Hash{}) {
 		if err != nil {
 			return n, unanswered(ctx, "list", err)
 		}

@@ -180,11 +180,11 @@ func (s *stage) Delete(ctx context.Context, d session.StoreRemove) (session.Stor
 	return s.Store.Delete(ctx, d)
 }
 
-func (s *stage) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+func (s *stage) List(ctx context.Context, l session.StoreList) iter.Seq2[session.StoreRecord, error] {
 	if err := s.enter(ctx, "List"); err != nil {
 		return func(yield func(session.StoreRecord, error) bool) { yield(session.StoreRecord{}, err) }
 	}
-	return s.Store.List(ctx, space, owner)
+	return s.Store.List(ctx, l)
 }
 
 func (s *stage) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {

@@ -91,7 +91,7 @@ type Store interface {
 	// List yields the live records of an owner, or of the whole space if that is
 	// zero, reading a part of them at a time. One may come twice. Broken ones are left out.
 	// Its last error matches [ErrIncomplete] when records of the owner may be missing.
-	List(ctx context.Context, space string, owner Hash) iter.Seq2[StoreRecord, error]
+	List(ctx context.Context, l StoreList) iter.Seq2[StoreRecord, error]
 
 	// Claim ends the claims that c.Settle names, and then takes up to c.Max
 	// records that are due, oldest first (in a store that is split: in each
@@ -212,6 +212,13 @@ type StoreReply struct {
 	Reason  EndReason // Broken: Corrupted or InvalidFormat
 	Evicted []StoreHandle
 	Retry   time.Duration // Leased: when the lease ends at the latest
+}
+
+// StoreList asks for the live records of an owner, or of all.
+type StoreList struct {
+	Space  string
+	Owner  Hash          // zero = all
+	Within time.Duration // bounds each round trip, as only ctx bounds them all; 0 = ctx alone
 }
 
 // StoreRemove names records to delete. With Owner set, it means the records of

@@ -13,8 +13,8 @@ import (
 // BySubject yields the live sessions of a subject. Their ids have no token, which
 // only its owner knows, and can be used to delete, save and read. One that
 // cannot be decoded yields its [*CorruptError] and does not keep the others
-// back. All are read before the first is yielded, within Config.Timeout unless ctx has a
-// deadline, which a subject with thousands of sessions needs. Errors: [ErrInvalid] for an
+// back. All are read before the first is yielded. Config.Timeout bounds each round trip,
+// unless ctx has a deadline, and only ctx all of them. Errors: [ErrInvalid] for an
 // empty subject, [ErrUnavailable]; and [ErrIncomplete] after all that were found.
 func (m *Manager[T]) BySubject(ctx context.Context, subject string) iter.Seq2[*Session[T], error] {
 	return func(yield func(*Session[T], error) bool) {
@@ -40,11 +40,9 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]StoreRecord
 	if err := needSubject(subject); err != nil {
 		return nil, err
 	}
-	limited, cancel := m.bounded(ctx)
-	defer cancel()
 	var all []StoreRecord
 	seen := map[Hash]bool{} // a store may yield one twice
-	for rec, err := range m.store.List(limited, m.cfg.Name, m.index.subject(subject)) {
+	for rec, err := range m.list(ctx, m.index.subject(subject)) {
 		switch {
 		case errors.Is(err, ErrIncomplete):
 			return all, err
@@ -57,6 +55,15 @@ func (m *Manager[T]) records(ctx context.Context, subject string) ([]StoreRecord
 		}
 	}
 	return all, nil
+}
+
+// list reads the records of an owner, or of all if that is zero, for as long as it takes.
+func (m *Manager[T]) list(ctx context.Context, owner Hash) iter.Seq2[StoreRecord, error] {
+	l := StoreList{Space: m.cfg.Name, Owner: owner, Within: m.cfg.Timeout}
+	if _, has := ctx.Deadline(); has {
+		l.Within = 0
+	}
+	return m.store.List(ctx, l)
 }
 
 // DeleteSubject ends all sessions of a subject but the exceptions, and returns

@@ -66,9 +66,9 @@ func TestSubjectsCanBeListedAndLoggedOutElsewhere(t *testing.T) {
 // twice is a store that yields each record twice, as Redis may when an index grows.
 type twice struct{ session.Store }
 
-func (s twice) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+func (s twice) List(ctx context.Context, l session.StoreList) iter.Seq2[session.StoreRecord, error] {
 	return func(yield func(session.StoreRecord, error) bool) {
-		for rec, err := range s.Store.List(ctx, space, owner) {
+		for rec, err := range s.Store.List(ctx, l) {
 			for range 2 {
 				if !yield(rec, err) {
 					return
@@ -277,9 +277,9 @@ func (h hiding) Delete(ctx context.Context, d session.StoreRemove) (session.Stor
 	return r, err
 }
 
-func (h hiding) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+func (h hiding) List(ctx context.Context, l session.StoreList) iter.Seq2[session.StoreRecord, error] {
 	return func(yield func(session.StoreRecord, error) bool) {
-		for rec, err := range h.Store.List(ctx, space, owner) {
+		for rec, err := range h.Store.List(ctx, l) {
 			if !yield(rec, err) {
 				return
 			}

@@ -48,7 +48,7 @@ func sessions(ctx context.Context, t *tool, args []string) error {
 	}
 	defer done()
 	var rows []sessionRow
-	for rec, err := range store.List(ctx, t.sessions, session.Hash{}) {
+	for rec, err := range store.List(ctx, session.StoreList{Space: t.sessions}) {
 		if err != nil {
 			return err
 		}

@@ -307,21 +307,21 @@ func (s *Store) Delete(ctx context.Context, d session.StoreRemove) (r session.St
 
 // List implements [session.Store]. It looks again at each of those that there
 // were at its start, and yields with the store unlocked.
-func (s *Store) List(ctx context.Context, name string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+func (s *Store) List(ctx context.Context, l session.StoreList) iter.Seq2[session.StoreRecord, error] {
 	return func(yield func(session.StoreRecord, error) bool) {
-		sp, _, err := s.lock(ctx, name)
+		sp, _, err := s.lock(ctx, l.Space)
 		if err != nil {
 			yield(session.StoreRecord{}, err)
 			return
 		}
 		of := sp.byHash
-		if owner != (session.Hash{}) {
-			of = sp.byOwner[owner]
+		if l.Owner != (session.Hash{}) {
+			of = sp.byOwner[l.Owner]
 		}
 		all := slices.SortedFunc(maps.Values(of), func(a, b *entry) int { return a.CreatedAt.Compare(b.CreatedAt) })
 		s.mu.Unlock()
 		for _, e := range all {
-			rec, live, err := s.look(ctx, name, e)
+			rec, live, err := s.look(ctx, l.Space, e)
 			if (live || err != nil) && !yield(rec, err) || err != nil {
 				return
 			}

@@ -74,7 +74,7 @@ func TestNothingIsDoneUnderAContextThatHasEnded(t *testing.T) {
 	add(s.Claim(ctx, session.StoreClaim{}))
 	add(s.Count(ctx, "x"))
 	add(s.Restore(ctx, "x", "y"))
-	for _, err := range s.List(ctx, "x", session.Hash{}) {
+	for _, err := range s.List(ctx, session.StoreList{Space: "x"}) {
 		add(nil, err)
 	}
 	for _, err := range s.Quarantined(ctx, "x") {

@@ -28,7 +28,7 @@ func TestTheFirstCallOfAProcessWithAnotherNumberOfPartitionsIsAnError(t *testing
 			return err
 		},
 		"List": func(s *Store) (err error) {
-			for _, err = range s.List(t.Context(), space, session.Hash{}) {
+			for _, err = range s.List(t.Context(), session.StoreList{Space: space}) {
 			}
 			return err
 		},

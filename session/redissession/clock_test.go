@@ -95,7 +95,7 @@ func TestARecordHasLapsedAtItsDeadline(t *testing.T) {
 			return answered(t)(s.Save(t.Context(), next(session.StoreReply{Record: r}, "other"))).Status == session.StatusDone
 		},
 		"List": func(t *testing.T, s *Store, r session.StoreRecord) bool {
-			for range s.List(t.Context(), space, r.Owner) {
+			for range s.List(t.Context(), session.StoreList{Space: space, Owner: r.Owner}) {
 				return true
 			}
 			return false

@@ -137,7 +137,7 @@ func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
 			}
 		}
 		listed := 0
-		for rec, err := range s.List(ctx, space, owner) {
+		for rec, err := range s.List(ctx, session.StoreList{Space: space, Owner: owner}) {
 			if err != nil || rec.Hash != r.Record.Hash || len(rec.Payload) != 0 {
 				t.Errorf("listed %+v, %v, want the record without a payload", rec, err)
 			}

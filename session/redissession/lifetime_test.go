@@ -193,7 +193,7 @@ func TestATouchHealsIndexesThatWereEvicted(t *testing.T) {
 		if c := count(t, s); c.Active != 1 {
 			t.Errorf("counted %+v after a touch, want the session again", c)
 		}
-		for rec, err := range s.List(t.Context(), space, w.Owner) {
+		for rec, err := range s.List(t.Context(), session.StoreList{Space: space, Owner: w.Owner}) {
 			if rec.Hash != r.Record.Hash && !errors.Is(err, session.ErrIncomplete) {
 				t.Errorf("listed %+v, %v", rec, err)
 			}

@@ -17,22 +17,25 @@ const listBatch = 64
 
 // List implements [session.Store]: one round trip for 64 or so of the index, and one
 // for their records. What ends meanwhile is left out; what begins meanwhile may be.
-func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
+func (s *Store) List(ctx context.Context, l session.StoreList) iter.Seq2[session.StoreRecord, error] {
 	return func(yield func(session.StoreRecord, error) bool) {
-		if err := s.agree(ctx, space); err != nil {
+		limited, cancel := trip(ctx, l)
+		err := s.agree(limited, l.Space)
+		cancel()
+		if err != nil {
 			yield(session.StoreRecord{}, err)
 			return
 		}
 		partial := false
-		for page, err := range s.pages(ctx, space, owner) {
+		for page, err := range s.pages(ctx, l) {
 			if err != nil {
 				yield(session.StoreRecord{}, failed(err))
 				return
 			}
-			for first := owner != (session.Hash{}); first || len(page.hashes) > 0; first = false {
+			for first := l.Owner != (session.Hash{}); first || len(page.hashes) > 0; first = false {
 				batch := page.hashes[:min(len(page.hashes), listBatch)]
 				page.hashes = page.hashes[len(batch):]
-				records, missing, err := s.listSome(ctx, page.slot, space, owner, batch)
+				records, missing, err := s.listSome(ctx, page.slot, l, batch)
 				if err != nil {
 					yield(session.StoreRecord{}, err)
 					return
@@ -51,6 +54,14 @@ func (s *Store) List(ctx context.Context, space string, owner session.Hash) iter
 	}
 }
 
+// trip bounds one round trip.
+func trip(ctx context.Context, l session.StoreList) (context.Context, context.CancelFunc) {
+	if l.Within <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, l.Within)
+}
+
 // page is what one index names.
 type page struct {
 	slot   slot
@@ -59,16 +70,16 @@ type page struct {
 
 // pages reads the index of an owner, or those of all partitions, each to its end before
 // its records are read: the caller may delete them meanwhile.
-func (s *Store) pages(ctx context.Context, space string, owner session.Hash) iter.Seq2[page, error] {
+func (s *Store) pages(ctx context.Context, l session.StoreList) iter.Seq2[page, error] {
 	return func(yield func(page, error) bool) {
-		if owner != (session.Hash{}) {
-			slot := s.slotOf(space, owner)
-			yield(s.scan(ctx, slot, slot.owner(owner)))
+		if l.Owner != (session.Hash{}) {
+			slot := s.slotOf(l.Space, l.Owner)
+			yield(s.scan(ctx, l, slot, slot.owner(l.Owner)))
 			return
 		}
 		for p := range s.partitions {
-			slot := s.slot(space, p)
-			if found, err := s.scan(ctx, slot, slot.expiry()); !yield(found, err) || err != nil {
+			slot := s.slot(l.Space, p)
+			if found, err := s.scan(ctx, l, slot, slot.expiry()); !yield(found, err) || err != nil {
 				return
 			}
 		}
@@ -77,13 +88,15 @@ func (s *Store) pages(ctx context.Context, space string, owner session.Hash) ite
 
 // scan reads one index. A hash that comes twice, since Redis resizes the index
 // meanwhile, is named once.
-func (s *Store) scan(ctx context.Context, slot slot, index string) (page, error) {
+func (s *Store) scan(ctx context.Context, l session.StoreList, slot slot, index string) (page, error) {
 	found := page{slot: slot}
 	for next, more := uint64(0), true; more; more = next != 0 {
-		entries, err := rediscall.Bounded(ctx, s.caller, func(ctx context.Context) (entries []string, err error) {
+		limited, cancel := trip(ctx, l)
+		entries, err := rediscall.Bounded(limited, s.caller, func(ctx context.Context) (entries []string, err error) {
 			entries, next, err = s.caller.Client().ZScan(ctx, index, next, "", listBatch).Result()
 			return entries, err
 		})
+		cancel()
 		if err != nil {
 			return page{}, err
 		}
@@ -99,8 +112,10 @@ func (s *Store) scan(ctx context.Context, slot slot, index string) (page, error)
 // listSome reads a batch, and reports whether the index of the owner may lack some.
 // Damaged records are left out, and so is one that has another owner than is asked
 // for.
-func (s *Store) listSome(ctx context.Context, slot slot, space string, owner session.Hash, batch []string) (records []session.StoreRecord, partial bool, err error) {
-	keys, of := []string{slot.expiry()}, ""
+func (s *Store) listSome(ctx context.Context, slot slot, l session.StoreList, batch []string) (records []session.StoreRecord, partial bool, err error) {
+	ctx, cancel := trip(ctx, l)
+	defer cancel()
+	keys, of, owner := []string{slot.expiry()}, "", l.Owner
 	if owner != (session.Hash{}) {
 		of = string(owner[:])
 	}
@@ -121,7 +136,7 @@ func (s *Store) listSome(ctx context.Context, slot slot, space string, owner ses
 		if !ok || (owner != (session.Hash{}) && head.owner != owner) || (!head.newer && checksum(payload) != head.crc) {
 			continue
 		}
-		r := head.record(space, hashOf(hash))
+		r := head.record(l.Space, hashOf(hash))
 		r.Payload = []byte(payload)
 		records = append(records, r)
 	}

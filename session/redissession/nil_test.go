@@ -34,7 +34,7 @@ func TestWithoutAClientEveryCallIsInvalid(t *testing.T) {
 			"Settle":            func() error { return s.settle(ctx, space, []session.StoreSettle{{StoreHandle: w.StoreHandle}}) },
 			"Count":             func() error { _, err := s.Count(ctx, space); return err },
 			"List": func() (err error) {
-				for _, err = range s.List(ctx, space, w.Hash) {
+				for _, err = range s.List(ctx, session.StoreList{Space: space, Owner: w.Hash}) {
 				}
 				return err
 			},

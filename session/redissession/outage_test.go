@@ -32,10 +32,10 @@ func everyCall(ctx context.Context, s *Store) map[string]error {
 	_, errs["movedBefore"] = s.movedBefore(ctx, from, w)
 	_, errs["corrupted"] = s.corrupted(ctx, from, 1, false)
 	_, errs["Delete"] = s.Delete(ctx, session.StoreRemove{Space: space, Handles: []session.Hash{w.Hash, from.Hash}})
-	for _, err := range s.List(ctx, space, w.Hash) {
+	for _, err := range s.List(ctx, session.StoreList{Space: space, Owner: w.Hash}) {
 		errs["List"] = err
 	}
-	_, _, errs["listSome"] = s.listSome(ctx, s.slotOf(space, w.Hash), space, w.Hash, []string{"one"})
+	_, _, errs["listSome"] = s.listSome(ctx, s.slotOf(space, w.Hash), session.StoreList{Space: space, Owner: w.Hash}, []string{"one"})
 	_, errs["Count"] = s.Count(ctx, space)
 	_, errs["Claim"] = s.Claim(ctx, session.StoreClaim{Space: space, Max: 1})
 	_, _, errs["claimIn"] = s.claimIn(ctx, 1, 1, session.StoreClaim{Space: space}, &session.StoreClaimed{})

@@ -50,7 +50,7 @@ func TestRepartitionOnACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := 0
-	for _, err := range five.List(t.Context(), space, session.Hash{}) { // each from where its index is
+	for _, err := range five.List(t.Context(), session.StoreList{Space: space}) { // each from where its index is
 		if got++; err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func inhabited(t *testing.T, before, after *Store, change func(*Store)) {
 		}
 	}
 	owned := 0
-	for _, err := range after.List(t.Context(), space, owner) {
+	for _, err := range after.List(t.Context(), session.StoreList{Space: space, Owner: owner}) {
 		if owned++; err != nil {
 			t.Fatal(err)
 		}

@@ -357,7 +357,7 @@ func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 			"Move":  func() error { _, err := s.Move(t.Context(), w.StoreHandle, newWrite("z")); return err },
 			"List": func() error {
 				n := 0
-				for _, err := range s.List(t.Context(), space, owner) {
+				for _, err := range s.List(t.Context(), session.StoreList{Space: space, Owner: owner}) {
 					if err != nil {
 						return err
 					}

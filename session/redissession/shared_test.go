@@ -86,7 +86,7 @@ func TestListYieldsAllOfALongList(t *testing.T) {
 		done(t)(s.Create(t.Context(), stray))
 		client.ZAdd(t.Context(), s.slotOf(space, owner).owner(owner), redis.Z{Score: 1e15, Member: string(stray.Hash[:])})
 		seen := map[session.Hash]bool{}
-		for rec, err := range s.List(t.Context(), space, owner) {
+		for rec, err := range s.List(t.Context(), session.StoreList{Space: space, Owner: owner}) {
 			if err != nil {
 				t.Fatal(err)
 			}

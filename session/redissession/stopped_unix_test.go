@@ -100,6 +100,12 @@ func calls(m *session.Manager[note], s *session.Session[note]) map[string]func(c
 			}
 			return nil
 		},
+		"All": func(ctx context.Context) error {
+			for _, err := range m.All(ctx) {
+				return err
+			}
+			return nil
+		},
 	}
 }
 

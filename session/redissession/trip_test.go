@@ -121,11 +121,11 @@ func TestRoundTrips(t *testing.T) {
 		}, 2, 0},
 		{"Save", func() { save("y") }, 1, 0},
 		{"List", func() {
-			for range s.List(t.Context(), space, owner) {
+			for range s.List(t.Context(), session.StoreList{Space: space, Owner: owner}) {
 			}
 		}, 2, 0},
 		{"List of all", func() { // one of 16 partitions has any
-			for range s.List(t.Context(), space, session.Hash{}) {
+			for range s.List(t.Context(), session.StoreList{Space: space}) {
 			}
 		}, 16 + 1, 0},
 		{"Count", func() { count(t, s) }, 0, 1},

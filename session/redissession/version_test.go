@@ -134,8 +134,8 @@ func (f *fleet) Delete(ctx context.Context, r session.StoreRemove) (session.Stor
 	return f.one().Delete(ctx, r)
 }
 
-func (f *fleet) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
-	return f.one().List(ctx, space, owner)
+func (f *fleet) List(ctx context.Context, l session.StoreList) iter.Seq2[session.StoreRecord, error] {
+	return f.one().List(ctx, l)
 }
 
 func (f *fleet) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {

@@ -184,7 +184,7 @@ func (b *bench) count() session.StoreCount {
 func (b *bench) list(owner session.Hash) map[session.Hash]string {
 	b.Helper()
 	got := map[session.Hash]string{}
-	for rec, err := range b.store.List(b.ctx(), b.space, owner) {
+	for rec, err := range b.store.List(b.ctx(), session.StoreList{Space: b.space, Owner: owner}) {
 		if err != nil {
 			b.Fatalf("List: the store did not answer: %v", err)
 		}

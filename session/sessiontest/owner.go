@@ -33,7 +33,7 @@ func listOwner(b *bench) {
 	if got := b.list(mine); !maps.Equal(got, map[session.Hash]string{one.Hash: "1", two.Hash: "2"}) {
 		b.Errorf("listed %v, want exactly the owner's two: erasing a subject would miss one or take another one's", got)
 	}
-	for rec := range b.store.List(b.ctx(), b.space, mine) {
+	for rec := range b.store.List(b.ctx(), session.StoreList{Space: b.space, Owner: mine}) {
 		if rec.Space != b.space || rec.Owner != mine || rec.Rev == 0 || rec.ExpiresAt.IsZero() {
 			b.Errorf("List yields %+v, want handle, revision and times like Load", rec)
 		}

@@ -67,8 +67,8 @@ func (f *fault) Delete(ctx context.Context, d session.StoreRemove) (session.Stor
 	return f.Store.Delete(ctx, apply(f.delete, d))
 }
 
-func (f *fault) List(ctx context.Context, space string, owner session.Hash) iter.Seq2[session.StoreRecord, error] {
-	return f.Store.List(ctx, space, owner)
+func (f *fault) List(ctx context.Context, l session.StoreList) iter.Seq2[session.StoreRecord, error] {
+	return f.Store.List(ctx, l)
 }
 
 func (f *fault) Claim(ctx context.Context, c session.StoreClaim) (session.StoreClaimed, error) {

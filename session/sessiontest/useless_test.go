@@ -37,7 +37,7 @@ func (u useless) Move(context.Context, session.StoreHandle, session.StoreWrite) 
 func (u useless) Delete(context.Context, session.StoreRemove) (session.StoreRemoved, error) {
 	return session.StoreRemoved{Removed: make([]session.StoreRecord, max(u.n, 0))}, u.err
 }
-func (u useless) List(context.Context, string, session.Hash) iter.Seq2[session.StoreRecord, error] {
+func (u useless) List(context.Context, session.StoreList) iter.Seq2[session.StoreRecord, error] {
 	return func(yield func(session.StoreRecord, error) bool) {
 		for range u.n {
 			if !yield(session.StoreRecord{}, u.err) {
