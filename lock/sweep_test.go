@@ -37,6 +37,26 @@ func TestAnExpiryIsReportedByTheNextCallThatMeetsIt(t *testing.T) {
 	})
 }
 
+func TestAGrantThatLapsesIsReportedAsUnconfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		held := d.take(t, lock.Key("room"))
+		_, err := d.store.Acquire(t.Context(), lock.StoreClaim{
+			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: "forgetful", Token: "secret"},
+			Resource:    lock.Key("room"), Capacity: []int{1}, TTL: time.Hour, Holder: "ada", Reason: "booking", Queue: true, Limit: 1,
+		})
+		wantErr(t, err)
+		wantErr(t, held.Release(t.Context()))
+		time.Sleep(lock.StoreTrialTime)
+		if n, err := d.Sweep(t.Context()); n != 1 || err != nil {
+			t.Fatalf("%d expired, %v, want 1", n, err)
+		}
+		if e := d.trail.only(t, "lock.expired"); e.Reason != "unconfirmed" || e.Actor.ID != "ada" {
+			t.Errorf("recorded %+v, want the grant to ada as unconfirmed", e)
+		}
+	})
+}
+
 func TestAnExpiryIsRedeliveredUntilItWasRecordedUnderOneID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, lock.Config{})
