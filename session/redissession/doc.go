@@ -112,10 +112,9 @@
 //     the second before the first was back, they say so only if scripts may call
 //     INFO, and as long as a new session there can live. A backlog without its claims
 //     is found by the next Claim.
-//   - A whole Delete of an owner, or a whole List, while a slot of a Cluster moves:
-//     Redis shows a script what has moved as all that there is. Sessions that have not
-//     moved yet, although the owner's index has, stay, without an error. No update is
-//     lost, and calls may fail with [session.ErrUnavailable] meanwhile.
+//   - A whole List while a slot of a Cluster moves: Redis shows what has moved as all
+//     that there is. A Delete of an owner says then that it is incomplete. No update
+//     is lost, and calls may fail with [session.ErrUnavailable] meanwhile.
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail and change nothing. Touches, renewals, Delete, Claim and
 //     settling work, so existing sessions stay and the cleanup frees memory.

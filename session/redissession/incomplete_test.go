@@ -116,6 +116,41 @@ func TestALogOutEverywhereFindsAllSessionsOrSaysThatItMayNotHave(t *testing.T) {
 	}
 }
 
+// As while the slot of the partition moves to another server, where they come key by
+// key: the index is there, and the records come later.
+func TestSessionsThatHaveNotComeYetAreNotTakenForEnded(t *testing.T) {
+	for _, list := range []bool{true, false} { // whether the list of owners is there
+		t.Run(fmt.Sprint("list of owners: ", list), func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+				owner := newHash(7)
+				var all []session.StoreWrite
+				away := map[string]string{}
+				for range 100 { // more than one script removes
+					w := of(newWrite("x"), owner)
+					done(t)(s.Create(t.Context(), w))
+					all = append(all, w)
+					away[key(s, w.StoreHandle)] = client.Get(t.Context(), key(s, w.StoreHandle)).Val()
+					client.Del(t.Context(), key(s, w.StoreHandle))
+				}
+				if !list {
+					client.Del(t.Context(), indexes(s, owner)["o"])
+				}
+				for range 3 {
+					if r, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Owner: owner}); err != nil || !r.Incomplete {
+						t.Errorf("before they come: %+v, %v, want incomplete", r, err)
+					}
+				}
+				for k, raw := range away {
+					client.Set(t.Context(), k, raw, time.Hour)
+				}
+				for r := (session.StoreRemoved{More: true}); r.More; {
+					r = wantAllOrIncomplete(t, s, owner, all)
+				}
+			})
+		})
+	}
+}
+
 // The warning ends with the last session that can be missing.
 func TestALostIndexIsWholeAgainOnceTheSessionsWereUsedOrExpired(t *testing.T) {
 	for _, lost := range []string{"u", "o"} {
