@@ -63,11 +63,11 @@ func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {
 }
 
 // Export returns the live sessions of a subject as a JSON array: for each the hash
-// of its id, its times, its conversation if it is one, and its data, for a person who asks what is stored about
-// them. A session that cannot be decoded is missing, and then the error is its
-// [*CorruptError], beside the others. Errors as for BySubject, where
-// [ErrIncomplete] comes beside the others, too, and that of encoding/json for a T
-// that it cannot encode.
+// of its id, its times, its conversation if it is one, and its data, for a person who
+// asks what is stored about them. A session that cannot be decoded is missing, and then
+// the error is its [*CorruptError], beside the others. Errors as for BySubject, where
+// [ErrIncomplete] comes beside the others, too, and that of encoding/json for a T that it
+// cannot encode.
 func (m *Manager[T]) Export(ctx context.Context, subject string) ([]byte, error) {
 	type exported struct {
 		Session      string

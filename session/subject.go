@@ -72,8 +72,9 @@ func (m *Manager[T]) list(ctx context.Context, owner Hash) iter.Seq2[StoreRecord
 // after each, so that others are not held up; Config.Timeout bounds each trip, and
 // only ctx all of them. Those that are counted have ended, also when an error
 // follows. Expired sessions that wait for the cleanup or for OnExpire may stay until
-// Config.Grace has passed, and those in quarantine for as long as that keeps them. Errors: [ErrInvalid] for an empty subject, [ErrUnavailable],
-// [ErrIncomplete] when sessions may be left that the store could not find.
+// Config.Grace has passed, and those in quarantine for as long as that keeps them.
+// Errors: [ErrInvalid] for an empty subject, [ErrUnavailable], [ErrIncomplete] when
+// sessions may be left that the store could not find.
 func (m *Manager[T]) DeleteSubject(ctx context.Context, subject string, except ...ID) (n int, err error) {
 	o, ctx := m.begin(ctx, OpDelete)
 	defer func() { m.finish(o, err) }()
