@@ -98,6 +98,7 @@ func FuzzNothingIsDoneUnasked(f *testing.F) {
 			f.Add(said)
 		}
 	}
+	f.Add("b'ok room 102 Fri to Sun")
 	asking := regexp.MustCompile(`(?i)b+o+k|res.{1,2}rv|confi|hold|keep|aside|guard|gu.rd|apart|exten|more time|longer|cancel|cancle|annul|anul|call.off|ill.take`)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, not := range []string{"", "don't "} {

@@ -119,16 +119,22 @@ var entries = func() map[string]entry {
 
 const longestPhrase = 4 // words
 
+var contraction = regexp.MustCompile(`'(t|s|m|d|re|ve|ll|clock)$`)
+
+// plain is a word without quotes, and without the apostrophe of a contraction. With any
+// other it is not the word that it would be without.
+func plain(word string) string { return contraction.ReplaceAllString(strings.Trim(word, "'"), "$1") }
+
 // phrase makes t the longest phrase that it begins, and returns how many of
 // the next tokens are part of it.
 func (t *token) phrase(next []token) int {
-	word := strings.ReplaceAll(t.text, "'", "")
+	word := plain(t.text)
 	words := []string{word}
 	for _, n := range next {
 		if n.class != "word" || len(words) == longestPhrase {
 			break
 		}
-		words = append(words, strings.ReplaceAll(n.text, "'", ""))
+		words = append(words, plain(n.text))
 	}
 	for n := len(words); n > 0; n-- {
 		if e, ok := entries[strings.Join(words[:n], " ")]; ok {
