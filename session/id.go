@@ -205,9 +205,5 @@ func (x hasher) subject(subject string) Hash {
 
 // of is the first half of a SHA-256 or HMAC. Neither purpose nor space contain NUL.
 func (x hasher) of(purpose string, b []byte) Hash {
-	text := append(make([]byte, 0, 128), "holdfast session "...)
-	for _, part := range []string{purpose, "\x00", x.space, "\x00"} {
-		text = append(text, part...)
-	}
-	return x.sum(append(text, b...))
+	return x.sum([]byte("holdfast session " + purpose + "\x00" + x.space + "\x00" + string(b)))
 }

@@ -49,7 +49,7 @@ type checkpoint struct {
 	text     string    // the signed note
 }
 
-// said is the hash of what is signed, whoever has signed it.
+// said is the hash of what is signed, without the signatures.
 func (c *checkpoint) said() tlog.Hash {
 	body, _, _ := strings.Cut(c.text, "\n\n")
 	return sha256.Sum256([]byte(body))

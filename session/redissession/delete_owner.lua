@@ -14,16 +14,17 @@ for i = 3, #ARGV do except[latest(ARGV[i])] = true end
 
 local reply = {partial(ARGV[1]) and 1 or 0, 0}
 local o = base .. 'o'
-local marks = redis.call('EXISTS', o) == 1
 local lost = redis.call('EXISTS', KEYS[2]) == 0 and score(o, ARGV[1]) or 0
 local most, gone = tonumber(ARGV[2]) + #ARGV - 2, 0
 local entries = redis.call('ZRANGE', KEYS[2], 0, most - 1, 'WITHSCORES')
 for i = 1, #entries, 2 do
   local hash, ends = entries[i], tonumber(entries[i + 1])
   local key = base .. 'd' .. hash
-  local head = except[hash] and '' or header(key)
-  if head == '' and not except[hash] then gone = math.max(gone, ends) end
-  if except[hash] or head == '' and ends > now and not marks then
+  local head = header(key)
+  -- A record that is gone before its time was evicted, or has not come yet while its
+  -- slot moves to this server. Its entry comes again with use.
+  if head == '' and ends > now then reply[1], gone = 1, math.max(gone, ends) end
+  if except[hash] then
     spared = spared + 1
   else
     redis.call('ZREM', KEYS[2], hash)
@@ -34,14 +35,10 @@ for i = 1, #entries, 2 do
     end
   end
 end
--- A record that is gone before its time was evicted, or has not come yet while its slot
--- moves to this server. Where that can be noted, its entry goes; it comes again with use.
-if gone > now then
-  reply[1] = 1
-  if marks then redis.call('ZADD', o, 'GT', gone, '-' .. ARGV[1]) end
-end
+-- Without o it is known that records may be missing.
+if gone > 0 and redis.call('EXISTS', o) == 1 then redis.call('ZADD', o, 'GT', gone, '-' .. ARGV[1]) end
 local left = redis.call('ZCARD', KEYS[2])
-if left > spared and (marks or #reply > 2) then reply[2] = 1 end
+if left > spared then reply[2] = 1 end
 if left == 0 then
   redis.call('ZREM', o, ARGV[1])
   -- What an eviction hid is still there: a repeated call has to say so, too.
