@@ -48,27 +48,29 @@ func withGorilla(key []byte) http.Handler {
 	return mux
 }
 
-// takeOver makes a session of holdfast of what a visitor has in one of gorilla/sessions,
-// which ends.
-func takeOver(store sessions.Store, logins *httpsession.Logins[user], shop http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		old, _ := store.Get(r, "session")
-		if old.IsNew {
-			shop.ServeHTTP(w, r)
-			return
-		}
-		visit := logins.From(r.Context())
-		cart, _ := old.Values["cart"].([]string)
-		err := visit.Update(r.Context(), func(u *user) error { u.Cart = append(u.Cart, cart...); return nil })
-		if name, _ := old.Values["user"].(string); err == nil && name != "" {
-			err = visit.Login(r.Context(), name)
-		}
-		old.Options.MaxAge = -1
-		if err == nil {
-			err = old.Save(r, w)
-		}
-		if answer(w, err) {
-			shop.ServeHTTP(w, r)
-		}
-	})
+// takeOverGorilla makes a session of holdfast of what a visitor has in one of
+// gorilla/sessions, which ends.
+func takeOverGorilla(store sessions.Store) func(*httpsession.Logins[user], http.Handler) http.Handler {
+	return func(logins *httpsession.Logins[user], shop http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			old, _ := store.Get(r, "session")
+			if old.IsNew {
+				shop.ServeHTTP(w, r)
+				return
+			}
+			visit := logins.From(r.Context())
+			cart, _ := old.Values["cart"].([]string)
+			err := visit.Update(r.Context(), func(u *user) error { u.Cart = append(u.Cart, cart...); return nil })
+			if name, _ := old.Values["user"].(string); err == nil && name != "" {
+				err = visit.Login(r.Context(), name)
+			}
+			old.Options.MaxAge = -1
+			if err == nil {
+				err = old.Save(r, w)
+			}
+			if answer(w, err) {
+				shop.ServeHTTP(w, r)
+			}
+		})
+	}
 }

@@ -92,3 +92,12 @@ func withHoldfastLock(client redis.UniversalClient) (g guard, done func(context.
 		return err
 	}, rooms.Close, nil
 }
+
+// both is for the change: it takes the lock of holdfast, and inside it that of the peer.
+func both(ours, theirs guard) guard {
+	return func(ctx context.Context, room string, work func(ctx context.Context) error) error {
+		return ours(ctx, room, func(ctx context.Context) error {
+			return theirs(ctx, room, work) // when theirs is refused, so is the whole, and ours is released
+		})
+	}
+}

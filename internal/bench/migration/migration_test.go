@@ -19,11 +19,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
+	"github.com/holdfast-go/holdfast/session/httpsession"
 )
 
 func TestTheShopsOfPeersAndOfHoldfastDoTheSame(t *testing.T) {
 	for name, make := range map[string]func(*redis.Client) (http.Handler, error){
-		"scs":     func(c *redis.Client) (http.Handler, error) { return withSCS(c), nil },
+		"scs":     func(c *redis.Client) (http.Handler, error) { _, shop := withSCS(c); return shop, nil },
 		"gorilla": func(*redis.Client) (http.Handler, error) { return withGorilla([]byte("0123456789abcdef")), nil },
 		"holdfast": func(c *redis.Client) (http.Handler, error) {
 			h, users, err := withHoldfast(c, nil)
@@ -61,31 +62,44 @@ func TestTheShopsOfPeersAndOfHoldfastDoTheSame(t *testing.T) {
 
 // A visitor who is logged in at the old shop is so at the new one, with what is in the
 // cart, and the old cookie is gone.
-func TestTheShopTakesOverTheSessionsOfGorilla(t *testing.T) {
-	key := []byte("0123456789abcdef")
-	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
-	defer client.Close()
-	ours, users, err := withHoldfast(client, sessions.NewCookieStore(key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer users.Stop(context.Background())
-	shop := withGorilla(key)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { shop.ServeHTTP(w, r) }))
-	defer server.Close()
-	browser := server.Client()
-	browser.Jar, _ = cookiejar.New(nil)
-	visit(t, browser, server.URL+"/add", "item", "soap")
-	visit(t, browser, server.URL+"/login", "name", "ann")
-	shop = ours
-	for range 2 {
-		if got := visit(t, browser, server.URL+"/account", "", ""); got != "200 ann: soap" {
-			t.Errorf("the new shop: %s", got)
-		}
-	}
-	address, _ := url.Parse(server.URL)
-	if cookies := browser.Jar.Cookies(address); len(cookies) != 1 || cookies[0].Name != "__Host-session" {
-		t.Errorf("the browser has %v", cookies)
+func TestTheShopTakesOverTheSessionsOfThePeers(t *testing.T) {
+	type takeOver = func(*httpsession.Logins[user], http.Handler) http.Handler
+	for name, make := range map[string]func(*redis.Client) (http.Handler, takeOver){
+		"scs": func(c *redis.Client) (http.Handler, takeOver) {
+			sessions, shop := withSCS(c)
+			return shop, takeOverSCS(sessions)
+		},
+		"gorilla": func(*redis.Client) (http.Handler, takeOver) {
+			key := []byte("0123456789abcdef")
+			return withGorilla(key), takeOverGorilla(sessions.NewCookieStore(key))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+			defer client.Close()
+			shop, takeOver := make(client)
+			ours, users, err := withHoldfast(client, takeOver)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer users.Stop(context.Background())
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { shop.ServeHTTP(w, r) }))
+			defer server.Close()
+			browser := server.Client()
+			browser.Jar, _ = cookiejar.New(nil)
+			visit(t, browser, server.URL+"/add", "item", "soap")
+			visit(t, browser, server.URL+"/login", "name", "ann")
+			shop = ours
+			for range 2 {
+				if got := visit(t, browser, server.URL+"/account", "", ""); got != "200 ann: soap" {
+					t.Errorf("the new shop: %s", got)
+				}
+			}
+			address, _ := url.Parse(server.URL)
+			if cookies := browser.Jar.Cookies(address); len(cookies) != 1 || cookies[0].Name != "__Host-session" {
+				t.Errorf("the browser has %v", cookies)
+			}
+		})
 	}
 }
 
@@ -159,6 +173,56 @@ func TestTheLocksOfThePeersAndOfHoldfastDoTheSame(t *testing.T) {
 		}
 		if err := guard(t.Context(), "room "+name, func(context.Context) error { return nil }); err != nil {
 			t.Errorf("%s: released, and %v", name, err)
+		}
+	}
+}
+
+// Programs of before have the peer's lock, those of the change have both, and those
+// of after have ours.
+func TestDuringTheChangeNoTwoProgramsHoldARoom(t *testing.T) {
+	server := redistest.Real(t)
+	client := server.Client(t)
+	rueidis, done, err := withRueidislock(server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	after, end, err := withHoldfastLock(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end(t.Context())
+	for name, before := range map[string]guard{"redsync": withRedsync(client), "bsm": withBSM(client), "rueidislock": rueidis} {
+		change := both(after, before)
+		for pair, programs := range map[string][2]guard{
+			"before, change": {before, change}, "change, before": {change, before}, "change, change": {change, change},
+			"change, after": {change, after}, "after, change": {after, change},
+		} {
+			room := name + ": " + pair
+			err := programs[0](t.Context(), room, func(context.Context) error {
+				short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				defer cancel()
+				if err := programs[1](short, room, func(context.Context) error { return nil }); err == nil {
+					t.Errorf("%s: both hold the room", room)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Errorf("%s: %v", room, err)
+			}
+		}
+
+		room := name + ": refused"
+		err := before(t.Context(), room, func(context.Context) error {
+			short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if err := change(short, room, func(context.Context) error { return nil }); err == nil {
+				t.Errorf("%s: both hold the room", room)
+			}
+			return after(t.Context(), room, func(context.Context) error { return nil })
+		})
+		if err != nil {
+			t.Errorf("%s: our lock is not released: %v", room, err)
 		}
 	}
 }

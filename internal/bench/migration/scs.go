@@ -10,7 +10,6 @@ import (
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/alexedwards/scs/v2"
-	"github.com/gorilla/sessions"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/holdfast-go/holdfast/session"
@@ -19,7 +18,7 @@ import (
 )
 
 // withSCS is a shop whose carts and logins are in sessions of scs.
-func withSCS(client *redis.Client) http.Handler {
+func withSCS(client *redis.Client) (*scs.SessionManager, http.Handler) {
 	sessions := scs.New()
 	sessions.Store = goredisstore.New(client)
 	sessions.IdleTimeout = 30 * time.Minute
@@ -52,14 +51,39 @@ func withSCS(client *redis.Client) http.Handler {
 			http.Error(w, "Try again.", http.StatusServiceUnavailable)
 		}
 	})
-	return sessions.LoadAndSave(mux)
+	return sessions, sessions.LoadAndSave(mux)
+}
+
+// takeOverSCS makes a session of holdfast of what a visitor has in one of scs, which
+// ends.
+func takeOverSCS(sessions *scs.SessionManager) func(*httpsession.Logins[user], http.Handler) http.Handler {
+	return func(logins *httpsession.Logins[user], shop http.Handler) http.Handler {
+		return sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if len(sessions.Keys(r.Context())) == 0 {
+				shop.ServeHTTP(w, r)
+				return
+			}
+			visit := logins.From(r.Context())
+			cart, _ := sessions.Get(r.Context(), "cart").([]string)
+			err := visit.Update(r.Context(), func(u *user) error { u.Cart = append(u.Cart, cart...); return nil })
+			if name := sessions.GetString(r.Context(), "user"); err == nil && name != "" {
+				err = visit.Login(r.Context(), name)
+			}
+			if err == nil {
+				err = sessions.Destroy(r.Context())
+			}
+			if answer(w, err) {
+				shop.ServeHTTP(w, r)
+			}
+		}))
+	}
 }
 
 // user is what a session of the shop has.
 type user struct{ Cart []string }
 
-// withHoldfast is the same shop. It takes over the sessions of old, unless that is nil.
-func withHoldfast(client *redis.Client, old sessions.Store) (http.Handler, *session.Manager[user], error) {
+// withHoldfast is the same shop. With takeOver it takes over the sessions of a peer.
+func withHoldfast(client *redis.Client, takeOver func(*httpsession.Logins[user], http.Handler) http.Handler) (http.Handler, *session.Manager[user], error) {
 	users, err := session.New(redissession.New(client), session.Config[user]{
 		Name: "users", IdleTimeout: 30 * time.Minute, AbsoluteTimeout: 24 * time.Hour,
 	})
@@ -91,8 +115,8 @@ func withHoldfast(client *redis.Client, old sessions.Store) (http.Handler, *sess
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, logins.From(r.Context()).Logout(r.Context()))
 	})
-	if old != nil {
-		return logins.Handler(takeOver(old, logins, mux)), users, nil
+	if takeOver != nil {
+		return logins.Handler(takeOver(logins, mux)), users, nil
 	}
 	return logins.Handler(mux), users, nil
 }
