@@ -151,10 +151,13 @@ func ExampleNewSlog() {
 
 func ExampleMulti() {
 	ctx := context.Background()
-	a, b := audit.NewMemory(), audit.NewMemory()
-	_ = audit.Direct(audit.Multi(a, b)).Record(ctx, audit.Event{Type: "stored.twice"})
-	fmt.Println(a.Events()[0].ID == b.Events()[0].ID)
-	// Output: true
+	all, alarms := audit.NewMemory(), audit.NewMemory()
+	sink := audit.Multi(all, audit.Filter(alarms, func(e audit.Event) bool { return e.Outcome == audit.Denied }))
+	trail := audit.Direct(sink)
+	_ = trail.Record(ctx, audit.Event{Type: "room.booked", Outcome: audit.Success})
+	_ = trail.Record(ctx, audit.Event{Type: "room.opened", Outcome: audit.Denied})
+	fmt.Println(len(all.Events()), len(alarms.Events()))
+	// Output: 2 1
 }
 
 func ExampleFields() {

@@ -205,5 +205,9 @@ func ExampleGroup() {
 	}
 	circuitbreaker.Do(context.Background(), hosts.Get("pms.example"), findRoom)
 	fmt.Println(hosts.Get("pms.example").State(), hosts.Get("mail.example").State())
-	// Output: open closed
+	hosts.Remove("pms.example") // as do hosts that are idle, where there is no room
+	fmt.Println(hosts.Get("pms.example").State())
+	// Output:
+	// open closed
+	// closed
 }
