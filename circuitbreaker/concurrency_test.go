@@ -212,18 +212,44 @@ func TestNoDurationComesFromTheWallClock(t *testing.T) {
 	}
 }
 
-// A time.Time holds the seconds of the wall clock from bit 30 of its first word
+func wall(at time.Time) time.Duration { return time.Since(at.Round(0)).Abs() }
+
+// setBack makes a breaker one that was made before the wall clock was set back by an
+// hour. A time.Time holds the seconds of the wall clock from bit 30 of its first word
 // on, beside its monotonic reading.
+func setBack(t *testing.T, b *Breaker) {
+	*(*uint64)(unsafe.Pointer(&b.born)) += 3600 << 30
+	if wall(b.born) < 50*time.Minute || b.elapsed() > time.Minute {
+		t.Fatal("a time.Time is made in another way: set the clock of this test in another way")
+	}
+}
+
+// overdueContext has reached a deadline that has no monotonic reading, such as one
+// that came in a message.
+type overdueContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c overdueContext) Deadline() (time.Time, bool) { return c.deadline.Round(0), true }
+func (c overdueContext) Err() error                  { return context.DeadlineExceeded }
+
+func TestADeadlineByTheWallClockIsAFailureAfterTheClockWasSetBack(t *testing.T) {
+	b := mustNew(t, steady())
+	setBack(t, b)
+	permit := mustAllow(t, b)
+	permit.Done(overdueContext{t.Context(), time.Now().Add(time.Minute)}, context.DeadlineExceeded)
+	if s := b.Stats(); s.Total.Failure != 1 {
+		t.Errorf("a call that had a minute was counted as %+v", s.Total)
+	}
+}
+
 func TestTimesAreThoseOfTheWallClockAfterItWasSet(t *testing.T) {
 	seen := new(events)
 	cfg := steady()
 	cfg.Observer = seen
 	b := mustNew(t, cfg)
-	*(*uint64)(unsafe.Pointer(&b.born)) -= 3600 << 30 // the breaker was made when the clock was an hour behind
-	wall := func(at time.Time) time.Duration { return time.Since(at.Round(0)).Abs() }
-	if wall(b.born) < 50*time.Minute || b.elapsed() > time.Minute {
-		t.Fatal("a time.Time is made in another way: set the clock of this test in another way")
-	}
+	setBack(t, b)
 	b.Trip(nil)
 	for what, at := range map[string]time.Time{"the event's time": seen.last().Time, "Since before": seen.last().Before.Since, "Since": b.Stats().Since} {
 		if wall(at) > time.Minute {

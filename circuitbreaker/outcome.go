@@ -31,23 +31,23 @@ type judgedError struct{ error }
 
 func (e *judgedError) Unwrap() error { return e.error }
 
-// isNeutral reports whether err is marked by Ignore, or is a rejection by
-// another breaker: then the dependency was not called. Of joined errors, all
-// must be.
-func isNeutral(err error) bool {
+// isNeutral reports whether err is marked by Ignore, if marks count, or is a
+// rejection by another breaker: then the dependency was not called. Of joined
+// errors, all must be.
+func isNeutral(err error, marks bool) bool {
 	if err == ErrOpen {
 		return true
 	}
 	switch e := err.(type) {
 	case *ignoredError:
-		return true
+		return marks || isNeutral(e.error, false)
 	case *judgedError:
-		return errors.Is(e, ErrOpen)
+		return isNeutral(e.error, false)
 	case interface{ Unwrap() error }:
-		return isNeutral(e.Unwrap())
+		return isNeutral(e.Unwrap(), marks)
 	case interface{ Unwrap() []error }:
 		for _, joined := range e.Unwrap() {
-			if !isNeutral(joined) {
+			if !isNeutral(joined, marks) {
 				return false
 			}
 		}
@@ -102,7 +102,7 @@ func (p Permit) judge(ctx context.Context, err error) Outcome {
 	cfg := b.config.Load()
 	how := endingOf(ctx)
 	switch {
-	case isNeutral(err), how == cancelled, how == overdue && p.isTooShort(ctx):
+	case isNeutral(err, true), how == cancelled, how == overdue && p.isTooShort(ctx):
 		return Ignored
 	case cfg.Classify == nil:
 		return Failure
@@ -121,8 +121,9 @@ func (p Permit) judge(ctx context.Context, err error) Outcome {
 	return o
 }
 
-// isTooShort reports whether the deadline of ctx left the call less time than any
-// dependency may take.
+// isTooShort reports whether the deadline of ctx, which has passed, left the call
+// less time than any dependency may take. The deadline may have no monotonic reading,
+// so it is compared with the clock of now, not with that of the breaker's birth.
 func (p Permit) isTooShort(ctx context.Context) bool {
 	b := p.era.breaker
 	least := shortest
@@ -130,5 +131,5 @@ func (p Permit) isTooShort(ctx context.Context) bool {
 		least = min(least, slow)
 	}
 	deadline, ok := ctx.Deadline()
-	return ok && p.timed() && deadline.Sub(b.born)-p.start < least
+	return ok && p.timed() && time.Until(deadline) < least-(b.elapsed()-p.start)
 }

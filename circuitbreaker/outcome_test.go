@@ -71,6 +71,11 @@ func TestAMarkIsForOneBreakerOnly(t *testing.T) {
 			t.Errorf("%s: inner %+v, outer %+v, %v", name, inner.Stats().Total, outer.Stats().Total, err)
 		}
 	}
+	inner, outer := mustNew(t, steady()), mustNew(t, steady())
+	outer.Do(context.Background(), func(context.Context) error { return call(inner, errors.Join(Ignore(errDown), &OpenError{})) })
+	if inner.Stats().Total.Ignored != 1 || outer.Stats().Total.Failure != 1 {
+		t.Errorf("a mark beside a rejection: inner %+v, outer %+v", inner.Stats().Total, outer.Stats().Total)
+	}
 	b := mustNew(t, steady())
 	if err := call(b, Ignore(sql.ErrNoRows)); err != sql.ErrNoRows {
 		t.Errorf("the caller got %#v, want the error itself", err)
