@@ -38,6 +38,8 @@ func (e *era) record(ctx context.Context, now time.Duration, o Outcome, slow boo
 		e.streak.Store(0)
 	case Failure:
 		c.Consecutive = int(e.streak.Add(1))
+	case Ignored:
+		c.Consecutive = int(e.streak.Load())
 	}
 	if e.state != Closed {
 		return
@@ -105,12 +107,15 @@ func (b *Breaker) follow(cfg *Config, from *era, c change) *era {
 		}
 	case Open:
 		next.attempt = cfg.attempt(from, b.elapsed())
+		if from.state != Open { // otherwise it is a new open time for the same opening
+			next.attempt++
+		}
 		next.openFor = min(c.openFor, forever)
 		if c.openFor <= 0 {
 			next.openFor = cfg.openTime(next.attempt, c.cause)
 		}
 	case HalfOpen:
-		next.attempt = from.attempt
+		next.attempt = cfg.attempt(from, b.elapsed())
 		next.probes = newProbes(cfg)
 	}
 	return next
@@ -187,16 +192,12 @@ func (b *Breaker) wake() {
 	}
 }
 
-// attempt counts openings, from 1 where the earlier ones are forgotten.
+// attempt returns how many openings before now are not forgotten.
 func (cfg *Config) attempt(from *era, now time.Duration) int32 {
-	switch {
-	case from.state == Open: // a new open time for the same opening
-		return from.attempt
-	case from.attempt == 0, from.state == Closed && now-from.since >= cfg.OpenFor.delay(int(from.attempt)+1):
-		return 1
-	default:
-		return from.attempt + 1
+	if from.state == Closed && now-from.since >= cfg.OpenFor.delay(int(from.attempt)+1) {
+		return 0
 	}
+	return from.attempt
 }
 
 // openTime is the back-off of the attempt, or what the cause asks for if that

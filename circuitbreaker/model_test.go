@@ -43,13 +43,13 @@ type modelCall struct {
 }
 
 func (m *model) enter(to State, reason Reason) {
+	if m.state == Closed && m.now-m.since >= m.delay(m.attempt+1) {
+		m.attempt = 0
+	}
 	switch {
-	case to == Open && m.state == Closed && m.now-m.since >= m.delay(m.attempt+1):
-		m.attempt = 1
 	case to == Open:
 		m.attempt++
-	case to == HalfOpen || reason == ProbesPassed: // keep the attempt
-	default:
+	case to != HalfOpen && reason != ProbesPassed:
 		m.attempt = 0
 	}
 	m.want.times[m.state] += m.now - m.since

@@ -101,6 +101,7 @@ func TestRules(t *testing.T) {
 		{"an own rule", Config{TripWhen: func(c Counts) bool { return c.Failure == 2 && c.Success == 1 && c.Consecutive == 1 }}, "fsf", OwnRule},
 		{"an own rule is asked only after a bad outcome", Config{TripWhen: func(c Counts) bool { return c.Success > 0 }}, "sss", NoReason},
 		{"an own rule about slowness", Config{SlowCall: time.Second, TripWhen: func(c Counts) bool { return c.Slow == 1 }}, "sS", OwnRule},
+		{"an own rule about a streak, when a caller gave up", Config{SlowCall: time.Second, TripWhen: func(c Counts) bool { return c.Slow == 1 && c.Consecutive == 2 }}, "ffC", OwnRule},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
