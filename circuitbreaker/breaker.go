@@ -62,11 +62,13 @@ func newBreaker(name, group string, cfg *Config, grouped bool) *Breaker {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.era.Store(first)
+	e := Event{Time: b.born, Shadow: cfg.Shadow}
 	if cfg.Start != Closed {
 		c := change{to: cfg.Start, reason: ByHand}
-		b.begin(b.follow(cfg, first, c), first, c)
+		e = b.begin(b.follow(cfg, first, c), first, c)
 	}
-	b.post(noContext, Event{Op: OpNew, From: cfg.Start, To: cfg.Start, Time: b.born, Shadow: cfg.Shadow})
+	e.Op, e.From, e.To = OpNew, cfg.Start, cfg.Start
+	b.post(noContext, e)
 	return b
 }
 

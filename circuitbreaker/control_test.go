@@ -83,6 +83,9 @@ func TestABreakerBeginsInTheStateThatIsAskedFor(t *testing.T) {
 			if all := seen.all(); len(all) != 1 || all[0].Op != OpNew || all[0].To != state || all[0].From != state {
 				t.Errorf("got %+v", all)
 			}
+			if e := seen.last(); state == Open && (e.Reason != ByHand || e.Attempt != 1 || e.OpenFor != 10*time.Second) {
+				t.Errorf("got %+v, want the reason, the attempt and the open time", e)
+			}
 			if open, rejected := errors.AsType[*OpenError](call(b, nil)); rejected && (open.State != state || open.Reason != ByHand) {
 				t.Errorf("got %v", open)
 			}

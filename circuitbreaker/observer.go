@@ -42,7 +42,7 @@ type Source interface {
 type Op uint8
 
 const (
-	OpNew     Op = iota // sent by [New], before the breaker is used
+	OpNew     Op = iota // the breaker was made; From and To are its first state
 	OpChanged           // the state changed
 	OpRetired           // a [Group] dropped the breaker: its totals stop here
 )
