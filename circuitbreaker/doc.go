@@ -58,16 +58,17 @@
 //   - Rates are exact at their threshold: 57 of 100 reach 0.57. They are compared
 //     with a tolerance of 1e-9.
 //   - Totals in [Stats] count every call once and never fall, whatever Reset does.
-//   - A rejection costs a few nanoseconds: it reads no clock, takes no lock and
-//     allocates nothing. So the breaker does not become the load that it keeps
-//     away. Neither that nor the cost of a call depends on the configuration.
+//   - A rejection costs a few nanoseconds: without a [Config.Trace] it reads no
+//     clock, takes no lock and allocates nothing. So the breaker does not become the
+//     load that it keeps away. Neither that nor the cost of a call grows with the
+//     window or the number of probes.
 //   - Your functions ([Observer], Config.Classify, Config.TripWhen) run outside
 //     every lock and may call the breaker. A panic of an observer is contained and
 //     counted; a panic of the others reaches the caller, and the breaker keeps
 //     working.
 //   - No goroutine stays, and there is nothing to close. With the default rules a
-//     breaker takes three quarters of a kilobyte, and a few kilobytes more under
-//     contention.
+//     breaker takes three quarters of a kilobyte, and up to 8 KiB more for each of
+//     its counters on which many cores collide.
 //
 // # Not guaranteed
 //
