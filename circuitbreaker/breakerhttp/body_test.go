@@ -104,7 +104,7 @@ func FuzzRetryAfter(f *testing.F) {
 		if now, errNow := http.ParseTime(date); err == nil && errNow == nil && got != max(until.Sub(now), 0) {
 			t.Errorf("%v between %v and %v", got, now, until)
 		}
-		if err != nil && !isDigits(value) && got != 0 {
+		if err != nil && strings.Trim(value, "0123456789") != "" && got != 0 {
 			t.Errorf("%q is neither seconds nor a date, and was read as %v", value, got)
 		}
 	})
@@ -115,8 +115,8 @@ func TestRetryAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"": 0, "0": 0, "120": 2 * time.Minute, "-1": 0, "1.5": 0, "soon": 0,
 		"9223372036":           9223372036 * time.Second,
-		"9223372037":           1<<63 - 1,
-		"99999999999999999999": 1<<63 - 1,
+		"9223372037":           9223372036 * time.Second, // as much as a Duration holds
+		"99999999999999999999": 9223372036 * time.Second,
 	} {
 		if got := in(value); got != want {
 			t.Errorf("%q is %v, want %v", value, got, want)

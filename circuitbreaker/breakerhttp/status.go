@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/circuitbreaker"
@@ -54,29 +55,20 @@ func (e *StatusError) RetryAfter() time.Duration { return e.wait }
 // the server's clock matters; without one, with the local clock.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
-	if !isDigits(value) {
-		until, err := http.ParseTime(value)
-		if err != nil {
-			return 0
-		}
-		now, err := http.ParseTime(h.Get("Date"))
-		if err != nil {
-			now = time.Now()
-		}
-		return max(until.Sub(now), 0)
+	if value == "" { // the parsers would allocate errors
+		return 0
 	}
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || seconds > int64(math.MaxInt64/time.Second) {
-		return math.MaxInt64 // more than a Duration holds
+	if strings.Trim(value, "0123456789") == "" {
+		seconds, _ := strconv.ParseUint(value, 10, 64) // the highest number, if it is higher
+		return time.Duration(min(seconds, uint64(math.MaxInt64/time.Second))) * time.Second
 	}
-	return time.Duration(seconds) * time.Second
-}
-
-func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
 	}
-	return s != ""
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(until.Sub(now), 0)
 }

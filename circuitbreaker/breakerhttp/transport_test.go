@@ -330,7 +330,7 @@ func TestIdleConnectionsBelowCanBeClosed(t *testing.T) {
 }
 
 func TestGuardingAllocatesAtMostOnce(t *testing.T) {
-	b := fragile(t, func(c *circuitbreaker.Config) { c.ConsecutiveFailures, c.FailureRate = 1<<30, 1 })
+	b := fragile(t, func(c *circuitbreaker.Config) { c.ConsecutiveFailures, c.FailureRate, c.MinCalls = 1<<30, 1, 1<<30 })
 	open := fragile(t)
 	open.ForceOpen(nil)
 	g, err := circuitbreaker.NewGroup(circuitbreaker.GroupConfig{Breaker: circuitbreaker.Config{Name: "hosts"}})
@@ -351,14 +351,16 @@ func TestGuardingAllocatesAtMostOnce(t *testing.T) {
 		req  *http.Request
 		most float64
 	}{
-		"success":            {NewTransport(answering(200), One(b)), req, 0},
-		"success, by host":   {NewTransport(answering(200), ByHost(g)), req, 0},
-		"body in memory":     {NewTransport(answering(200), One(b)), inMemory, 0},
-		"upload":             {NewTransport(answering(200), One(b)), upload, 1},
-		"failure":            {NewTransport(answering(503, "Retry-After", "3"), One(b)), req, 1},
-		"429":                {NewTransport(answering(429), One(b)), req, 0},
-		"rejection":          {NewTransport(answering(200), One(open)), req, 0},
-		"success to the end": {NewTransport(bodied, One(b), WithSettleAtEnd()), req, 1},
+		"success":             {NewTransport(answering(200), One(b)), req, 0},
+		"success, by host":    {NewTransport(answering(200), ByHost(g)), req, 0},
+		"body in memory":      {NewTransport(answering(200), One(b)), inMemory, 0},
+		"upload":              {NewTransport(answering(200), One(b)), upload, 1},
+		"failure":             {NewTransport(answering(503, "Retry-After", "3"), One(b)), req, 1},
+		"failure with a date": {NewTransport(answering(503, "Retry-After", "Sat, 12 Dec 2026 10:00:30 GMT", "Date", "Sat, 12 Dec 2026 10:00:00 GMT"), One(b)), req, 1},
+		"failure, no time":    {NewTransport(answering(503), One(b)), req, 1},
+		"429":                 {NewTransport(answering(429), One(b)), req, 0},
+		"rejection":           {NewTransport(answering(200), One(open)), req, 0},
+		"success to the end":  {NewTransport(bodied, One(b), WithSettleAtEnd()), req, 1},
 	} {
 		if n := testing.AllocsPerRun(100, func() { tc.tr.RoundTrip(tc.req) }); n > tc.most {
 			t.Errorf("%s: %v allocations, want at most %v", name, n, tc.most)
