@@ -47,7 +47,9 @@ func TestABreakersFiguresAreReadWhenScraped(t *testing.T) {
 }
 
 func TestAHistogramHasTheBucketsThatWereChosenForItInAnyNamespace(t *testing.T) {
-	m, reg := newMetrics(t, WithNamespace("hotel"), WithBuckets("holdfast_lock_wait_duration_seconds", 1, 60))
+	bounds := []float64{1, 60}
+	m, reg := newMetrics(t, WithNamespace("hotel"), WithBuckets("holdfast_lock_wait_duration_seconds", bounds...))
+	bounds[0] = 100 // it is the caller's to change
 	m.ObserveLock(background, lock.Event{Op: lock.OpNew, Source: named[lock.Stats]("rooms")})
 	families, err := reg.Gather()
 	if err != nil {

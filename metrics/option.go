@@ -91,7 +91,7 @@ func WithBuckets(name string, bounds ...float64) Option {
 		if c.buckets == nil {
 			c.buckets = make(map[string][]float64)
 		}
-		c.buckets[name] = bounds
+		c.buckets[name] = slices.Clone(bounds)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 // ObserveBreaker implements [circuitbreaker.Observer].
 func (t *Telemetry) ObserveBreaker(ctx context.Context, e circuitbreaker.Event) {
 	t.metrics.ObserveBreaker(ctx, e)
-	if o, ok := during(ctx, "circuitbreaker.call"); ok && e.Op == circuitbreaker.OpChanged {
+	if o := during(ctx, e.Source, "circuitbreaker.call"); o != nil && e.Op == circuitbreaker.OpChanged {
 		o.span.AddEvent("circuitbreaker.state_changed", trace.WithAttributes(
 			attribute.String("holdfast.circuitbreaker.from", e.From.String()),
 			attribute.String("holdfast.circuitbreaker.to", e.To.String()),
@@ -36,7 +36,7 @@ func (t *Telemetry) ObserveLock(ctx context.Context, e lock.Event) {
 		attribute.String("holdfast.lock.id", e.ID),
 		attribute.Int64("holdfast.lock.fence", int64(e.Fence)),
 	}
-	if o, ok := during(ctx, "lock."+e.Op.String()); ok {
+	if o := during(ctx, e.Source, "lock."+e.Op.String()); o != nil {
 		o.span.SetAttributes(append(hold, attribute.String("holdfast.result", e.Result.String()))...)
 		if e.Op == lock.OpAcquire {
 			o.acquired(e)
@@ -48,7 +48,7 @@ func (t *Telemetry) ObserveLock(ctx context.Context, e lock.Event) {
 }
 
 // acquired adds what an acquire met.
-func (o operation) acquired(e lock.Event) {
+func (o *operation) acquired(e lock.Event) {
 	if !e.Blocked {
 		return
 	}
@@ -65,8 +65,8 @@ func (o operation) acquired(e lock.Event) {
 // held makes the span of a hold that has ended, beside the span in whose context
 // its end is reported.
 func (t *Telemetry) held(ctx context.Context, e lock.Event, hold []attribute.KeyValue) {
-	o, ok := during(ctx, "lock.acquire", "lock.resume", "lock.release")
-	if !ok {
+	o := during(ctx, e.Source, "lock.acquire", "lock.resume", "lock.release")
+	if o == nil {
 		return
 	}
 	now := time.Now()
@@ -83,8 +83,8 @@ func (t *Telemetry) held(ctx context.Context, e lock.Event, hold []attribute.Key
 // ObserveSession implements [session.Observer].
 func (t *Telemetry) ObserveSession(ctx context.Context, e session.Event) {
 	t.metrics.ObserveSession(ctx, e)
-	o, ok := during(ctx, "session."+e.Op.String())
-	if !ok {
+	o := during(ctx, e.Source, "session."+e.Op.String())
+	if o == nil {
 		return
 	}
 	o.span.SetAttributes(attribute.String("holdfast.result", e.Result.String()))

@@ -169,18 +169,20 @@ func TestOnlyTheSpanOfAnOperationGetsItsAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close(t.Context())
-	ctx, end := r.Trace(r.ctx, "circuitbreaker.call", "pms")
-	l, err := m.TryAcquire(ctx, lock.Key("room/101"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Release(ctx)
-	end(nil)
-	if got := len(r.spans.Ended()); got != 1 {
-		t.Errorf("%d spans, want 1", got)
-	}
-	if got := texts(r.span("circuitbreaker.call").Attributes()); !maps.Equal(got, map[string]string{"holdfast.name": "pms"}) {
-		t.Errorf("attributes %v", got)
+	for _, op := range []string{"circuitbreaker.call", "lock.acquire"} {
+		ctx, end := r.Trace(r.ctx, op, "pms")
+		l, err := m.TryAcquire(ctx, lock.Key("room/101"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Release(ctx)
+		end(nil)
+		if got := len(r.spans.Ended()); got != 1 {
+			t.Errorf("%d spans, want 1", got)
+		}
+		if got := texts(r.span(op).Attributes()); !maps.Equal(got, map[string]string{"holdfast.name": "pms"}) {
+			t.Errorf("attributes %v", got)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -99,7 +100,7 @@ func (t *Telemetry) Close() error { return t.instruments.callback.Unregister() }
 // Trace begins a span: see the Config.Trace of the cores.
 func (t *Telemetry) Trace(ctx context.Context, op, name string) (context.Context, func(error)) {
 	within, span := t.tracer.Start(ctx, op, trace.WithAttributes(attribute.String("holdfast.name", name)))
-	within = context.WithValue(within, operationKey{}, &operation{op, span, ctx})
+	within = context.WithValue(within, operationKey{}, &operation{op, name, span, ctx})
 	return within, func(err error) {
 		if err != nil {
 			kind, failed := classify(err)
@@ -115,23 +116,20 @@ func (t *Telemetry) Trace(ctx context.Context, op, name string) (context.Context
 // operation is what a context of Trace is in.
 type operation struct {
 	op     string
+	name   string // of what it is an operation of
 	span   trace.Span
 	caller context.Context // that Trace was called with
 }
 
 type operationKey struct{}
 
-// during returns the operation that ctx is in, if it has one of the names.
-func during(ctx context.Context, names ...string) (operation, bool) {
+// during returns the operation that ctx is in, if it is one of the ops of source.
+func during(ctx context.Context, source interface{ Name() string }, ops ...string) *operation {
 	o, _ := ctx.Value(operationKey{}).(*operation)
-	if o != nil {
-		for _, name := range names {
-			if o.op == name {
-				return *o, true
-			}
-		}
+	if o == nil || o.name != source.Name() || !slices.Contains(ops, o.op) {
+		return nil
 	}
-	return operation{}, false
+	return o
 }
 
 // kinds are the values of error.type for errors of the cores: the first that an
