@@ -175,21 +175,6 @@ func TestTheCatalogueKnowsEveryValueOfTheCores(t *testing.T) {
 	}
 }
 
-func TestUnitsAreSecondsAndBytes(t *testing.T) {
-	for _, s := range Catalog() {
-		stem := strings.TrimSuffix(s.Name, "_total")
-		if s.Unit != "" && !strings.HasSuffix(stem, "_"+s.Unit) {
-			t.Errorf("%s is in %s and does not say so", s.Name, s.Unit)
-		}
-		if (s.Type == Histogram) != (s.Buckets != nil) || !slices.IsSorted(s.Buckets) {
-			t.Errorf("%s: buckets %v", s.Name, s.Buckets)
-		}
-		if s.Type == Histogram && s.Unit == "" {
-			t.Errorf("%s has no unit", s.Name)
-		}
-	}
-}
-
 // One value per session, lease or guest is one series per session, lease or
 // guest: they belong in logs and the audit trail.
 func TestNoLabelNamesASingleThing(t *testing.T) {

@@ -108,7 +108,7 @@
 //	gauge holdfast_session_cleanup_running{manager}
 //	    Cleanup loops of this process that run.
 //	gauge holdfast_session_cleanup_last_success_timestamp_seconds{manager}
-//	    When the latest cleanup cycle that finished its work ended; before the first one, when the manager was made.
+//	    When the latest cleanup cycle that finished its work ended; before the first one, when the first manager of the name was made.
 //	counter holdfast_session_operations_total{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete, result=success|not_found|conflict|busy|too_large|full|corrupt|unavailable|canceled|lease_lost|function_error|invalid|error}
 //	    Operations, by result.
 //	histogram holdfast_session_operation_duration_seconds{manager, operation=create|open|get|peek|touch|save|update|exclusive|rotate|bind|delete}
@@ -148,13 +148,13 @@
 //	gauge holdfast_audit_oldest_pending_seconds{log}
 //	    Age of the oldest event that is not yet in the sink; 0 for none.
 //	gauge holdfast_audit_last_success_timestamp_seconds{log}
-//	    When the sink last accepted a batch; before the first one, when the log was made.
+//	    When the sink last accepted a batch; before the first one, when the first log of the name was made.
 //	gauge holdfast_audit_gaps{log}
 //	    Gaps in the stored trail, as last reported to Metrics.AuditGaps; 0 before.
 //	gauge holdfast_audit_findings{log}
 //	    Findings of the last verification that Metrics.AuditVerified got; 0 before.
 //	gauge holdfast_audit_verified_timestamp_seconds{log}
-//	    When a verification last came to a result; 0 before the first one was tried, then when the log was made.
+//	    When a verification last came to a result; 0 before the first one was tried, then when the first log of the name was made.
 //	gauge holdfast_audit_spool_bytes{log}
 //	    Size of the files of the spool; 0 without one.
 //	gauge holdfast_audit_spool_limit_bytes{log}

@@ -133,7 +133,7 @@ func nothing(string) *struct{} { return nil }
 // stay, for the last scrape or push of a job. Retire is for a program that makes
 // sources under ever new names: without it, the counts of each name take some
 // kilobytes. Call it after the last use of the source: a later event of a manager
-// or a log adds it again. A source that was never added is ignored.
+// or a log adds it again.
 func (m *Metrics) Retire(source any) {
 	if !m.made() || configerr.IsNil(source) {
 		return

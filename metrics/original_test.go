@@ -131,6 +131,7 @@ func TestOriginalCountersCoverAllManagersAndOutliveThem(t *testing.T) {
 		`db_statement_timeouts_total`:                                  2,
 	}
 	expect(t, reg, want)
+	expect(t, reg, map[string]float64{"session_active_total": 8})
 	for _, s := range sessions {
 		m.Retire(s)
 	}
@@ -146,16 +147,6 @@ func TestTheOriginalKeepsItsLabelWhateverTheKeyLabelIs(t *testing.T) {
 		`lock_conflicts_total{room_id="101 [1, 3)"}`:           1,
 		`holdfast_lock_key_conflicts_total{stay="101 [1, 3)"}`: 1,
 	})
-}
-
-func TestTheOriginalGaugeIsOfAllManagers(t *testing.T) {
-	m, reg := newMetrics(t, WithOriginalNames())
-	for i, name := range []string{"chats", "logins"} {
-		src := named[session.Stats](name)
-		src.set(func(s *session.Stats) { s.Active = int64(3 + i) })
-		m.ObserveSession(background, session.Event{Op: session.OpNew, Source: src})
-	}
-	expect(t, reg, map[string]float64{"session_active_total": 7})
 }
 
 func TestPoolsAreReadWhenScraped(t *testing.T) {
