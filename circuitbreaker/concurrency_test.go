@@ -6,11 +6,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,29 +184,6 @@ func TestABreakerOutlivesABubble(t *testing.T) {
 	b.Trip(nil)
 	b.Reset()
 	wantState(t, b, Closed)
-}
-
-// The wall clock may be set at any time: durations come from the monotonic clock
-// only.
-func TestNoDurationComesFromTheWallClock(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, wall := range []string{".Unix", ".Round(0)", ".UTC()", ".Truncate("} {
-			if strings.Contains(string(source), wall) {
-				t.Errorf("%s uses %s", file, wall)
-			}
-		}
-	}
 }
 
 func wall(at time.Time) time.Duration { return time.Since(at.Round(0)).Abs() }

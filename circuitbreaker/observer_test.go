@@ -165,16 +165,6 @@ func TestANilObserverIsNone(t *testing.T) {
 	}
 }
 
-func TestOpsHaveNames(t *testing.T) {
-	var got []string
-	for op := OpNew; op <= OpRetired+1; op++ {
-		got = append(got, op.String())
-	}
-	if want := []string{"created", "changed", "retired", "unknown"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 func TestObserversGetTheContextOfTheCall(t *testing.T) {
 	type key struct{}
 	var got any

@@ -226,12 +226,6 @@ func TestClassifyIsAskedOnlyAboutErrorsThatMaySaySomething(t *testing.T) {
 	})
 }
 
-func TestSuccessesNeverOpenABreakerWhateverItsClassifier(t *testing.T) {
-	b := mustNew(t, Config{Name: "db", Classify: func(context.Context, error) Outcome { return Failure }})
-	times(100, func() { call(b, nil) })
-	wantState(t, b, Closed)
-}
-
 func TestTheFallbackIsForCallsThatDidNotWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rejected := mustNew(t, steady())
