@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/holdfast-go/holdfast/audit/gormsink"
 )
 
-func record(ctx context.Context, db *gorm.DB) (err error) {
+func record(ctx context.Context, db *gorm.DB) error {
 	sink := gormsink.New(db)
 	if err := sink.Migrate(ctx); err != nil {
 		return err
@@ -22,14 +21,9 @@ func record(ctx context.Context, db *gorm.DB) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		err = errors.Join(err, trail.Close(ctx)) // writes what is queued
-	}()
-
-	return trail.Record(ctx, audit.Event{
+	err = trail.Record(ctx, audit.Event{
 		Type: "room.key.issued", Outcome: audit.Success,
 		Actor: audit.Entity{Type: "guest", ID: "ana"}, Resource: audit.Entity{Type: "room", ID: "101"},
 	})
+	return errors.Join(err, trail.Close(ctx)) // writes what is queued, until ctx ends
 }

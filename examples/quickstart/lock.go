@@ -19,21 +19,15 @@ func bookRoom(ctx context.Context, client *redis.Client) error {
 	if err != nil {
 		return err
 	}
-	defer rooms.Close(ctx) // releases what is held
-
-	ana, err := rooms.TryAcquire(ctx, lock.Nights("room/101", december(12), december(15)), lock.Holder("ana"))
-	if err != nil {
-		return err
-	}
-	defer ana.Release(ctx)
-
-	_, err = rooms.TryAcquire(ctx, lock.Nights("room/101", december(14), december(16)), lock.Holder("ben"))
-	if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
-		if first, ok := conflict.First(); ok {
-			fmt.Println(first.Hold.Resource, "is held by", first.Hold.Holder)
+	return rooms.TryDo(ctx, lock.Nights("room/101", december(12), december(15)), func(ctx context.Context, _ *lock.Lease) error {
+		_, err := rooms.TryAcquire(ctx, lock.Nights("room/101", december(14), december(16)), lock.Holder("ben"))
+		if conflict, ok := errors.AsType[*lock.ConflictError](err); ok {
+			for _, c := range conflict.Conflicts {
+				fmt.Println(c.Hold.Resource, "is held by", c.Hold.Holder)
+			}
 		}
-	}
-	return nil
+		return nil // ctx ends with the lease, which is renewed until then
+	}, lock.Holder("ana"))
 }
 
 func december(day int) time.Time { return time.Date(2026, time.December, day, 0, 0, 0, 0, time.UTC) }
