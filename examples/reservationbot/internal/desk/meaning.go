@@ -103,6 +103,12 @@ func (t *turn) askHowLong(m talk.Message, args ...any) {
 	t.askBack(OK, talk.NightCount, m, args...)
 }
 
+// example is the arrival and the departure of a stay to come, as the guest may write it.
+func (t *turn) example() []any {
+	in := t.Today().Plus(11)
+	return []any{in.String(), in.Plus(3).String()}
+}
+
 const maxNights = 30
 
 // wanted returns the stay that the guest asks for, or asks about what is wrong
@@ -127,10 +133,12 @@ func (t *turn) wanted() (s hotel.Stay, ok bool) {
 	case s.Room != "" && !slices.Contains(t.Rooms, s.Room):
 		r.Room = ""
 		t.askBack(OK, talk.Room, talk.Text.NoSuchRoom, s.Room)
+	case r.Problem == talk.Text.NeedDates:
+		t.askAnew(r.Problem, t.example()...)
 	case r.Problem != (talk.Message{}): // a number of nights
 		t.askHowLong(r.Problem)
 	case s.In.IsZero():
-		t.askBack(OK, talk.Dates, talk.Text.NeedDates)
+		t.askBack(OK, talk.Dates, talk.Text.NeedDates, t.example()...)
 	case s.In.Before(t.Today()):
 		t.askAnew(talk.Text.PastDates)
 	case s.Out.IsZero():

@@ -20,7 +20,7 @@ import (
 
 func TestEverySentenceDoesWhatItSaysOrIsAskedAbout(t *testing.T) {
 	lines, lost := 0, 0
-	for talked := range strings.SplitSeq(strings.ReplaceAll(sentences+strangers, "\n", "\n\n")+dialogues+strangerTalks, "\n\n") {
+	for talked := range strings.SplitSeq(strings.ReplaceAll(sentences+strangers, "\n", "\n\n")+dialogues+strangerTalks+curious, "\n\n") {
 		f := newFixture(t)
 		f.Rooms = hotel.Rooms(40)
 		for line := range strings.Lines(talked) {

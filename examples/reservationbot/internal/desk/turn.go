@@ -74,7 +74,7 @@ func (t *turn) act(ctx context.Context) {
 	case talk.No:
 		t.say(OK, talk.Text.AllRight)
 	case talk.Help:
-		t.say(OK, talk.Text.Helping)
+		t.say(OK, talk.Text.Helping, t.example()...)
 	default:
 		t.unknown(open)
 	}

@@ -93,7 +93,7 @@ func (d Detector) Detect(text string) Request {
 	out.Intent = r.choose(said)
 	out.Kept, out.Made = said["held"], said["list"]
 	r.slots(&out)
-	out.Unsure, out.Problem, out.Wrong = r.unsure || !whole || foreign(folded), r.problem, r.wrong
+	out.Unsure, out.Problem, out.Wrong = r.unsure || !whole || foreign(folded) || past.MatchString(text), r.problem, r.wrong
 	return out
 }
 
@@ -149,7 +149,7 @@ func (r *reader) said() map[string]bool {
 		switch class {
 		case "ask", "doubt", "or", "quote", "house", "neg", "unknown":
 			r.unsure = true
-		case "int", "number", "year", "odd", "decimal", "pair", "nth", "half", "nights", "week", "months", "month", "weekday", "next":
+		case "int", "number", "year", "odd", "decimal", "pair", "nth", "half", "nights", "week", "months", "month", "weekday", "next", "by":
 			r.unsure = r.unsure || !t.read
 		case "to":
 			r.unsure = r.unsure || t.n > 0
@@ -166,6 +166,8 @@ func (r *reader) choose(said map[string]bool) Intent {
 	named := len(r.dates)+len(r.rooms)+r.nights > 0 // something of a stay
 	correction := len(r.tokens) > 0 && r.tokens[0].text == "no" && named && !said["negated"]
 	courtesy := said["polite"] && !named && !said["room"] && !said["yes"] && !said["help"] && !said["ask"] && !said["int"] && !said["number"]
+	later := (said["clock"] || said["daytime"]) && (said["cancel"] || !named)
+	r.unsure = r.unsure || later
 	var actions []Intent
 	for _, i := range []Intent{Cancel, Extend, Hold, Book} {
 		if said[string(i)] {

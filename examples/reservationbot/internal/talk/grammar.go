@@ -58,7 +58,8 @@ var grammar = compile([]rule{
 
 	// Numbers of something else.
 	{"clock|daytime", ignore},
-	{"int|a minutes", ignore},
+	{"in int|a minutes", doubt},
+	{"by? int|a minutes", ignore},
 	{"for? COUNT people", ignore},
 	{"room for int", ignore},
 	{"age int|number", ignore},

@@ -180,7 +180,7 @@ var (
 	short     = strings.NewReplacer("'d ", " would ", "'ll ", " will ")
 	between   = regexp.MustCompile(`([./]\d+\.?)[-–](\d)`)
 	hyphen    = regexp.MustCompile(`(\pL)-(\pL)`)
-	shouting  = regexp.MustCompile(`a{3,}|e{3,}|i{3,}|o{3,}|u{3,}|n{3,}|r{3,}|s{3,}|t{3,}|l{3,}`)
+	shouting  = regexp.MustCompile(`\bhf[- ]?[a-z0-9]{4,6}\b|a{3,}|e{3,}|i{3,}|o{3,}|u{3,}|n{3,}|r{3,}|s{3,}|t{3,}|l{3,}`)
 	invisible = func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r) {
 			return -1
@@ -196,8 +196,17 @@ func fold(text string) string {
 	text = strings.TrimSuffix(short.Replace(text+" "), " ")
 	text = between.ReplaceAllString(text, "$1 - $2") // 12/12-14/12
 	text = hyphen.ReplaceAllString(text, "$1 $2")
-	return shouting.ReplaceAllStringFunc(text, func(run string) string { return run[:1] })
+	return shouting.ReplaceAllStringFunc(text, func(run string) string {
+		if run[0] == 'h' {
+			return run // a reference
+		}
+		return run[:1]
+	})
 }
+
+// past finds a Spanish verb of what was done, such as "reservé" or "canceló". Without
+// its accent it would be an order.
+var past = regexp.MustCompile(`(?i)\pL{3}(?:[éó]|[eo]\x{301})(?:\PL|$)`)
 
 // foreign reports whether a folded text has letters or digits that are not
 // read: some look like others.

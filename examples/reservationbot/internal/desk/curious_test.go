@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+
+package desk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+)
+
+// curious guests said these to see what would happen.
+const curious = `
+reservé la habitación 101 mañana por 2 noches => "¿Reservo la habitación 101 para"
+sí => books 101 2026-12-02 2
+canceló la reserva => "No se ha cancelado nada. ¿Cancelo"
+no => "De acuerdo, no cambia nada."
+cancelé la reserva => "No se ha cancelado nada. ¿Cancelo"
+no => "De acuerdo, no cambia nada."
+anulé mi reserva => "No se ha cancelado nada. ¿Cancelo"
+
+guardé la 102 del 12 al 14 de diciembre => "¿Guardo la habitación 102 para"
+
+hold room 103 from 12 December for 2 nights => holds 103 2026-12-12 2
+amplié la espera => "¿Amplío la espera de"
+cancel at 5pm => "Nothing is cancelled. Shall I"
+cancel in 10 minutes => "Nothing is cancelled. Shall I"
+cancel it in the morning => "Nothing is cancelled. Shall I"
+book it at noon => "Shall I book room 103 for the nights"
+extend for 10 minutes => extended 1 times
+
+book room 104 by Friday for 2 nights => "Shall I book room 104 for the nights"
+
+book room 105 from 12 December for 2 nights => books 105 2026-12-12 2
+cancel HF-AAAAA => "Nothing of yours is like that."
+remove room 105 => "Nothing is cancelled. Shall I"
+delete it => "Nothing is cancelled. Shall I"
+`
+
+func TestTheExamplesOfTheBotAreStaysToCome(t *testing.T) {
+	f := newFixture(t)
+	f.Today = func() hotel.Date { return hotel.Day(2027, time.February, 20) }
+	f.Detector.Today = f.Today
+	for lang, said := range map[string]string{"en": "help", "es": "ayuda"} {
+		if r := f.Answer(t.Context(), lang, said); strings.Count(r.Text, "2027-03-03") != 2 || strings.Count(r.Text, "2027-03-06") != 1 {
+			t.Errorf("%s: %s", said, r.Text)
+		}
+	}
+	f.as(t, "ana", "book", OK)
+	f.as(t, "ana", "book room 101 from 2027-03-03 to 2027-03-06", OK)
+	if len(f.pms.bookings) != 1 {
+		t.Errorf("the example books %v", f.pms.bookings)
+	}
+}
