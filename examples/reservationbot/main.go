@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/drill"
 )
 
 func main() {
@@ -49,9 +51,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 
 // work does what the flags ask for, until it is done or ctx ends.
 func (b *bot) work(ctx context.Context, in io.Reader, out, errs io.Writer) error {
-	switch {
-	case b.options.script != "":
-		return play(ctx, b, in, out)
+	switch script := b.options.script; {
+	case script == "-":
+		return drill.Play(ctx, b.Parts, in, out)
+	case script != "":
+		file, err := os.Open(script)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return drill.Play(ctx, b.Parts, file, out)
 	case b.options.storm > 0:
 		return storm(ctx, b, out, errs)
 	}

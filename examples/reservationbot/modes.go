@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -21,19 +20,6 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
-
-// play plays the script in a file, "-" = in.
-func play(ctx context.Context, b *bot, in io.Reader, out io.Writer) error {
-	if b.options.script == "-" {
-		return drill.Play(ctx, b.Parts, in, out)
-	}
-	file, err := os.Open(b.options.script)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return drill.Play(ctx, b.Parts, file, out)
-}
 
 // storm lets the guests loose and prints a tally. It fails when a room was
 // booked twice, or the trail has lost an event.

@@ -16,10 +16,10 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -35,17 +35,13 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
-// Switches are all switches and their positions, the good one first, in the order
-// in which they are shown.
-var Switches = []struct {
-	Name      string
-	Positions []string
-}{
-	{"pms", hotel.Modes},
-	{"audit", []string{Up, Down}},
-	{"redis", []string{Up, Down}},
-	{"cleanup", []string{Running, Stopped}}, // the loop that removes ended sessions
-	{"trail", []string{Sealed, Changed}},    // whether a row is as it was sealed
+// Switches are all switches and their positions, the good one first.
+var Switches = map[string][]string{
+	"pms":     hotel.Modes,
+	"audit":   {Up, Down},
+	"redis":   {Up, Down},
+	"cleanup": {Running, Stopped}, // the loop that removes ended sessions
+	"trail":   {Sealed, Changed},  // whether a row is as it was sealed
 }
 
 const (
@@ -79,26 +75,24 @@ type Board struct {
 	Redis  *Redis
 	Forger *Forger // nil: the trail is not sealed, and has no switch
 
-	mode atomic.Pointer[string] // of the PMS, as last set here; a real one has none
+	mode atomic.Value // of string: of the PMS, as last set here; a real one has none
 }
 
 // Read returns the positions. It does no I/O.
 func (b *Board) Read() Positions {
-	now := Positions{"pms": hotel.Healthy, "audit": Up, "redis": Up, "cleanup": Running}
-	if mode := b.mode.Load(); mode != nil {
-		now["pms"] = *mode
+	mode, _ := b.mode.Load().(string)
+	now := Positions{"pms": cmp.Or(mode, hotel.Healthy)}
+	put := func(name string, bad bool) {
+		now[name] = Switches[name][0]
+		if bad {
+			now[name] = Switches[name][1]
+		}
 	}
-	if b.Audit.down.Load() {
-		now["audit"] = Down
-	}
-	if b.Redis.down.Load() {
-		now["redis"] = Down
-	}
-	if !b.Chats.Stats().Running {
-		now["cleanup"] = Stopped
-	}
+	put("audit", b.Audit.down.Load())
+	put("redis", b.Redis.down.Load())
+	put("cleanup", !b.Chats.Stats().Running)
 	if b.Forger != nil {
-		now["trail"] = b.Forger.position()
+		put("trail", b.Forger.row.Load() != nil)
 	}
 	return now
 }
@@ -107,15 +101,11 @@ func (b *Board) Read() Positions {
 // ErrInvalid; another error means that the PMS has no switch, that the cleanup did
 // not stop within ctx, or is ErrNoRow or ErrTrail.
 func (b *Board) Set(ctx context.Context, wanted Positions) error {
-	now, known := b.Read(), 0
-	for _, s := range Switches {
-		to, given := wanted[s.Name]
-		if _, there := now[s.Name]; given && there && slices.Contains(s.Positions, to) {
-			known++
+	now := b.Read()
+	for name, to := range wanted {
+		if now[name] == "" || !slices.Contains(Switches[name], to) {
+			return fmt.Errorf("%w: there are %v, the trail's if it is sealed", ErrInvalid, Switches)
 		}
-	}
-	if known < len(wanted) {
-		return fmt.Errorf("%w: there are %v, the trail's if it is sealed", ErrInvalid, Switches)
 	}
 	var errs []error
 	for name, to := range wanted {
@@ -139,7 +129,7 @@ func (b *Board) turn(ctx context.Context, name, to string) error {
 		if err := b.PMS.SetMode(ctx, to); err != nil {
 			return err
 		}
-		b.mode.Store(&to)
+		b.mode.Store(to)
 	case "trail":
 		return b.Forger.set(ctx, to)
 	}
@@ -183,14 +173,7 @@ func (r *Redis) cut(cmds ...redis.Cmder) error {
 }
 
 // DialHook implements [redis.Hook].
-func (r *Redis) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if err := r.cut(); err != nil {
-			return nil, err
-		}
-		return next(ctx, network, addr)
-	}
-}
+func (*Redis) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook implements [redis.Hook].
 func (r *Redis) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
@@ -263,13 +246,6 @@ func NewForger(sink *gormsink.Sink, seals *seal.Trail, verify func(context.Conte
 	return &Forger{sink: sink, seals: seals, verify: verify, turn: make(chan struct{}, 1)}
 }
 
-func (f *Forger) position() string {
-	if f.row.Load() != nil {
-		return Changed
-	}
-	return Sealed
-}
-
 // set changes the row that was sealed last, or puts back the one that is changed.
 // Then it verifies.
 func (f *Forger) set(ctx context.Context, to string) (err error) {
@@ -298,9 +274,9 @@ func (f *Forger) set(ctx context.Context, to string) (err error) {
 	return err
 }
 
-// Restore puts back the row that is changed, if one is.
+// Restore puts back the row that is changed, if one is. A nil Forger has none.
 func (f *Forger) Restore(ctx context.Context) error {
-	if f.position() == Sealed {
+	if f == nil || f.row.Load() == nil {
 		return nil
 	}
 	return f.set(ctx, Sealed)

@@ -13,8 +13,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,48 +97,48 @@ func (s *Simulator) Close() error {
 	return err
 }
 
+// handler returns a body that becomes JSON, or nil.
+type handler func(*http.Request) (body any, err error)
+
 func (s *Simulator) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /rooms/free", s.feel(s.free))
-	mux.HandleFunc("GET /bookings", s.feel(s.list))
-	mux.HandleFunc("POST /bookings", s.feel(s.book))
-	mux.HandleFunc("DELETE /bookings/{reference}", s.feel(s.cancel))
-	mux.HandleFunc("DELETE /orders/{key}", s.feel(s.withdraw))
-	always := func(pattern string, h handler) { // whatever the mode
+	for pattern, h := range map[string]handler{
+		"GET /rooms/free":              s.feel(s.table.free),
+		"GET /bookings":                s.feel(s.table.list),
+		"POST /bookings":               s.feel(s.table.book),
+		"DELETE /bookings/{reference}": s.feel(s.table.cancel),
+		"DELETE /orders/{key}":         s.feel(s.table.withdraw),
+		"GET /double-bookings":         func(*http.Request) (any, error) { return map[string]int{"count": s.DoubleBookings()}, nil },
+		"GET /ledger":                  func(*http.Request) (any, error) { return s.table.find(func(Booking) bool { return true }), nil },
+		"DELETE /ledger":               s.table.clear,
+		"PUT /faults":                  s.setMode,
+	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			body, err := h(r)
 			respond(w, body, err)
 		})
 	}
-	always("GET /double-bookings", func(*http.Request) (any, error) { return map[string]int{"count": s.DoubleBookings()}, nil })
-	always("GET /ledger", func(*http.Request) (any, error) { return s.table.all(), nil })
-	always("DELETE /ledger", func(r *http.Request) (any, error) {
-		s.table.forget(func(b Booking) bool { return strings.HasPrefix(b.Guest, r.URL.Query().Get("guests")) })
-		return nil, nil
-	})
-	always("PUT /faults", s.setMode)
-	return http.MaxBytesHandler(mux, 1<<16)
-}
-
-// handler returns a body that becomes JSON, or nil.
-type handler func(*http.Request) (body any, err error)
-
-// feel runs h as well as the mode allows. The request is read before any
-// waiting, so that the server notices when the client hangs up; h runs after
-// it, so that a client that has gone changes nothing.
-func (s *Simulator) feel(h handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		content, err := io.ReadAll(r.Body)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<16)) // the server then notices when the client hangs up
 		if err != nil {
-			fail(w, http.StatusRequestEntityTooLarge, err)
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(content))
+		mux.ServeHTTP(w, r)
+	})
+}
+
+var errFailing = errors.New("out of order")
+
+// feel has h work as well as the mode allows. It runs after any waiting: a client that
+// has gone changes nothing.
+func (s *Simulator) feel(h handler) handler {
+	return func(r *http.Request) (any, error) {
 		wait := time.After(latency)
 		switch s.mode.Load() {
 		case Failing:
-			fail(w, http.StatusServiceUnavailable, errors.New("out of order"))
-			return
+			return nil, errFailing
 		case Slow:
 			wait = time.After(s.slowBy)
 		case Hanging:
@@ -148,55 +146,15 @@ func (s *Simulator) feel(h handler) http.HandlerFunc {
 		}
 		select {
 		case <-wait:
-			body, err := h(r)
-			if s.mode.Load() == Lossy && r.Method != http.MethodGet {
-				panic(http.ErrAbortHandler) // hangs up
-			}
-			respond(w, body, err)
 		case <-r.Context().Done():
+			return nil, r.Context().Err()
 		}
+		body, err := h(r)
+		if s.mode.Load() == Lossy && r.Method != http.MethodGet {
+			panic(http.ErrAbortHandler) // hangs up
+		}
+		return body, err
 	}
-}
-
-func (s *Simulator) free(r *http.Request) (any, error) {
-	stay, err := stayOf(r)
-	return s.table.free(stay.In, stay.Out), err
-}
-
-func (s *Simulator) list(r *http.Request) (any, error) {
-	query := r.URL.Query()
-	if guest := query.Get("guest"); guest != "" {
-		return slices.DeleteFunc(s.table.all(), func(b Booking) bool { return b.Guest != guest }), nil
-	}
-	stay, wrong := stayOf(r)
-	fence, err := strconv.ParseUint(query.Get("fence"), 10, 64)
-	if err = errors.Join(wrong, err); err != nil {
-		return nil, err
-	}
-	return s.table.overlapping(stay, fence)
-}
-
-func (s *Simulator) book(r *http.Request) (any, error) {
-	var o Order
-	if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
-		return nil, err
-	}
-	if o.Key == "" || !slices.Contains(s.table.rooms, o.Stay.Room) || !o.Stay.In.Before(o.Stay.Out) {
-		return nil, errors.New("no key, no such room, or no nights")
-	}
-	return s.table.book(o)
-}
-
-func (s *Simulator) cancel(r *http.Request) (any, error) {
-	if !s.table.forget(func(b Booking) bool { return b.Reference == r.PathValue("reference") }) {
-		return nil, ErrNoBooking
-	}
-	return nil, nil
-}
-
-func (s *Simulator) withdraw(r *http.Request) (any, error) {
-	s.table.withdraw(r.PathValue("key"))
-	return nil, nil
 }
 
 func (s *Simulator) setMode(r *http.Request) (any, error) {
@@ -208,37 +166,20 @@ func (s *Simulator) setMode(r *http.Request) (any, error) {
 	return nil, nil
 }
 
-func stayOf(r *http.Request) (Stay, error) {
-	query := r.URL.Query()
-	in, err := ParseDate(query.Get("from"))
-	if err != nil {
-		return Stay{}, err
-	}
-	out, err := ParseDate(query.Get("to"))
-	return Stay{query.Get("room"), in, out}, err
-}
-
 func respond(w http.ResponseWriter, body any, err error) {
 	switch {
 	case errors.Is(err, ErrStaleFence):
-		fail(w, http.StatusConflict, err)
+		http.Error(w, err.Error(), http.StatusConflict)
 	case errors.Is(err, ErrNoBooking):
-		fail(w, http.StatusNotFound, err)
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case errors.Is(err, errFailing):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case err != nil:
-		fail(w, http.StatusBadRequest, err)
+		http.Error(w, err.Error(), http.StatusBadRequest)
 	case body == nil:
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		answer(w, http.StatusOK, body)
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(body) // a client that hung up will ask again
 	}
-}
-
-func fail(w http.ResponseWriter, status int, err error) {
-	answer(w, status, map[string]string{"error": err.Error()})
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client has hung up; it will ask again
 }

@@ -3,9 +3,14 @@
 package hotel
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -55,14 +60,21 @@ func (t *table) pass(s Stay, fence uint64) bool {
 // book accepts an order, whatever else is booked. It answers a repeated key
 // with the booking it made the first time, and refuses one whose fence is stale or
 // that was withdrawn.
-func (t *table) book(o Order) (Booking, error) {
+func (t *table) book(r *http.Request) (any, error) {
+	var o Order
+	if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
+		return nil, err
+	}
+	if o.Key == "" || !slices.Contains(t.rooms, o.Stay.Room) || !o.Stay.In.Before(o.Stay.Out) {
+		return nil, errors.New("no key, no such room, or no nights")
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if i := slices.IndexFunc(t.bookings, func(b Booking) bool { return b.Key == o.Key }); i >= 0 {
 		return t.bookings[i], nil
 	}
 	if t.withdrawn[o.Key] || !t.pass(o.Stay, o.Fence) {
-		return Booking{}, ErrStaleFence
+		return nil, ErrStaleFence
 	}
 	b := Booking{t.newReference(), o}
 	t.bookings = append(t.bookings, b)
@@ -94,41 +106,77 @@ func (t *table) forget(fits func(Booking) bool) bool {
 	return len(t.bookings) < before
 }
 
-// withdraw cancels the order's booking, now or when the order arrives.
-func (t *table) withdraw(key string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.withdrawn[key] = true
-	t.bookings = slices.DeleteFunc(t.bookings, func(b Booking) bool { return b.Key == key })
+func (t *table) cancel(r *http.Request) (any, error) {
+	if !t.forget(func(b Booking) bool { return b.Reference == r.PathValue("reference") }) {
+		return nil, ErrNoBooking
+	}
+	return nil, nil
 }
 
-// overlapping lists the bookings that share nights with the stay, unless the fence
-// is stale. What it lists to the holder of a fence stays
-// true: an order with an earlier one that is still on its way comes too late.
-func (t *table) overlapping(s Stay, fence uint64) ([]Booking, error) {
+// withdraw cancels the order's booking, now or when the order arrives.
+func (t *table) withdraw(r *http.Request) (any, error) {
+	key := r.PathValue("key")
+	t.mu.Lock()
+	t.withdrawn[key] = true
+	t.mu.Unlock()
+	t.forget(func(b Booking) bool { return b.Key == key })
+	return nil, nil
+}
+
+func (t *table) clear(r *http.Request) (any, error) {
+	t.forget(func(b Booking) bool { return strings.HasPrefix(b.Guest, r.URL.Query().Get("guests")) })
+	return nil, nil
+}
+
+// find lists the bookings that fit, the oldest first.
+func (t *table) find(fits func(Booking) bool) []Booking {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	found := []Booking{}
-	if !t.pass(s, fence) {
-		return nil, ErrStaleFence
-	}
 	for _, b := range t.bookings {
-		if s.Overlaps(b.Stay) {
+		if fits(b) {
 			found = append(found, b)
 		}
 	}
-	return found, nil
+	return found
+}
+
+// list lists the bookings of a guest, or those that share nights with a stay, unless
+// the fence is stale. What it lists to the holder of a fence stays true: an order with
+// an earlier one that is still on its way comes too late.
+func (t *table) list(r *http.Request) (any, error) {
+	query := r.URL.Query()
+	if guest := query.Get("guest"); guest != "" {
+		return t.find(func(b Booking) bool { return b.Guest == guest }), nil
+	}
+	stay, wrong := stayOf(r)
+	fence, err := strconv.ParseUint(query.Get("fence"), 10, 64)
+	if err = errors.Join(wrong, err); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	fresh := t.pass(stay, fence)
+	t.mu.Unlock()
+	if !fresh {
+		return nil, ErrStaleFence
+	}
+	return t.find(func(b Booking) bool { return stay.Overlaps(b.Stay) }), nil
 }
 
 // free lists the rooms without a booking between the dates.
-func (t *table) free(in, out Date) []string {
-	found := []string{}
-	for _, room := range t.rooms {
-		if booked, _ := t.overlapping(Stay{room, in, out}, 0); len(booked) == 0 {
-			found = append(found, room)
-		}
-	}
-	return found
+func (t *table) free(r *http.Request) (any, error) {
+	stay, err := stayOf(r)
+	booked := t.find(func(b Booking) bool { return Stay{b.Stay.Room, stay.In, stay.Out}.Overlaps(b.Stay) })
+	return slices.DeleteFunc(slices.Clone(t.rooms), func(room string) bool {
+		return slices.ContainsFunc(booked, func(b Booking) bool { return b.Stay.Room == room })
+	}), err
+}
+
+func stayOf(r *http.Request) (Stay, error) {
+	query := r.URL.Query()
+	in, wrong := ParseDate(query.Get("from"))
+	out, err := ParseDate(query.Get("to"))
+	return Stay{query.Get("room"), in, out}, errors.Join(wrong, err)
 }
 
 // doubleBookings counts the bookings that share a night with an earlier one.
@@ -148,11 +196,4 @@ func (t *table) doubleBookings() int {
 		}
 	}
 	return count
-}
-
-// all lists the bookings, the oldest first.
-func (t *table) all() []Booking {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return append([]Booking{}, t.bookings...)
 }

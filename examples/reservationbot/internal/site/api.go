@@ -287,12 +287,9 @@ func (s *Site) rage(now Storms) {
 
 // reset empties the hotel, and puts back the row of the trail that is changed.
 func (s *Site) reset(r *http.Request) (any, error) {
-	if s.Switches.Read()["trail"] == fault.Changed {
-		if _, err := s.turn(r, fault.Positions{"trail": fault.Sealed}); err != nil {
-			return nil, err
-		}
-	}
-	return nil, s.change(r, func(ctx context.Context) error { return s.PMS.Clear(ctx, "") })
+	return nil, s.change(r, func(ctx context.Context) error {
+		return errors.Join(s.Switches.Forger.Restore(ctx), s.PMS.Clear(ctx, ""))
+	})
 }
 
 // problem is an error as RFC 9457 wants it.

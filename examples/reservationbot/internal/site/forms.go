@@ -95,9 +95,9 @@ func (s *Site) formNight(r *http.Request) (any, error) {
 
 func (s *Site) formSwitches(r *http.Request) (any, error) {
 	wanted := make(fault.Positions)
-	for _, sw := range fault.Switches {
-		if to := r.PostForm.Get(sw.Name); to != "" {
-			wanted[sw.Name] = to
+	for name := range fault.Switches {
+		if to := r.PostForm.Get(name); to != "" {
+			wanted[name] = to
 		}
 	}
 	return s.turn(r, wanted)

@@ -147,12 +147,11 @@ func parsePages() map[talk.Lang]*template.Template {
 	pages := make(map[talk.Lang]*template.Template)
 	for _, lang := range []talk.Lang{talk.English, talk.Spanish} {
 		funcs := template.FuncMap{
-			"t":        func(english, spanish string, args ...any) string { return say(lang, english, spanish, args...) },
-			"word":     func(key string, args ...any) string { return word(lang, key, args...) },
-			"pips":     pips,
-			"switches": func(v view) []Switch { return switchesOf(v.Switches) },
-			"names":    func() []string { return []string{"ana", "ben", "carla"} }, // to try
-			"alerts":   func() map[string][]string { return shippedAlerts },
+			"t":      func(english, spanish string, args ...any) string { return say(lang, english, spanish, args...) },
+			"word":   func(key string, args ...any) string { return word(lang, key, args...) },
+			"pips":   pips,
+			"names":  func() []string { return []string{"ana", "ben", "carla"} }, // to try
+			"alerts": func() map[string][]string { return shippedAlerts },
 		}
 		pages[lang] = template.Must(template.New("page.html").Funcs(funcs).ParseFS(assets, "page.html"))
 	}
@@ -175,13 +174,12 @@ type Switch struct {
 	Stands    string
 }
 
-func switchesOf(now fault.Positions) (rows []Switch) {
-	for _, s := range fault.Switches {
-		if stands, there := now[s.Name]; there {
-			rows = append(rows, Switch{s.Name, s.Positions, stands})
-		}
+// Switch returns nil when there is no such switch.
+func (v view) Switch(name string) *Switch {
+	if v.Switches[name] == "" {
+		return nil
 	}
-	return rows
+	return &Switch{name, fault.Switches[name], v.Switches[name]}
 }
 
 // ProbeIn is how long an open breaker waits before it tries again.
@@ -207,14 +205,9 @@ var shippedAlerts = func() map[string][]string {
 }()
 
 // runbook shows what to do when an alert fires, as it was written.
-func (s *Site) runbook(w http.ResponseWriter, r *http.Request) {
-	text, err := fs.ReadFile(monitoring.Files(), "runbooks/"+r.PathValue("alert")+".md")
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
+func runbook(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write(text)
+	http.ServeFileFS(w, r, monitoring.Files(), "runbooks/"+r.PathValue("alert")+".md")
 }
 
 // word returns the text of the page for the key, or the key itself.

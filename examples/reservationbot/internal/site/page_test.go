@@ -27,9 +27,9 @@ func TestEverythingThatThePageCanSayIsInBothLanguages(t *testing.T) {
 	for _, i := range talk.Intents() {
 		keys = append(keys, "intent."+string(i))
 	}
-	for _, s := range fault.Switches {
-		keys = append(keys, "switch."+s.Name, "expect."+s.Name)
-		for _, p := range s.Positions {
+	for name, positions := range fault.Switches {
+		keys = append(keys, "switch."+name, "expect."+name)
+		for _, p := range positions {
 			keys = append(keys, "mode."+p)
 		}
 	}

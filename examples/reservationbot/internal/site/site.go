@@ -91,7 +91,7 @@ func New(p Parts) *Site {
 	if p.Tick == 0 {
 		p.Tick = 250 * time.Millisecond
 	}
-	s := &Site{Parts: p, pages: parsePages()}
+	s := &Site{Parts: p, pages: parsePages(), streams: streams{wake: make(chan struct{})}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.storm.Store(new(Storms))
 	s.history.Store(&history{sparks: charts})
@@ -150,7 +150,7 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.HandleFunc("GET /runbooks/{alert}", s.runbook)
+	mux.HandleFunc("GET /runbooks/{alert}", runbook)
 	mux.Handle("/breakers/", breakerhttp.Handler(slices.Values([]*circuitbreaker.Breaker{s.Desk.Breaker})))
 	s.forms(mux)
 	s.api(mux)

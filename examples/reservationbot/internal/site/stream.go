@@ -31,7 +31,7 @@ const (
 type streams struct {
 	mu     sync.Mutex
 	open   []*seat       // the oldest first
-	wake   chan struct{} // closed by hurry
+	wake   chan struct{} // closed, and made anew, by hurry
 	change uint64        // counts calls of hurry
 	busy   time.Time     // when the latest was
 }
@@ -42,19 +42,14 @@ func (st *streams) hurry() {
 	defer st.mu.Unlock()
 	st.change++
 	st.busy = time.Now()
-	if st.wake != nil {
-		close(st.wake)
-		st.wake = nil
-	}
+	close(st.wake)
+	st.wake = make(chan struct{})
 }
 
 // woken is closed by the next hurry.
 func (st *streams) woken() <-chan struct{} {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.wake == nil {
-		st.wake = make(chan struct{})
-	}
 	return st.wake
 }
 
