@@ -172,6 +172,9 @@ func TestTheNextBotVerifiesWhatTheLastOneSealed(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.Desk.Answer(t.Context(), "ana", "book room 101 for a night from tomorrow")
+		if err := b.Trail.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
 		if err := b.Switches.Set(t.Context(), fault.Positions{"trail": fault.Changed}); err != nil {
 			t.Error(err)
 		}

@@ -224,7 +224,7 @@ func TestEachShippedAlertLeadsToItsRunbook(t *testing.T) {
 			t.Errorf("%s: %d, %.40s", link, code, text)
 		}
 	}
-	if code, _ := get(t, client, server.URL+"/runbooks/..%2falerts%2flock.yml"); code != http.StatusNotFound {
+	if code, _ := get(t, client, server.URL+"/runbooks/..%2falerts%2flock.yml"); code != http.StatusBadRequest {
 		t.Errorf("another file: %d", code)
 	}
 }
