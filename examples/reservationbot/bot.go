@@ -21,7 +21,6 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/fault"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/lock/redislock"
 	"github.com/holdfast-go/holdfast/metrics"
@@ -133,8 +132,7 @@ func (b *bot) wire(ctx context.Context) error {
 		return err
 	}
 	*b.Desk = desk.Desk{
-		Detector: talk.Detector{Today: b.today}, PMS: b.PMS, Locks: rooms,
-		Chats: chats, Orders: orders, Breaker: breaker, Audit: b.Trail, Metrics: desk.NewMetrics(b.Registry),
+		PMS: b.PMS, Locks: rooms, Chats: chats, Orders: orders, Breaker: breaker, Audit: b.Trail, Metrics: desk.NewMetrics(b.Registry),
 		Rooms: hotel.Rooms(b.options.rooms), Today: b.today, HoldFor: holdFor, NoLocks: b.options.noLocks, PMSTimeout: time.Second,
 		Places: make(chan struct{}, connections),
 	}

@@ -32,36 +32,6 @@ func turn(t *testing.T, c *http.Client, method, to, body string) (status int, an
 	return got.StatusCode, strings.TrimSpace(string(content))
 }
 
-func TestSwitchesBreakAndHealTheParts(t *testing.T) {
-	server, client := page(t)
-	said := 0
-	answers := func(outcome string) {
-		t.Helper()
-		said++
-		guest := "guest" + string(rune('a'+said))
-		before := sample(t, client, server.URL, outcome)
-		post(t, client, server.URL+"/message", url.Values{"guest": {guest}, "text": {"book room 101 for a night from tomorrow"}})
-		if after := sample(t, client, server.URL, outcome); after == before {
-			t.Errorf("no answer counts as %s", outcome)
-		}
-	}
-	for _, c := range []struct{ put, stands, outcome string }{
-		{`{}`, `{"audit":"up","cleanup":"running","pms":"healthy","redis":"up","trail":"sealed"}`, `outcome="ok"`},
-		{`{"pms":"failing"}`, `{"audit":"up","cleanup":"running","pms":"failing","redis":"up","trail":"sealed"}`, `outcome="fallback"`},
-		{`{"pms":"healthy","redis":"down"}`, `{"audit":"up","cleanup":"running","pms":"healthy","redis":"down","trail":"sealed"}`, `outcome="error"`},
-		{`{"redis":"up","audit":"down","cleanup":"stopped"}`, `{"audit":"down","cleanup":"stopped","pms":"healthy","redis":"up","trail":"sealed"}`, `outcome="refused"`},
-		{`{"audit":"up","cleanup":"running"}`, `{"audit":"up","cleanup":"running","pms":"healthy","redis":"up","trail":"sealed"}`, `outcome="refused"`},
-	} {
-		if status, got := turn(t, client, http.MethodPut, server.URL+"/api/faults", c.put); status != http.StatusOK || got != c.stands {
-			t.Errorf("%s: %d %s, want %s", c.put, status, got, c.stands)
-		}
-		if _, got := turn(t, client, http.MethodGet, server.URL+"/api/faults", ""); got != c.stands {
-			t.Errorf("%s: stands at %s", c.put, got)
-		}
-		answers(c.outcome)
-	}
-}
-
 // sample returns the lines of the metrics that have the text in them.
 func sample(t *testing.T, c *http.Client, base, text string) (found string) {
 	t.Helper()

@@ -156,11 +156,8 @@ func (b *bot) furnish(ctx context.Context) error {
 	if b.options.pms != "" {
 		return nil
 	}
-	for i, room := range b.Desk.Rooms {
-		if i < 3 {
-			continue
-		}
-		in := b.today().Plus(i * 5 % 9)
+	for i := 3; i < len(b.Desk.Rooms); i++ {
+		room, in := b.Desk.Rooms[i], b.today().Plus(i*5%9)
 		stay := hotel.Stay{Room: room, In: in, Out: in.Plus(1 + i%4)}
 		guest := []string{"Ms Byrne", "Dr Okafor", "Sra. Ruiz", "the Lindqvists"}[i%4]
 		if _, err := b.PMS.Book(ctx, hotel.Order{Key: "furnished " + room, Guest: guest, Stay: stay}); err != nil {

@@ -41,7 +41,6 @@ delete it => "Nothing is cancelled. Shall I"
 func TestTheExamplesOfTheBotAreStaysToCome(t *testing.T) {
 	f := newFixture(t)
 	f.Today = func() hotel.Date { return hotel.Day(2027, time.February, 20) }
-	f.Detector.Today = f.Today
 	for lang, said := range map[string]string{"en": "help", "es": "ayuda"} {
 		if r := f.Answer(t.Context(), lang, said); strings.Count(r.Text, "2027-03-03") != 2 || strings.Count(r.Text, "2027-03-06") != 1 {
 			t.Errorf("%s: %s", said, r.Text)

@@ -2,7 +2,7 @@
 
 // Package desk is the bot's orchestrator: message → intent → action.
 //
-//	guest ──text──▶ Desk ──▶ talk.Detector      what does the guest want?
+//	guest ──text──▶ Desk ──▶ talk.Detect        what does the guest want?
 //	                  │────▶ session.Manager    what did we talk about?
 //	                  │────▶ lock.Manager       whose nights are these?
 //	                  │────▶ breaker ──▶ PMS    book them
@@ -47,15 +47,14 @@ type PMS interface {
 // Desk answers guests. Fill in all fields before the first message, then do
 // not change them. Safe for concurrent use.
 type Desk struct {
-	Detector talk.Detector
-	PMS      PMS
-	Locks    *lock.Manager
-	Chats    *session.Manager[Chat]
-	Orders   *session.Manager[hotel.Order] // that were sent and are not settled; its OnExpire is Settle
-	Breaker  *circuitbreaker.Breaker
-	Audit    audit.Recorder
-	Flush    func(context.Context) error // waits until what was recorded is stored; nil = Record does
-	Metrics  *Metrics
+	PMS     PMS
+	Locks   *lock.Manager
+	Chats   *session.Manager[Chat]
+	Orders  *session.Manager[hotel.Order] // that were sent and are not settled; its OnExpire is Settle
+	Breaker *circuitbreaker.Breaker
+	Audit   audit.Recorder
+	Flush   func(context.Context) error // waits until what was recorded is stored; nil = Record does
+	Metrics *Metrics
 
 	Rooms      []string
 	Today      func() hotel.Date
@@ -94,7 +93,7 @@ type Reply struct {
 // out of order; ctx bounds how long it looks for a better one.
 func (d *Desk) Answer(ctx context.Context, guest, text string) Reply {
 	start := time.Now()
-	t := &turn{Desk: d, guest: guest, request: d.Detector.Detect(text)}
+	t := &turn{Desk: d, guest: guest, request: talk.Detect(text, d.Today())}
 	ctx, t.trace = withTrace(ctx)
 	reply := d.admit(ctx, t, text)
 	reply.Trace = t.trace.read(reply, d.Breaker.State())

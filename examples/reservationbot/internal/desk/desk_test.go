@@ -19,7 +19,6 @@ import (
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/circuitbreaker"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/internal/test/leakcheck"
 	"github.com/holdfast-go/holdfast/lock"
 	"github.com/holdfast-go/holdfast/lock/memlock"
@@ -168,7 +167,7 @@ func newFixture(t *testing.T) fixture {
 	must(err)
 	f.rooms = rooms
 	f.Desk = &Desk{
-		Detector: talk.Detector{Today: today}, PMS: f.pms, Locks: rooms, Chats: chats, Orders: orders, Breaker: breaker,
+		PMS: f.pms, Locks: rooms, Chats: chats, Orders: orders, Breaker: breaker,
 		Audit: audit.Direct(f.trail), Metrics: NewMetrics(f.registry),
 		Rooms: hotel.Rooms(2), Today: today, HoldFor: 5 * time.Minute, PMSTimeout: time.Second, Places: make(chan struct{}, 5),
 	}

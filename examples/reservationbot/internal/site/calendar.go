@@ -42,17 +42,13 @@ type Night struct {
 	Label string // all of it in words
 }
 
-type key struct {
-	room  string
-	night hotel.Date
-}
-
 // calendarOf puts bookings over holds, and what was just refused over both.
 func calendarOf(st State, q question, rooms []string) Calendar {
-	cells := make(map[key]Night)
+	cells := make(map[string]Night)
+	key := func(room string, d hotel.Date) string { return room + "." + d.String() }
 	put := func(s hotel.Stay, n Night) {
 		for _, d := range s.Nights() {
-			cells[key{s.Room, d}] = n
+			cells[key(s.Room, d)] = n
 		}
 	}
 	for _, h := range st.Holds {
@@ -63,9 +59,9 @@ func calendarOf(st State, q question, rooms []string) Calendar {
 	}
 	for _, s := range st.Clashes {
 		for _, d := range s.Nights() {
-			n := cells[key{s.Room, d}]
+			n := cells[key(s.Room, d)]
 			n.Kind, n.Label = "clash", say(q.lang, "refused just now", "rechazada ahora mismo")
-			cells[key{s.Room, d}] = n
+			cells[key(s.Room, d)] = n
 		}
 	}
 	free := Night{Kind: "free", Label: say(q.lang, "free", "libre")}
@@ -84,12 +80,12 @@ func calendarOf(st State, q question, rooms []string) Calendar {
 	for _, room := range rooms {
 		row := Row{Room: room}
 		for i := range nights {
-			date := st.Today.Plus(i)
-			n, taken := cells[key{room, date}]
+			value := key(room, st.Today.Plus(i))
+			n, taken := cells[value]
 			if !taken {
 				n = free
 			}
-			n.Value = room + "." + date.String()
+			n.Value = value
 			n.Label = fmt.Sprintf("%s, %s %d: %s", room, c.Days[i].Weekday, c.Days[i].Number, n.Label)
 			row.Nights = append(row.Nights, n)
 		}

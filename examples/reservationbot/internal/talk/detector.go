@@ -68,24 +68,20 @@ type Request struct {
 	Wrong   string  `json:"-"` // the day that does not exist
 }
 
-// Detector understands messages by their words. Safe for concurrent use.
-type Detector struct {
-	Today func() hotel.Date // what "tomorrow" and dates without a year refer to
-}
-
 const maxText = 1000 // characters that are looked at
 
-// Detect never fails: what it cannot make out is Unknown. It takes a message
+// Detect understands a message by its words; "tomorrow" and dates without a year are
+// counted from today. It never fails: what it cannot make out is Unknown. It takes a message
 // for an affirmative request only when nothing in it speaks against that: no
 // negation, no question, no "if" or "maybe", no unknown word, and no number that
 // it cannot place.
-func (d Detector) Detect(text string) Request {
+func Detect(text string, today hotel.Date) Request {
 	whole := utf8.RuneCountInString(text) <= maxText
 	if !whole {
 		text = string([]rune(text)[:maxText])
 	}
 	folded := fold(text)
-	r := &reader{today: d.Today(), tokens: tokens(folded)}
+	r := &reader{today: today, tokens: tokens(folded)}
 	r.openings()
 	r.read()
 	out := Request{Lang: r.lang(), Reference: r.reference, Nights: r.nights, Another: r.another}

@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // Tuesday, 1 December 2026.
-var detector = Detector{Today: func() hotel.Date { return hotel.Day(2026, time.December, 1) }}
+func detect(text string) Request { return Detect(text, hotel.Day(2026, time.December, 1)) }
 
 // brief writes what was read: "book?" is unsure, "!3" a problem.
 func brief(r Request) string {
@@ -95,7 +95,7 @@ func TestDetectReadsVerbsRoomsAndDates(t *testing.T) {
 		"book room 101 from 2026-12-12 to 2026-12-15, ｎｏ":           "book? 101 2026-12-12-2026-12-15",
 		"book room 101 from 2026-12-12 to 2026-12-15, Do\u200bn't!": "book? 101 2026-12-12-2026-12-15",
 	} {
-		if got := strings.TrimSpace(brief(detector.Detect(text))); got != want {
+		if got := strings.TrimSpace(brief(detect(text))); got != want {
 			t.Errorf("%q is %s, want %s", text, got, want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestTheLanguageIsThatOfMostWords(t *testing.T) {
 	for text, want := range map[string]Lang{
 		"extend my hold": English, "ampliar mi espera": Spanish, "sí": Spanish, "no": "", "42": "", "": "", "hola, book room 101 for a night": English,
 	} {
-		if got := detector.Detect(text).Lang; got != want {
+		if got := detect(text).Lang; got != want {
 			t.Errorf("%q is in %q, want %q", text, got, want)
 		}
 	}
@@ -128,7 +128,7 @@ func questions() (all []*Question) {
 func neverActs(t *testing.T, text string) {
 	t.Helper()
 	for _, not := range []string{"no ", "No, ", "don't ", "do not ", "never ", "nunca "} {
-		r := detector.Detect(not + text)
+		r := detect(not + text)
 		for _, q := range questions() {
 			if whole := q.Answer(r); whole.Intent.Acts() && !whole.Unsure {
 				t.Fatalf("%q after %+v leads to %s", not+text, q, brief(whole))
@@ -160,7 +160,7 @@ func FuzzANegationInFrontOfAnythingLeadsToNoAction(f *testing.F) {
 func FuzzWhatIsReadIsWellFormed(f *testing.F) {
 	f.Add("book room 101 from 12 Dec to 2026-12-15 or 3/4, HF-7K2QP")
 	f.Fuzz(func(t *testing.T, text string) {
-		r := detector.Detect(text)
+		r := detect(text)
 		if !slices.Contains(Intents(), r.Intent) {
 			t.Errorf("intent %q", r.Intent)
 		}
