@@ -71,7 +71,9 @@ func (b *bot) wire(ctx context.Context) error {
 	if b.options.spool != "" {
 		spool = audit.Spool{Dir: b.options.spool, Level: audit.Process}
 	}
-	b.Trail, err = audit.New(b.Switches.Audit, audit.Config{Enrich: desk.Enrich, Observer: watch, Spool: spool})
+	b.Trail, err = audit.New(b.Switches.Audit, audit.Config{
+		BlockFor: 100 * time.Millisecond, Spool: spool, Enrich: desk.Enrich, Observer: watch,
+	})
 	if err != nil {
 		return err
 	}
