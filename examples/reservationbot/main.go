@@ -14,8 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/drill"
 )
 
 func main() {
@@ -47,22 +45,4 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 		return 1
 	}
 	return 0
-}
-
-// work does what the flags ask for, until it is done or ctx ends.
-func (b *bot) work(ctx context.Context, in io.Reader, out, errs io.Writer) error {
-	switch script := b.options.script; {
-	case script == "-":
-		return drill.Play(ctx, b.Parts, in, out)
-	case script != "":
-		file, err := os.Open(script)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		return drill.Play(ctx, b.Parts, file, out)
-	case b.options.storm > 0:
-		return storm(ctx, b, out, errs)
-	}
-	return serve(ctx, b, out)
 }

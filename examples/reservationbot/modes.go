@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -20,6 +21,24 @@ import (
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/site"
 )
+
+// work does what the flags ask for, until it is done or ctx ends.
+func (b *bot) work(ctx context.Context, in io.Reader, out, errs io.Writer) error {
+	switch script := b.options.script; {
+	case script == "-":
+		return drill.Play(ctx, b.Parts, in, out)
+	case script != "":
+		file, err := os.Open(script)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return drill.Play(ctx, b.Parts, file, out)
+	case b.options.storm > 0:
+		return storm(ctx, b, out, errs)
+	}
+	return serve(ctx, b, out)
+}
 
 // storm lets the guests loose and prints a tally. It fails when a room was
 // booked twice, or the trail has lost an event.
