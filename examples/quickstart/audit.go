@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -25,5 +26,7 @@ func record(ctx context.Context, db *gorm.DB) error {
 		Type: "room.key.issued", Outcome: audit.Success,
 		Actor: audit.Entity{Type: "guest", ID: "ana"}, Resource: audit.Entity{Type: "room", ID: "101"},
 	})
-	return errors.Join(err, trail.Close(ctx)) // writes what is queued, until ctx ends
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, trail.Close(ctx)) // writes what is queued
 }
