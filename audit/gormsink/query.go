@@ -39,8 +39,8 @@ const pageRows = 500
 // on a page.
 //
 // A row that cannot be read is yielded as a [*RowError] with its id, and the
-// query goes on. Any other error ends the query and wraps
-// [audit.ErrUnavailable]. Events written during the query may be missing.
+// query goes on. Any other error ends the query and wraps [audit.ErrUnavailable] or
+// [audit.ErrPermanent]. Events written during the query may be missing.
 func (s *Sink) Query(ctx context.Context, c Criteria) iter.Seq2[audit.Event, error] {
 	return func(yield func(audit.Event, error) bool) {
 		if s.err != nil {
