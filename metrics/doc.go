@@ -30,8 +30,8 @@
 // # Guarantees
 //
 //   - Registration is one step: all series or none, and an error, not a panic.
-//   - A scrape only reads memory. It sends nothing to Redis or a database, and
-//     waits for no one who does.
+//   - A scrape only reads memory. It sends nothing to Redis or a database, except
+//     as [Redis] says of a Cluster, and waits for no one who does.
 //   - Every counter exists at 0 from the creation of its source, so increase()
 //     counts the first event. Only counters by key do not.
 //   - Counters of a name never fall until it is retired. Sources of one name add

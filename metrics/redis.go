@@ -7,15 +7,18 @@ import (
 	"math"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/holdfast-go/holdfast/internal/configerr"
 )
 
 // Redis adds the connection pool of a Redis client under a name: any client of
 // go-redis, such as a redis.UniversalClient. A scrape reads the pool's
-// statistics and sends nothing to Redis. The client is held until
-// [Metrics.Retire]. Pools of one name add up. A nil client is [ErrInvalid], and
-// so is one whose statistics are not those of go-redis.
+// statistics and sends nothing to Redis, but a ClusterClient looks up its nodes when
+// it has not for a while; statistics that do not come within 100 ms are those of an
+// earlier scrape. The client is held until [Metrics.Retire]. Pools of one name add up.
+// A nil client is [ErrInvalid], and so is one whose statistics are not those of
+// go-redis.
 //
 // S is redis.PoolStats, of the version that the program has. Its fields are read
 // by their names, so that this package does not import a Redis client. Waits for
@@ -55,9 +58,11 @@ var poolFields = [...]string{"Hits", "Misses", "Timeouts", "StaleConns", "WaitCo
 type redisPool struct {
 	read func() reflect.Value   // nil or a pointer to a struct
 	at   [len(poolFields)][]int // where the fields are; nil for one that is missing
-	mu   sync.Mutex
-	last [poolCounters]uint64 // as go-redis had them
-	sum  [poolCounters]uint64
+
+	mu      sync.Mutex
+	reading chan struct{}        // closed when the read that is under way ends; nil for none
+	last    [poolCounters]uint64 // as go-redis had them
+	now     poolStats
 }
 
 // fields finds the fields in the type of the statistics.
@@ -81,37 +86,62 @@ func (p *redisPool) fields(stats reflect.Type) error {
 	return nil
 }
 
-// Stats implements reader.
-func (p *redisPool) Stats() (s poolStats) {
-	stats := p.read()
-	if !stats.IsNil() {
-		for i, index := range p.at {
-			if index == nil {
-				continue
-			}
-			if f := stats.Elem().FieldByIndex(index); f.CanInt() {
-				s[i] = uint64(f.Int())
-			} else {
-				s[i] = f.Uint()
-			}
-		}
+// patience is how long a scrape waits for statistics: go-redis dials a Cluster for
+// them that it has not met yet.
+const patience = 100 * time.Millisecond
+
+// Stats implements reader. What does not come in time is left to a later scrape.
+func (p *redisPool) Stats() poolStats {
+	p.mu.Lock()
+	if p.reading == nil {
+		p.reading = make(chan struct{})
+		go p.refresh()
+	}
+	done := p.reading
+	p.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(patience):
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := range p.last {
-		// The difference of 32 bits is right across an overflow. One that is a little
-		// below 0 means that another scrape read later and got here first.
-		grown, all := s[i]-p.last[i], uint64(math.MaxInt64)
-		if i != poolWaited {
-			grown, all = uint64(uint32(grown)), math.MaxUint32-1<<20
-		}
-		if grown <= all {
-			p.sum[i] += grown
-			p.last[i] = s[i]
-		}
-		s[i] = p.sum[i]
+	return p.now
+}
+
+func (p *redisPool) refresh() {
+	stats := p.read()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.reading)
+	p.reading = nil
+	if stats.IsNil() {
+		return
 	}
-	return s
+	for i, index := range p.at {
+		if index == nil {
+			continue
+		}
+		f, v := stats.Elem().FieldByIndex(index), uint64(0)
+		if f.CanInt() {
+			v = uint64(f.Int())
+		} else {
+			v = f.Uint()
+		}
+		if i >= poolCounters {
+			p.now[i] = v
+			continue
+		}
+		// The difference of 32 bits is right across an overflow. One below 0 means that
+		// a node of a Cluster has left, and its share of the sum with it.
+		grown, most := v-p.last[i], uint64(math.MaxInt64)
+		if i != poolWaited {
+			grown, most = uint64(uint32(grown)), math.MaxInt32
+		}
+		if grown <= most || p.last[i] == 0 {
+			p.now[i] += grown
+		}
+		p.last[i] = v
+	}
 }
 
 func poolTotals(s poolStats) []float64 {
