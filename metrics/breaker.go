@@ -14,8 +14,6 @@ type breakerSeries struct {
 	to [circuitbreaker.Disabled + 1]atomic.Uint64
 }
 
-func newBreakerSeries(string) *breakerSeries { return new(breakerSeries) }
-
 // ObserveBreaker implements [circuitbreaker.Observer]. It counts changes of
 // state; everything else is read from the source at scrape, so that the state
 // is right even when no call comes.
@@ -132,7 +130,7 @@ func (o output) breaker(r reading[circuitbreaker.Stats, breakerSeries]) {
 	o.put(breakerStale, r.totals[totalStale], r.label)
 	o.put(breakerShadow, r.totals[totalShadow], r.label)
 	if len(r.live) > 0 {
-		o.put(breakerFailureRatio, share(bad, good+bad), r.label)
+		o.put(breakerFailureRatio, bad/max(good+bad, 1), r.label)
 		o.put(breakerProbes, probes, r.label)
 	}
 	o.put(observerPanics, r.totals[totalBreakerPanics], "circuitbreaker", r.label)
@@ -144,12 +142,4 @@ func effective(s circuitbreaker.Stats) circuitbreaker.State {
 		return circuitbreaker.Closed
 	}
 	return s.State
-}
-
-// share is part/whole, and 0 of nothing.
-func share(part, whole float64) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return part / whole
 }

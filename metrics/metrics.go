@@ -99,12 +99,12 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 		}
 	}
 	label := c.labelOf
-	m.breakers.start(label, breakerTotals, newBreakerSeries, nil)
+	m.breakers.start(label, breakerTotals, nil, nil)
 	m.locks.start(label, lockTotals, m.newLockSeries, m.forget("manager", lockTook, lockWait, lockHold))
 	m.sessions.start(label, sessionTotals, m.newSessionSeries, m.forget("manager", sessionTook, sessionBytes, sessionCleanupTook))
 	m.logs.start(label, logTotals, m.newLogSeries, m.forget("log", auditTook))
-	m.dbs.start(label, dbTotals, nothing, nil)
-	m.pools.start(label, poolTotals, nothing, nil)
+	m.dbs.start(label, dbTotals, nil, nil)
+	m.pools.start(label, poolTotals, nil, nil)
 
 	if reg != nil {
 		err := reg.Register(m)
@@ -119,10 +119,7 @@ func New(reg prometheus.Registerer, opts ...Option) (*Metrics, error) {
 }
 
 // made reports whether m was made with [New].
-func (m *Metrics) made() bool { return m != nil && m.dbs.births != nil }
-
-// nothing is what is counted for sources without events.
-func nothing(string) *struct{} { return nil }
+func (m *Metrics) made() bool { return m != nil && m.dbs.named != nil }
 
 // Retire lets go of a source: a breaker, a lock manager, a session manager, an
 // audit log, a database of [Metrics.DB] or a client of [Redis]. When its name

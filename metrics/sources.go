@@ -13,7 +13,7 @@ import (
 // name. S is their Stats; P holds what their events count, once for each name.
 type sources[S, P any] struct {
 	totals func(S) []float64     // the counters of a snapshot, always in one order
-	births func(label string) *P // makes the P of a new name
+	births func(label string) *P // makes the P of a new name; nil for a zero one
 	deaths func(label string)    // removes what births made; nil for nothing
 	label  func(name string) (label string, wanted bool)
 
@@ -88,7 +88,10 @@ func (s *sources[S, P]) addAs(name string, id any, src reader[S]) *P {
 	defer s.mu.Unlock()
 	f := s.named[label]
 	if f == nil {
-		f = &family[S, P]{label: label, pushed: s.births(label), since: time.Now(), live: make(map[any]*source[S])}
+		f = &family[S, P]{label: label, pushed: new(P), since: time.Now(), live: make(map[any]*source[S])}
+		if s.births != nil {
+			f.pushed = s.births(label)
+		}
 		s.named[label] = f
 	}
 	if id = key(id); f.live[id] == nil {

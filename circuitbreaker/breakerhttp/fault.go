@@ -5,6 +5,7 @@ package breakerhttp
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -18,13 +19,7 @@ var refusals = []string{
 }
 
 func isRefusal(err error) bool {
-	text := err.Error()
-	for _, r := range refusals {
-		if strings.HasPrefix(text, r) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(refusals, func(start string) bool { return strings.HasPrefix(err.Error(), start) })
 }
 
 // watchedRequest is a request whose body shows whether the caller broke it.
