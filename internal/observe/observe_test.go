@@ -28,18 +28,6 @@ func TestContainCountsAPanicAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestOutboxDeliversInTheOrderOfPut(t *testing.T) {
-	var got []int
-	o := observe.NewOutbox(func(_ context.Context, i int) { got = append(got, i) })
-	for i := range 5 {
-		o.Put(t.Context(), i)
-	}
-	o.Drain()
-	if want := []int{0, 1, 2, 3, 4}; !slices.Equal(got, want) {
-		t.Errorf("delivered %v, want %v", got, want)
-	}
-}
-
 func TestOutboxDeliversToOneAtATimeInOrderUnderLoad(t *testing.T) {
 	const writers, each = 8, 500
 	var (
