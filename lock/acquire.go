@@ -85,6 +85,7 @@ type attempt struct {
 	wish      wish
 	secret    string
 	claim     StoreClaim
+	copied    bool           // a copy of the claim may come later
 	conflict  *ConflictError // the last one
 	last      []Conflict     // that were named
 }
@@ -146,6 +147,7 @@ func (a *attempt) ask(ctx context.Context) (g StoreGrant, sent time.Time, err er
 	a.event.Attempts++
 	sent = time.Now()
 	g, err = a.m.store.Acquire(ctx, a.claim)
+	a.copied = a.copied || err != nil || !g.Once
 	if err == nil {
 		a.m.sweeper.found(a.claim.Group, len(g.Expired) > 0)
 	}
@@ -154,6 +156,7 @@ func (a *attempt) ask(ctx context.Context) (g StoreGrant, sent time.Time, err er
 
 func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, error) {
 	l := a.m.newLease(a.claim.StoreTicket, a.secret, h, sent, a.wish)
+	l.once = !a.copied
 	l.origin, l.waited, a.event.Waited = ctx, a.waited, a.waited
 	a.event.Took = time.Since(a.start)
 

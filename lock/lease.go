@@ -26,6 +26,7 @@ type Lease struct {
 	details  map[string]string
 	ttl      time.Duration
 	renew    bool
+	once     bool // no copy of the claim can come later
 	waited   time.Duration
 	origin   context.Context // of the call that took it; its values are for reports of the end
 	since    time.Time       // when the grant was known here
@@ -39,6 +40,7 @@ type Lease struct {
 	cause    error     // why it ended; nil while held
 	deadline time.Time // monotonic: until when it is surely held
 	wall     time.Time // the same on the wall clock, which goes on while a machine is suspended
+	until    time.Time // the end by the store's clock, as far as is known
 	capped   bool      // a limit, and not a fault, is why it will end
 	unsent   bool      // it was released here, and the store does not know yet
 	timer    *time.Timer
@@ -107,7 +109,7 @@ func (l *Lease) postpone(h Hold, sent time.Time) {
 	deadline := sureUntil(h, sent)
 	if deadline.After(l.deadline) {
 		l.deadline = deadline
-		l.wall = deadline.Round(0)
+		l.wall, l.until = deadline.Round(0), h.ExpiresAt
 	}
 	limit := l.m.cfg.MaxHold
 	l.capped = limit > 0 && h.ExpiresAt.Sub(h.AcquiredAt) >= limit-time.Millisecond

@@ -30,7 +30,7 @@ func (l *Lease) release(ctx context.Context) error {
 	defer l.m.gate.leave()
 	start := time.Now()
 	e := l.event(OpRelease)
-	send, err := l.letGo()
+	t, send, err := l.letGo()
 	if !send && err == nil {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (l *Lease) release(ctx context.Context) error {
 	defer func() { end(err) }()
 	if send {
 		l.m.forget(l)
-		err = l.sendRelease(ctx)
+		err = l.sendRelease(ctx, t)
 	}
 	e.Took, e.Result, e.Err = time.Since(start), result(err), err
 	if err == nil {
@@ -53,28 +53,33 @@ func (l *Lease) release(ctx context.Context) error {
 	return err
 }
 
-// letGo ends the lease here and reports whether the store is to release it.
-func (l *Lease) letGo() (send bool, err error) {
+// letGo ends the lease here and reports whether the store is to release it, and by
+// which ticket.
+func (l *Lease) letGo() (t StoreTicket, send bool, err error) {
 	if err := l.Err(); err != nil && err != ErrReleased {
-		return false, l.notHeld("releasing", err)
+		return t, false, l.notHeld("releasing", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	t = l.ticket
+	if l.once {
+		t.Until = l.until
+	}
 	switch {
 	case l.cause == nil:
 		l.end(ErrReleased)
-		return true, nil
+		return t, true, nil
 	case l.cause == ErrReleased:
-		send, l.unsent = l.unsent, false
-		return send, nil
+		t.Again, l.unsent = l.unsent, false
+		return t, t.Again, nil
 	}
-	return false, l.notHeld("releasing", l.cause)
+	return t, false, l.notHeld("releasing", l.cause)
 }
 
-func (l *Lease) sendRelease(ctx context.Context) error {
+func (l *Lease) sendRelease(ctx context.Context, t StoreTicket) error {
 	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
-	g, err := l.m.release(ctx, l.ticket)
+	g, err := l.m.release(ctx, t)
 	if err != nil {
 		l.mu.Lock()
 		l.unsent = true

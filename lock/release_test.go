@@ -4,6 +4,7 @@ package lock_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -75,6 +76,94 @@ func TestAReleaseWithoutAnAnswerCanBeTriedAgain(t *testing.T) {
 	wantErr(t, l.Release(t.Context()))
 	wantList(t, "held", d.held(t))
 	wantList(t, "observed", d.seen.seen(), "acquire success", "release unavailable", "release success")
+}
+
+// counting is a store that reports whether it was asked once, and keeps the tickets
+// of releases.
+type counting struct {
+	*faulty
+	often   bool
+	tickets []lock.StoreTicket
+}
+
+func (c *counting) Acquire(ctx context.Context, claim lock.StoreClaim) (lock.StoreGrant, error) {
+	g, err := c.faulty.Acquire(ctx, claim)
+	g.Once = !c.often
+	return g, err
+}
+
+func (c *counting) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
+	c.tickets = append(c.tickets, ts...)
+	return c.faulty.Release(ctx, ts)
+}
+
+func TestAReleaseHasToBeRememberedUnlessEachTryWasAnsweredAndSentOnce(t *testing.T) {
+	room, ctx := lock.Key("room"), context.Background()
+	for name, c := range map[string]struct {
+		remembered bool
+		until      time.Duration
+		take       func(*counting, *lock.Manager) (*lock.Lease, error)
+	}{
+		"answered": {false, 30 * time.Second, func(_ *counting, m *lock.Manager) (*lock.Lease, error) {
+			return m.TryAcquire(ctx, room)
+		}},
+		"extended": {false, 90 * time.Second, func(_ *counting, m *lock.Manager) (*lock.Lease, error) {
+			l, err := m.TryAcquire(ctx, room)
+			return l, errors.Join(err, l.Extend(ctx, 90*time.Second))
+		}},
+		"after a wait": {false, 31 * time.Second, func(_ *counting, m *lock.Manager) (*lock.Lease, error) {
+			first, err := m.TryAcquire(ctx, room, lock.KeepAtLeast(time.Second))
+			if err := errors.Join(err, first.Release(ctx)); err != nil {
+				return nil, err
+			}
+			l, err := m.Acquire(ctx, room)
+			time.Sleep(10 * time.Millisecond) // until it is confirmed
+			return l, err
+		}},
+		"sent twice by the client": {true, 0, func(c *counting, m *lock.Manager) (*lock.Lease, error) {
+			c.often = true
+			return m.TryAcquire(ctx, room)
+		}},
+		"a try without an answer": {true, 0, func(c *counting, m *lock.Manager) (*lock.Lease, error) {
+			c.down.Store(true)
+			time.AfterFunc(time.Second, func() { c.down.Store(false) })
+			return m.Acquire(ctx, room)
+		}},
+		"resumed": {true, 0, func(_ *counting, m *lock.Manager) (*lock.Lease, error) {
+			l, err := m.TryAcquire(ctx, room)
+			if err != nil {
+				return nil, err
+			}
+			return m.Resume(ctx, l.Detach())
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &counting{faulty: newFaulty()}
+				m, err := lock.New(store, lock.Config{Name: "rooms"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer m.Close(ctx)
+				began := time.Now()
+				l, err := c.take(store, m)
+				wantErr(t, err)
+				store.tickets = nil
+				store.lose.Store(true)
+				wantErr(t, l.Release(ctx), lock.ErrUnavailable)
+				store.lose.Store(false)
+				wantErr(t, l.Release(ctx))
+				for i, ticket := range store.tickets {
+					if ticket.Until.IsZero() != c.remembered || !c.remembered && ticket.Until.Sub(began).Round(time.Second) != c.until || ticket.Again != (i > 0) {
+						t.Errorf("release %d: until %s, again %t", i+1, ticket.Until.Sub(began), ticket.Again)
+					}
+				}
+				if len(store.tickets) != 2 {
+					t.Errorf("%d tickets, want 2", len(store.tickets))
+				}
+			})
+		})
+	}
 }
 
 func TestReleasingALostLeaseSaysSo(t *testing.T) {

@@ -10,6 +10,7 @@ func (s *state) request(m *model, i int8, k kind) {
 	if k == tryRequest && c.pair {
 		x.latest = m.seconds(5)
 	}
+	x.noted = k == releaseRequest && c.copied
 	s.send(m, x)
 }
 
@@ -24,7 +25,9 @@ func (s *state) dropCall(i int8) {
 			*x = message{}
 		}
 	}
-	s.claimants[i].call = 0
+	c := &s.claimants[i]
+	c.copied = c.copied || c.call == tryRequest
+	c.call = 0
 }
 
 // ask is rule 7: one try at a time.
@@ -40,7 +43,8 @@ func (s *state) ask(m *model, i int8) {
 // leave is rule 12.
 func (s *state) leave(m *model, i int8) {
 	s.dropCall(i)
-	s.claimants[i] = claimant{phase: leaves, rank: s.claimants[i].rank}
+	c := &s.claimants[i]
+	*c = claimant{phase: leaves, rank: c.rank, copied: c.phase == waits || c.copied && m.rules.copies}
 	s.request(m, i, releaseRequest)
 }
 
@@ -49,7 +53,8 @@ func (s *state) finish(i int8) { s.claimants[i] = claimant{phase: ended, rank: s
 // believe makes a claimant a holder until the deadline.
 func (s *state) believe(m *model, i, deadline int8, provisional bool, fence uint8) {
 	s.dropCall(i)
-	s.claimants[i] = claimant{phase: holds, confirmed: !provisional, deadline: deadline, fence: fence, rank: s.claimants[i].rank}
+	c := &s.claimants[i]
+	*c = claimant{phase: holds, confirmed: !provisional, deadline: deadline, fence: fence, rank: c.rank, copied: c.copied}
 	switch {
 	case fence > s.top:
 	case len(m.steps) == 0:

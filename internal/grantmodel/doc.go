@@ -49,8 +49,10 @@
 //     more and ends at n + TTL at the earliest. It is no extension. A hold that
 //     has lapsed is missing and stays so.
 //  4. A release, or giving up, has an id and a token. The place and the hold of
-//     that id are deleted, and its ending is remembered. A repeated one changes
-//     nothing. A hold of another id is never touched.
+//     that id are deleted. The ending is remembered, unless the claimant held and
+//     each of its tries was sent once and answered: then no copy of one can come
+//     later [Copies]. A repeated one changes nothing. A hold of another id is never
+//     touched.
 //  5. A ping has an inbox, which is seen. The answer names the provisional hold of
 //     the inbox, if there is one [Tell], and says how many places the inbox
 //     has [Count].

@@ -77,6 +77,7 @@ func TestEachMarkedRuleIsNeeded(t *testing.T) {
 		{"Repeat", "idle", func(r *rules) { r.repeat = false }, heldByNoOne},
 		{"Undo", "idle", func(r *rules) { r.undo = false }, heldByNoOne},
 		{"Limit", "idle", func(r *rules) { r.limit = false }, heldByNoOne},
+		{"Copies", "old-try", func(r *rules) { r.copies = false }, somethingStays},
 		{"Again", "die-asking", func(r *rules) { r.again = false }, heldByNoOne},
 	} {
 		t.Run(c.rule+" in "+c.run, func(t *testing.T) {

@@ -6,11 +6,11 @@ import "fmt"
 
 // rules are those that are marked in the package comment.
 type rules struct {
-	tell, count, drop, repeat, undo, limit, again bool
+	tell, count, drop, repeat, undo, limit, again, copies bool
 }
 
 // protocol has every rule.
-var protocol = rules{tell: true, count: true, drop: true, repeat: true, undo: true, limit: true, again: true}
+var protocol = rules{tell: true, count: true, drop: true, repeat: true, undo: true, limit: true, again: true, copies: true}
 
 // table lists the runs. A process that is stopped or deaf, or a step of the
 // clock, hits one claimant or two; the one whose waiting is measured is another

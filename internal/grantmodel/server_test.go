@@ -97,7 +97,9 @@ func (s *state) script(m *model, x message) {
 		if own {
 			s.hold, s.provisional, s.holdFence, s.end = none, false, 0, 0
 		}
-		s.endings[id] = m.seconds(5)
+		if x.noted {
+			s.endings[id] = m.seconds(5)
+		}
 		a.status = granted
 		s.passOn(m)
 	case pingRequest:

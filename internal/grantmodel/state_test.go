@@ -74,6 +74,7 @@ type message struct {
 
 	provisional bool
 	noPlace     bool  // of a try: blocked without a place
+	noted       bool  // of a release: the ending is to be remembered
 	places      uint8 // of a ping: how many the inbox has
 	now, end    int8  // the server's time of the script, and the end of the hold
 	latest      int8  // the server's time from which a try is refused
@@ -106,6 +107,7 @@ type claimant struct {
 	rank      uint8 // in the order of arrival, from 1
 	place     bool  // the newest answer gave it a place
 	counted   bool  // so it was when the ping was sent
+	copied    bool  // a copy of a try may come later: one was sent twice, or was not answered
 }
 
 type mode uint8

@@ -87,6 +87,7 @@ func (m *model) deliver(s state, out emitter) {
 			if x.kind == answer && s.twice > 0 {
 				t.twice--
 				t.messages[k] = message{kind: x.to, who: x.who, latest: never}
+				t.copied(x.to, int8(x.who))
 				out(t, "LOST, sent again by the client:", k, ofMessage)
 			}
 		}
@@ -94,9 +95,17 @@ func (m *model) deliver(s state, out emitter) {
 			t := s
 			t.twice--
 			x.orphan = x.kind != grantMessage
+			t.copied(x.kind, int8(x.who))
 			t.send(m, x)
 			out(t, "DOUBLED:", k, ofMessage)
 		}
+	}
+}
+
+// copied notes that a client sends a request twice, which it knows.
+func (s *state) copied(k kind, who int8) {
+	if c := &s.claimants[who]; k == tryRequest && c.phase < leaves {
+		c.copied = true
 	}
 }
 
@@ -299,9 +308,9 @@ func (m *model) age(s *state, i int8) {
 	if c.deadline--; c.deadline > 0 {
 		return
 	}
-	undo := !c.confirmed && m.rules.undo
+	undo, copied := !c.confirmed && m.rules.undo, c.copied && m.rules.copies
 	s.dropCall(i)
 	if s.finish(i); undo {
-		c.phase = leaves
+		c.phase, c.copied = leaves, copied
 	}
 }

@@ -41,7 +41,7 @@ func (x message) String() string {
 	for _, word := range []struct {
 		on   bool
 		word string
-	}{{x.provisional, ", provisional"}, {x.noPlace, ", no place"}, {x.orphan, " (no one waits for it)"}} {
+	}{{x.provisional, ", provisional"}, {x.noPlace, ", no place"}, {x.noted, ", remembered"}, {x.orphan, " (no one waits for it)"}} {
 		if word.on {
 			s += word.word
 		}
@@ -80,7 +80,7 @@ func (m *model) describe(s state) string {
 func compare(a, b message) int {
 	flags := func(x message) int {
 		n := 0
-		for _, flag := range []bool{x.orphan, x.provisional, x.noPlace} {
+		for _, flag := range []bool{x.orphan, x.provisional, x.noPlace, x.noted} {
 			n *= 2
 			if flag {
 				n++

@@ -123,6 +123,8 @@ var waitSpoilings = map[string]spoiling{
 		"ReleaseFrees ARepeatedReleaseIsGrantedOnce AnEndingIsForgottenInTime ReleasingAnExpiredHoldIsMissing AReleasedHoldNeverExpires AReleaseOfAKeptHoldIsFinal",
 		spoiled{release: notReleased},
 	},
+	"again is missing": {"ARepeatedReleaseMayNotBeRemembered", spoiled{release: answeredAgain(lock.StatusMissing)}},
+	"again is granted": {"ARepeatedReleaseMayNotBeRemembered", spoiled{release: answeredAgain(lock.StatusGranted)}},
 	"kept until it expires": {"AKeptHoldNeverExpires", spoiled{release: notReleased, claim: func(c *lock.StoreClaim) {
 		if c.KeepAtLeast > 0 {
 			c.TTL = c.KeepAtLeast
@@ -198,4 +200,17 @@ func notGivenUp(ctx context.Context, s lock.Store, ts []lock.StoreTicket) ([]loc
 // notReleased leaves everything as it is.
 func notReleased(_ context.Context, _ lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
 	return make([]lock.StoreGrant, len(ts)), nil
+}
+
+// answeredAgain has one answer for what was released before.
+func answeredAgain(status lock.StoreStatus) func(context.Context, lock.Store, []lock.StoreTicket) ([]lock.StoreGrant, error) {
+	return func(ctx context.Context, s lock.Store, ts []lock.StoreTicket) ([]lock.StoreGrant, error) {
+		gs, err := s.Release(ctx, ts)
+		for i := range gs {
+			if ts[i].Again {
+				gs[i].Status = status
+			}
+		}
+		return gs, err
+	}
 }

@@ -11,6 +11,7 @@ import (
 var releaseRules = []rule{
 	{"ReleaseFrees", "A room that was given back would stay taken.", releaseFrees},
 	{"ARepeatedReleaseIsGrantedOnce", "A client that repeats a release whose answer got lost would see its lease as lost, or end a successor's hold.", releaseTwice},
+	{"ARepeatedReleaseMayNotBeRemembered", "A client that repeats a release whose answer got lost would see its lease as lost, or a lost one as released.", releaseAgain},
 	{"AnEndingIsForgottenInTime", "The memory of what was released would grow without end, or be of no use.", releaseForgotten},
 	{"AClaimThatWasGivenUpIsRefused", "A request that arrives after its caller gave up would hold a room for no one.", givenUp},
 	{"ReleaseNeedsTheToken", "Anyone who reads a hold's id could end it.", releaseNeedsToken},
@@ -43,6 +44,36 @@ func releaseTwice(b *bench) {
 		b.want(b.release(forced), lock.StatusGranted, "by force")
 	}
 	b.want(b.release(successor.StoreTicket), lock.StatusMissing, "after it was ended by force")
+}
+
+func releaseAgain(b *bench) {
+	held := func(ttl time.Duration) (first, again lock.StoreTicket) {
+		c := b.claim(lock.Key("room"))
+		c.TTL = ttl
+		g := b.acquire(c)
+		b.want(g.Status, lock.StatusGranted, "a claim of what is free")
+		c.Fence, c.Until = g.Hold.Fence, g.Hold.ExpiresAt
+		first, again = c.StoreTicket, c.StoreTicket
+		again.Again = true
+		return first, again
+	}
+	first, again := held(long)
+	b.want(b.release(first), lock.StatusGranted, "the first time")
+	for range 2 {
+		b.want(b.release(again), lock.StatusGranted, "again")
+	}
+	_, again = held(long)
+	b.want(b.release(again), lock.StatusGranted, "again, when the first did not arrive")
+	b.want(b.release(again), lock.StatusGranted, "once more")
+
+	forced, again := held(long)
+	forced.Until, forced.Force = time.Time{}, true
+	b.want(b.release(forced), lock.StatusGranted, "by force")
+	b.want(b.release(again), lock.StatusMissing, "again, after it was ended by force")
+
+	_, again = held(b.short)
+	b.outlast(b.short)
+	b.want(b.release(again), lock.StatusMissing, "again, after it expired")
 }
 
 func releaseForgotten(b *bench) {

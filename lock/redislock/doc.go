@@ -28,10 +28,11 @@
 //     system check the fence.
 //   - Deadlines are whole milliseconds. A hold may end up to 1 ms before its
 //     TTL. Leases allow for that: they end earlier.
-//   - The store remembers for [lock.StoreRememberFor] that a hold was released, or
-//     that a claim was given up. A release repeated later than that answers
-//     that there was nothing to release, and a claim that arrives later than
-//     that holds until its TTL ends.
+//   - The store remembers for [lock.StoreRememberFor] that a hold was released whose
+//     claim the client had sent more than once, or that a claim was given up. A
+//     claim that arrives later than that holds until its TTL ends. Where nothing
+//     was remembered, a release whose first answer got lost is taken as done, also
+//     when the hold was ended by force before that time.
 //   - TryAcquire ignores the queue, so it may take what the first waiter was
 //     about to be granted.
 //
@@ -121,7 +122,8 @@
 // clock is certainly ahead of the fence. A group of which every hold was released
 // or recorded leaves only l, with the fence, and x for as long as releases are
 // remembered. Those have negative scores, 4·ms + how - 2^50, where how is 0 for a
-// release, 1 for a release without the token, and 2 for a claim given up.
+// release, 1 for a release without the token, and 2 for a claim given up. A
+// release by the token is remembered only if a copy of the claim can come later.
 //
 // # Records
 //

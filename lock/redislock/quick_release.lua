@@ -8,10 +8,10 @@
 -- KEYS   as in head.lua
 -- ARGV   as in release.lua
 -- Reply  0, released; or as in release.lua
--- Cost   O(log N), in seven calls for a key, and one more for the last hold; in
---        seventeen when it is handed over
+-- Cost   O(log N), in eight calls for a key; in eighteen when it is handed over
 
-if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
+if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' then
+  local noted = ARGV[5] == '' -- the ending is to be remembered
   local id, begin = ARGV[1], '1' .. #ARGV[2] .. ':' .. ARGV[2]
   local known = redis.call('HMGET', L, id, '#spans', '#fence', '#due', '#until')
   local record = known[1]
@@ -27,7 +27,7 @@ if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
     -- The body is a fence, lag, end and extensions, and then nothing kept, no
     -- nonce, and the inbox, with "?" while the grant is not confirmed.
     local size, at = 0
-    if body and t[2] % 32 > 0 then
+    if body and (not noted or t[2] % 32 > 0) then
       size, at = string.match(record, '^%d+,%d*,%d*,%d*,,:(%d*):()', body)
     end
     local inbox = at and string.sub(record, at, at + (tonumber(size) or 0) - 1)
@@ -42,13 +42,16 @@ if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
         if not lone then
           redis.call('ZREM', I, name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id)
         end
-        if redis.call('HLEN', L) <= 6 then -- but for these: #fence, #until, #due, and #seq or an unrecorded hold
+        if not noted then redis.call('ZREM', X, id) end
+        -- But for these: #fence, #until, #due, and #seq or an unrecorded hold. A
+        -- group whose X is gone rests, since keep would not let the next X expire.
+        if redis.call('HLEN', L) <= 6 or not noted and redis.call('EXISTS', X) == 0 then
           fields[3] = '#due'
           redis.call('PEXPIRE', X, '5000') -- as in bound
         end
         redis.call('HDEL', L, unpack(fields))
         if mark then redis.call('ZREM', Q, mark) end
-        redis.call('ZADD', X, ending, id)
+        if noted then redis.call('ZADD', X, ending, id) end
         return 0
       end
 
@@ -84,7 +87,8 @@ if #KEYS == 5 and #ARGV == 4 and ARGV[3] == '0' then
         redis.call('ZREM', U, heir) -- the first write, which a full server refuses unless it frees
         if type(redis.pcall('PUBLISH', string.sub(channel, 2), heir .. ' ' .. deadline .. ' ' .. stamp)) == 'number' then
           redis.call('HDEL', L, id, '?' .. heir, '^' .. heir)
-          redis.call('ZADD', X, ending, id, deadline, heir)
+          redis.call('ZADD', X, deadline, heir)
+          if noted then redis.call('ZADD', X, ending, id) else redis.call('ZREM', X, id) end
           redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[4], '=' .. name, heir,
             heir, '1' .. size .. ':' .. token .. claim .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)
           redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. heir) -- before the place goes, as in queue.lua

@@ -77,6 +77,10 @@ func TestTheQuickPathsDoWhatTheGeneralScriptsDo(t *testing.T) {
 				} else {
 					c = claims[max(len(claims)-1-random.IntN(12), 0)]
 				}
+				if random.IntN(2) == 0 {
+					c.Until = time.Now().Add(time.Duration(random.IntN(3)) * time.Second)
+				}
+				c.Again = random.IntN(4) == 0
 				got, want := quick.step(what, c), general.step(what, c)
 				synctest.Wait()
 				if got != want {
@@ -154,9 +158,9 @@ func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
 		res  lock.Resource
 		want map[string]int
 	}{
-		"key":  {lock.Key("room"), map[string]int{"acquire": 4, "release": 7, "queue": 11, "hand over": 17, "release before it is confirmed": 8}},
-		"span": {lock.Span("room", 1, 3), map[string]int{"acquire": 6, "release": 8}},
-		"two":  {lock.All(lock.Key("room"), lock.Key("hall")), map[string]int{"acquire": 21, "release": 19}}, // never on a quick path
+		"key":  {lock.Key("room"), map[string]int{"acquire": 4, "release": 7, "release that is not remembered": 8, "queue": 11, "hand over": 18, "release before it is confirmed": 8}},
+		"span": {lock.Span("room", 1, 3), map[string]int{"acquire": 6, "release": 8, "release that is not remembered": 9}},
+		"two":  {lock.All(lock.Key("room"), lock.Key("hall")), map[string]int{"acquire": 21, "release": 19, "release that is not remembered": 18}}, // never on a quick path
 	} {
 		least := make(map[string]int)
 		for range 8 { // one in 32 releases goes the long way, to clean up
@@ -169,6 +173,9 @@ func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
 			var c lock.StoreClaim
 			measure("acquire", func() { c, _ = r.take(kind.res, time.Hour) })
 			measure("release", func() { r.release(c.StoreTicket) })
+			c, _ = r.take(kind.res, time.Hour)
+			c.Until = time.Now().Add(time.Hour)
+			measure("release that is not remembered", func() { r.release(c.StoreTicket) })
 			if name != "key" {
 				continue
 			}

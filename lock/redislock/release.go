@@ -4,6 +4,7 @@ package redislock
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/holdfast-go/holdfast/internal/rediscall"
 	"github.com/holdfast-go/holdfast/lock"
@@ -16,7 +17,14 @@ func (s *Store) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.Stor
 		if !t.Force { // else its holder may be of this store, and gets a message
 			s.inbox.leave(t.ID)
 		}
-		calls[i] = rediscall.Call{Keys: s.keys(t.Space, t.Group), Args: []any{t.ID, t.Token, t.Force, t.Fence == 0 && !t.Force}}
+		tries, until := new(rediscall.Tries), ""
+		if t.Again {
+			tries.Sent++
+		}
+		if !t.Until.IsZero() {
+			until = strconv.FormatInt(t.Until.UnixMilli(), 10)
+		}
+		calls[i] = rediscall.Call{Keys: s.keys(t.Space, t.Group), Args: []any{t.ID, t.Token, t.Force, t.Fence == 0 && !t.Force, until, tries}}
 	}
 	answers, err := s.caller.RunAll(ctx, releaseScript, calls)
 	if err != nil {

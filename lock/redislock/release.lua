@@ -2,19 +2,22 @@
 --
 -- Purpose: ends a live hold and removes whatever is left of it. An expired
 -- one stays for the sweep to report. For some seconds it is remembered that the
--- hold was ended, and so is a claim that is given up: one that waits, or whose
--- answer is not known, and which may come later than this. What that frees is
--- granted to those who wait, as in queue.lua.
+-- hold was ended, unless no copy of its claim can come later; and so is a claim
+-- that is given up: one that waits, or whose answer is not known, and which may
+-- come later than this. What that frees is granted to those who wait, as in
+-- queue.lua.
 --
 -- KEYS   as in head.lua
 -- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
---        claim up when there is no hold
+--        claim up when there is no hold  5 when no copy of the claim can come:
+--        the time in ms at which the hold ends, else ""  6 how often this was sent
 -- Reply  {0, now, {id, ms that were left, record}}, {0} when this one has
 --        ended it before, or {3}: no such live hold, or not with this token
 -- Cost   O(log N) for each part, and that of serve in queue.lua
 
 local id, token, force, giveup = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4] == '1'
-if #KEYS ~= 5 or not ARGV[4] then
+local till, sent = tonumber(ARGV[5]), tonumber(ARGV[6])
+if #KEYS ~= 5 or not sent then
   return redis.error_reply('ERR malformed release')
 end
 
@@ -32,6 +35,8 @@ elseif not ends and giveup then
 elseif ends and ends < 0 then
   if force then ends = score('!' .. token .. id) end
   if ends and ends % 4 == 0 then reply = { 0 } end
+elseif not ends and till and sent > 1 and now < till then
+  reply = { 0 } -- only an earlier try of this can have ended it
 elseif live and (force or hold and hold.token == token) then
   reply = { 0, now, { id, ends - now, hold and hold.public or '' } }
   if known and hold.inbox == '.' and not force then
@@ -48,7 +53,7 @@ elseif live and (force or hold and hold.token == token) then
     if hold then vacate(hold) end
     if known and hold.provisional then settle(hold) end
     if known and force then notify(hold) end
-    remember(id, force and 1 or 0)
+    if till then redis.call('ZREM', X, id) else remember(id, force and 1 or 0) end
     if force then remember('!' .. token .. id, 0) end
   end
 end

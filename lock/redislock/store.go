@@ -161,7 +161,8 @@ func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant
 	keys := s.keys(c.Space, c.Group)
 	way, latest := s.inbox.way(c, keys)
 	args := make([]any, 0, 9+2*len(parts))
-	args = append(args, c.ID, ttl, longest, millis(c.KeepAtLeast), max(c.Limit, 0), head(c.Token, kind, parts), tail(c), way, latest)
+	id := &rediscall.Tries{Text: c.ID}
+	args = append(args, id, ttl, longest, millis(c.KeepAtLeast), max(c.Limit, 0), head(c.Token, kind, parts), tail(c), way, latest)
 	for i, p := range parts {
 		if i > 0 {
 			kind = digit(p)
@@ -178,6 +179,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant
 	if err != nil {
 		return lock.StoreGrant{}, failure("acquire", err)
 	}
+	g.Once = id.Sent == 1
 	if c.Queue {
 		s.inbox.answered(c, keys, g, pair{sent: sent, received: time.Now(), server: now})
 	}
