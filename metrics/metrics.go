@@ -238,17 +238,12 @@ func (s Series) labelNames() []string {
 
 func version() string {
 	const module = "github.com/holdfast-go/holdfast"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == module {
-			return dep.Version
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == module {
+				return cmp.Or(m.Version, "unknown")
+			}
 		}
-	}
-	if info.Main.Path == module {
-		return cmp.Or(info.Main.Version, "unknown")
 	}
 	return "unknown"
 }

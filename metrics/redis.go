@@ -121,12 +121,7 @@ func (p *redisPool) refresh() {
 		if index == nil {
 			continue
 		}
-		f, v := stats.Elem().FieldByIndex(index), uint64(0)
-		if f.CanInt() {
-			v = uint64(f.Int())
-		} else {
-			v = f.Uint()
-		}
+		v := stats.Elem().FieldByIndex(index).Convert(reflect.TypeFor[uint64]()).Uint()
 		if i >= poolCounters {
 			p.now[i] = v
 			continue
