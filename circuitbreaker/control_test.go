@@ -57,18 +57,19 @@ func TestATripMayBeGivenATime(t *testing.T) {
 func TestTheRemainingOpenTimeIsInTheStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := mustNew(t, steady())
-		for _, want := range []time.Duration{0, 10 * time.Second, 7 * time.Second, 0} {
-			if want == 10*time.Second {
-				b.Trip(nil)
-			}
+		after := func(d, want time.Duration) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
 			if got := b.Stats().OpenLeft; got != want {
 				t.Errorf("%v left in %v, want %v", got, b.State(), want)
 			}
-			if b.State() == Open {
-				time.Sleep(map[time.Duration]time.Duration{10 * time.Second: 3 * time.Second, 7 * time.Second: 7 * time.Second}[want])
-				synctest.Wait()
-			}
 		}
+		after(time.Second, 0)
+		b.Trip(nil)
+		after(0, 10*time.Second)
+		after(3*time.Second, 7*time.Second)
+		after(7*time.Second, 0)
 	})
 }
 
