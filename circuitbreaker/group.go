@@ -25,8 +25,8 @@ type GroupConfig struct {
 	Max int
 
 	// IdleAfter is how long a key keeps its place without a Get. The default is
-	// the longest open time plus the window, OpenFor.Max + Window.Duration, at
-	// most an hour: after that, a breaker would be half-open and its window empty.
+	// OpenFor.Max + Window.Duration, at most an hour: about as long as a breaker
+	// stays open and its window holds a call.
 	IdleAfter time.Duration
 
 	// ShareOverflow makes the keys beyond Max share one breaker with the rules of
