@@ -92,7 +92,7 @@ var columns = []column{
 		get: func(e *audit.Event, v any) bool {
 			n, ok := parseNumber(v)
 			e.Seq = uint64(n)
-			return ok || v == nil
+			return ok && n > 0 || v == nil
 		}},
 	{name: "details", kind: object, null: true,
 		put: func(e *audit.Event, _ time.Time) any {
@@ -226,14 +226,15 @@ func event(values []any) (e audit.Event, why string) {
 	return e, ""
 }
 
+// parseID reads an id in the spelling that queries compare with, and no other.
 func parseID(id *audit.ID, v any) bool {
-	text, ok := v.(string)
-	if !ok {
+	text, _ := v.(string)
+	parsed, err := audit.ParseID(text)
+	if err != nil || parsed.IsZero() || text != strings.ToLower(text) {
 		return false
 	}
-	var err error
-	*id, err = audit.ParseID(text)
-	return err == nil
+	*id = parsed
+	return true
 }
 
 func parseTime(v any) (time.Time, bool) {

@@ -72,10 +72,10 @@ func (s *Sink) Erase(ctx context.Context, p Person, how Erasure) (Erased, error)
 		return done, fmt.Errorf("gormsink: erase: %w: it needs who erases and why", audit.ErrInvalid)
 	}
 	p.Type, p.ID, p.Tenant = frozen(p.Type), frozen(p.ID), frozen(p.Tenant)
-	for {
+	for after := how.After.String(); after != ""; {
 		var page Erased
 		err := s.change(ctx, func(tx *gorm.DB) (err error) {
-			page, err = s.erasePage(tx, p, how, done.Next)
+			page, after, err = s.erasePage(tx, p, how, after)
 			return err
 		})
 		if err != nil {
@@ -83,39 +83,37 @@ func (s *Sink) Erase(ctx context.Context, p Person, how Erasure) (Erased, error)
 		}
 		done.Events += page.Events
 		done.Possible += page.Possible
-		done.Next = page.Next
-		if done.Next.IsZero() {
-			return done, nil
-		}
+		parseID(&done.Next, after) // or an earlier place, from which one can go on as well
 	}
+	done.Next = audit.ID{}
+	return done, nil
 }
 
-// erasePage erases in the next page after an id.
-func (s *Sink) erasePage(tx *gorm.DB, p Person, how Erasure, after audit.ID) (page Erased, err error) {
+// erasePage erases in the next page after an id. It returns the last id of the page,
+// "" for the last page.
+func (s *Sink) erasePage(tx *gorm.DB, p Person, how Erasure, after string) (page Erased, end string, err error) {
 	var last []string
-	if err := tx.Raw("SELECT id FROM "+string(s.table)+" WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", after.String(), eraseRows-1).Scan(&last).Error; err != nil {
-		return page, err
+	if err := tx.Raw("SELECT id FROM "+string(s.table)+" WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", after, eraseRows-1).Scan(&last).Error; err != nil {
+		return page, "", err
 	}
 	where := conditions{dialect: s.dialect}
-	where.and("id > ?", after.String())
+	where.and("id > ?", after)
 	if len(last) > 0 {
-		where.and("id <= ?", last[0])
-		if !parseID(&page.Next, last[0]) {
-			return page, &RowError{ID: last[0], Why: "id cannot be read"}
-		}
+		end = last[0]
+		where.and("id <= ?", end)
 	}
 	where.and("tenant = ?", p.Tenant)
 	condition, args := s.naming(p.ID)
 	where.and(condition, args...)
-	events, opaque, err := s.candidates(tx, where, how.DryRun)
+	list, err := s.candidates(tx, where, how.DryRun)
 	if err != nil {
-		return page, err
+		return page, "", err
 	}
 	var erased []audit.Event
-	for i := range events {
-		e := &events[i]
-		changed, possible := p.erase(e)
-		if possible || opaque[e.ID] && !changed {
+	for i := range list {
+		c := &list[i]
+		changed, possible := p.erase(&c.Event)
+		if possible || c.opaque && !changed {
 			page.Possible++
 		}
 		if !changed {
@@ -125,22 +123,22 @@ func (s *Sink) erasePage(tx *gorm.DB, p Person, how Erasure, after audit.ID) (pa
 		if how.DryRun {
 			continue
 		}
-		if err := s.rewrite(tx, e); err != nil {
-			return page, err
+		if err := s.rewrite(tx, c); err != nil {
+			return page, "", err
 		}
-		erased = append(erased, *e)
+		erased = append(erased, c.Event)
 	}
 	if page.Events == 0 || how.DryRun {
-		return page, nil
+		return page, end, nil
 	}
 	note := own(audit.Event{
 		Type: TypeErased, Outcome: audit.Success, Reason: how.Reason, Actor: how.By, Tenant: p.Tenant,
 		Resource: audit.Entity{Type: "audit"}, Details: audit.Fields(slog.Int64("events", page.Events)),
 	})
 	if err := s.noted(tx, &note, erased); err != nil {
-		return page, err
+		return page, "", err
 	}
-	return page, s.insert(tx, []audit.Event{note})
+	return page, end, s.insert(tx, []audit.Event{note})
 }
 
 // naming is the condition for rows that may have the id anywhere. JSON can spell a
@@ -160,22 +158,26 @@ func (s *Sink) naming(id string) (string, []any) {
 	return "(" + strings.Join(parts, " OR ") + ")", args
 }
 
-// candidates reads and locks rows. Those whose details cannot be read are in
-// opaque, and have none.
-func (s *Sink) candidates(tx *gorm.DB, where conditions, dry bool) (events []audit.Event, opaque map[audit.ID]bool, err error) {
+// candidate is a row that may have the person.
+type candidate struct {
+	audit.Event
+	id     any  // as it is in the table
+	opaque bool // not all of it can be read
+}
+
+// candidates reads and locks rows.
+func (s *Sink) candidates(tx *gorm.DB, where conditions, dry bool) (list []candidate, err error) {
 	query := "SELECT " + columnNames + " FROM " + string(s.table) + where.sql + " ORDER BY id"
 	if !dry {
 		query += s.dialect.forUpdate
 	}
-	opaque = make(map[audit.ID]bool)
 	err = eachRow(tx, query, where.args, func(values []any, e audit.Event, err error) {
 		if err != nil {
 			e = readable(values)
-			opaque[e.ID] = true
 		}
-		events = append(events, e)
+		list = append(list, candidate{e, values[0], err != nil})
 	})
-	return events, opaque, err
+	return list, err
 }
 
 // readable makes an event of those values of a row that can be read.
@@ -198,8 +200,8 @@ var erasable = []string{
 }
 
 // rewrite stores what Erase has left of an event.
-func (s *Sink) rewrite(tx *gorm.DB, e *audit.Event) error {
+func (s *Sink) rewrite(tx *gorm.DB, e *candidate) error {
 	return tx.Exec("UPDATE "+string(s.table)+" SET "+strings.Join(erasable, " = ?, ")+" = ? WHERE id = ?",
 		e.Actor.ID, e.Actor.Name, e.Resource.ID, e.Resource.Name, e.OnBehalfOf.ID, e.OnBehalfOf.Name,
-		e.Session, e.SourceAddress, e.UserAgent, e.Details.String(), e.ID.String()).Error
+		e.Session, e.SourceAddress, e.UserAgent, e.Details.String(), e.id).Error
 }

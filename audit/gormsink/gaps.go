@@ -62,7 +62,7 @@ func (s *Sink) gaps(db *gorm.DB) (gaps []Gap, err error) {
 	var runs []run
 	t := string(s.table)
 	err = db.Raw(source + "SELECT s.stream, s.lowest, s.highest, s.stored, f.type AS opened, l.type AS closed, f.actor_id AS instance, f.resource_id AS log FROM " +
-		"(SELECT stream, MIN(seq) AS lowest, MAX(seq) AS highest, COUNT(*) AS stored FROM " + t + " WHERE seq IS NOT NULL GROUP BY stream) s " +
+		"(SELECT stream, MIN(seq) AS lowest, MAX(seq) AS highest, COUNT(*) AS stored FROM " + t + " WHERE seq > 0 GROUP BY stream) s " +
 		"JOIN " + t + " f ON f.stream = s.stream AND f.seq = s.lowest JOIN " + t + " l ON l.stream = s.stream AND l.seq = s.highest ORDER BY s.stream").Scan(&runs).Error
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (s *Sink) gapsOf(db *gorm.DB, r run, cut bool) (gaps []Gap, err error) {
 	}
 	var holes []struct{ Prev, Seq uint64 }
 	err = db.Raw(source+"SELECT prev, seq FROM (SELECT seq, COALESCE(LAG(seq) OVER (ORDER BY seq), 0) AS prev FROM "+string(s.table)+
-		" WHERE stream = ? AND seq IS NOT NULL) numbers WHERE seq > prev + 1 ORDER BY seq", r.Stream).Scan(&holes).Error
+		" WHERE stream = ? AND seq > 0) numbers WHERE seq > prev + 1 ORDER BY seq", r.Stream).Scan(&holes).Error
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const TypePurged = "audit.purged"
 
 // Expiry selects the events that [Sink.Purge] deletes.
 type Expiry struct {
-	Before time.Time // of Event.Time
+	Before time.Time // of Event.Time; at most in the year 9999
 	Type   string    // "": any but audit.purged and audit.opened, which [Sink.Gaps] needs
 	Tenant string    // "": any
 }
@@ -43,6 +43,9 @@ const noteAge = 24 * time.Hour
 func (s *Sink) Purge(ctx context.Context, e Expiry) (int64, error) {
 	if s.err != nil {
 		return 0, s.err
+	}
+	if year := e.Before.UTC().Year(); year > 9999 { // no event is that young, and a note could not say it
+		return 0, fmt.Errorf("gormsink: purge: %w: before the year %d", audit.ErrInvalid, year)
 	}
 	var total int64
 	for after, more := (*place)(nil), true; more; {
@@ -77,7 +80,7 @@ func (s *Sink) change(ctx context.Context, run func(tx *gorm.DB) error) error {
 // purged is what was deleted of one stream.
 type purged struct {
 	Stream           *string
-	Lowest, Highest  *uint64
+	Lowest, Highest  *int64
 	Numbered, Events int64
 }
 
@@ -172,9 +175,9 @@ func (e Expiry) note(g purged) audit.Event {
 	}
 	details = append(details, slog.Int64("events", g.Events))
 	note := audit.Event{Type: TypePurged, Outcome: audit.Success, Resource: audit.Entity{Type: "audit"}, Tenant: e.Tenant}
-	if g.Lowest != nil && g.Highest != nil {
+	if g.Stream != nil && g.Lowest != nil {
 		parseID(&note.Stream, *g.Stream)
-		details = append(details, slog.Int64("n", g.Numbered), slog.Uint64("from", *g.Lowest), slog.Uint64("to", *g.Highest))
+		details = append(details, slog.Int64("n", g.Numbered), slog.Int64("from", max(1, *g.Lowest)), slog.Int64("to", *g.Highest))
 	}
 	note.Details = audit.Fields(details...)
 	return own(note)

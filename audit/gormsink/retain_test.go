@@ -98,6 +98,14 @@ func TestPurgeDeletesAPageAndWritesItsNotesInOneTransaction(t *testing.T) {
 	}
 }
 
+// A note could not say what it deleted, and a database may count it as long ago.
+func TestPurgeOfWhatIsOlderThanAnyTimeOfAnEventIsRefused(t *testing.T) {
+	s, _ := mocked(t, "sqlite")
+	if _, err := s.Purge(t.Context(), Expiry{Before: time.Unix(1<<50, 0)}); !errors.Is(err, audit.ErrInvalid) {
+		t.Error(err)
+	}
+}
+
 func TestAPageThatDeletesMoreThanWasCountedIsUndone(t *testing.T) {
 	s, mock := mocked(t, "sqlite")
 	steps := purgeSteps("sqlite")
@@ -172,6 +180,34 @@ func TestEraseChangesAPageAndWritesItsNoteInOneTransaction(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// An id that is none may end a page: the next one goes on from there.
+func TestEraseGoesOnAfterAnIDThatIsNone(t *testing.T) {
+	s, mock := mocked(t, "mysql")
+	e := events(t, 1)[0]
+	e.Actor, e.Tenant = audit.Entity{Type: ana.Type, ID: ana.ID}, ana.Tenant
+	for _, page := range []struct{ after, last string }{{audit.ID{}.String(), "none"}, {"none", ""}} {
+		last := sqlmock.NewRows([]string{"id"})
+		if page.last != "" {
+			last.AddRow(page.last)
+		}
+		mock.ExpectBegin()
+		mock.ExpectQuery("SELECT id FROM lock_audit WHERE id > ").WithArgs(page.after, eraseRows-1).WillReturnRows(last)
+		rows := sqlmock.NewRows(columnList)
+		if page.last != "" {
+			rows.AddRow(toDriver(row(e, "id", page.last))...)
+		}
+		mock.ExpectQuery("SELECT id,.* FOR UPDATE$").WillReturnRows(rows)
+		if page.last != "" {
+			mock.ExpectExec("UPDATE lock_audit SET .* WHERE id = ").WithArgs("", "", "", "", "", "", "", "", "", `{"erased":true}`, "none").WillReturnResult(done)
+			mock.ExpectExec("INSERT").WillReturnResult(done)
+		}
+		mock.ExpectCommit()
+	}
+	if got, err := s.Erase(t.Context(), ana, Erasure{By: audit.Entity{ID: "cleo"}, Reason: "7"}); got != (Erased{Events: 1}) || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 func TestEraseThatOnlyCountsTakesNoLock(t *testing.T) {

@@ -175,8 +175,16 @@ func TestValuesOfTheWrongKindAreARowErrorWithTheID(t *testing.T) {
 			t.Errorf("%s = %v: %q, want a reason without the value", column, value, why)
 		}
 	}
-	if _, why := event(row(e, "id", "no id")); why == "" {
-		t.Error("a row without an id was read")
+	// What a query for the id or the stream, or for those without a number, would not
+	// find, is not read either, so that Verify of package seal sees such a change.
+	for column, values := range map[string][]any{
+		"id": {"no id", strings.ToUpper(e.ID.String())}, "stream": {strings.ToUpper(e.ID.String()), audit.ID{}.String()}, "seq": {int64(0), int64(-1)},
+	} {
+		for _, value := range values {
+			if _, why := event(row(e, column, value)); why != column+" cannot be read" {
+				t.Errorf("%s = %v: %q", column, value, why)
+			}
+		}
 	}
 	for column, value := range map[string]any{"": nil, "occurred_at": e.Time, "details": nil, "id": []byte(e.ID.String())} {
 		if got, why := event(row(e, column, value)); why != "" || got != e {

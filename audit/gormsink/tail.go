@@ -31,8 +31,9 @@ type Cursor struct {
 // their writing, after the grace: a transaction of [Sink.In] that commits later
 // than that is missed, and so are processes whose clocks are off by more.
 //
-// A row that cannot be read is yielded as a [*RowError]; any other error ends the
-// loop. A round without news costs two look-ups in an index for each stream.
+// A row that cannot be read is yielded as a [*RowError], or, when that is its stream or
+// number, left out; any other error ends the loop. A round without news costs two
+// look-ups in an index for each stream.
 func (s *Sink) Tail(ctx context.Context, c *Cursor) iter.Seq2[audit.Event, error] {
 	return func(yield func(audit.Event, error) bool) {
 		if s.err != nil {
@@ -62,7 +63,7 @@ type tail struct {
 // head is a stream with its highest number.
 type head struct {
 	Stream string
-	Head   *uint64
+	Head   *int64
 }
 
 // heads returns the next streams of the table, each by look-ups in the index.
@@ -103,7 +104,7 @@ func (t tail) streams() (more bool, err error) {
 	t.cursor.Streams = read // without those that are not in the table any more
 	for _, h := range heads {
 		var stream audit.ID
-		if !parseID(&stream, h.Stream) || h.Head == nil || read[stream] >= *h.Head {
+		if !parseID(&stream, h.Stream) || h.Head == nil || int64(read[stream]) >= *h.Head {
 			continue
 		}
 		if more, err := t.stream(stream); !more || err != nil {
@@ -139,17 +140,20 @@ func (t tail) stream(stream audit.ID) (more bool, err error) {
 
 // others yields the events without numbers.
 func (t tail) others() error {
-	for {
-		where := conditions{dialect: t.sink.dialect}
-		where.and("seq IS NULL").and("recorded_at < ?", t.sink.dialect.time(t.young))
-		where.beyond("recorded_at", ">", place{t.sink.dialect.time(t.cursor.Written), t.cursor.ID.String()})
+	d := t.sink.dialect
+	for at := (place{d.time(t.cursor.Written), t.cursor.ID.String()}); ; {
+		where := conditions{dialect: d}
+		where.and("seq IS NULL").and("recorded_at < ?", d.time(t.young))
+		where.beyond("recorded_at", ">", at)
 		rows, err := t.page(where, "recorded_at, id")
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			t.cursor.Written, t.cursor.ID = r.written, audit.ID{}
-			parseID(&t.cursor.ID, r.id)
+			at = place{d.time(r.written), r.id}
+			if parseID(&t.cursor.ID, r.id) {
+				t.cursor.Written = r.written
+			}
 			if !t.yield(r.event, r.err) {
 				return nil
 			}

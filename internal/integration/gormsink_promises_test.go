@@ -47,6 +47,7 @@ func promises(t *testing.T, open func(testing.TB) *gorm.DB) {
 		{"TailYieldsEveryEventOnce", tail},
 		{"TailWaitsForAMissingNumberAndForTransactions", tailWaits},
 		{"ExportWritesWhatQueryYields", export},
+		{"RowsThatNoLogWritesHoldNothingUp", strays},
 		{"ATableOfTheNextVersionIsReadAndWritten", nextVersion},
 		{"InIsPartOfTheCallersTransaction", inTransaction},
 		{"APoisonEventDoesNotTakeItsBatchAlong", poison},

@@ -5,8 +5,10 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -66,4 +68,56 @@ func nextVersion(t *testing.T, db *gorm.DB) {
 	if got := query(t, later, gormsink.Criteria{}); !slices.Equal(got, e) {
 		t.Errorf("the trail is %v, want %v", got, e)
 	}
+}
+
+// strays has rows of another program that no log writes: with numbers below 1, and
+// with an id that is none, where the column takes one.
+func strays(t *testing.T, db *gorm.DB) {
+	s := migrated(t, db, gormsink.WithGrace(0))
+	recorded(t, s, audit.Config{Name: "trail", Instance: "a"}, 3, nil)
+	stream := query(t, s, gormsink.Criteria{Types: []string{audit.TypeOpened}})[0].Stream.String()
+	all := batch(t, 5)
+	all[4].Actor.ID = "ana"
+	store(t, s, all)
+	change := func(e audit.Event, column string, value any) {
+		t.Helper()
+		if err := db.Exec("UPDATE lock_audit SET "+column+" = ? WHERE id = ?", value, e.ID.String()).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(all[2], "stream", stream)
+	change(all[2], "seq", -7)
+	change(all[3], "seq", 0)
+	readable := 5 + 3 // from the opening to the end of the log, and the others
+	if db.Name() != "postgres" {
+		change(all[4], "id", "none of ours")
+		readable--
+	}
+	wantGaps(t, s)
+	time.Sleep(2 * time.Millisecond) // Tail yields what is older than the grace
+	var c gormsink.Cursor
+	for _, want := range []int{readable, 0} {
+		good := 0
+		for _, err := range s.Tail(t.Context(), &c) {
+			if _, stray := errors.AsType[*gormsink.RowError](err); err == nil {
+				good++
+			} else if !stray {
+				t.Fatal(err)
+			}
+		}
+		if good != want {
+			t.Errorf("Tail yields %d rows that can be read, want %d", good, want)
+		}
+	}
+	if done := erase(t, s, gormsink.Person{ID: "ana"}); done.Events != 1 || done.Possible != 0 {
+		t.Errorf("%+v, want the event of the actor", done)
+	}
+	var left int64
+	if err := db.Raw("SELECT COUNT(*) FROM lock_audit WHERE actor_id = 'ana'").Scan(&left).Error; err != nil || left > 0 {
+		t.Errorf("%d rows have the actor, %v", left, err)
+	}
+	if n, err := s.Purge(t.Context(), gormsink.Expiry{Before: noon.AddDate(1000, 0, 0)}); n != 4+5+1 || err != nil { // without the opening, with the note of Erase
+		t.Errorf("purged %d, %v", n, err)
+	}
+	wantGaps(t, s)
 }
