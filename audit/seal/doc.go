@@ -64,8 +64,8 @@
 //     rows of that part are not judged, and the parts after it are verified.
 //   - Purge, Erase, restarts, and any number of processes that seal raise no alarm, if
 //     the sink has [Hook] and clocks agree within Grace.
-//   - Verify reads a snapshot while others write. Its memory does not grow with the
-//     number of events.
+//   - Verify reads a snapshot while others write: in SQLite, with journal_mode(WAL).
+//     Its memory does not grow with the number of events.
 //
 // # Costs
 //

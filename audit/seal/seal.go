@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"sync"
 	"time"
 
@@ -87,6 +88,7 @@ func New(sink *gormsink.Sink, cfg Config) (*Trail, error) {
 	})
 	configerr.Default(&cfg.Every, 10*time.Second)
 	configerr.Default(&cfg.Grace, time.Hour)
+	cfg.Grace = min(cfg.Grace, math.MaxInt64/2) // no overflow
 	root, err := note.NewVerifier(cfg.Root)
 	problems.Want(err == nil, "Config.Root", cfg.Root, "a public key of GenerateKey")
 	problems.Want(cfg.Every > 0, "Config.Every", cfg.Every, "more than 0")

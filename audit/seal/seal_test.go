@@ -120,30 +120,30 @@ func TestACheckpointIsGoodOnlyWhileItsKeyIsValid(t *testing.T) {
 	}
 }
 
-func TestAKeyIsRenewedInTimeAndKeptWhenThatFails(t *testing.T) {
+func TestAKeyIsRenewedInTimeAndKeptWithAnErrorWhenThatFails(t *testing.T) {
 	r := newRig(t, 1)
-	asked, refuse := 0, false
+	asked, refuse, unreachable := 0, false, errors.New("unreachable")
 	trail := r.process()
 	certify := trail.cfg.Certify
 	trail.cfg.Certify = func(ctx context.Context, request string) (string, error) {
 		if asked++; refuse {
-			return "", errors.New("unreachable")
+			return "", unreachable
 		}
 		return certify(ctx, request)
 	}
-	step := func(want int) {
+	step := func(want int, wanted error) {
 		t.Helper()
 		r.write(1)
-		if n, err := trail.Seal(t.Context()); n != 1 || err != nil || asked != want {
+		if n, err := trail.Seal(t.Context()); n != 1 || !errors.Is(err, wanted) || asked != want {
 			t.Errorf("%d sealed, %v, asked %d times, want %d", n, err, asked, want)
 		}
 	}
-	step(1)
-	step(1)
+	step(1, nil)
+	step(1, nil)
 	trail.key.renew = time.Now()
-	step(2)
+	step(2, nil)
 	refuse, trail.key.renew = true, time.Now()
-	step(3)
+	step(3, unreachable)
 	trail.key.until = time.Now()
 	if _, err := trail.Seal(t.Context()); err == nil {
 		t.Error("sealed with a key that is not valid any more")

@@ -39,9 +39,9 @@ const (
 // Several processes may seal at the same time: they take turns, each for one checkpoint
 // in one transaction, and two checkpoints of one size are impossible, since the size
 // is the key. Purge and Erase wait for the turn, too. Rows that cannot be read are left
-// out. An error of the anchor does not keep events from being sealed; the next call
-// tries again. When the newest checkpoint is damaged or gone, Seal returns [ErrDamaged]
-// and appends nothing.
+// out. An error of the anchor, or of Certify while there is a good certificate, does
+// not keep events from being sealed; the next call tries again. When the newest
+// checkpoint is damaged or gone, Seal returns [ErrDamaged] and appends nothing.
 func (t *Trail) Seal(ctx context.Context) (sealed int, err error) { return t.seal(ctx, 0) }
 
 // seal leaves the work to others when the newest checkpoint is younger than recent.
@@ -55,13 +55,13 @@ func (t *Trail) seal(ctx context.Context, recent time.Duration) (sealed int, err
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+	var renewal error
 	if t.key == nil || !time.Now().Before(t.key.renew) {
-		k, err := newKey(ctx, t.root, t.cfg.Certify)
-		switch {
-		case err == nil:
+		var k *key
+		if k, renewal = newKey(ctx, t.root, t.cfg.Certify); renewal == nil {
 			t.key = k
-		case t.key == nil || !time.Now().Before(t.key.until):
-			return 0, err
+		} else if t.key == nil || !time.Now().Before(t.key.until) {
+			return 0, renewal
 		}
 	}
 	began := time.Now()
@@ -82,7 +82,7 @@ func (t *Trail) seal(ctx context.Context, recent time.Duration) (sealed int, err
 	if anchored == nil {
 		t.count(func(s *Stats) { s.LastSeal = time.Now() })
 	}
-	return sealed, anchored
+	return sealed, errors.Join(renewal, anchored)
 }
 
 // depth is how far the horizon is behind what is sealed: Grace, and the time until all
@@ -139,9 +139,8 @@ func (t *Trail) sealPage(ctx context.Context, began time.Time, whole bool, after
 		if n = int(next.tree.size - c.tree.size); n > 0 {
 			return t.store(tx, &c, next)
 		}
-		if full {
-			last = last.Add(time.Microsecond) // a page of which nothing can be read
-		}
+		full = full && !last.Before(from) // when nothing can be read, not even the last time, nothing follows
+		last = last.Add(time.Microsecond)
 		return nil
 	})
 	if err != nil {

@@ -103,9 +103,9 @@ var tamperings = []tampering{
 		case "occurred_at", "recorded_at":
 			value = row[column].(int64) + r.rand.Int64N(2000)*2 - 1999
 		case "stream":
-			value = audit.NewID().String()
+			value = []string{audit.NewID().String(), audit.ID{}.String()}[r.rand.IntN(2)]
 		case "seq":
-			value = r.rand.Int64()
+			value = r.rand.Int64() * r.rand.Int64N(2)
 		case "details":
 			value = []any{`{"x":1}`, fmt.Sprint(row[column], " "), fmt.Sprint(row[column], "\n"), "no JSON"}[r.rand.IntN(4)]
 			if row[column] == nil {
