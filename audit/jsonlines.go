@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/spool"
 )
 
 // JSONLines is a [Sink] that appends to a file, one line of [Event.AppendJSON]
@@ -39,7 +41,7 @@ type JSONLines struct {
 	now    func() time.Time
 	open   func(path string) (file, error)
 	rename func(from, to string) error
-	enter  func(dir string)
+	enter  func(dir string) error // makes the names in it durable
 
 	mu     sync.Mutex
 	file   file  // nil before the first write, and after a failed one
@@ -85,7 +87,7 @@ func WithRetention(files int, age time.Duration) JSONLinesOption {
 // write creates with mode 0600. NewJSONLines does no I/O: while the path cannot
 // be written, every write returns [ErrUnavailable]. Nil options are skipped.
 func NewJSONLines(path string, opts ...JSONLinesOption) *JSONLines {
-	j := &JSONLines{path: path, now: time.Now, open: openFile, rename: os.Rename, enter: enterDir}
+	j := &JSONLines{path: path, now: time.Now, open: openFile, rename: os.Rename, enter: spool.OS{}.SyncDir}
 	for _, o := range opts {
 		if o != nil {
 			o(j)
@@ -100,18 +102,8 @@ func openFile(path string) (file, error) {
 	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// enterDir makes the name of a new file durable. Systems on which a folder
-// cannot be synced, such as Windows, do so with the file or not at all, so
-// errors are ignored.
-func enterDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
-}
-
-// Write appends the batch, with one write and one fsync; the first batch of a
-// file costs one more fsync, of its folder. Errors wrap [ErrUnavailable], or are
+// Write appends the batch, with one write and one fsync; the first one after the file
+// was opened costs one more fsync, of its folder. Errors wrap [ErrUnavailable], or are
 // [ErrClosed] after Close.
 func (j *JSONLines) Write(ctx context.Context, batch []Event) error {
 	j.mu.Lock()
@@ -154,9 +146,6 @@ func (j *JSONLines) append(lines []byte) error {
 	}
 	if err == nil {
 		j.torn, j.size = false, size+int64(len(lines))
-		if size == 0 {
-			j.enter(filepath.Dir(j.target()))
-		}
 		j.sweep()
 		return nil
 	}
@@ -187,9 +176,9 @@ func (j *JSONLines) current() (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	info, err := fs.FileInfo(nil), lock(f)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", j.path, err)
+	var info fs.FileInfo
+	if errors.Is(spool.Flock(f.Fd()), spool.ErrLocked) {
+		err = fmt.Errorf("%s: another process or JSONLines writes to the file", j.path)
 	} else {
 		info, err = f.Stat() // under the lock: another process may have written before
 	}
@@ -202,6 +191,9 @@ func (j *JSONLines) current() (size int64, err error) {
 	last := []byte{'\n'}
 	if err == nil && info.Size() > 0 {
 		_, err = f.ReadAt(last, info.Size()-1)
+	}
+	if err == nil { // whoever made the file may have ended before this
+		err = j.enter(filepath.Dir(j.target()))
 	}
 	if err != nil {
 		return 0, errors.Join(err, f.Close())

@@ -48,26 +48,33 @@ func mustWrite(t *testing.T, s Sink, batch []Event) {
 	}
 }
 
-func TestTheNameOfANewFileIsMadeDurableOnce(t *testing.T) {
+// Also when another process has made the file, which may not have come so far.
+func TestTheNameOfAFileIsDurableBeforeALineIs(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "trail.jsonl")
+	if err := os.WriteFile(path, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	j := NewJSONLines(path, WithRotation(1000))
 	defer j.Close()
-	entered := 0
-	j.enter = func(where string) {
+	entered, fails := 0, errFullDisk
+	j.enter = func(where string) error {
 		if entered++; where != dir {
 			t.Errorf("entered %s, want %s", where, dir)
 		}
-		enterDir(where)
+		return fails
 	}
+	if err := j.Write(t.Context(), reasons(t, 1)); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errFullDisk) {
+		t.Errorf("%v, want the error of the folder", err)
+	}
+	fails = nil
 	for batch := range slices.Chunk(reasons(t, 60), 3) {
 		mustWrite(t, j, batch)
 	}
 	rotated, err := filepath.Glob(path + ".*")
-	if err != nil || len(rotated) == 0 || entered != len(rotated)+1 {
-		t.Errorf("%d files, %d of them entered, %v", len(rotated)+1, entered, err)
+	if err != nil || len(rotated) == 0 || entered != len(rotated)+2 {
+		t.Errorf("%d files, entered %d times, %v", len(rotated)+1, entered, err)
 	}
-	enterDir(path + "/nothing") // returns without a panic
 }
 
 func TestAFileThatWasMovedOrDeletedIsMadeAgain(t *testing.T) {

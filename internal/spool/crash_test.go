@@ -3,13 +3,16 @@
 package spool
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 )
@@ -246,5 +249,42 @@ func TestWhatWasCutOffIsKeptWhenAnotherSegmentIsDamaged(t *testing.T) {
 		at := put(t, f, "one")
 		_ = f.Close(false)
 		d.names[f.path(at.Segment)].data[headerSize] ^= 1
+	}
+}
+
+// It is in the segment or beside it, wherever the machine stops.
+func TestNoCrashLosesWhatIsCutOff(t *testing.T) {
+	segment := written(t, "one", "two")
+	segment[len(segment)-1] ^= 1
+	tail := segment[headerSize+frameHead+len("one"):]
+	for op, ended := 1, false; !ended; op++ {
+		for seed := range uint64(20) {
+			d := newDisk(rand.New(rand.NewPCG(seed, 1)))
+			path := home + "/0000000000000001.seg"
+			d.names[path] = &inode{data: segment, durable: segment}
+			d.durable[path] = d.names[path]
+			d.folders["/spool"], d.folders[home] = true, true
+			d.freezeAt = op
+			_, _, _ = Open(home, Options{Readers: 1, FS: d}, func(Pos, []byte, []int) {})
+			ended = !d.frozen
+			kept := false
+			for _, f := range d.crash(true).names {
+				kept = kept || bytes.HasSuffix(f.data, tail)
+			}
+			if !kept {
+				t.Fatalf("operation %d, seed %d: it is gone", op, seed)
+			}
+		}
+	}
+}
+
+func TestAnErrorOfTheDiskIsOneOfTheFolder(t *testing.T) {
+	for err, want := range map[error]bool{syscall.EIO: true, &fs.PathError{Op: "sync", Err: syscall.EIO}: true, syscall.EINVAL: false, fs.ErrPermission: false} {
+		if got := ofDisk(err); (got != nil) != want {
+			t.Errorf("of %v: %v", err, got)
+		}
+	}
+	if err := (OS{}).SyncDir(t.TempDir() + "/none"); err != nil {
+		t.Error(err)
 	}
 }

@@ -218,6 +218,9 @@ func (d *disk) SyncDir(dir string) error {
 	if err := d.step(); err != nil {
 		return err
 	}
+	if d.fails() {
+		return syscall.EIO
+	}
 	synced, before := make(map[rename]bool), make(map[string]bool) // what made their names comes first
 	for _, r := range slices.Backward(d.renames) {
 		if filepath.Dir(r.from) == dir || filepath.Dir(r.to) == dir || before[r.to] {

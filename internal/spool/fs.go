@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // FS is the file system below a folder.
@@ -48,12 +49,19 @@ func (OS) Create(path string) (File, error) {
 
 func (OS) Open(path string) (File, error) { return open(path, os.O_RDWR) }
 
-// SyncDir ignores errors: systems on which a folder cannot be synced, such as
-// Windows, make a name durable with the file or not at all.
+// SyncDir returns errors of the disk. Others say that the folder cannot be synced, as
+// on Windows, which makes a name durable with the file or not at all, or not be read.
 func (OS) SyncDir(dir string) error {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
+	d, err := os.Open(dir)
+	if err == nil {
+		err = errors.Join(d.Sync(), d.Close())
+	}
+	return ofDisk(err)
+}
+
+func ofDisk(err error) error {
+	if errors.Is(err, syscall.EIO) {
+		return err
 	}
 	return nil
 }

@@ -12,3 +12,5 @@ import (
 func lock(string) (*os.File, error) {
 	return nil, errors.New("this system has no locks of files")
 }
+
+func Flock(uintptr) error { return errors.ErrUnsupported }

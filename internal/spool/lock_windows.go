@@ -24,3 +24,5 @@ func lock(path string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(h), path), nil
 }
+
+func Flock(uintptr) error { return errors.ErrUnsupported }

@@ -167,7 +167,7 @@ func (f *Folder) keep(path string, tail []byte) error {
 		return err
 	}
 	_, err = file.WriteAt(tail, 0)
-	return errors.Join(err, file.Sync(), file.Close())
+	return errors.Join(err, file.Sync(), file.Close(), f.o.FS.SyncDir(f.dir))
 }
 
 func read(file File) ([]byte, error) {
