@@ -55,16 +55,18 @@ func (a *lane) Stats() Stats {
 		s.Capacity, s.SpoolLimit = 0, l.cfg.Spool.MaxBytes
 		s.SpoolBytes, s.SpoolFailures, _ = l.spool.folder.State()
 	}
+	var oldest time.Time
 	switch {
 	case a.pending == 0:
 	case len(a.flight) > 0:
-		s.OldestPending = time.Since(a.flight[0].at)
+		oldest = a.flight[0].at
 	case a.queue.n == 0:
-		if at := a.left[a.next.Segment].at; !at.IsZero() {
-			s.OldestPending = time.Since(at)
-		}
+		oldest = a.left[a.next.Segment].at
 	default:
-		s.OldestPending = time.Since(a.queue.at(0).at)
+		oldest = a.queue.at(0).at
+	}
+	if !oldest.IsZero() {
+		s.OldestPending = max(0, time.Since(oldest)) // the clock of an earlier process may have been ahead
 	}
 	return s
 }

@@ -40,10 +40,11 @@ type Spool struct {
 	Level Durability
 	// MaxBytes bounds the files. Default 1 GiB, at least 1 MiB. MinFree is what
 	// the disk should keep free; default 64 MiB, negative: nothing. It is read on
-	// Linux, macOS and FreeBSD, once per segment, a 64th of MaxBytes. When one
-	// of them is reached, [Config.WhenFull] decides as for a full queue, with the
-	// reason [SpoolFull]: [DropOldest] drops a segment at a time. Behind a
-	// [Multi] a sink that is behind the others loses its oldest segments first.
+	// Linux, macOS and FreeBSD, once per segment: an open file of a 64th of MaxBytes,
+	// from 128 KiB to 64 MiB. When one of them is reached, [Config.WhenFull] decides
+	// as for a full queue, with the reason [SpoolFull]: [DropOldest] drops a segment
+	// at a time. Behind a [Multi] a sink that is behind the others loses its oldest
+	// segments first.
 	MaxBytes, MinFree int64
 }
 

@@ -71,6 +71,34 @@ func TestTheOldestEventHasItsAgeAlsoWhileASlowDiskIsRead(t *testing.T) {
 	})
 }
 
+// The clock of the bubble is behind that of the test.
+func TestAnEventOfAProcessWhoseClockWasAheadHasNoAge(t *testing.T) {
+	spool := Spool{Dir: t.TempDir(), Level: Process}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	before := newLog(t, sinkFunc(always2(errDown)), Config{Spool: spool})
+	mustRecord(t, before, 3)
+	_ = before.Close(ended)
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		lag := time.Duration(-1)
+		l := newLog(t, hung(release), Config{Spool: spool, Observer: observerFunc(func(_ context.Context, a Activity) {
+			if a.Op == OpWrite {
+				lag = a.Lag
+			}
+		})})
+		synctest.Wait()
+		if s := l.Stats(); s.Queued == 0 || s.OldestPending != 0 {
+			t.Errorf("%d are pending, the oldest for %s", s.Queued, s.OldestPending)
+		}
+		close(release)
+		mustClose(t, l)
+		if lag != 0 {
+			t.Errorf("written %s after it was accepted", lag)
+		}
+	})
+}
+
 func TestALogTakesOverNothingOfALogWithAnotherName(t *testing.T) {
 	dir, bookings, payments := t.TempDir(), NewMemory(), NewMemory()
 	l := newLog(t, newGated(), Config{Name: "bookings", Spool: Spool{Dir: dir}})

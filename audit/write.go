@@ -163,7 +163,7 @@ func (a *lane) try(part []entry, attempt int) error {
 	if err != nil || !part[0].own() {
 		a.report(ctx, Activity{
 			Op: OpWrite, Events: len(part), Bytes: bytes, Attempt: attempt,
-			Took: time.Since(start), Lag: start.Sub(part[0].at), Err: err,
+			Took: time.Since(start), Lag: max(0, start.Sub(part[0].at)), Err: err,
 		})
 	}
 	return err
