@@ -8,7 +8,7 @@
 -- KEYS   as in head.lua
 -- ARGV   as in release.lua
 -- Reply  0, released; or as in release.lua
--- Cost   O(log N), in eight calls for a key; in eighteen when it is handed over
+-- Cost   O(log N), in seven calls for a key, and two more for the last hold; in eighteen when it is handed over
 
 if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' then
   local noted = ARGV[5] == '' -- the ending is to be remembered
@@ -38,20 +38,16 @@ if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' then
       local ending = string.format('%.0f', 4 * now - 2 ^ 50) -- as in remember
       local mark = string.byte(inbox) == 63 and '\0\0' .. string.sub(inbox, 2) .. '\0' .. id -- "?", as in settle
       if not lone or not others then
-        local fields = { id, (lone and '=' or '+') .. name }
+        redis.call('HDEL', L, id, (lone and '=' or '+') .. name)
         if not lone then
           redis.call('ZREM', I, name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id)
         end
-        if not noted then redis.call('ZREM', X, id) end
-        -- But for these: #fence, #until, #due, and #seq or an unrecorded hold. A
-        -- group whose X is gone rests, since keep would not let the next X expire.
-        if redis.call('HLEN', L) <= 6 or not noted and redis.call('EXISTS', X) == 0 then
-          fields[3] = '#due'
-          redis.call('PEXPIRE', X, '5000') -- as in bound
-        end
-        redis.call('HDEL', L, unpack(fields))
         if mark then redis.call('ZREM', Q, mark) end
-        if noted then redis.call('ZADD', X, ending, id) end
+        if noted then redis.call('ZADD', X, ending, id) else redis.call('ZREM', X, id) end
+        if redis.call('ZCOUNT', X, '0', '+inf') == 0 then -- the group rests, as in bound
+          redis.call('HDEL', L, '#due')
+          redis.call('PEXPIRE', X, '5000')
+        end
         return 0
       end
 
