@@ -122,8 +122,7 @@ func (d *Desk) converse(ctx context.Context, t *turn, text string) Reply {
 	err := d.Chats.Converse(ctx, conversation(t.guest), Chat{Lang: talk.English}, func(ctx context.Context, s *session.Session[Chat]) error {
 		t.speak(s.Data)
 		t.act(ctx)
-		how := t.trace.read(t.reply, d.Breaker.State())
-		t.chat.Lines = latest(maxLines, t.chat.Lines, question(t.guest, text), Line{bot, t.reply.Text, &how})
+		t.chat.Lines = latest(maxLines, t.chat.Lines, question(t.guest, text), t.answer())
 		s.Data = t.chat
 		return nil
 	})

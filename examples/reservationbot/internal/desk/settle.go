@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -103,7 +104,7 @@ func (d *Desk) Settle(ctx context.Context, e session.Expired[hotel.Order]) error
 	if err := d.note(ctx, order); err != nil {
 		return err
 	}
-	t := &turn{Desk: d, guest: order.Guest}
+	t := &turn{Desk: d, guest: order.Guest, request: talk.Request{Intent: talk.Book}}
 	ctx, t.trace = withTrace(ctx)
 	var open error
 	err := d.Chats.Exclusive(ctx, SessionOf(order.Guest), func(ctx context.Context, s *session.Session[Chat]) error {
@@ -145,7 +146,7 @@ func (t *turn) settle(ctx context.Context, o hotel.Order) error {
 	}
 	t.confirm(ctx, hold, *booking)
 	t.chat.Open = nil
-	t.chat.Lines = latest(maxLines, t.chat.Lines, Line{Who: bot, Text: t.reply.Text})
+	t.chat.Lines = latest(maxLines, t.chat.Lines, t.answer())
 	return nil
 }
 

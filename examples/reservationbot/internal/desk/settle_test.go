@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/audit"
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/memsession"
 )
@@ -95,6 +96,9 @@ func TestAGuestWhoWaitsGetsTheBookingWhoseAnswerWasLost(t *testing.T) {
 		lines, err := f.History(t.Context(), "ana")
 		if err != nil || !strings.Contains(lines[len(lines)-1].Text, f.pms.booked()[0].Reference) {
 			t.Errorf("%v: %v", err, lines)
+		}
+		if how := lines[len(lines)-1].Trace; how == nil || how.Intent != talk.Book || how.Calls == 0 {
+			t.Errorf("the line is taken for one of the guest, or does not say how it came about: %+v", how)
 		}
 		if f.held(t) != 0 || f.events("booking.confirmed") != 1 {
 			t.Errorf("%d held, %d confirmed", f.held(t), f.events("booking.confirmed"))

@@ -136,7 +136,7 @@ type Kept struct {
 type Line struct {
 	Who   string `json:"who"`
 	Text  string `json:"text"`
-	Trace *Trace `json:"trace,omitempty"` // of an answer
+	Trace *Trace `json:"trace,omitempty"` // of an answer; nil for what a guest said
 }
 
 const (
@@ -151,6 +151,12 @@ const (
 func latest[T any](n int, list []T, more ...T) []T {
 	list = append(list, more...)
 	return list[max(len(list)-n, 0):]
+}
+
+// answer is what the bot says.
+func (t *turn) answer() Line {
+	how := t.trace.read(t.reply, t.Breaker.State())
+	return Line{bot, t.reply.Text, &how}
 }
 
 // question is what a guest has said.
