@@ -36,6 +36,26 @@ book room 105 from 12 December for 2 nights => books 105 2026-12-12 2
 cancel HF-AAAAA => "Nothing of yours is like that."
 remove room 105 => "Nothing is cancelled. Shall I"
 delete it => "Nothing is cancelled. Shall I"
+
+hold room 105 from 10 December for 2 nights => holds 105 2026-12-10 2
+another room => "Shall I hold a room for the nights"
+106 => "Shall I hold room 106 for the nights"
+yes => -holds 105 2026-12-10 2, holds 106 2026-12-10 2
+
+guarda la 105 del 10 al 12 => "¿Guardo la habitación 105 para"
+la 106 => "¿Guardo la habitación 106 para"
+sí => holds 106 2026-12-10 2
+
+2 nights from 12 December => "What shall I do about a room: "book""
+102 => "What shall I do about room 102:"
+book => books 102 2026-12-12 2
+
+2 nights from 12 December => "What shall I do about a room: "book""
+room 102 please => "What shall I do about room 102:"
+blah => "What shall I do about room 102:"
+room 102 => "What shall I do about room 102:"
+from 14 December => "What shall I do about room 102:"
+hold => holds 102 2026-12-14 2
 `
 
 func TestTheExamplesOfTheBotAreStaysToCome(t *testing.T) {

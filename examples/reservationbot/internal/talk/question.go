@@ -64,7 +64,7 @@ func (q *Question) Answer(r Request) Request {
 	}
 	whole, changed := q.fill(r)
 	named := r.Intent.Acts() || r.Intent == Availability
-	if !changed && r.Intent == Unknown && r.Problem == (Message{}) {
+	if !changed && r.Intent == Unknown && r.Problem == (Message{}) && (q.Wants != Action || r.Bare()) {
 		return r
 	}
 	if named {
@@ -107,6 +107,10 @@ func (q *Question) fill(r Request) (whole Request, changed bool) {
 			r = Request{Room: r.Number}
 		case DateOrder:
 			r = Request{Order: number(r.Number)}
+		case Consent, Action:
+			if about := q.About.Intent; len(r.Number) > 2 && about != Cancel && about != Extend {
+				r = Request{Room: r.Number}
+			}
 		case Choice:
 			if len(r.Number) > 2 {
 				whole.Room = r.Number
