@@ -56,6 +56,30 @@ blah => "What shall I do about room 102:"
 room 102 => "What shall I do about room 102:"
 from 14 December => "What shall I do about room 102:"
 hold => holds 102 2026-12-14 2
+
+book => "Which nights? For example: "book"
+102 => "Which nights? For example: "book"
+tomorrow for 2 nights => books 102 2026-12-02 2
+
+room 106 => "Which nights? For example: "book"
+tomorrow => "How many nights?"
+tomorrow => "How many nights?"
+2 => "What shall I do about room 106:"
+book it => books 106 2026-12-02 2
+
+tomorrow => "How many nights?"
+what => "How many nights?"
+for 2 nights => "What shall I do about a room: "book""
+room 107 => "What shall I do about room 107:"
+hold it => holds 107 2026-12-02 2
+
+mañana => "¿Cuántas noches?"
+dos => "¿Qué hago con una habitación:"
+reservar => books 101 2026-12-02 2
+
+book room 106 tomorrow for 2 nights? => "Shall I book room 106 for the nights"
+no, 107 => "Shall I book room 107 for the nights"
+no => "All right, nothing is changed."
 `
 
 func TestTheExamplesOfTheBotAreStaysToCome(t *testing.T) {

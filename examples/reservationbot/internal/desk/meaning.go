@@ -268,7 +268,7 @@ func means(r talk.Request, b hotel.Booking) bool {
 func (t *turn) unknown(open *talk.Question) {
 	r := t.request
 	switch {
-	case open != nil && open.Wants != talk.NextStep && (open.Wants != talk.Action || r.Bare()) && len(t.chat.Lines) > 0:
+	case open != nil && open.Wants != talk.NextStep && (r.Bare() || r.Nth > 0) && len(t.chat.Lines) > 0:
 		t.Metrics.fellBack("unknown_intent")
 		t.reply.Outcome, t.reply.Text = Fallback, t.chat.Lines[len(t.chat.Lines)-1].Text
 		t.chat.Open = open

@@ -70,7 +70,7 @@ var grammar = compile([]rule{
 	// Rooms.
 	{"room|rooms ROOM and|or|stop|to room? number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text, t[len(t)-1].text) }},
 	{"room|rooms ROOM", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text) }},
-	{"book|hold|cancel|want|free|ask|and|or|in|yes|neg number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text) }},
+	{"book|hold|cancel|want|free|ask|and|or|in|yes|neg stop? number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[len(t)-1].text) }},
 	{"int room", func(r *reader, t []token) {
 		if t[0].n != 1 {
 			r.ask(Text.OneRoom)

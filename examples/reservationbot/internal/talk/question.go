@@ -64,7 +64,7 @@ func (q *Question) Answer(r Request) Request {
 	}
 	whole, changed := q.fill(r)
 	named := r.Intent.Acts() || r.Intent == Availability
-	if !changed && r.Intent == Unknown && r.Problem == (Message{}) && (q.Wants != Action || r.Bare()) {
+	if !changed && r.Intent == Unknown && r.Problem == (Message{}) && (r.Bare() || r.Nth > 0) {
 		return r
 	}
 	if named {
@@ -107,7 +107,7 @@ func (q *Question) fill(r Request) (whole Request, changed bool) {
 			r = Request{Room: r.Number}
 		case DateOrder:
 			r = Request{Order: number(r.Number)}
-		case Consent, Action:
+		case Consent, Action, Dates:
 			if about := q.About.Intent; len(r.Number) > 2 && about != Cancel && about != Extend {
 				r = Request{Room: r.Number}
 			}
