@@ -38,7 +38,7 @@
 //     is a [*circuitbreaker.OpenError] (inside the client's [*url.Error]); no
 //     response is made up.
 //   - Every request that was let through is settled once, also when the base
-//     transport panics or ends its goroutine.
+//     transport or a callback panics or ends its goroutine.
 //   - A request costs no allocation beyond those of the base transport; one when
 //     its body is a stream (it has no GetBody), one when its status fails or, with
 //     [WithSettleAtEnd], when the response has a body.

@@ -85,10 +85,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return reject(req, err)
 	}
-	returned := false
+	var resp *http.Response
+	settled, returned := false, false
 	defer func() {
-		if !returned {
+		if !settled {
 			permit.Failure()
+		}
+		if !returned && resp != nil && resp.Body != nil { // a callback panicked
+			resp.Body.Close()
 		}
 	}()
 	resp, broken, err := t.send(req)
@@ -99,8 +103,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	case err != nil && req.Context().Err() == nil && (broken || isRefusal(err)):
 		outcome = circuitbreaker.Ignored
 	}
-	returned = true
+	settled = true
 	t.settle(b, permit, req, resp, outcome, err)
+	returned = true
 	return resp, err
 }
 

@@ -228,6 +228,34 @@ func TestATransportThatDoesNotReturnIsAFailure(t *testing.T) {
 	}
 }
 
+func TestAPanicOfACallbackLeavesNoResponseOpen(t *testing.T) {
+	boom := func(int) circuitbreaker.Outcome { panic("boom") }
+	for name, tc := range map[string]struct {
+		code     int
+		option   Option
+		classify func(context.Context, error) circuitbreaker.Outcome
+	}{
+		"WithStatus": {200, WithStatus(boom), nil},
+		"Classify":   {503, nil, func(context.Context, error) circuitbreaker.Outcome { return boom(0) }},
+	} {
+		b := fragile(t, func(c *circuitbreaker.Config) { c.Classify = tc.classify })
+		defer b.Reset()
+		body := &countingBody{}
+		base := tripFunc(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: tc.code, Body: body}, nil })
+		func() {
+			defer func() {
+				if recover() != "boom" {
+					t.Errorf("%s: the panic was swallowed", name)
+				}
+			}()
+			NewTransport(base, One(b), tc.option).RoundTrip(get(t))
+		}()
+		if s := b.Stats(); s.Total.Failure != 1 || body.closed != 1 {
+			t.Errorf("%s: %d failures, body closed %d times, want 1 of each", name, s.Total.Failure, body.closed)
+		}
+	}
+}
+
 func TestRetryAfterKeepsABreakerOpenUpToMax(t *testing.T) {
 	const base, most = 10 * time.Second, time.Minute // of fragile
 	now := time.Date(2026, 12, 12, 10, 0, 0, 0, time.UTC)
