@@ -77,11 +77,11 @@ type Row struct {
 // or [Sink.Snapshot], as the database sends them: do must not use tx.
 func (s *Sink) Rows(tx *gorm.DB, do func(Row), rest string, args ...any) error {
 	return eachRow(tx, source+"SELECT "+columnNames+" FROM "+string(s.table)+" "+rest, args, func(values []any, e audit.Event, err error) {
+		if err != nil {
+			e = audit.Event{ID: e.ID}
+		}
 		r := Row{Event: e, Err: err}
 		r.Recorded, _ = parseTime(values[columnAt["recorded_at"]])
-		if err != nil {
-			parseID(&r.ID, values[columnAt["id"]])
-		}
 		do(r)
 	})
 }

@@ -177,7 +177,8 @@ func (e *RowError) Error() string {
 
 // eachRow calls do for the rows of a query of columnNames. It asks the driver for
 // values of any type, so a row with a value of the wrong one has an err, a
-// [*RowError], and is not the end of the query. The next row overwrites values.
+// [*RowError], and an event of the other values, and is not the end of the query. The
+// next row overwrites values.
 func eachRow(db *gorm.DB, query string, args []any, do func(values []any, e audit.Event, err error)) error {
 	rows, err := db.Raw(query, args...).Rows()
 	if err != nil {
@@ -193,7 +194,7 @@ func eachRow(db *gorm.DB, query string, args []any, do func(values []any, e audi
 			return err
 		}
 		if e, why := event(values); why != "" {
-			do(values, audit.Event{}, &RowError{ID: fmt.Sprint(values[0]), Why: why})
+			do(values, e, &RowError{ID: fmt.Sprint(values[0]), Why: why})
 		} else {
 			do(values, e, nil)
 		}
@@ -201,8 +202,31 @@ func eachRow(db *gorm.DB, query string, args []any, do func(values []any, e audi
 	return rows.Err()
 }
 
-// event makes an event from a row's values, or returns the reason why it cannot.
-// The reason quotes no value. In values, texts become strings.
+// found is a row of a page: an event, or the reason why it cannot be read, and some of
+// its values.
+type found struct {
+	event             audit.Event
+	err               error
+	id, occurred, seq any
+	recorded          time.Time
+}
+
+// find returns the rows of a query of columnNames. When the database fails in the
+// middle it returns those before with the error.
+func find(db *gorm.DB, query string, args []any) (page []found, err error) {
+	err = eachRow(db, query, args, func(values []any, e audit.Event, err error) {
+		r := found{event: e, err: err, id: values[0], occurred: values[1], seq: values[columnAt["seq"]]}
+		r.recorded, _ = parseTime(values[columnAt["recorded_at"]])
+		if err != nil {
+			r.event = audit.Event{}
+		}
+		page = append(page, r)
+	})
+	return page, err
+}
+
+// event makes an event from those of a row's values that can be read, and returns the
+// reason why one cannot. The reason quotes no value. In values, texts become strings.
 func event(values []any) (e audit.Event, why string) {
 	for i, v := range values {
 		if b, ok := v.([]byte); ok {
@@ -213,17 +237,15 @@ func event(values []any) (e audit.Event, why string) {
 		c := &columns[i]
 		if c.text == nil {
 			if !c.get(&e, v) {
-				return e, c.name + " cannot be read"
+				why = c.name + " cannot be read"
 			}
-			continue
+		} else if text, ok := v.(string); ok {
+			*c.text(&e) = text
+		} else {
+			why = fmt.Sprintf("%s is a %T", c.name, v)
 		}
-		text, ok := v.(string)
-		if !ok {
-			return e, fmt.Sprintf("%s is a %T", c.name, v)
-		}
-		*c.text(&e) = text
 	}
-	return e, ""
+	return e, why
 }
 
 // parseID reads an id in the spelling that queries compare with, and no other.

@@ -172,25 +172,9 @@ func (s *Sink) candidates(tx *gorm.DB, where conditions, dry bool) (list []candi
 		query += s.dialect.forUpdate
 	}
 	err = eachRow(tx, query, where.args, func(values []any, e audit.Event, err error) {
-		if err != nil {
-			e = readable(values)
-		}
 		list = append(list, candidate{e, values[0], err != nil})
 	})
 	return list, err
-}
-
-// readable makes an event of those values of a row that can be read.
-func readable(values []any) (e audit.Event) {
-	for i, v := range values {
-		c := &columns[i]
-		if c.text == nil {
-			c.get(&e, v)
-		} else if text, ok := v.(string); ok {
-			*c.text(&e) = text
-		}
-	}
-	return e
 }
 
 // erasable are the columns that Erase changes.

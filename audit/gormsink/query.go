@@ -49,7 +49,8 @@ func (s *Sink) Query(ctx context.Context, c Criteria) iter.Seq2[audit.Event, err
 		}
 		var after *place
 		for {
-			page, err := s.page(ctx, c, after)
+			query, args := s.selection(c, after)
+			page, err := find(s.db.WithContext(ctx), query, args)
 			for _, r := range page {
 				if !yield(r.event, r.err) {
 					return
@@ -62,26 +63,10 @@ func (s *Sink) Query(ctx context.Context, c Criteria) iter.Seq2[audit.Event, err
 			if len(page) < pageRows {
 				return
 			}
-			after = &page[len(page)-1].place
+			last := &page[len(page)-1]
+			after = &place{last.occurred, last.id}
 		}
 	}
-}
-
-// found is a row of a page: an event, or the reason why it cannot be read.
-type found struct {
-	place
-	event audit.Event
-	err   error
-}
-
-// page reads the next rows. When the database fails in the middle it returns
-// the rows before with the error.
-func (s *Sink) page(ctx context.Context, c Criteria, after *place) (page []found, err error) {
-	query, args := s.selection(c, after)
-	err = eachRow(s.db.WithContext(ctx), query, args, func(values []any, e audit.Event, err error) {
-		page = append(page, found{place{occurred: values[1], id: values[0]}, e, err})
-	})
-	return page, err
 }
 
 // selection builds the statement of a page.

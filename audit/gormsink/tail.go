@@ -126,7 +126,7 @@ func (t tail) stream(stream audit.ID) (more bool, err error) {
 		full = len(rows) == pageRows
 		for _, r := range rows {
 			number, _ := parseNumber(r.seq)
-			if uint64(number) > t.cursor.Streams[stream]+1 && r.written.After(t.young) {
+			if uint64(number) > t.cursor.Streams[stream]+1 && r.recorded.After(t.young) {
 				return true, nil
 			}
 			t.cursor.Streams[stream] = uint64(number)
@@ -150,9 +150,9 @@ func (t tail) others() error {
 			return err
 		}
 		for _, r := range rows {
-			at = place{d.time(r.written), r.id}
+			at = place{d.time(r.recorded), r.id}
 			if parseID(&t.cursor.ID, r.id) {
-				t.cursor.Written = r.written
+				t.cursor.Written = r.recorded
 			}
 			if !t.yield(r.event, r.err) {
 				return nil
@@ -164,20 +164,7 @@ func (t tail) others() error {
 	}
 }
 
-// tailRow is what Tail needs of a row.
-type tailRow struct {
-	id, seq any
-	written time.Time
-	event   audit.Event
-	err     error
-}
-
-func (t tail) page(where conditions, order string) (list []tailRow, err error) {
-	query := source + "SELECT " + columnNames + " FROM " + string(t.sink.table) + where.sql + " ORDER BY " + order + " LIMIT ?"
-	err = eachRow(t.db, query, append(where.args, pageRows), func(values []any, e audit.Event, err error) {
-		r := tailRow{id: values[columnAt["id"]], seq: values[columnAt["seq"]], event: e, err: err}
-		r.written, _ = parseTime(values[columnAt["recorded_at"]])
-		list = append(list, r)
-	})
-	return list, err
+// page reads the next rows.
+func (t tail) page(where conditions, order string) ([]found, error) {
+	return find(t.db, source+"SELECT "+columnNames+" FROM "+string(t.sink.table)+where.sql+" ORDER BY "+order+" LIMIT ?", append(where.args, pageRows))
 }
