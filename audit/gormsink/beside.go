@@ -18,7 +18,8 @@ import (
 // Hook is called in the transaction of each page that [Sink.Erase] or [Sink.Purge]
 // changes, for each note, after the change and before the note is stored. It may
 // add to the note's details; erased are the events that Erase has changed, as they
-// are now, and nil for Purge. An error undoes the page.
+// are now, and nil for Purge. An error undoes the page; its text is shown when it wraps
+// [audit.ErrUnavailable], and must then quote no value.
 type Hook func(tx *gorm.DB, s *Sink, note *audit.Event, erased []audit.Event) error
 
 // WithHook sets the hook of Erase and Purge. Purge then leaves notes of the two that

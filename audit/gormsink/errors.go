@@ -32,6 +32,9 @@ func (e *databaseError) Unwrap() []error { return []error{e.class, e.cause} }
 // explain adds what was attempted and whether another try may succeed. Drivers are
 // not imported: their errors have a code in a method or in a field.
 func (d dialect) explain(what string, err error) error {
+	if errors.Is(err, audit.ErrUnavailable) { // not of a driver
+		return fmt.Errorf("gormsink: %s: %w", what, err)
+	}
 	class := audit.ErrUnavailable
 	code := d.code(err)
 	if slices.ContainsFunc(d.permanent, func(prefix string) bool { return strings.HasPrefix(code, prefix) }) {

@@ -160,7 +160,7 @@ func (s *Sink) deleted(tx *gorm.DB, where conditions) (groups []purged, err erro
 		n += g.Events
 	}
 	if result.Error == nil && result.RowsAffected != n {
-		return nil, fmt.Errorf("%d rows were deleted, and %d counted", result.RowsAffected, n)
+		return nil, fmt.Errorf("%w: %d rows were deleted, and %d counted", audit.ErrUnavailable, result.RowsAffected, n)
 	}
 	return groups, result.Error
 }

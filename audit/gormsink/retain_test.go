@@ -112,8 +112,9 @@ func TestAPageThatDeletesMoreThanWasCountedIsUndone(t *testing.T) {
 	expectSteps(mock, steps[:4])
 	mock.ExpectExec("DELETE").WillReturnResult(sqlmock.NewResult(0, 4))
 	mock.ExpectRollback()
-	if _, err := s.Purge(t.Context(), Expiry{Before: time.UnixMicro(5000), Type: "seen", Tenant: "hotel"}); err == nil {
-		t.Error("no error")
+	_, err := s.Purge(t.Context(), Expiry{Before: time.UnixMicro(5000), Type: "seen", Tenant: "hotel"})
+	if want := "gormsink: purge: audit: sink unavailable: 4 rows were deleted, and 3 counted"; !errors.Is(err, audit.ErrUnavailable) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"log/slog"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -25,8 +25,8 @@ import (
 // the note. It also keeps Purge and Erase apart from sealing: an event is sealed as
 // it was before, and its salt deleted, or as it is after.
 //
-// An erasure that changes a note of Purge or Erase which is not sealed yet is
-// refused; try it again after the next seal.
+// An erasure that changes a note of Purge or Erase which is not sealed yet is refused
+// with [audit.ErrUnavailable]; try it again after the next seal.
 func Hook(tx *gorm.DB, s *gormsink.Sink, note *audit.Event, erased []audit.Event) error {
 	seals, points := tables(s)
 	if err := takeTurn(tx, points); err != nil {
@@ -56,7 +56,7 @@ func Hook(tx *gorm.DB, s *gormsink.Sink, note *audit.Event, erased []audit.Event
 	for _, e := range erased {
 		if !sealed[e.ID.String()] {
 			if isNote(e.Type) {
-				return errors.New("seal: a note of an earlier erasure is not sealed yet")
+				return fmt.Errorf("seal: %w: a note of an earlier erasure is not sealed yet", audit.ErrUnavailable)
 			}
 			continue
 		}
