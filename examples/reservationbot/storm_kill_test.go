@@ -48,8 +48,8 @@ func TestAStormThatIsKilledLosesNothingOfTheTrail(t *testing.T) {
 	var visitors []*visitor
 	for round := range kills {
 		enough := booked() + 5 + rand.IntN(60)
-		if code, answer := turn(t, client, http.MethodPost, p.at()+"api/storm", `{"guests":200}`); code != http.StatusAccepted {
-			t.Fatalf("a storm: %d, %s", code, answer)
+		if code, answer := call(t, client, http.MethodPost, p.at()+"api/storm", `{"guests":200}`); code != http.StatusAccepted {
+			t.Fatalf("a storm: %d, %v", code, answer)
 		}
 		var talking sync.WaitGroup
 		for i := range 8 {

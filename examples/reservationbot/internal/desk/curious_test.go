@@ -3,11 +3,13 @@
 package desk
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/hotel"
+	"github.com/holdfast-go/holdfast/examples/reservationbot/internal/talk"
 )
 
 // curious guests said these to see what would happen.
@@ -94,5 +96,19 @@ func TestTheExamplesOfTheBotAreStaysToCome(t *testing.T) {
 	f.as(t, "ana", "book room 101 from 2027-03-03 to 2027-03-06", OK)
 	if len(f.pms.bookings) != 1 {
 		t.Errorf("the example books %v", f.pms.bookings)
+	}
+}
+
+func TestABookingThatTheHotelHasEndedIsListedNoMore(t *testing.T) {
+	f := newFixture(t)
+	f.say(t, "book "+stay, OK)
+	f.pms.fail(errors.New("out of order"))
+	if r := f.say(t, "my bookings", OK); r.Text == talk.Text.NothingYours[0] {
+		t.Errorf("without the PMS: %s", r.Text)
+	}
+	f.pms.fail(nil)
+	f.pms.bookings = nil
+	if r := f.say(t, "my bookings", OK); r.Text != talk.Text.NothingYours[0] {
+		t.Errorf("the hotel was emptied: %s", r.Text)
 	}
 }

@@ -56,14 +56,19 @@ func (t *turn) withdraw(ctx context.Context, key string, s hotel.Stay) error {
 	return err
 }
 
-// recall asks the PMS for the guest's bookings when the conversation does not
-// have what the guest speaks of: an earlier conversation may have had it.
+// recall asks the PMS for the guest's bookings: an earlier conversation may have had
+// more, and the hotel may have ended one. What the conversation has is enough to be
+// cancelled, and to be listed when the PMS does not answer.
 func (t *turn) recall(ctx context.Context) bool {
 	r := t.request.Reference
-	if r == "" && len(t.mine()) > 0 || slices.ContainsFunc(t.chat.Bookings, func(b hotel.Booking) bool { return b.Reference == r }) {
+	known := r == "" && len(t.mine()) > 0 || slices.ContainsFunc(t.chat.Bookings, func(b hotel.Booking) bool { return b.Reference == r })
+	if known && t.request.Intent == talk.Cancel {
 		return true
 	}
 	bookings, err := ask(ctx, t, "list", func(ctx context.Context) ([]hotel.Booking, error) { return t.PMS.BookingsOf(ctx, t.guest) })
+	if known && err != nil {
+		return true
+	}
 	if err != nil {
 		t.noAnswer(err)
 		return false

@@ -116,15 +116,12 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 	return answer, err
 }
 
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	err := c.exchange(ctx, method, path, in, out)
-	if err != nil && err != ErrStaleFence && err != ErrNoBooking {
-		err = fmt.Errorf("%w: %s %s: %w", ErrNoAnswer, method, path, err)
-	}
-	return err
-}
-
-func (c *Client) exchange(ctx context.Context, method, path string, in, out any) error {
+func (c *Client) call(ctx context.Context, method, path string, in, out any) (err error) {
+	defer func() {
+		if err != nil && err != ErrStaleFence && err != ErrNoBooking {
+			err = fmt.Errorf("%w: %s %s: %w", ErrNoAnswer, method, path, err)
+		}
+	}()
 	var body bytes.Buffer
 	if in != nil {
 		if err := json.NewEncoder(&body).Encode(in); err != nil {
