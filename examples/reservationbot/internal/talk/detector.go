@@ -162,7 +162,7 @@ func (r *reader) choose(said map[string]bool) Intent {
 	named := len(r.dates)+len(r.rooms)+r.nights > 0 // something of a stay
 	correction := len(r.tokens) > 0 && r.tokens[0].text == "no" && named && !said["negated"]
 	courtesy := said["polite"] && !named && !said["room"] && !said["yes"] && !said["help"] && !said["ask"] && !said["int"] && !said["number"]
-	later := (said["clock"] || said["daytime"]) && (said["cancel"] || !named)
+	later := (said["clock"] || said["daytime"]) && (said["cancel"] || !named) // "cancel at 5pm" is not now
 	r.unsure = r.unsure || later
 	var actions []Intent
 	for _, i := range []Intent{Cancel, Extend, Hold, Book} {
