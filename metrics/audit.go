@@ -36,16 +36,8 @@ func (m *Metrics) ObserveAudit(ctx context.Context, a audit.Activity) {
 	if a.Source == nil {
 		return
 	}
-	switch a.Op {
-	case audit.OpNew:
-		m.logs.add(a.Source.Name(), a.Source)
-		return
-	case audit.OpClosed:
-		m.logs.close(a.Source.Name(), a.Source)
-		return
-	}
-	s := m.logs.of(a.Source)
-	if s == nil { // its name is left out
+	s := m.logs.meet(a.Source, a.Op == audit.OpNew, a.Op == audit.OpClosed)
+	if s == nil {
 		return
 	}
 	if a.Drop == audit.AfterClose {

@@ -30,16 +30,8 @@ func (m *Metrics) ObserveLock(ctx context.Context, e lock.Event) {
 	if e.Source == nil || int(e.Op) >= len(lockSeries{}.ops) {
 		return
 	}
-	switch e.Op {
-	case lock.OpNew:
-		m.locks.add(e.Source.Name(), e.Source)
-		return
-	case lock.OpClosed:
-		m.locks.close(e.Source.Name(), e.Source)
-		return
-	}
-	s := m.locks.of(e.Source)
-	if s == nil { // its name is left out
+	s := m.locks.meet(e.Source, e.Op == lock.OpNew, e.Op == lock.OpClosed)
+	if s == nil {
 		return
 	}
 	switch {

@@ -38,12 +38,8 @@ func (m *Metrics) ObserveSession(ctx context.Context, e session.Event) {
 	if e.Source == nil || int(e.Op) >= len(sessionSeries{}.ops) {
 		return
 	}
-	if e.Op == session.OpNew {
-		m.sessions.add(e.Source.Name(), e.Source)
-		return
-	}
-	s := m.sessions.of(e.Source)
-	if s == nil { // its name is left out
+	s := m.sessions.meet(e.Source, e.Op == session.OpNew, false)
+	if s == nil {
 		return
 	}
 	switch {

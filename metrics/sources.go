@@ -62,16 +62,24 @@ func (s *sources[S, P]) find(name string) *P {
 	return nil
 }
 
-// of is find for a source, which becomes known if OpNew was sent to another
-// observer.
-func (s *sources[S, P]) of(src interface {
+// meet takes note of the first or the last event of a source, and returns nil, or
+// what other events count; nil for a name that is left out.
+func (s *sources[S, P]) meet(src interface {
 	reader[S]
 	Name() string
-}) *P {
+}, first, last bool) *P {
+	switch {
+	case first:
+		s.add(src.Name(), src)
+		return nil
+	case last:
+		s.close(src.Name(), src)
+		return nil
+	}
 	if p := s.find(src.Name()); p != nil {
 		return p
 	}
-	return s.add(src.Name(), src)
+	return s.add(src.Name(), src) // its first event went to another observer
 }
 
 // add makes a source known; once is enough. It returns nil for a name that is
