@@ -1,20 +1,19 @@
 -- SPDX-License-Identifier: MIT
 --
--- Purpose: releases the most frequent holds by their token: one part that no
--- other hold and no waiter shares a name with; or a key that the first waiter,
--- who wants nothing but this key, is granted. All else is left to release.lua,
--- which follows, and so is one in 32 of those that are remembered, to clean up.
+-- Purpose: releases the most frequent holds by their token, while nothing is to
+-- be swept, and when the ending need not be remembered: one part that no other
+-- hold and no waiter shares a name with; or a key that the first waiter, who wants
+-- nothing but this key, is granted. All else is left to release.lua, which
+-- follows.
 --
 -- KEYS   as in head.lua
 -- ARGV   as in release.lua
 -- Reply  0, released; or as in release.lua
--- Cost   O(log N), in seven calls for a key, and two more for the last hold; in
---        nineteen when it is handed over
+-- Cost   O(log N), in seven calls for a key, in nineteen when it is handed over
 
-if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' then
-  local noted = ARGV[5] == '' -- the ending is to be remembered
+if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' and ARGV[5] ~= '' then
   local id, begin = ARGV[1], '1' .. #ARGV[2] .. ':' .. ARGV[2]
-  local known = redis.call('HMGET', L, id, '#spans')
+  local known = redis.call('HMGET', L, id, '#spans', '#due')
   local record = known[1]
   if record and not known[2] and string.sub(record, 1, #begin) == begin then
     local t = redis.call('TIME')
@@ -28,31 +27,29 @@ if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' then
     -- The body is a fence, lag, end and extensions, and then nothing kept, no
     -- nonce, and the inbox, with "?" while the grant is not confirmed.
     local size, at = 0
-    if body and (not noted or t[2] % 32 > 0) then
-      size, at = string.match(record, '^%d+,%d*,%d*,%d*,,:(%d*):()', body)
-    end
+    if body then size, at = string.match(record, '^%d+,%d*,%d*,%d*,,:(%d*):()', body) end
     local inbox = at and string.sub(record, at, at + (tonumber(size) or 0) - 1)
     local name = inbox and inbox ~= '.' and string.sub(record, colon + 1, colon + length)
-    local others = name and redis.call('HGET', L, '+' .. name)
-    local ends = name and (lone or others == '1') and redis.call('ZSCORE', X, id)
-    if ends and tonumber(ends) > now then
-      local ending = string.format('%.0f', 4 * now - 2 ^ 50) -- as in remember
+    local others, due = name and redis.call('HGET', L, '+' .. name), tonumber(known[3] or '')
+    if name and due and due > now then -- so what is in X is live
       local mark = string.byte(inbox) == 63 and '\0\0' .. string.sub(inbox, 2) .. '\0' .. id -- "?", as in settle
-      if not lone or not others then
-        redis.call('HDEL', L, id, (lone and '=' or '+') .. name)
+      if (lone and not others or others == '1' and not lone) and redis.call('ZREM', X, id) == 1 then
+        local fields = { id, (lone and '=' or '+') .. name }
         if not lone then
           redis.call('ZREM', I, name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id)
         end
         if mark then redis.call('ZREM', Q, mark) end
-        if noted then redis.call('ZADD', X, ending, id) else redis.call('ZREM', X, id) end
-        if redis.call('ZCOUNT', X, '0', '+inf') == 0 then -- the group rests, as in bound
-          redis.call('HDEL', L, '#due')
+        -- The group rests, as in bound: X is gone, or has nothing but endings, since
+        -- L has but these two, #fence, #until, #due, and #seq or an unrecorded hold.
+        if redis.call('EXISTS', X) == 0 or redis.call('HLEN', L) <= 6 then
+          fields[3] = '#due'
           redis.call('PEXPIRE', X, '5000')
         end
+        redis.call('HDEL', L, unpack(fields))
         return 0
       end
 
-      local first = redis.call('ZRANGEBYLEX', Q, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
+      local first = lone and others and redis.call('ZSCORE', X, id) and redis.call('ZRANGEBYLEX', Q, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
       local part = #name + 18 -- where its extent begins: behind the name, a NUL and 16 digits
       local heir = first and string.byte(first, part) == KEY and string.sub(first, part + EXTENT)
       local place = heir and redis.call('HGET', L, '?' .. heir)
@@ -68,11 +65,11 @@ if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' then
         token, tail = string.sub(place, at, at + size - 1), string.sub(place, at + size + 2)
       end
       local seen = token and redis.call('ZSCORE', X, '@' .. channel)
-      local group = redis.call('HMGET', L, '#fence', '#due', '#until')
-      local last, due, lives = tonumber(group[1] or ''), tonumber(group[2] or ''), tonumber(group[3] or '') or 0
+      local group = redis.call('HMGET', L, '#fence', '#until')
+      local last, lives = tonumber(group[1] or ''), tonumber(group[2] or '') or 0
       local left = math.min(tonumber(ttl or '') or 0, TRIAL)
       local deaf = token and string.byte(channel) == 33 and redis.pcall('PUBSUB', 'NUMSUB', string.sub(channel, 2))[2] == 0 -- as in queue.lua
-      if seen and tonumber(seen) > now and not deaf and due and due > now and lives >= now + left + WEEK
+      if seen and tonumber(seen) > now and not deaf and lives >= now + left + WEEK
         and not redis.call('ZRANGEBYLEX', I, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
       then
         local fence, ahead = t[1] .. string.sub('00000' .. t[2], -6), 0
@@ -86,8 +83,8 @@ if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' then
         if type(redis.pcall('PUBLISH', string.sub(channel, 2), heir .. ' ' .. deadline .. ' ' .. stamp)) == 'number' then
           redis.call('HDEL', L, id, '?' .. heir, '^' .. heir)
           redis.call('ZADD', X, deadline, heir)
-          if noted then redis.call('ZADD', X, ending, id) else redis.call('ZREM', X, id) end
-          redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or group[2], '=' .. name, heir,
+          redis.call('ZREM', X, id)
+          redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[3], '=' .. name, heir,
             heir, '1' .. size .. ':' .. token .. claim .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)
           redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. heir) -- before the place goes, as in queue.lua
           redis.call('ZREM', Q, first, '\0' .. channel .. '\0' .. heir, mark or '')
