@@ -277,8 +277,12 @@ func (h *history) tryRelease() {
 	now := h.now()
 	if mine := h.find(t); mine != nil && h.rnd.IntN(2) == 0 {
 		t.Fence = mine.fence // else it is a claim that is given up
+		if !t.Force && h.rnd.IntN(2) == 0 {
+			t.Until = mine.expires // so no one uses this ticket again
+			h.used = slices.DeleteFunc(h.used, func(c lock.StoreClaim) bool { return c.ID == t.ID })
+		}
 	}
-	h.note("release %s, fence %d, force %t", t.ID, t.Fence, t.Force)
+	h.note("release %s, fence %d, force %t, until %s", t.ID, t.Fence, t.Force, t.Until)
 	if !t.Force {
 		h.giveUp(t.ID)
 	}
