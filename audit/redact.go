@@ -126,27 +126,18 @@ func (r Redaction) apply(e *Event) {
 			e.Details = Details{}
 		}
 		path.anyCase = r.anyCase
-		e.Details = e.Details.rewrite(path, r.key == nil, r.json)
+		e.Details = e.Details.rewrite(path, r)
 	}
 }
 
-// json returns what replaces a value in details.
-func (r Redaction) json(value string, _ bool) (string, bool) {
-	if r.key == nil {
-		return "null", true
-	}
-	return strconv.Quote(r.Pseudonym(value)), true // plain ASCII
-}
-
-// rewrite replaces the values at path by the JSON that change returns. An object
-// or array at path is replaced as one value when whole is set, otherwise each
-// value in it. All other text is kept. change gets the text of a string, and
-// other values as they are written; null is kept.
-func (d Details) rewrite(path pattern, whole bool, change func(value string, isText bool) (json string, ok bool)) Details {
+// rewrite replaces the values at path: by null, an object or array as one value, or
+// by pseudonyms, each value in it. A pseudonym is that of the text of a string, and of
+// other values as they are written; null is kept. All other text is kept.
+func (d Details) rewrite(path pattern, rule Redaction) Details {
 	if d.text == "" {
 		return d
 	}
-	r := rewriter{text: d.text, path: path, whole: whole, change: change}
+	r := rewriter{text: d.text, path: path, rule: rule}
 	r.value(path.spread(1))
 	if r.out == nil {
 		return d
@@ -160,8 +151,7 @@ type rewriter struct {
 	at, copied int // text before at has been read, text before copied is in out
 	out        []byte
 	path       pattern
-	whole      bool
-	change     func(value string, isText bool) (json string, ok bool)
+	rule       Redaction
 }
 
 // value reads a value. at is where the keys before it have led.
@@ -170,23 +160,20 @@ func (r *rewriter) value(at places) {
 	begin, here := r.at, r.path.reached(at)
 	switch r.text[r.at] {
 	case '{', '[':
-		if here && r.whole {
+		if here && r.rule.key == nil {
 			r.members(0)
+			r.replace(begin, "")
 		} else {
 			r.members(at)
 		}
-		if here && r.whole {
-			r.replace(begin, r.text[begin:r.at], false)
-		}
 	case '"':
 		if s := r.quoted(); here {
-			r.replace(begin, s, true)
+			r.replace(begin, s)
 		}
 	default:
-		end := strings.IndexAny(r.text[r.at:], ",]} \t\r\n")
-		r.at += end
+		r.at += strings.IndexAny(r.text[r.at:], ",]} \t\r\n")
 		if s := r.text[begin:r.at]; here && s != "null" {
-			r.replace(begin, s, false)
+			r.replace(begin, s)
 		}
 	}
 }
@@ -235,11 +222,14 @@ func (r *rewriter) skip(what string) {
 	}
 }
 
-// replace passes to change the value that began at begin and was just read.
-func (r *rewriter) replace(begin int, value string, isText bool) {
-	if text, ok := r.change(value, isText); ok {
-		r.out = append(append(r.out, r.text[r.copied:begin]...), text...)
-		r.copied = r.at
+// replace replaces the value that began at begin and was just read.
+func (r *rewriter) replace(begin int, value string) {
+	r.out = append(r.out, r.text[r.copied:begin]...)
+	r.copied = r.at
+	if r.rule.key == nil {
+		r.out = append(r.out, "null"...)
+	} else {
+		r.out = strconv.AppendQuote(r.out, r.rule.Pseudonym(value)) // plain ASCII
 	}
 }
 
