@@ -93,14 +93,14 @@ func (s *Sink) purgePage(tx *gorm.DB, e Expiry, after *place) (n int64, end *pla
 		where.and("tenant <> ''").and("tenant = ?", frozen(e.Tenant))
 	}
 	if after != nil {
-		where.beyond("occurred_at", ">", *after)
+		where.side("occurred_at", ">", *after)
 	}
 	end, err = s.edge(tx, where)
 	if err != nil {
 		return 0, nil, err
 	}
 	if end != nil {
-		where.until("occurred_at", *end)
+		where.side("occurred_at", "<=", *end)
 	}
 	if e.Type != "" {
 		where.and("type = ?", e.Type)

@@ -105,7 +105,7 @@ func (s *Sink) selection(c Criteria, after *place) (string, []any) {
 		order, beyond = " DESC", "<"
 	}
 	if after != nil {
-		where.beyond("occurred_at", beyond, *after)
+		where.side("occurred_at", beyond, *after)
 	}
 	return "SELECT " + columnNames + " FROM " + string(s.table) + where.sql + " ORDER BY occurred_at" + order + ", id" + order + " LIMIT ?", append(where.args, pageRows)
 }
@@ -139,24 +139,15 @@ func (c *conditions) span(column string, from, to time.Time) {
 	}
 }
 
-// beyond continues after a place, in the order of a column of time, as the
-// operator > or < says.
-func (c *conditions) beyond(column, operator string, p place) {
+// side keeps what is on one side of a place, in the order of a column of time: after it
+// (>), before it (<), or up to it (<=).
+func (c *conditions) side(column, operator string, p place) {
 	if c.dialect.rowValues {
 		c.and("("+column+", id) "+operator+" (?, ?)", p.occurred, p.id)
 		return
 	}
+	strict := operator[:1]
 	// The first condition is for the index, the second for the order.
-	c.and(column+" "+operator+"= ?", p.occurred)
-	c.and("("+column+" "+operator+" ? OR id "+operator+" ?)", p.occurred, p.id)
-}
-
-// until ends at a place, which is the last one.
-func (c *conditions) until(column string, p place) {
-	if c.dialect.rowValues {
-		c.and("("+column+", id) <= (?, ?)", p.occurred, p.id)
-		return
-	}
-	c.and(column+" <= ?", p.occurred)
-	c.and("("+column+" < ? OR id <= ?)", p.occurred, p.id)
+	c.and(column+" "+strict+"= ?", p.occurred)
+	c.and("("+column+" "+strict+" ? OR id "+operator+" ?)", p.occurred, p.id)
 }

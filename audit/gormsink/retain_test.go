@@ -119,9 +119,9 @@ func TestAPageThatDeletesMoreThanWasCountedIsUndone(t *testing.T) {
 }
 
 func TestThePagesOfPurgeBeginWhereTheOneBeforeEnded(t *testing.T) {
-	for database, beyond := range map[string]string{
-		"sqlite": "occurred_at < ? AND (occurred_at, id) > (?, ?)",
-		"mysql":  "occurred_at < ? AND occurred_at >= ? AND (occurred_at > ? OR id > ?)",
+	for database, page := range map[string]string{
+		"sqlite": "(occurred_at, id) > (?, ?) AND (occurred_at, id) <= (?, ?)",
+		"mysql":  "occurred_at >= ? AND (occurred_at > ? OR id > ?) AND occurred_at <= ? AND (occurred_at < ? OR id <= ?)",
 	} {
 		s, mock := mocked(t, database)
 		id := audit.NewID().String()
@@ -141,9 +141,10 @@ func TestThePagesOfPurgeBeginWhereTheOneBeforeEnded(t *testing.T) {
 			t.Errorf("%d, %v", n, err)
 		}
 		where := conditions{dialect: s.dialect}
-		where.and("occurred_at < ?", 5000).beyond("occurred_at", ">", place{4000, id})
-		if got := strings.TrimPrefix(where.sql, " WHERE "); got != beyond {
-			t.Errorf("%s: %s, want %s", database, got, beyond)
+		where.side("occurred_at", ">", place{4000, id})
+		where.side("occurred_at", "<=", place{5000, id})
+		if got := strings.TrimPrefix(where.sql, " WHERE "); got != page {
+			t.Errorf("%s: %s, want %s", database, got, page)
 		}
 	}
 }

@@ -144,7 +144,7 @@ func (t tail) others() error {
 	for at := (place{d.time(t.cursor.Written), t.cursor.ID.String()}); ; {
 		where := conditions{dialect: d}
 		where.and("seq IS NULL").and("recorded_at < ?", d.time(t.young))
-		where.beyond("recorded_at", ">", at)
+		where.side("recorded_at", ">", at)
 		rows, err := t.page(where, "recorded_at, id")
 		if err != nil {
 			return err
