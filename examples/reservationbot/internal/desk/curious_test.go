@@ -48,15 +48,15 @@ guarda la 105 del 10 al 12 => "¿Guardo la habitación 105 para"
 la 106 => "¿Guardo la habitación 106 para"
 sí => holds 106 2026-12-10 2
 
-2 nights from 12 December => "What shall I do about a room: "book""
-102 => "What shall I do about room 102:"
+2 nights from 12 December => "What shall I do about a room for"
+102 => "What shall I do about room 102 for"
 book => books 102 2026-12-12 2
 
-2 nights from 12 December => "What shall I do about a room: "book""
-room 102 please => "What shall I do about room 102:"
-blah => "What shall I do about room 102:"
-room 102 => "What shall I do about room 102:"
-from 14 December => "What shall I do about room 102:"
+2 nights from 12 December => "What shall I do about a room for"
+room 102 please => "What shall I do about room 102 for"
+blah => "What shall I do about room 102 for"
+room 102 => "What shall I do about room 102 for"
+from 14 December => "What shall I do about room 102 for"
 hold => holds 102 2026-12-14 2
 
 book => "Which nights? For example: "book"
@@ -66,17 +66,27 @@ tomorrow for 2 nights => books 102 2026-12-02 2
 room 106 => "Which nights? For example: "book"
 tomorrow => "How many nights?"
 tomorrow => "How many nights?"
-2 => "What shall I do about room 106:"
+2 => "What shall I do about room 106 for"
 book it => books 106 2026-12-02 2
 
 tomorrow => "How many nights?"
 what => "How many nights?"
-for 2 nights => "What shall I do about a room: "book""
-room 107 => "What shall I do about room 107:"
+for 2 nights => "What shall I do about a room for"
+room 107 => "What shall I do about room 107 for"
 hold it => holds 107 2026-12-02 2
 
+me quedo con la 102 desde mañana, 2 noches => "¿Qué hago con la habitación 102 para"
+reservar => books 102 2026-12-02 2
+
+305 => "Which nights? For example: "book"
+tomorrow => "How many nights?"
+1 => "What shall I do about room 305 for"
+hold => holds 305 2026-12-02 1
+305 => "Shall I hold room 305 for the night"
+extend room 102 => "Nothing of yours is like that."
+
 mañana => "¿Cuántas noches?"
-dos => "¿Qué hago con una habitación:"
+dos => "¿Qué hago con una habitación para"
 reservar => books 101 2026-12-02 2
 
 book room 106 tomorrow for 2 nights? => "Shall I book room 106 for the nights"

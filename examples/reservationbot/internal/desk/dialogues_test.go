@@ -113,7 +113,7 @@ book room 207 from 20 December to 22 December and room 208 from 24 December to 2
 
 book => "Which nights? For example: "book"
 12 December for 2 nights => books 101 2026-12-12 2
-from 12 December for 2 nights => "What shall I do about a room: "book","
+from 12 December for 2 nights => "What shall I do about a room for"
 
 book room 209 => "Which nights? For example: "book"
 from 12 December to 14 December => books 209 2026-12-12 2
@@ -137,9 +137,9 @@ book room 101 on 2026-12-18 for 2 nights, 2 adults, 1 child age 101 => books 101
 
 book 2 rooms from 12 December for 2 nights => "One room at a time, please. Which"
 
-my phone number is 555, book from 12 December for 2 nights => "Shall I book a room for the nights"
+my phone number is 555, book from 12 December for 2 nights => "There is no room 555 here. Which"
 
-book from 12 December for 2 nights, arriving 23:30, flight 456 => "Shall I book a room for the nights"
+book from 12 December for 2 nights, arriving 23:30, flight 456 => "There is no room 456 here. Which"
 
 book room 101 from 12 December for 1 night at 100 euros => "Shall I book room 101 for the night"
 
@@ -291,13 +291,13 @@ I want to stay from 12 December to 14 December => "Shall I book a room for the n
 yes, but in room 102 => "Shall I book room 102 for the nights"
 yes => books 102 2026-12-12 2
 
-room 101 from 12 December for 2 nights => "What shall I do about room 101:"
+room 101 from 12 December for 2 nights => "What shall I do about room 101 for"
 book it => books 101 2026-12-12 2
 
-room 101 from 12 December for 2 nights => "What shall I do about room 101:"
+room 101 from 12 December for 2 nights => "What shall I do about room 101 for"
 hold => holds 101 2026-12-12 2
 
-room 101 from 12 December for 2 nights => "What shall I do about room 101:"
+room 101 from 12 December for 2 nights => "What shall I do about room 101 for"
 free => "Free for the nights of 12 and 13"
 
 book => "Which nights? For example: "book"

@@ -193,8 +193,10 @@ func (t *turn) toExtend() (hotel.Stay, bool) {
 		t.say(OK, r.Problem)
 	case r.Nights > 0 || !r.In.IsZero() || !r.Out.IsZero():
 		t.say(Refused, talk.Text.CannotChange)
-	case !t.meansKept():
+	case t.chat.Kept == nil:
 		t.say(Refused, talk.Text.NothingHeld)
+	case !t.meansKept():
+		t.say(Refused, talk.Text.NotYours, t.mine())
 	case r.Unsure || r.Problem != (talk.Message{}) || r.Made:
 		t.request.Made, t.request.Unsure = false, true
 		t.askBack(OK, talk.Consent, talk.Text.ShallIExtend, talk.AnyRoom(t.chat.Kept.Stay.Room))
@@ -275,8 +277,8 @@ func (t *turn) unknown(open *talk.Question) {
 	case r.Problem == talk.Text.CannotChange:
 		t.say(Refused, r.Problem)
 	case r.Problem != (talk.Message{}) || r.Room != "" || !r.In.IsZero():
-		if _, ok := t.wanted(); ok {
-			t.askBack(OK, talk.Action, talk.Text.WhatToDo, talk.AnyRoom(r.Room))
+		if stay, ok := t.wanted(); ok {
+			t.askBack(OK, talk.Action, talk.Text.WhatToDo, talk.AnyRoom(r.Room), stay.Nights())
 		}
 	default:
 		t.Metrics.fellBack("unknown_intent")

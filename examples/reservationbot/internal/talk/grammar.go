@@ -71,6 +71,11 @@ var grammar = compile([]rule{
 	{"room|rooms ROOM and|or|stop|to room? number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text, t[len(t)-1].text) }},
 	{"room|rooms ROOM", func(r *reader, t []token) { r.rooms = append(r.rooms, t[1].text) }},
 	{"book|hold|cancel|want|free|ask|and|or|in|yes|neg stop? number", func(r *reader, t []token) { r.rooms = append(r.rooms, t[len(t)-1].text) }},
+	{"number", func(r *reader, t []token) { // "I take the 101"
+		if r.unsure = true; len(t[0].text) == 3 && len(r.rooms) == 0 {
+			r.rooms = append(r.rooms, t[0].text)
+		}
+	}},
 	{"int room", func(r *reader, t []token) {
 		if t[0].n != 1 {
 			r.ask(Text.OneRoom)
