@@ -39,9 +39,11 @@ if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' and ARGV[5] ~= '' then
           redis.call('ZREM', I, name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id)
         end
         if mark then redis.call('ZREM', Q, mark) end
-        -- The group rests, as in bound: X is gone, or has nothing but endings, since
+        -- The group rests, as in bound: X is gone; or has nothing but endings, since
         -- L has but these two, #fence, #until, #due, and #seq or an unrecorded hold.
-        if redis.call('EXISTS', X) == 0 or redis.call('HLEN', L) <= 6 then
+        if redis.call('EXISTS', X) == 0 then
+          fields[3] = '#due'
+        elseif redis.call('HLEN', L) <= 6 then
           fields[3] = '#due'
           redis.call('PEXPIRE', X, '5000')
         end
