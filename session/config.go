@@ -3,6 +3,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"strings"
@@ -157,11 +158,8 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	if c.IdleTimeout == 0 && r.AbsoluteTimeout > 0 {
 		r.IdleTimeout = min(r.IdleTimeout, r.AbsoluteTimeout)
 	}
-	idle := r.IdleTimeout // as asked for, 0 = none
-	if r.IdleTimeout == 0 {
-		r.IdleTimeout = r.AbsoluteTimeout // never the earlier one
-	}
-	r.TouchEvery = setting(c.TouchEvery, max(time.Millisecond, min(r.IdleTimeout/20, 30*time.Second)))
+	idle := cmp.Or(r.IdleTimeout, r.AbsoluteTimeout) // which is never the earlier one
+	r.TouchEvery = setting(c.TouchEvery, max(time.Millisecond, min(idle/20, 30*time.Second)))
 	configerr.Default(&r.CleanupInterval, defaultInterval)
 	r.CleanupJitter = setting(c.CleanupJitter, defaultJitter)
 	configerr.Default(&r.CleanupBatch, defaultBatch)
@@ -198,8 +196,8 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		p.Want(d.value <= maxDuration, d.field, d.value, "at most 50 years; a negative value turns off what can be off")
 	}
 	p.Want(c.IdleTimeout >= 0 || c.AbsoluteTimeout >= 0, "AbsoluteTimeout", c.AbsoluteTimeout, "it or IdleTimeout, or sessions would never end")
-	p.Want(idle == 0 || r.AbsoluteTimeout == 0 || idle <= r.AbsoluteTimeout, "IdleTimeout", idle, "at most AbsoluteTimeout ("+r.AbsoluteTimeout.String()+"), or it never takes effect")
-	p.Want(c.TouchEvery <= 0 || c.TouchEvery < r.IdleTimeout, "TouchEvery", c.TouchEvery, "less than the idle timeout ("+r.IdleTimeout.String()+"), or sessions in use would end")
+	p.Want(r.AbsoluteTimeout == 0 || idle <= r.AbsoluteTimeout, "IdleTimeout", idle, "at most AbsoluteTimeout ("+r.AbsoluteTimeout.String()+"), or it never takes effect")
+	p.Want(c.TouchEvery <= 0 || c.TouchEvery < idle, "TouchEvery", c.TouchEvery, "less than the idle timeout ("+idle.String()+"), or sessions in use would end")
 	p.Want(c.CleanupInterval >= 0, "CleanupInterval", c.CleanupInterval, "a positive time: the cleanup runs only when it is started")
 	p.Want(c.CleanupJitter <= 1, "CleanupJitter", c.CleanupJitter, "a share of the interval, at most 1")
 	p.Want(c.CleanupBatch >= 0 && c.CleanupBatch <= maxBatch, "CleanupBatch", c.CleanupBatch, "1 to 1000: larger batches hold up the store")

@@ -39,21 +39,27 @@ func TestALoginBeginsTheAbsoluteAgeAnew(t *testing.T) {
 }
 
 func TestEachSessionMayHaveALifetimeOfItsOwn(t *testing.T) {
+	const none = time.Duration(-1)
 	for name, c := range map[string]struct {
 		create, bind          session.CreateOption
 		idle, absolute, after time.Duration // after the login: idle without use, absolute with use
+		config                time.Duration // its IdleTimeout
 	}{
-		"Config's":                {nil, nil, 10 * time.Minute, time.Hour, time.Minute},
-		"remembered":              {nil, session.Lifetime(100*time.Hour, 300*time.Hour), 100 * time.Hour, 300 * time.Hour, time.Minute},
-		"short":                   {session.Lifetime(time.Minute, 5*time.Minute), nil, time.Minute, 5 * time.Minute, 30 * time.Second},
-		"only absolute, shorter":  {session.Lifetime(0, 3*time.Minute), nil, 3 * time.Minute, 3 * time.Minute, time.Minute},
-		"only absolute, longer":   {nil, session.Lifetime(0, 2*time.Hour), 10 * time.Minute, 2 * time.Hour, time.Minute},
-		"without idle timeout":    {nil, session.Lifetime(-1, 0), time.Hour, time.Hour, time.Minute},
-		"Config's again at login": {session.Lifetime(-1, 300*time.Hour), session.DefaultLifetime(), 10 * time.Minute, time.Hour, time.Minute},
-		"at login as at first":    {session.Lifetime(20*time.Minute, 3*time.Hour), session.Lifetime(0, 0), 20 * time.Minute, 3 * time.Hour, time.Minute},
+		"Config's":                {nil, nil, 10 * time.Minute, time.Hour, time.Minute, 0},
+		"remembered":              {nil, session.Lifetime(100*time.Hour, 300*time.Hour), 100 * time.Hour, 300 * time.Hour, time.Minute, 0},
+		"short":                   {session.Lifetime(time.Minute, 5*time.Minute), nil, time.Minute, 5 * time.Minute, 30 * time.Second, 0},
+		"only absolute, shorter":  {session.Lifetime(0, 3*time.Minute), nil, 3 * time.Minute, 3 * time.Minute, time.Minute, 0},
+		"only absolute, longer":   {nil, session.Lifetime(0, 2*time.Hour), 10 * time.Minute, 2 * time.Hour, time.Minute, 0},
+		"without idle timeout":    {nil, session.Lifetime(-1, 0), time.Hour, time.Hour, time.Minute, 0},
+		"Config's again at login": {session.Lifetime(-1, 300*time.Hour), session.DefaultLifetime(), 10 * time.Minute, time.Hour, time.Minute, 0},
+		"at login as at first":    {session.Lifetime(20*time.Minute, 3*time.Hour), session.Lifetime(0, 0), 20 * time.Minute, 3 * time.Hour, time.Minute, 0},
+		"Config's none":           {nil, nil, time.Hour, time.Hour, time.Minute, none},
+		"Config's none, longer":   {session.Lifetime(0, 3*time.Hour), nil, 3 * time.Hour, 3 * time.Hour, time.Minute, none},
+		"its own none, longer":    {nil, session.Lifetime(0, 3*time.Hour), 3 * time.Hour, 3 * time.Hour, time.Minute, none},
+		"its own, not Config's":   {session.Lifetime(time.Minute, 0), session.Lifetime(0, 3*time.Hour), time.Minute, 3 * time.Hour, time.Second, none},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m := newManager(t, memsession.New(), config{})
+			m := newManager(t, memsession.New(), config{IdleTimeout: c.config})
 			login := func() (*session.Session[cart], time.Time) {
 				s := create(t, m, 1, c.create)
 				time.Sleep(c.after)
@@ -82,9 +88,12 @@ func TestEachSessionMayHaveALifetimeOfItsOwn(t *testing.T) {
 
 func TestLifetimesThatMakeNoSenseAreRefused(t *testing.T) {
 	store := newStage()
-	m := newManager(t, store, config{})
+	m, endless := newManager(t, store, config{}), newManager(t, store, config{IdleTimeout: -1})
 	s := create(t, m, 1)
 	store.trips()
+	if _, err := endless.Create(t.Context(), cart{}, session.Lifetime(0, -1)); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("Create without an absolute timeout, where Config has no idle one: %v, want ErrInvalid", err)
+	}
 	for name, opt := range map[string]session.CreateOption{
 		"none at all":              session.Lifetime(-1, -1),
 		"idle longer than all":     session.Lifetime(2*time.Hour, 0),

@@ -3,6 +3,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -342,7 +343,7 @@ func (m *Manager[T]) written(s *Session[T]) (StoreWrite, *Session[T], error) {
 		payload = m.seal.seal(payload, back.random, h.Space, h.Hash)
 	}
 	return StoreWrite{
-		StoreRecord: StoreRecord{StoreHandle: h, Payload: payload, Idle: m.cfg.IdleTimeout},
+		StoreRecord: StoreRecord{StoreHandle: h, Payload: payload, Idle: cmp.Or(m.cfg.IdleTimeout, m.cfg.AbsoluteTimeout)},
 		Nonce:       nonce(),
 		Total:       m.cfg.AbsoluteTimeout,
 		TouchEvery:  m.cfg.TouchEvery,

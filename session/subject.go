@@ -146,6 +146,9 @@ func (m *Manager[T]) Bind(ctx context.Context, s *Session[T], subject string, op
 		own = s.deadline.Sub(s.created)
 	}
 	idle := s.idle
+	if m.cfg.IdleTimeout == 0 && idle == own {
+		idle = 0 // it has none, as Config says
+	}
 	restart := !m.cfg.BindKeepsAge || want.absolute != 0
 	if want.config {
 		restart = restart || own != m.cfg.AbsoluteTimeout
