@@ -57,7 +57,8 @@ func (v *Visit[T]) Flash(ctx context.Context, text string) error {
 }
 
 // Flashes returns the texts of [Visit.Flash] and removes them: each is returned
-// once, whichever of several requests comes first. Without one it writes nothing.
+// once, whichever of several requests comes first. Without one it writes nothing. A
+// request with the id from before a login leaves them to the login.
 func (v *Visit[T]) Flashes(ctx context.Context) (texts []string, err error) {
 	if stateOf(new(T)) == nil {
 		return nil, errNoState[T]("Flashes")
@@ -71,7 +72,10 @@ func (v *Visit[T]) Flashes(ctx context.Context) (texts []string, err error) {
 		texts, s.Flashes = s.Flashes, nil
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, session.ErrReadOnly):
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	return texts, nil

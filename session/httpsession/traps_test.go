@@ -352,3 +352,24 @@ func TestAFlashIsShownOnceWhicheverRequestComesFirst(t *testing.T) {
 		t.Errorf("a page without a flash makes %d calls", n)
 	}
 }
+
+// A page is asked for before a login, and handled after it.
+func TestAPageUnderWayAtALoginLeavesItsFlash(t *testing.T) {
+	r := newRig(t, Config[user]{})
+	b := r.browser()
+	page := func(w http.ResponseWriter, v *Visit[user], _ url.Values) error {
+		view, err := v.View(t.Context())
+		io.WriteString(w, strings.Join(append(view.Flashes, view.Data.Cart...), ","))
+		return err
+	}
+	r.handle("/flash", func(w http.ResponseWriter, v *Visit[user], _ url.Values) error { return v.Flash(t.Context(), "Saved.") })
+	r.handle("/page", page)
+	r.handle("/late", func(w http.ResponseWriter, v *Visit[user], q url.Values) error {
+		b.get("/login?as=ann")
+		return page(w, v, q)
+	})
+	b.get("/add?item=soap")
+	b.get("/flash")
+	b.want("/late", "soap")
+	b.want("/page", "Saved.,soap")
+}
