@@ -248,3 +248,15 @@ func TestAnErrorOfTheUpdateFunctionSavesNothing(t *testing.T) {
 		t.Errorf("the data is %+v, want it unchanged", got.Data)
 	}
 }
+
+func TestAnUpdateThatSavesNothingIsNoActivity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{})
+		s := create(t, m, 1)
+		time.Sleep(5 * time.Minute)
+		_, _ = m.Update(t.Context(), s.ID, func(*cart) error { return errors.New("no") })
+		if got, err := m.Peek(t.Context(), s.ID); err != nil || !got.LastActivity.Equal(s.LastActivity) {
+			t.Errorf("active at %v, %v, want %v", got.LastActivity, err, s.LastActivity)
+		}
+	})
+}

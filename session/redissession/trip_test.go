@@ -166,6 +166,20 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
+func TestATripOfALogOutEverywhereEndsSixtyFour(t *testing.T) {
+	client, _ := redistest.Virtual(t)
+	s, owner := New(client), newHash(7)
+	for range 66 {
+		done(t)(s.Create(t.Context(), of(newWrite("x"), owner)))
+	}
+	for _, want := range []int{64, 2, 0} {
+		r, err := s.Delete(t.Context(), session.StoreRemove{Space: space, Owner: owner})
+		if err != nil || len(r.Removed) != want || r.More != (want == 64) {
+			t.Errorf("ended %d, more: %t, %v, want %d", len(r.Removed), r.More, err, want)
+		}
+	}
+}
+
 func TestACleanupCycleCallsScriptsByTheBatch(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
 		const records, batch = 1000, 30
