@@ -16,6 +16,7 @@ import (
 // A mutant is one file with one change.
 type mutant struct {
 	file     string // path below the root, with slashes
+	src      []byte // of the file, which may be edited while mutants are tried
 	line     int
 	from, to int    // the bytes that are replaced
 	text     string // by what
@@ -24,8 +25,8 @@ type mutant struct {
 }
 
 // apply returns the source with the change made.
-func (m mutant) apply(src []byte) []byte {
-	return slices.Concat(src[:m.from], []byte(m.text), src[m.to:])
+func (m mutant) apply() []byte {
+	return slices.Concat(m.src[:m.from], []byte(m.text), m.src[m.to:])
 }
 
 // lua reports whether the mutant is one of a script.
@@ -52,7 +53,7 @@ type edits struct {
 }
 
 func (e *edits) add(from, to int, text, change string) {
-	e.all = append(e.all, mutant{file: e.file, from: from, to: to, text: text, change: change})
+	e.all = append(e.all, mutant{file: e.file, src: e.src, from: from, to: to, text: text, change: change})
 }
 
 // named gives the mutants, in the order of the file, their lines and names.

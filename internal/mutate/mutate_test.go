@@ -81,14 +81,10 @@ func TestMutantsOfTheProductCanBeParsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range all[:200] {
-		src, err := os.ReadFile(filepath.Join("..", "..", m.file))
-		if err != nil {
-			t.Fatal(err)
-		}
 		if m.lua() {
-			_, err = luaWords(m.file, m.apply(src))
+			_, err = luaWords(m.file, m.apply())
 		} else {
-			_, err = parser.ParseFile(token.NewFileSet(), m.file, m.apply(src), 0)
+			_, err = parser.ParseFile(token.NewFileSet(), m.file, m.apply(), 0)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", m.name(), err)
@@ -166,14 +162,8 @@ func TestTheTestsGiveTheVerdict(t *testing.T) {
 		t.Skip("compiles a package several times")
 	}
 	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"go.mod":               "module example.com/p\n\ngo 1.26\n",
-		"audit/p.go":           "package p\n\nimport _ \"embed\"\n\n//go:embed p.lua\nvar script string\n\nfunc f(a, b int, s string) (bool, string) {\n\treturn a == b, s + s\n}\n\nfunc g(a int) bool { return a < 1 }\n",
-		"audit/p.lua":          "return 1\n",
-		"audit/p_test.go":      "package p\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) {\n\tif ok, _ := f(1, 1, \"\"); !ok || script != \"return 1\\n\" {\n\t\tt.Fatal()\n\t}\n}\n",
-		"audit/audittest/p.go": "package p\n",
-		"audit/gormsink/p.go":  "package p\n",
-	} {
+	source := "package p\n\nimport _ \"embed\"\n\n//go:embed p.lua\nvar script string\n\nfunc f(a, b int, s string) (bool, string) {\n\treturn a == b, s + s\n}\n\nfunc g(a int) bool { return a < 1 }\n"
+	write := func(name, text string) {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -182,11 +172,22 @@ func TestTheTestsGiveTheVerdict(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for name, text := range map[string]string{
+		"go.mod":               "module example.com/p\n\ngo 1.26\n",
+		"audit/p.go":           source,
+		"audit/p.lua":          "return 1\n",
+		"audit/p_test.go":      "package p\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) {\n\tif ok, _ := f(1, 1, \"\"); !ok || script != \"return 1\\n\" {\n\t\tt.Fatal()\n\t}\n}\n",
+		"audit/audittest/p.go": "package p\n",
+		"audit/gormsink/p.go":  "package p\n",
+	} {
+		write(name, text)
+	}
 	t.Setenv("GOWORK", "off")
 	all, err := mutants(dir, "audit")
 	if err != nil {
 		t.Fatal(err)
 	}
+	write("audit/p.go", "// An edit while mutants are tried.\n"+source)
 	got := make(map[string]verdict)
 	s := &suite{root: dir, tmp: t.TempDir(), took: make(map[string]time.Duration)}
 	for _, m := range all {
