@@ -142,9 +142,7 @@ func (m *Manager[T]) load(ctx context.Context, op Op, id ID) (s *Session[T], err
 	o, ctx := m.begin(ctx, op)
 	defer func() { m.finish(o, err) }()
 	l := m.loading(id)
-	if op != OpGet {
-		l.Touch = false
-	}
+	l.Touch = op == OpGet
 	r, err := m.loaded(o, id, l)
 	if err != nil {
 		return nil, err
@@ -329,7 +327,7 @@ func (m *Manager[T]) Delete(ctx context.Context, id ID) (err error) {
 // each that ended by it.
 func (m *Manager[T]) remove(ctx context.Context, d StoreRemove, subject string) (StoreRemoved, error) {
 	d.Space, d.Payload = m.cfg.Name, m.cfg.Observer != nil && subject == ""
-	limited, cancel := m.bounded(ctx)
+	limited, cancel := m.bounded(ctx, 1)
 	defer cancel()
 	r, err := m.store.Delete(limited, d)
 	if err != nil {
@@ -356,7 +354,7 @@ func (m *Manager[T]) evicted(ctx context.Context, r StoreReply, subject string) 
 // Count returns how many sessions are alive, exactly, from the store's index:
 // it reads no session. Errors: [ErrUnavailable].
 func (m *Manager[T]) Count(ctx context.Context) (int64, error) {
-	limited, cancel := m.bounded(ctx)
+	limited, cancel := m.bounded(ctx, 1)
 	defer cancel()
 	c, err := m.store.Count(limited, m.cfg.Name)
 	if err != nil {

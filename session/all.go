@@ -12,8 +12,8 @@ import (
 )
 
 // All yields the live sessions, as [Manager.BySubject] does those of a subject,
-// but reads a part at a time: what begins meanwhile may be left out, and one may be
-// yielded twice. Config.Timeout bounds each round trip, unless ctx has a deadline, and only
+// but reads a part at a time: what begins or gets another id meanwhile may be left out,
+// and one may be yielded twice. Config.Timeout bounds each round trip, unless ctx has a deadline, and only
 // ctx all of them. In Redis two round trips for 64 sessions. Errors: [ErrUnavailable],
 // which is the last that is yielded.
 func (m *Manager[T]) All(ctx context.Context) iter.Seq2[*Session[T], error] {
@@ -30,8 +30,8 @@ func (m *Manager[T]) All(ctx context.Context) iter.Seq2[*Session[T], error] {
 	}
 }
 
-// DeleteAll ends all sessions that there are when it begins, and returns how many.
-// Expired ones stay for the cleanup, and damaged ones until they are found. Config.Timeout
+// DeleteAll ends all sessions that there are when it begins, but for those that get
+// another id meanwhile, which may be left, and returns how many. Expired ones stay for the cleanup, and damaged ones until they are found. Config.Timeout
 // bounds each round trip, and only ctx all of them. After an error, those that are
 // counted have ended. In Redis three round trips for 64 sessions. Errors: [ErrUnavailable].
 func (m *Manager[T]) DeleteAll(ctx context.Context) (n int, err error) {

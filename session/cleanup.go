@@ -52,14 +52,6 @@ func (m *Manager[T]) swept(r Report) {
 	}
 }
 
-// patient bounds one call of the store on behalf of the cleanup.
-func (m *Manager[T]) patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	if m.cfg.Timeout == 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, storeFactor*min(m.cfg.Timeout, maxDuration/storeFactor))
-}
-
 // claimAll takes batches until one says that there is no more.
 func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err error) {
 	c := StoreClaim{
@@ -74,7 +66,7 @@ func (m *Manager[T]) claimAll(ctx context.Context, r *Report) (drained bool, err
 			return false, err
 		}
 		asked := time.Now()
-		limited, cancel := m.patient(ctx)
+		limited, cancel := m.bounded(ctx, storeFactor)
 		got, err := m.store.Claim(limited, c)
 		cancel()
 		if err != nil {
@@ -103,24 +95,24 @@ func (m *Manager[T]) endAll(ctx context.Context, r *Report, due []StoreDue) erro
 			callbacks = append(callbacks, d)
 			continue
 		}
-		m.endOne(ctx, r, d, d.Reason)
+		m.endOne(ctx, r, d)
 	}
 	return m.callBack(ctx, r, callbacks)
 }
 
-func (m *Manager[T]) endOne(ctx context.Context, r *Report, d StoreDue, reason EndReason) {
-	r.Ended[reason]++
+func (m *Manager[T]) endOne(ctx context.Context, r *Report, d StoreDue) {
+	r.Ended[d.Reason]++
 	var age time.Duration
 	if !d.CreatedAt.IsZero() {
 		age = d.ExpiresAt.Sub(d.CreatedAt)
 	}
-	m.ended(ctx, reason, d.Hash, m.subjectIn(d.StoreRecord), age)
+	m.ended(ctx, d.Reason, d.Hash, m.subjectIn(d.StoreRecord), age)
 }
 
 // countAll reads the numbers. Without them the report keeps the last known
 // ones: a gauge that falls to 0 would lie.
 func (m *Manager[T]) countAll(ctx context.Context, r *Report) error {
-	limited, cancel := m.patient(ctx)
+	limited, cancel := m.bounded(ctx, storeFactor)
 	defer cancel()
 	c, err := m.store.Count(limited, m.cfg.Name)
 	if err != nil {

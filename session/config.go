@@ -64,7 +64,8 @@ type Config[T any] struct {
 	// failed, and while CleanupWorkers of them are left, cleanup cycles call no more
 	// and fail. After an error or a panic the session is handed out again in a later
 	// cycle; after the fifth attempt that fails it is dropped, or quarantined if
-	// OnCorrupt says so, and counted in Report.Dead.
+	// OnCorrupt says so, and counted in Report.Dead. A cleanup of a manager of the same
+	// Name without OnExpire removes sessions for which no manager calls it.
 	OnExpire func(ctx context.Context, e Expired[T]) error
 	// Grace is how long the record of an expired session waits for a cleanup; at
 	// least CleanupInterval, default 1 h, or 3 times CleanupInterval if that is
@@ -113,8 +114,8 @@ type Config[T any] struct {
 	// writes Version. nil = Codec reads earlier versions as they are.
 	Upgrade func(from int, data []byte) (T, error)
 	// Timeout bounds each call of the store when ctx has no deadline; default
-	// 250 ms. Cleanup, for which no request waits, allows ten times as much.
-	// Negative = none.
+	// 250 ms. The cleanup and [Manager.Quarantined], for which no request waits, allow
+	// ten times as much. Negative = none.
 	Timeout time.Duration
 	// Observer receives an event for every operation; nil = none. Several
 	// are joined by [Observers].

@@ -128,8 +128,8 @@
 //     or [Manager.Converse] for one session, at most one saves. They run in the
 //     order in which their requests reached the store, whatever their processes.
 //   - Config.OnExpire is called for each expired session at least once, by one
-//     process at a time, if a cleanup runs within Config.Grace, the store keeps
-//     its data, and no Delete or DeleteSubject came first.
+//     process at a time, if a cleanup runs within Config.Grace, all that clean up have
+//     OnExpire, the store keeps its data, and no Delete or DeleteSubject came first.
 //   - A damaged record causes one error. It is removed when it is found, and
 //     neither the next request nor the cleanup finds it again. With
 //     [QuarantineCorrupt] it can be listed and restored.

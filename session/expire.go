@@ -26,11 +26,9 @@ const (
 
 // verdict is what came of one expired session.
 type verdict struct {
-	settlement StoreSettle
-	over       bool // it is gone for good, for reason
-	reason     EndReason
-	failed     bool // OnExpire failed
-	dead       bool
+	StoreSettle
+	failed bool // OnExpire failed
+	dead   bool // no call of OnExpire could handle it
 }
 
 // callBack hands expired sessions to OnExpire, a few at a time, and settles
@@ -47,26 +45,26 @@ func (m *Manager[T]) callBack(ctx context.Context, r *Report, due []StoreDue) er
 		workers <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-workers }()
-			verdicts[i] = m.failed(ctx, d) // stays so if OnExpire ends the goroutine
+			verdicts[i] = m.failed(ctx, d) // stays so if the codec ends the goroutine
 			verdicts[i] = m.judge(ctx, d)
 		})
 	}
 	wg.Wait()
 	settlements := make([]StoreSettle, len(due))
 	for i, v := range verdicts {
-		settlements[i] = v.settlement
+		settlements[i] = v.StoreSettle
 		if v.failed {
 			r.CallbackErrors++
 		}
 	}
-	limited, cancel := m.patient(context.WithoutCancel(ctx))
+	limited, cancel := m.bounded(context.WithoutCancel(ctx), storeFactor)
 	defer cancel()
 	if _, err := m.store.Claim(limited, StoreClaim{Space: m.cfg.Name, Settle: settlements}); err != nil {
 		return unanswered(ctx, "settle", err)
 	}
 	for i, v := range verdicts {
-		if v.over {
-			m.endOne(ctx, r, due[i], v.reason)
+		if v.Retry == 0 {
+			m.endOne(ctx, r, due[i])
 		}
 		if v.dead {
 			r.Dead++
@@ -84,7 +82,7 @@ func (m *Manager[T]) judge(ctx context.Context, d StoreDue) verdict {
 		return m.left(ctx, d)
 	}
 	if ctx.Err() != nil || m.unstuck() != nil {
-		return verdict{settlement: m.retry(d)}
+		return m.again(d)
 	}
 	ok = m.onExpire(ctx, Expired[T]{
 		ID: hex.EncodeToString(d.Hash[:]) + "-" + strconv.FormatUint(d.Rev, 36), Data: s.Data, Subject: s.Subject, Conversation: s.Conversation,
@@ -93,7 +91,7 @@ func (m *Manager[T]) judge(ctx context.Context, d StoreDue) verdict {
 	if !ok {
 		return m.failed(ctx, d)
 	}
-	return verdict{settlement: StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev}, over: true, reason: d.Reason}
+	return settled(d, 0)
 }
 
 // left is the verdict on a session that this instance cannot decode. It is due
@@ -106,31 +104,37 @@ func (m *Manager[T]) left(ctx context.Context, d StoreDue) verdict {
 	if d.Attempt > maxAttempts+1+int(m.cfg.Grace/wait) {
 		return m.givenUp(d)
 	}
-	return verdict{settlement: StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Retry: wait}}
+	return settled(d, wait)
+}
+
+// settled is the verdict on a session that is gone for good, or due again after so
+// long.
+func settled(d StoreDue, retry time.Duration) verdict {
+	return verdict{StoreSettle: StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Retry: retry}}
 }
 
 // givenUp is the verdict on a session that no call of OnExpire could handle.
 func (m *Manager[T]) givenUp(d StoreDue) verdict {
-	gone := StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Quarantine: m.cfg.OnCorrupt == QuarantineCorrupt}
-	return verdict{settlement: gone, over: true, reason: d.Reason, dead: true}
+	v := settled(d, 0)
+	v.Quarantine, v.dead = m.cfg.OnCorrupt == QuarantineCorrupt, true
+	return v
 }
 
 // failed is the verdict on a session for which OnExpire did not succeed.
 func (m *Manager[T]) failed(ctx context.Context, d StoreDue) verdict {
-	switch {
-	case ctx.Err() != nil: // it was interrupted: that is not its failure
-		return verdict{settlement: m.retry(d)}
-	case d.Attempt >= maxAttempts:
-		v := m.givenUp(d)
-		v.failed = true
+	v := m.again(d)
+	if ctx.Err() != nil { // it was interrupted: that is not its failure
 		return v
 	}
-	return verdict{settlement: m.retry(d), failed: true}
+	if d.Attempt >= maxAttempts {
+		v = m.givenUp(d)
+	}
+	v.failed = true
+	return v
 }
 
-func (m *Manager[T]) retry(d StoreDue) StoreSettle {
-	wait := retryAfter << min(d.Attempt-1, 20)
-	return StoreSettle{StoreHandle: d.StoreHandle, Rev: d.Rev, Retry: min(wait, m.cfg.CleanupInterval)}
+func (m *Manager[T]) again(d StoreDue) verdict {
+	return settled(d, min(retryAfter<<min(d.Attempt-1, 20), m.cfg.CleanupInterval))
 }
 
 // onExpire calls the user's function and reports whether it succeeded. A panic

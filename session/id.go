@@ -21,7 +21,8 @@ const tokenLen = 43
 
 // ID names a session. There are three kinds: one made by [Manager.Create],
 // which a token stands for; a [Conversation]'s, which follows from channel and peer
-// and has no token; and one met in a listing, whose token only its owner knows. All of them can be read, saved and deleted by.
+// and has no token; and one met in a listing, whose token only its owner knows.
+// Sessions can be read, saved and deleted by each of them.
 //
 // IDs of one kind are comparable with ==. An ID does not travel by accident:
 // however it is printed, logged or marshalled, it is redacted, also within fields

@@ -95,20 +95,20 @@ func TestLifetimesThatMakeNoSenseAreRefused(t *testing.T) {
 		t.Errorf("Create without an absolute timeout, where Config has no idle one: %v, want ErrInvalid", err)
 	}
 	for name, opt := range map[string]session.CreateOption{
-		"none at all":              session.Lifetime(-1, -1),
-		"idle longer than all":     session.Lifetime(2*time.Hour, 0),
-		"less than a millisecond":  session.Lifetime(time.Microsecond, 0),
-		"more than fifty years":    session.Lifetime(0, 500_000*time.Hour),
-		"a subject and no timeout": func() session.CreateOption { return nil }(),
+		"none at all":             session.Lifetime(-1, -1),
+		"idle longer than all":    session.Lifetime(2*time.Hour, 0),
+		"less than a millisecond": session.Lifetime(time.Microsecond, 0),
+		"more than fifty years":   session.Lifetime(0, 500_000*time.Hour),
 	} {
-		if opt == nil {
-			opt = session.ForSubject("ann")
-		} else if _, err := m.Create(t.Context(), cart{}, opt); !errors.Is(err, session.ErrInvalid) {
+		if _, err := m.Create(t.Context(), cart{}, opt); !errors.Is(err, session.ErrInvalid) {
 			t.Errorf("Create with %s: %v, want ErrInvalid", name, err)
 		}
 		if err := m.Bind(t.Context(), s, "ann", opt); !errors.Is(err, session.ErrInvalid) {
 			t.Errorf("Bind with %s: %v, want ErrInvalid", name, err)
 		}
+	}
+	if err := m.Bind(t.Context(), s, "ann", session.ForSubject("ann")); !errors.Is(err, session.ErrInvalid) {
+		t.Errorf("Bind with a second subject: %v, want ErrInvalid", err)
 	}
 	if got := store.trips(); len(got) != 0 {
 		t.Errorf("the store was asked for %v", got)

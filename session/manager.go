@@ -109,7 +109,7 @@ func (m *Manager[T]) begin(ctx context.Context, op Op) (*operation, context.Cont
 
 // errAborted stands for the outcome of an operation whose user code panicked
 // or ended its goroutine.
-var errAborted = fmt.Errorf("session: the caller's function did not return")
+var errAborted = errors.New("session: the caller's function did not return")
 
 // call runs a function of the caller.
 func (o *operation) call(fn func() error) error {
@@ -129,12 +129,13 @@ func (m *Manager[T]) finish(o *operation, err error) {
 	o.end(err)
 }
 
-// bounded limits a call of the store when the caller did not.
-func (m *Manager[T]) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+// bounded limits a call of the store to so many times Config.Timeout when the caller
+// did not.
+func (m *Manager[T]) bounded(ctx context.Context, times time.Duration) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has || m.cfg.Timeout == 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, m.cfg.Timeout)
+	return context.WithTimeout(ctx, times*min(m.cfg.Timeout, maxDuration/times))
 }
 
 // detached is for what has to be done although ctx has ended. It is bounded
@@ -153,7 +154,7 @@ func (m *Manager[T]) limit() time.Duration {
 
 // ask makes one call of the store that is about one record.
 func (m *Manager[T]) ask(ctx context.Context, op Op, h StoreHandle, call func(context.Context) (StoreReply, error)) (StoreReply, error) {
-	limited, cancel := m.bounded(ctx)
+	limited, cancel := m.bounded(ctx, 1)
 	defer cancel()
 	r, err := call(limited)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
-// Observer receives an event for every operation of a [Manager], when its
+// Observer receives an event for each operation of a [Manager] that [Op] names, when its
 // outcome is known and without any lock held. ObserveSession runs on the
 // goroutine of the operation, so it must be quick. Events never contain a token
 // or a payload, and only those of OpEnded a subject. A panic is contained and counted in
@@ -49,9 +49,9 @@ const (
 	OpSave                  // Save
 	OpUpdate                // Update
 	OpExclusive             // Exclusive and Converse
-	OpRotate                // Rotate
+	OpRotate                // Rotate and Unbind
 	OpBind                  // Bind
-	OpDelete                // Delete and DeleteSubject
+	OpDelete                // Delete, DeleteSubject and DeleteAll
 	OpEnded                 // one session ended; Reason says why
 	OpUndecodable           // one session was met that this instance cannot decode; it stays
 	OpCleanup               // one cleanup cycle; Report says what it did
@@ -93,7 +93,7 @@ type EndReason uint8
 const (
 	ReasonIdle          EndReason = iota // not used for IdleTimeout
 	ReasonAbsolute                       // AbsoluteTimeout has passed since Create
-	ReasonDeleted                        // Delete or DeleteSubject
+	ReasonDeleted                        // Delete, DeleteSubject or DeleteAll
 	ReasonEvicted                        // made room for another session of the subject
 	ReasonRotated                        // it lives on under another id
 	ReasonVanished                       // the index names it, but its record is gone

@@ -33,7 +33,7 @@ func (m *Manager[T]) quarantined(ctx context.Context) (all []Quarantined, err er
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := m.patient(ctx)
+	limited, cancel := m.bounded(ctx, storeFactor)
 	defer cancel()
 	for q, err := range store.Quarantined(limited, m.cfg.Name) {
 		if err != nil {
@@ -63,7 +63,7 @@ func (m *Manager[T]) Restore(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	limited, cancel := m.bounded(ctx)
+	limited, cancel := m.bounded(ctx, 1)
 	defer cancel()
 	status, err := store.Restore(limited, m.cfg.Name, id)
 	if err != nil {

@@ -115,3 +115,21 @@ func TestAStoreWithoutAQuarantineIsRefusedWhereOneIsNeeded(t *testing.T) {
 		t.Errorf("Restore: %v, want ErrInvalid", err)
 	}
 }
+
+func TestAListOfTheQuarantineLastsAsLongAsItsContextAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStage()
+		m := newManager(t, store, config{})
+		store.on(func(ctx context.Context, _ string) error { return sleepFor(ctx, 5*time.Second) })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for _, err := range m.Quarantined(ctx) {
+			t.Errorf("with a deadline of 10 s: %v", err)
+		}
+		for _, err := range m.Quarantined(t.Context()) {
+			if !errors.Is(err, session.ErrUnavailable) {
+				t.Errorf("without a deadline: %v, want ErrUnavailable after 2.5 s", err)
+			}
+		}
+	})
+}

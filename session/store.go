@@ -98,7 +98,8 @@ type Store interface {
 	// partition, the one with the oldest first), each given to one caller until
 	// c.For has passed. Lapsed ones are due, and
 	// those whose claim ran out or whose StoreSettle.Retry has passed. Broken
-	// and vanished ones are reported and removed, whatever c.Payload says.
+	// and vanished ones are reported and removed, whatever c.Payload says; without it
+	// a store need not read payloads to find damage.
 	Claim(ctx context.Context, c StoreClaim) (StoreClaimed, error)
 
 	// Count reads the number of live records from the index.

@@ -200,8 +200,9 @@ func Remember(d time.Duration) LoginOption {
 // Login makes the client's session one of subject, after the caller has checked
 // who it is. It keeps the visitor's data, gives the session a new id, so that a
 // planted or stolen one is worthless, and begins its absolute age anew. A login
-// of another subject ends, with its data. [ErrInvalid] for an empty subject;
-// [ErrSent] when the response has begun; session.ErrFull by Config.MaxPerSubject. One round trip, two with a session
+// of another subject ends, with its data. Of two logins of one visitor at once, one
+// has the data. [ErrInvalid] for an empty subject; [ErrSent] when the response has
+// begun; session.ErrFull by Config.MaxPerSubject. One round trip, two with a session
 // that this request has not read yet.
 func (v *Visit[T]) Login(ctx context.Context, subject string, opts ...LoginOption) error {
 	if subject == "" {

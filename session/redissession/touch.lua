@@ -18,8 +18,9 @@ local function six(n)
   return char(floor(high / 65536), floor(high / 256) % 256, high % 256, floor(low / 65536), floor(low / 256) % 256, low % 256)
 end
 
--- times writes the last activity and when the record lapses, in ms: the only place that knows that rule. A record without both deadlines has
--- lapsed: nothing lives for ever.
+-- times writes the last activity and when the record lapses, in ms: the only place
+-- that knows that rule. A record without both deadlines has lapsed: nothing lives for
+-- ever.
 local function times(absolute, idle, last)
   local ends = last + idle
   if idle == 0 or (absolute ~= 0 and absolute < ends) then ends = absolute end
