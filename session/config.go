@@ -212,7 +212,9 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	p.Want(c.Version >= 0 && c.Version <= maxVersion, "Version", c.Version, "0 to 65535")
 	p.Want(c.Upgrade == nil || c.Version > 0, "Version", c.Version, "a version that is later than those that Upgrade reads")
 	seal, codec := unsealed(r.Codec)
-	p.Want(seal == nil || seal.fault == "", "Codec", "Sealed", seal.why())
+	if seal != nil {
+		p.Want(seal.fault == "", "Codec", "Sealed", seal.fault)
+	}
 	if codec == Codec(JSON{}) {
 		field := unstored(reflect.TypeFor[T](), map[reflect.Type]bool{})
 		p.Want(field == "", "Codec", "JSON", "fields that are exported or tagged `json:\"-\"`: it would lose "+field)

@@ -41,7 +41,7 @@ func (k *kind) claim() error {
 		defer writers.Unlock()
 		others := slices.DeleteFunc(writers.kinds[k.name], func(w weak.Pointer[kind]) bool { return w.Value() == nil })
 		for _, w := range others {
-			if other := w.Value(); other != nil && k.clashes(other) {
+			if other := w.Value(); other != nil && k.data != other.data && k.version == other.version && k.shares(other) {
 				k.err = invalid("%v and %v are both stored as %q with Config.Version %d", other.data, k.data, k.name, k.version)
 				return
 			}
@@ -49,10 +49,6 @@ func (k *kind) claim() error {
 		writers.kinds[k.name] = append(others, weak.Make(k))
 	})
 	return k.err
-}
-
-func (k *kind) clashes(other *kind) bool {
-	return k.data != other.data && k.version == other.version && k.shares(other)
 }
 
 // shares reports whether two managers have the same sessions, as far as can be seen.

@@ -54,8 +54,6 @@ func (l *loop) now() *run {
 	return l.current
 }
 
-func (l *loop) running() bool { return l.now() != nil }
-
 // Run cleans up until ctx ends or Stop is called, and returns nil then: a
 // cycle at once, then one every CleanupInterval give or take the jitter. After
 // an error it tries again in 1 s, and in twice the time after each further

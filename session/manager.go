@@ -68,7 +68,7 @@ func (m *Manager[T]) Stats() Stats {
 	m.mu.Lock()
 	s := m.stats
 	m.mu.Unlock()
-	s.Running = m.loop.running()
+	s.Running = m.loop.now() != nil
 	s.ObserverPanics = m.panics.Load()
 	return s
 }
@@ -145,12 +145,7 @@ func (m *Manager[T]) detached(ctx context.Context) (context.Context, context.Can
 }
 
 // limit bounds a call of the store that must end, even when Timeout is off.
-func (m *Manager[T]) limit() time.Duration {
-	if m.cfg.Timeout == 0 {
-		return defaultTimeout
-	}
-	return m.cfg.Timeout
-}
+func (m *Manager[T]) limit() time.Duration { return cmp.Or(m.cfg.Timeout, defaultTimeout) }
 
 // ask makes one call of the store that is about one record.
 func (m *Manager[T]) ask(ctx context.Context, op Op, h StoreHandle, call func(context.Context) (StoreReply, error)) (StoreReply, error) {

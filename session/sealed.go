@@ -82,13 +82,6 @@ func unsealed(c Codec) (*sealed, Codec) {
 	return nil, c
 }
 
-func (s *sealed) why() string {
-	if s == nil {
-		return ""
-	}
-	return s.fault
-}
-
 // envelopeSealed is the first byte of a record that Sealed has encrypted. Behind it
 // are the random, the key's id, and what GCM makes of the envelope: its nonce, the
 // ciphertext and its tag.

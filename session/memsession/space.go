@@ -3,7 +3,9 @@
 package memsession
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/session"
@@ -220,32 +222,20 @@ func (sp *space) room(w session.StoreWrite, moving *entry, now time.Time) (evict
 			live = append(live, e)
 		}
 	}
-	if len(live) >= w.MaxPerOwner && w.WhenFull == session.Reject {
-		return nil, false
+	over := min(len(live)-w.MaxPerOwner+1, evictMost)
+	if over <= 0 || w.WhenFull == session.Reject {
+		return nil, over <= 0
 	}
-	for len(live) >= w.MaxPerOwner && len(evicted) < evictMost {
-		victim := 0
-		for i, e := range live {
-			if before(e, live[victim], w.WhenFull) {
-				victim = i
-			}
+	slices.SortFunc(live, func(a, b *entry) int {
+		x, y := a.CreatedAt, b.CreatedAt
+		if w.WhenFull == session.EvictIdlest {
+			x, y = a.LastActivity, b.LastActivity
 		}
-		evicted = append(evicted, live[victim].StoreHandle)
-		sp.remove(live[victim], false)
-		live[victim] = live[len(live)-1]
-		live = live[:len(live)-1]
+		return cmp.Or(x.Compare(y), cmp.Compare(a.Rev, b.Rev))
+	})
+	for _, e := range live[:over] {
+		evicted = append(evicted, e.StoreHandle)
+		sp.remove(e, false)
 	}
 	return evicted, true
-}
-
-// before reports whether a has to go before b. Revisions break ties.
-func before(a, b *entry, policy session.FullPolicy) bool {
-	x, y := a.CreatedAt, b.CreatedAt
-	if policy == session.EvictIdlest {
-		x, y = a.LastActivity, b.LastActivity
-	}
-	if x.Equal(y) {
-		return a.Rev < b.Rev
-	}
-	return x.Before(y)
 }

@@ -5,6 +5,7 @@ package redissession
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -22,6 +23,20 @@ func TestCheckWarnsOfEvictionAndOfMissingPersistence(t *testing.T) {
 	got, err := s.Check(t.Context())
 	if text := strings.Join(got, "\n"); err != nil || len(got) != 2 || !strings.Contains(text, "evicts sessions") || !strings.Contains(text, "appendonly") {
 		t.Errorf("%q, %v, want a warning of eviction and one of persistence", got, err)
+	}
+}
+
+func TestCheckWarnsOfAClientThatReadsFromReplicas(t *testing.T) {
+	for reads, want := range map[bool]int{true: 1, false: 0} {
+		client := redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: []string{"127.0.0.1:0"}, RouteRandomly: reads, MaxRedirects: -1,
+			Dialer: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no server") },
+		})
+		got, err := New(client).Check(t.Context())
+		if len(got) != want || err == nil {
+			t.Errorf("reads from replicas: %t: %q, %v, want %d warnings and that no server answered", reads, got, err, want)
+		}
+		_ = client.Close()
 	}
 }
 

@@ -4,6 +4,7 @@ package redissession
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -175,6 +176,29 @@ func TestAnExpiredRecordOfALaterVersionIsHandedOutWithoutItsPayload(t *testing.T
 		}
 		if keys := keysLeft(t, client); len(keys) != 0 {
 			t.Errorf("left %q", keys)
+		}
+	})
+}
+
+func TestARestoredRecordOfALaterVersionIsAsItWas(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, s *Store, client *redis.Client) {
+		r := done(t)(s.Create(t.Context(), newWrite("x")))
+		client.SetRange(t.Context(), key(s, r.Record.StoreHandle), 3, "\x09")
+		before := client.Get(t.Context(), key(s, r.Record.StoreHandle)).Val()
+		time.Sleep(2 * time.Minute)
+		due := claim(t, s, session.StoreClaim{Payload: true}).Due[0]
+		given := []session.StoreSettle{{StoreHandle: due.StoreHandle, Rev: due.Rev, Quarantine: true}}
+		if err := s.settle(t.Context(), space, given); err != nil {
+			t.Fatal(err)
+		}
+		for q, err := range s.Quarantined(t.Context(), space) {
+			if status, late := s.Restore(t.Context(), space, q.ID); status != session.StatusDone || errors.Join(err, late) != nil {
+				t.Errorf("answered %v, %v", status, errors.Join(err, late))
+			}
+		}
+		aside := client.Keys(t.Context(), "*}:e*").Val()
+		if len(aside) != 1 || client.Get(t.Context(), aside[0]).Val() != before {
+			t.Errorf("restored as %q, want %q: the process of that version finds it corrupted", client.Get(t.Context(), aside[0]).Val(), before)
 		}
 	})
 }

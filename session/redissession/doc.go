@@ -115,6 +115,8 @@
 //   - A whole List while a slot of a Cluster moves: Redis shows what has moved as all
 //     that there is. A Delete of an owner says then that it is incomplete. No update
 //     is lost, and calls may fail with [session.ErrUnavailable] meanwhile.
+//   - A whole List by a client of a Cluster that reads from replicas (ReadOnly,
+//     RouteByLatency or RouteRandomly), which lag behind; [Store.Check] warns.
 //   - New sessions at full memory under the policy noeviction: Create, Save and
 //     new leases fail and change nothing. Touches, renewals, Delete, Claim and
 //     settling work, so existing sessions stay and the cleanup frees memory.

@@ -99,8 +99,11 @@ func (s *Store) Restore(ctx context.Context, space, id string) (session.StoreSta
 	if err != nil {
 		return 0, failed(err)
 	}
-	_, payload, _ := decode(raw)
-	crc := binary.BigEndian.AppendUint32(nil, checksum(payload))
+	head, payload, _ := decode(raw)
+	if !head.newer { // whose payload is not known
+		head.crc = checksum(payload)
+	}
+	crc := binary.BigEndian.AppendUint32(nil, head.crc)
 	reply, err := s.caller.Run(ctx, restoreScript, []string{
 		slot.expiry(), slot.record(session.Hash(name[:16])), slot.quarantine(), slot.claims(), slot.backlog(),
 	}, name, crc)

@@ -314,21 +314,6 @@ func TestARefusedMoveReportsWhatItEvictedAllTheSame(t *testing.T) {
 	})
 }
 
-func TestAWriteWithoutNonceIsNoRetry(t *testing.T) {
-	onBoth(t, func(t *testing.T, client *redis.Client) {
-		s := New(client)
-		w := newWrite("0")
-		w.Nonce = 0
-		r := done(t)(s.Create(t.Context(), w))
-		wantStatus(t, answered(t)(s.Create(t.Context(), w)), session.StatusExists)
-		w = next(r, "1")
-		w.Nonce = 0
-		if got := done(t)(s.Save(t.Context(), w)); got.Record.Rev == r.Record.Rev {
-			t.Error("a save without nonce was taken for a retry")
-		}
-	})
-}
-
 func TestScriptsThatTheServerForgotAreSentAgain(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		s := New(client)

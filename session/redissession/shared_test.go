@@ -98,7 +98,6 @@ func TestListYieldsAllOfALongList(t *testing.T) {
 	})
 }
 
-// A process that kept what it has read would serve it after the logout.
 func TestAListIsWholeThoughItsRecordsAreDeletedMeanwhile(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		m, err := session.New(New(client, WithPartitions(1)), session.Config[note]{Name: space, Timeout: time.Minute})
@@ -129,6 +128,7 @@ func TestAListIsWholeThoughItsRecordsAreDeletedMeanwhile(t *testing.T) {
 	})
 }
 
+// A process that kept what it has read would serve it after the logout.
 func TestALogoutHoldsAtOnceInEveryProcess(t *testing.T) {
 	onBoth(t, func(t *testing.T, client *redis.Client) {
 		ctx := t.Context()
