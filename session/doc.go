@@ -151,7 +151,8 @@
 //   - That only one function under Exclusive runs: a function that ignores the
 //     end of its context continues after its lease is lost. It cannot save.
 //   - The order of those who wait when their process was stopped or cut off from
-//     the store for seconds, or the store lost data: they stand in line anew.
+//     the store for seconds, or the store lost data or its clock stepped forward: they
+//     stand in line anew.
 //   - Expiry to the second: a session ends between IdleTimeout - TouchEvery and
 //     IdleTimeout after its last use. Its data stays in the store until the
 //     cleanup removes it.

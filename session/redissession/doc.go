@@ -126,8 +126,11 @@
 //     network delivers after its own retry does nothing: the Delete ends a
 //     conversation that was begun anew in between, and the lease keeps others
 //     waiting until it ends. The taking of a lease that was given up does nothing.
-//   - The order of a line through a failover that lost it, or for a process that
-//     was not heard of for three seconds: those who wait get new places.
+//   - The order of a line through a failover that lost it, for a process that was not
+//     heard of for three seconds, or when the server's clock steps forward as far: those
+//     who wait get new places.
+//   - One handler of an expired session, when the server's clock steps forward by more
+//     than its claim has left: another process is given the session, too.
 //   - A total order of Claim: within a partition the oldest come first, and the
 //     partition that has the oldest of all goes first.
 //   - That a changed header is noticed: the checksum covers the payload only.
