@@ -39,6 +39,9 @@ func newManager(t testing.TB, store session.Store, cfg config) *manager {
 	if cfg.AbsoluteTimeout == 0 {
 		cfg.AbsoluteTimeout = time.Hour
 	}
+	if cfg.Timeout == 0 && time.Now().Year() > 2000 { // not in a bubble: a busy machine takes its time
+		cfg.Timeout = time.Minute
+	}
 	m, err := session.New(store, cfg)
 	if err != nil {
 		t.Fatal(err)

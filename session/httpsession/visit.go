@@ -323,7 +323,7 @@ func (v *Visit[T]) LogoutElsewhere(ctx context.Context) (int, error) {
 }
 
 // Token returns the secret of the session, for a client that sends it in
-// Config.Header; "" without a session.
+// Config.Header; "" without a session, and for a request with an earlier id.
 func (v *Visit[T]) Token(ctx context.Context) (string, error) {
 	s, err := v.load(ctx)
 	if s == nil || err != nil {
