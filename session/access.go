@@ -143,15 +143,16 @@ func (m *Manager[T]) load(ctx context.Context, op Op, id ID) (s *Session[T], err
 	defer func() { m.finish(o, err) }()
 	l := m.loading(id)
 	l.Touch = op == OpGet
-	r, err := m.loaded(o, id, l)
+	r, err := m.loaded(o, id, &l)
 	if err != nil {
 		return nil, err
 	}
 	return m.read(ctx, r.Record, id)
 }
 
-// loaded calls Load and turns every answer but Done into an error.
-func (m *Manager[T]) loaded(o *operation, id ID, l StoreLoad) (StoreReply, error) {
+// loaded calls Load and turns every answer but Done into an error. l is then about
+// where the session is now.
+func (m *Manager[T]) loaded(o *operation, id ID, l *StoreLoad) (StoreReply, error) {
 	if id.IsZero() {
 		return StoreReply{}, invalid("the zero ID names no session")
 	}
@@ -159,7 +160,7 @@ func (m *Manager[T]) loaded(o *operation, id ID, l StoreLoad) (StoreReply, error
 		if l.Lease != "" && m.handled(o.ctx, l.Hash) {
 			return StoreReply{}, errWithin
 		}
-		return m.ask(o.ctx, o.Op, l.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Load(ctx, l) })
+		return m.ask(o.ctx, o.Op, l.StoreHandle, func(ctx context.Context) (StoreReply, error) { return m.store.Load(ctx, *l) })
 	})
 	if err == nil && r.Status == StatusFrozen && (o.Op == OpGet || o.Op == OpPeek || o.Op == OpTouch) {
 		r, err = m.thaw(o, r)
@@ -182,7 +183,7 @@ func (m *Manager[T]) Touch(ctx context.Context, id ID) (expires time.Time, err e
 	defer func() { m.finish(o, err) }()
 	l := m.loading(id)
 	l.Bare = true
-	r, err := m.loaded(o, id, l)
+	r, err := m.loaded(o, id, &l)
 	return r.Record.ExpiresAt, err
 }
 
@@ -246,7 +247,7 @@ func (m *Manager[T]) Update(ctx context.Context, id ID, fn func(*T) error) (s *S
 func (m *Manager[T]) update(o *operation, id ID, fn func(*T) error) (*Session[T], error) {
 	l := m.loading(id)
 	l.Touch = false // the save is the activity
-	r, err := m.loaded(o, id, l)
+	r, err := m.loaded(o, id, &l)
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +284,7 @@ func (m *Manager[T]) updateInTurn(o *operation, id ID, fn func(*T) error) (*Sess
 	err := m.inTurn(o, id, func(_ context.Context, s *Session[T]) error {
 		got = s
 		return fn(&s.Data)
-	}, m.taking(id))
+	}, m.taking)
 	if err != nil {
 		return nil, err
 	}

@@ -30,27 +30,30 @@ import (
 //
 // Two round trips, and one more to wait. Errors as for Get and Save.
 func (m *Manager[T]) Exclusive(ctx context.Context, id ID, fn func(context.Context, *Session[T]) error) error {
-	return m.exclusive(ctx, id, fn, m.taking(id))
+	return m.exclusive(ctx, id, fn, m.taking)
 }
 
-// taking takes the lease of a session that exists.
-func (m *Manager[T]) taking(id ID) taker[T] {
-	return func(o *operation, lease string, turn func()) (*Session[T], error) {
-		l := m.loading(id)
-		l.Lease, l.LeaseFor, l.Turn, l.TouchEvery = lease, m.cfg.Lease, turn, 0
-		r, err := m.loaded(o, id, l)
-		if err != nil {
-			return nil, err
-		}
-		return m.read(o.ctx, r.Record, id)
+// taking takes the lease of a session that exists. Where that has moved, id is what it
+// is called there: a place in line lasts longer than Config.RotateGrace may.
+func (m *Manager[T]) taking(o *operation, id *ID, lease string, turn func()) (*Session[T], error) {
+	l := m.loading(*id)
+	l.Lease, l.LeaseFor, l.Turn, l.TouchEvery = lease, m.cfg.Lease, turn, 0
+	asked := l.Hash
+	r, err := m.loaded(o, *id, &l)
+	if l.Hash != asked {
+		*id = listed(l.Hash)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return m.read(o.ctx, r.Record, *id)
 }
 
 // Converse is Open and Exclusive in one: it finds or creates the session of a
 // conversation and runs fn with it, one message at a time, in the order of their
 // arrival. Two round trips, and one more to wait.
 func (m *Manager[T]) Converse(ctx context.Context, c Conversation, initial T, fn func(context.Context, *Session[T]) error) error {
-	return m.exclusive(ctx, c.ID(), fn, func(o *operation, lease string, turn func()) (*Session[T], error) {
+	return m.exclusive(ctx, c.ID(), fn, func(o *operation, _ *ID, lease string, turn func()) (*Session[T], error) {
 		s, _, err := m.open(o, c, &initial, lease, turn)
 		return s, err
 	})
@@ -68,7 +71,7 @@ func (m *Manager[T]) exclusive(ctx context.Context, id ID, fn func(context.Conte
 
 // taker tries to take a lease. ErrBusy means that the call has a place in line,
 // and that turn will be called.
-type taker[T any] func(o *operation, lease string, turn func()) (*Session[T], error)
+type taker[T any] func(o *operation, id *ID, lease string, turn func()) (*Session[T], error)
 
 // inTurn waits for the lease of a session and runs fn.
 func (m *Manager[T]) inTurn(o *operation, id ID, fn func(context.Context, *Session[T]) error, take taker[T]) error {
@@ -102,7 +105,7 @@ func (m *Manager[T]) takeLease(o *operation, id ID, take taker[T]) (s *Session[T
 	for {
 		tries++
 		held = time.Now()
-		if s, err = take(o, lease, turn); err == nil {
+		if s, err = take(o, &id, lease, turn); err == nil {
 			s.lease = lease
 			return s, held, nil
 		}

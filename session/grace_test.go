@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -268,6 +269,32 @@ func TestWhoWaitsDuringARotationHandlesTheSession(t *testing.T) {
 		if got, err := m.Get(t.Context(), s.ID); err != nil || got.Data.Items != 8 {
 			t.Errorf("read %+v, %v", got, err)
 		}
+	})
+}
+
+func TestAPlaceInLineOutlastsTheGraceOfTheIDThatItWasTakenBy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, memsession.New(), config{RotateGrace: 10 * time.Second})
+		s := create(t, m, 1)
+		old := s.ID
+		if err := m.Rotate(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		ids := []session.ID{s.ID, old, s.ID}
+		var wg sync.WaitGroup
+		for i, id := range ids {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second)
+				err := m.Exclusive(t.Context(), id, func(context.Context, *session.Session[cart]) error {
+					time.Sleep(20 * time.Second)
+					return nil
+				})
+				if ended := time.Since(s.CreatedAt); err != nil || ended != time.Duration(i+1)*20*time.Second {
+					t.Errorf("handler %d ended after %v: %v", i, ended, err)
+				}
+			})
+		}
+		wg.Wait()
 	})
 }
 
