@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,15 +29,16 @@ func TestCheckWarnsOfEvictionAndOfMissingPersistence(t *testing.T) {
 
 func TestCheckWarnsOfAClientThatReadsFromReplicas(t *testing.T) {
 	for reads, want := range map[bool]int{true: 1, false: 0} {
-		client := redis.NewClusterClient(&redis.ClusterOptions{
-			Addrs: []string{"127.0.0.1:0"}, RouteRandomly: reads, MaxRedirects: -1,
-			Dialer: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no server") },
+		synctest.Test(t, func(t *testing.T) {
+			client := redis.NewClusterClient(&redis.ClusterOptions{
+				Addrs: []string{"127.0.0.1:0"}, RouteRandomly: reads, MaxRedirects: -1,
+				Dialer: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no server") },
+			})
+			defer client.Close()
+			if got, err := New(client).Check(t.Context()); len(got) != want || err == nil {
+				t.Errorf("reads from replicas: %t: %q, %v, want %d warnings and that no server answered", reads, got, err, want)
+			}
 		})
-		got, err := New(client).Check(t.Context())
-		if len(got) != want || err == nil {
-			t.Errorf("reads from replicas: %t: %q, %v, want %d warnings and that no server answered", reads, got, err, want)
-		}
-		_ = client.Close()
 	}
 }
 
