@@ -193,6 +193,17 @@ func TestTheUsualTurnsTakeTheQuickPaths(t *testing.T) {
 	}
 }
 
+func TestAHoldThatEndsInThisMillisecondIsNotReleased(t *testing.T) {
+	virtual(t, func(r *rig) {
+		c, g := r.take(lock.Key("room"), 300*time.Millisecond)
+		c.Fence, c.Until = g.Hold.Fence, g.Hold.ExpiresAt
+		time.Sleep(300 * time.Millisecond)
+		if s := r.release(c.StoreTicket); s != lock.StatusMissing {
+			r.Errorf("status %d, want missing", s)
+		}
+	})
+}
+
 func TestAHoldThatEndsInThisMillisecondIsReportedByTheNextClaim(t *testing.T) {
 	for name, res := range map[string]lock.Resource{"granted": lock.Key("other"), "queued": lock.Key("lasting")} {
 		synctest.Test(t, func(t *testing.T) {
