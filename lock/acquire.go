@@ -85,7 +85,7 @@ type attempt struct {
 	wish      wish
 	secret    string
 	claim     StoreClaim
-	copied    bool           // a copy of the claim may come later
+	copied    bool           // the claim may arrive again
 	conflict  *ConflictError // the last one
 	last      []Conflict     // that were named
 }

@@ -26,7 +26,7 @@ type Lease struct {
 	details  map[string]string
 	ttl      time.Duration
 	renew    bool
-	once     bool // no copy of the claim can come later
+	once     bool // the claim cannot arrive again
 	waited   time.Duration
 	origin   context.Context // of the call that took it; its values are for reports of the end
 	since    time.Time       // when the grant was known here

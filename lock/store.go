@@ -56,11 +56,12 @@ type Store interface {
 	// same token, and the same Force, less than [StoreRememberFor] ago: the answer
 	// to that may have got lost. (A store need not keep the token for that:
 	// nothing changes any more.) StatusMissing means neither. The release of a
-	// ticket with Until need not be remembered: before Until, StatusGranted may
-	// also mean that nothing is known of the hold of a ticket with Again. With a
-	// token and Fence 0 it gives up a claim that waits or of unknown outcome: should
-	// the claim come only now, within StoreRememberFor, its answer is StatusMissing. So
-	// is that to any claim whose hold was released without Until.
+	// ticket with Until need not be remembered: if it is sent again, by the caller
+	// (Again) or by the store's client, StatusGranted may also mean that nothing is
+	// known of the hold, until the time in Until. With a token and Fence 0 it gives
+	// up a claim that waits or of unknown outcome: should the claim come only now,
+	// within StoreRememberFor, its answer is StatusMissing. So is that to any claim
+	// whose hold was released without Until.
 	Release(ctx context.Context, ts []StoreTicket) ([]StoreGrant, error)
 
 	// Holds yields the live holds that overlap any part of q's resource,
@@ -88,8 +89,8 @@ type StoreTicket struct {
 	Fence uint64 // of the grant; 0 before
 	Force bool   // release without the token
 
-	// Until is when the hold ends by the store's clock, as far as is known, if no
-	// copy of its claim can come later: each answer to it had Once.
+	// Until is when the hold ends by the store's clock, as far as is known. It is
+	// set only if the claim cannot arrive again: each Acquire was answered, with Once.
 	Until time.Time
 	Again bool // Release was called before, without an answer
 }
@@ -164,7 +165,7 @@ type StoreGrant struct {
 	Retry     time.Duration // StatusBlocked: when the first of the conflicts ends at the latest; 0 = there is none
 	Place     int           // in the queue, from 1; 0 = not queued
 	Full      bool          // StatusBlocked: not queued, since too many wait for a name
-	Once      bool          // from Acquire: the claim was sent once, so no copy of it can come later; false = not known
+	Once      bool          // from Acquire: the claim was sent once, so it cannot arrive again; false = not known
 	Expired   []Hold        // some expired holds found on the way, not reported yet
 }
 

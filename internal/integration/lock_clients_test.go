@@ -152,3 +152,26 @@ func collect(t testing.TB, holds func(func(lock.Hold, error) bool)) []lock.Hold 
 	}
 	return list
 }
+
+// The release of a claim that was sent twice takes memory, and a release that was
+// sent twice may be answered as done.
+func TestNoKindOfClientCountsACallTwice(t *testing.T) {
+	for name, connect := range lockClients {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := redislock.New(connect(t))
+			c := lock.StoreClaim{StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", ID: "id", Token: "secret"}, Resource: lock.Key("room"), TTL: time.Minute}
+			for range 2 {
+				if g, err := s.Acquire(t.Context(), c); err != nil || !g.Once {
+					t.Errorf("acquire: once %t, %v", g.Once, err)
+				}
+			}
+			c.Fence, c.Until = 1, time.Now().Add(time.Hour)
+			for _, want := range []lock.StoreStatus{lock.StatusGranted, lock.StatusMissing} {
+				if g, err := s.Release(t.Context(), []lock.StoreTicket{c.StoreTicket}); err != nil || g[0].Status != want {
+					t.Errorf("release: %v, %v, want status %d", g, err, want)
+				}
+			}
+		})
+	}
+}

@@ -20,6 +20,7 @@ type Caller struct {
 	client   redis.UniversalClient
 	missing  error    // answers every call when there is no client
 	obedient bool     // the client itself gives up when ctx ends
+	piped    bool     // all calls go in pipelines: else the client encodes them for their size, too, which Tries would count
 	batcher  *batcher // nil without a client
 }
 
@@ -31,6 +32,9 @@ func New(client redis.UniversalClient, missing error) *Caller {
 	}
 	c := &Caller{client: client, obedient: obedient(client)}
 	_, one := client.(*redis.Client)
+	if _, ring := client.(*redis.Ring); !ring {
+		_, c.piped = client.(interface{ Len() int }) // which, but for a Ring, only a redis.AutoPipeliner has
+	}
 	c.batcher = &batcher{caller: c, one: one, lanes: make(map[string]*lane)}
 	return c
 }
@@ -71,6 +75,10 @@ func (c *Caller) Run(ctx context.Context, script *redis.Script, keys []string, a
 
 func (c *Caller) alone(ctx context.Context, script *redis.Script, call Call) (any, error) {
 	return Bounded(ctx, c, func(ctx context.Context) (any, error) {
+		if c.piped {
+			o := c.pipeline(ctx, 1, func(int) (*redis.Script, Call) { return script, call })[0]
+			return o.answer, o.err
+		}
 		reply := script.EvalSha(ctx, c.client, call.Keys, call.Args...)
 		if unknown(reply, call) {
 			reply = script.Eval(ctx, c.client, call.Keys, call.Args...)

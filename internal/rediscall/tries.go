@@ -8,8 +8,8 @@ import "strconv"
 // it, which it does again when a reply was lost. From 2 on, the script may have run
 // before. It is Text, or the count itself where Text is empty.
 //
-// It is for one Run, after whose answer Sent may be read. It relies on the client,
-// which encodes the arguments anew each time.
+// It is for one Run, after whose answer Sent may be read. It relies on the client
+// to encode the arguments each time that it sends them, and at no other time.
 type Tries struct {
 	Text string
 	Sent int

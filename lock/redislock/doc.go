@@ -28,11 +28,14 @@
 //     system check the fence.
 //   - Deadlines are whole milliseconds. A hold may end up to 1 ms before its
 //     TTL. Leases allow for that: they end earlier.
-//   - The store remembers for [lock.StoreRememberFor] that a hold was released whose
-//     claim the client had sent more than once, or that a claim was given up. A
-//     claim that arrives later than that holds until its TTL ends. Where nothing
-//     was remembered, a release whose first answer got lost is taken as done, also
-//     when the hold was ended by force before that time.
+//   - The store remembers for [lock.StoreRememberFor] that a claim was given up, and
+//     that a hold was released whose claim may arrive again, since it was sent more
+//     than once or not answered. A claim that arrives later than that holds until
+//     its TTL ends.
+//   - Other releases are not remembered. One that is sent again, because its answer
+//     got lost, is answered as done until the hold would have expired. So Release
+//     may then return nil although the hold had been lost in a failover, or been
+//     ended by force longer than lock.StoreRememberFor ago.
 //   - TryAcquire ignores the queue, so it may take what the first waiter was
 //     about to be granted.
 //
@@ -123,7 +126,7 @@
 // or recorded leaves only l, with the fence, and x for as long as releases are
 // remembered. Those have negative scores, 4·ms + how - 2^50, where how is 0 for a
 // release, 1 for a release without the token, and 2 for a claim given up. A
-// release by the token is remembered only if a copy of the claim can come later.
+// release by the token is remembered only if the claim may arrive again.
 //
 // # Records
 //

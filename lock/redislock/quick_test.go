@@ -63,6 +63,9 @@ func TestTheQuickPathsDoWhatTheGeneralScriptsDo(t *testing.T) {
 			var claims []lock.StoreClaim
 			for step := range 200 {
 				time.Sleep(time.Duration(random.IntN(20)) * 10_003 * time.Microsecond) // hardly ever with a ping
+				if random.IntN(16) == 0 {
+					time.Sleep(6 * time.Second) // so that the group rests
+				}
 				c, what := lock.StoreClaim{}, random.IntN(5)
 				if len(claims) == 0 || what < 2 {
 					c = quick.claim(lock.Key(string("abc"[random.IntN(3)])), time.Duration(1+random.IntN(5))*time.Second)
@@ -86,6 +89,9 @@ func TestTheQuickPathsDoWhatTheGeneralScriptsDo(t *testing.T) {
 				if got != want {
 					t.Fatalf("seed %d, step %d (%d of %s): quick answers\n%s\ngeneral\n%s", seed, step, what, c.ID, got, want)
 				}
+				for _, key := range append(quick.endless(), general.endless()...) {
+					t.Fatalf("seed %d, step %d (%d of %s): %s lives for ever, or less than a hold", seed, step, what, c.ID, key)
+				}
 				if got, want := quick.left(), general.left(); got != want {
 					t.Fatalf("seed %d, step %d (%d of %s): quick leaves\n%s\ngeneral\n%s", seed, step, what, c.ID, got, want)
 				}
@@ -103,6 +109,7 @@ func newPath(t *testing.T) path {
 	if err := p.Store.inbox.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	p.Store.inbox.feed.Use() // so that it stays open
 	return p
 }
 
@@ -138,6 +145,19 @@ func (p path) left() string {
 	fmt.Fprintf(&s, "%q\n%v\n", p.client.ZRange(ctx, keys[0], 0, -1).Val(), p.client.ZRangeByScoreWithScores(ctx, keys[2], &redis.ZRangeBy{Min: "0", Max: "+inf"}).Val())
 	fmt.Fprintf(&s, "%v\n%q\n", p.client.ZRangeWithScores(ctx, keys[3], 0, -1).Val(), p.client.ZRange(ctx, keys[4], 0, -1).Val())
 	return strings.ReplaceAll(s.String(), p.inbox.feed.Channel(), "its own channel")
+}
+
+// endless returns the keys that live for ever, and those that end before a hold.
+func (p path) endless() (wrong []string) {
+	keys, ctx := p.keys("rooms", "hotel"), p.Context()
+	last := p.client.ZRangeByScoreWithScores(ctx, keys[2], &redis.ZRangeBy{Min: "0", Max: "+inf"}).Val()
+	for i, key := range keys {
+		ttl := p.client.PTTL(ctx, key).Val()
+		if ttl == -1 || i < 3 && len(last) > 0 && ttl >= 0 && time.Now().Add(ttl).UnixMilli() < int64(last[len(last)-1].Score) {
+			wrong = append(wrong, key)
+		}
+	}
+	return wrong
 }
 
 // A quick path that is never taken is noticed by nothing else.

@@ -2,15 +2,15 @@
 --
 -- Purpose: ends a live hold and removes whatever is left of it. An expired
 -- one stays for the sweep to report. For some seconds it is remembered that the
--- hold was ended, unless no copy of its claim can come later; and so is a claim
--- that is given up: one that waits, or whose answer is not known, and which may
--- come later than this. What that frees is granted to those who wait, as in
+-- hold was ended, unless its claim cannot arrive again; and so is a claim that is
+-- given up: one that waits, or whose answer is not known, and which may come
+-- later than this. What that frees is granted to those who wait, as in
 -- queue.lua.
 --
 -- KEYS   as in head.lua
 -- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
---        claim up when there is no hold  5 when no copy of the claim can come:
---        the time in ms at which the hold ends, else ""  6 how often this was sent
+--        claim up when there is no hold  5 the time in ms at which the hold ends
+--        if its claim cannot arrive again, else ""  6 how often this was sent
 -- Reply  {0, now, {id, ms that were left, record}}, {0} when this one has
 --        ended it before, or {3}: no such live hold, or not with this token
 -- Cost   O(log N) for each part, and that of serve in queue.lua
