@@ -15,7 +15,7 @@
 //	defer func() {
 //		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 //		defer cancel()
-//		err = errors.Join(err, trail.Close(ctx)) // a *audit.LossError names what was not stored
+//		err = errors.Join(err, trail.Close(ctx)) // the named result; a *audit.LossError says what was not stored
 //	}()
 //
 // The table, by default lock_audit, has a row per event: id, occurred_at and

@@ -29,7 +29,7 @@ func Example() {
 		defer func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
-			err = errors.Join(err, trail.Close(ctx)) // a *audit.LossError names what was not stored
+			err = errors.Join(err, trail.Close(ctx)) // the named result; a *audit.LossError says what was not stored
 		}()
 
 		if err := trail.Record(ctx, audit.Event{Type: "service.started"}); err != nil {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"flag"
@@ -32,6 +33,9 @@ type site struct {
 	logins    *httpsession.Logins[User]
 	passwords sync.Map
 }
+
+// noOne is a hash that no password fits.
+var noOne, _ = bcrypt.GenerateFromPassword([]byte(rand.Text()), bcrypt.DefaultCost)
 
 //go:embed page.html
 var text string
@@ -64,9 +68,11 @@ func (s *site) register(visit *httpsession.Visit[User], r *http.Request) error {
 }
 
 func (s *site) login(visit *httpsession.Visit[User], r *http.Request) error {
-	hash, _ := s.passwords.Load(r.FormValue("name"))
-	known, _ := hash.([]byte)
-	if bcrypt.CompareHashAndPassword(known, []byte(r.FormValue("password"))) != nil {
+	hash, known := s.passwords.Load(r.FormValue("name"))
+	if !known {
+		hash = noOne // so that the answer takes as long
+	}
+	if bcrypt.CompareHashAndPassword(hash.([]byte), []byte(r.FormValue("password"))) != nil {
 		return visit.Flash(r.Context(), "Name or password is wrong.")
 	}
 	var remember httpsession.LoginOption // none

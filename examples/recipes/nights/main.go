@@ -23,6 +23,8 @@ import (
 
 var errTaken = errors.New("a night is another guest's, or was offered to one")
 
+const table = "CREATE TEMPORARY TABLE nights (room text, night date, guest text NOT NULL, fence bigint NOT NULL, PRIMARY KEY (room, night))"
+
 // A stay is from the arrival to the departure, whose night is not part of it.
 type stay struct {
 	guest, room        string
@@ -51,7 +53,7 @@ func book(ctx context.Context, db *gorm.DB, lease *lock.Lease, s stay) error {
 				"room": s.room, "guest": s.guest, "fence": lease.Fence(),
 				"arrival": s.arrival.Format(time.DateOnly), "departure": s.departure.Format(time.DateOnly),
 			})
-		if done.Error == nil && time.Duration(done.RowsAffected)*24*time.Hour < s.departure.Sub(s.arrival) {
+		if first, end := s.nights().Bounds(); done.Error == nil && done.RowsAffected < end-first {
 			return errTaken
 		}
 		return done.Error
@@ -79,7 +81,6 @@ func run(ctx context.Context, dsn string, out io.Writer) (err error) {
 		return err
 	}
 	defer pool.Close()
-	const table = "CREATE TEMPORARY TABLE nights (room text, night date, guest text NOT NULL, fence bigint NOT NULL, PRIMARY KEY (room, night))"
 	pool.SetMaxOpenConns(1) // which has the temporary table
 	if err := db.Exec(table).Error; err != nil {
 		return err

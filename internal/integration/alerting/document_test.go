@@ -55,7 +55,7 @@ func TestTheDocumentLeadsToAnAlertThatFires(t *testing.T) {
 	changes := []string{
 		"go get github.com/holdfast-go/holdfast@latest",
 		"go mod edit -require=github.com/holdfast-go/holdfast@v0.0.0 -replace=github.com/holdfast-go/holdfast='" + absolute(t, root) + "'",
-		":9100", ":" + strconv.Itoa(testproc.FreePort(t)),
+		":2112", ":" + strconv.Itoa(testproc.FreePort(t)),
 		":9099", ":" + strconv.Itoa(testproc.FreePort(t)),
 	}
 	if os.Getenv("HOLDFAST_LONG") == "" {
