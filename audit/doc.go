@@ -19,7 +19,7 @@
 //	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 //	defer cancel()
 //	if err := trail.Close(ctx); err != nil { // writes what is queued
-//		log.Print(err) // a *audit.LossError names what was not stored
+//		log.Print(err) // the named result; a *audit.LossError says what was not stored
 //	}
 //
 // # From Record to the sink
