@@ -241,7 +241,9 @@ func TestAPanicOfACallbackLeavesNoResponseOpen(t *testing.T) {
 		b := fragile(t, func(c *circuitbreaker.Config) { c.Classify = tc.classify })
 		defer b.Reset()
 		body := &countingBody{}
-		base := tripFunc(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: tc.code, Body: body}, nil })
+		base := tripFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: tc.code, Body: body}, nil
+		})
 		func() {
 			defer func() {
 				if recover() != "boom" {
