@@ -28,6 +28,7 @@ type dialect struct {
 
 	isolation sql.IsolationLevel // of a transaction that writes
 	duplicate string             // the code of a conflict
+	deadlock  string             // of a transaction that was undone to end one; "" = there are none
 	codeName  string             // of the codes of its errors
 	permanent []string           // beginnings of the codes by which it refuses a value; an operator can add a missing table or right
 	hints     map[string]string  // what to look at, by code
@@ -41,7 +42,7 @@ var (
 		types:  [...]string{uuid: "uuid", moment: "timestamptz(6)", number: "bigint", code: "text", exact: "text", prose: "text", object: "json"}, // jsonb would change the text of details
 		arrays: true, rowValues: true, position: "strpos(details::text, ?)", nativeTime: true,
 		onConflict: ignoreID, forUpdate: " FOR UPDATE", lock: "SELECT pg_advisory_xact_lock(?)",
-		codeName: "SQLSTATE", permanent: []string{"22", "23", "54"}, // data, constraint, too big a row or index entry
+		deadlock: "40P01", codeName: "SQLSTATE", permanent: []string{"22", "23", "54"}, // data, constraint, too big a row or index entry
 		hints: map[string]string{
 			"42P01": noTable, "42703": noColumn, "42P07": otherTable, "3F000": "no such schema; Migrate does not create it",
 			"42501": noRight, "25006": readOnly, "53100": diskFull, "57014": timeout,
@@ -69,7 +70,7 @@ var (
 			prose: "text CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", object: "text CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		},
 		maxRows: 64, inTable: true, position: "instr(details, ?)", forUpdate: " FOR UPDATE",
-		isolation: sql.LevelReadCommitted, duplicate: "1062", codeName: "MySQL error",
+		isolation: sql.LevelReadCommitted, duplicate: "1062", deadlock: "1213", codeName: "MySQL error",
 		permanent: []string{
 			"1048", "1062", "1153", "1264", "1292", "1366", "1406", "1451", "1452", "1690", "3140", "3819", "4025", // NULL, duplicate, packet, range, value, text, length, foreign keys, JSON, checks
 		},

@@ -74,8 +74,9 @@ func (s *Sink) Erase(ctx context.Context, p Person, how Erasure) (Erased, error)
 	p.Type, p.ID, p.Tenant = frozen(p.Type), frozen(p.ID), frozen(p.Tenant)
 	for after := how.After.String(); after != ""; {
 		var page Erased
-		err := s.change(ctx, func(tx *gorm.DB) (err error) {
-			page, after, err = s.erasePage(tx, p, how, after)
+		var end string
+		err := s.changePage(ctx, func(tx *gorm.DB) (err error) {
+			page, end, err = s.erasePage(tx, p, how, after)
 			return err
 		})
 		if err != nil {
@@ -83,6 +84,7 @@ func (s *Sink) Erase(ctx context.Context, p Person, how Erasure) (Erased, error)
 		}
 		done.Events += page.Events
 		done.Possible += page.Possible
+		after = end
 		parseID(&done.Next, after) // or an earlier place, from which one can go on as well
 	}
 	done.Next = audit.ID{}

@@ -50,17 +50,31 @@ func (s *Sink) Purge(ctx context.Context, e Expiry) (int64, error) {
 	var total int64
 	for after, more := (*place)(nil), true; more; {
 		var n int64
-		err := s.change(ctx, func(tx *gorm.DB) (err error) {
-			n, after, err = s.purgePage(tx, e, after)
+		var end *place
+		err := s.changePage(ctx, func(tx *gorm.DB) (err error) {
+			n, end, err = s.purgePage(tx, e, after)
 			return err
 		})
 		if err != nil {
 			return total, s.dialect.explain("purge", err)
 		}
 		total += n
-		more = after != nil
+		after, more = end, end != nil
 	}
 	return total, nil
+}
+
+const deadlocks = 5 // tries of a page that loses them
+
+// changePage is change for a page, which is tried again when the database has undone
+// it to end a deadlock.
+func (s *Sink) changePage(ctx context.Context, run func(tx *gorm.DB) error) error {
+	for try := 1; ; try++ {
+		err := s.change(ctx, run)
+		if err == nil || try == deadlocks || s.dialect.deadlock == "" || s.dialect.code(err) != s.dialect.deadlock {
+			return err
+		}
+	}
 }
 
 // change runs a transaction on the database that is written to, whatever

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -65,5 +66,38 @@ func TestWritersToMariaDBAtTheSameTimeStoreEachEventOnce(t *testing.T) {
 	writers.Wait()
 	if got := query(t, s, gormsink.Criteria{}); !slices.Equal(got, all) {
 		t.Errorf("%d events are stored, want each of %d once", len(got), len(all))
+	}
+}
+
+// lostDeadlock is an error as of both drivers.
+type lostDeadlock struct{ Number uint16 }
+
+func (lostDeadlock) Error() string    { return "deadlock" }
+func (lostDeadlock) SQLState() string { return "40P01" }
+
+func TestAPageThatLosesADeadlockIsTriedAgain(t *testing.T) {
+	for name, db := range map[string]*gorm.DB{"PostgreSQL": startPostgres(t).open(t), "MariaDB": startMariaDB(t).open(t, "trail", "utf8mb4")} {
+		lost := 0
+		s := migrated(t, db, gormsink.WithHook(func(*gorm.DB, *gormsink.Sink, *audit.Event, []audit.Event) error {
+			if lost++; lost%3 > 0 {
+				return lostDeadlock{1213}
+			}
+			return nil
+		}))
+		events := batch(t, 10)
+		for i := range events {
+			events[i].Actor = audit.Entity{Type: "guest", ID: "ana"}
+		}
+		if err := s.Write(t.Context(), events); err != nil {
+			t.Fatal(err)
+		}
+		erased, err := s.Erase(t.Context(), gormsink.Person{Type: "guest", ID: "ana"}, gormsink.Erasure{By: audit.Entity{Type: "clerk", ID: "cleo"}, Reason: "asked"})
+		if err != nil || erased.Events != 10 || lost != 3 {
+			t.Errorf("%s: %d events erased after %d tries, %v", name, erased.Events, lost, err)
+		}
+		purged, err := s.Purge(t.Context(), gormsink.Expiry{Before: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)})
+		if err != nil || purged != 10 || lost != 6 {
+			t.Errorf("%s: %d events purged after %d tries, %v", name, purged, lost-3, err)
+		}
 	}
 }
