@@ -192,7 +192,7 @@ func (j *JSONLines) current() (size int64, err error) {
 	if err == nil && info.Size() > 0 {
 		_, err = f.ReadAt(last, info.Size()-1)
 	}
-	if err == nil { // whoever made the file may have ended before this
+	if err == nil { // the process that made the file may have ended before this
 		err = j.enter(filepath.Dir(j.target()))
 	}
 	if err != nil {

@@ -60,7 +60,8 @@ const eraseRows = 5000
 // It reads the whole table in pages of 5000 rows, in the order of the key. Each
 // page is a transaction, which locks the rows that it changes and writes an event
 // of [TypeErased]; so erasures at the same time are safe, and no statement takes
-// longer than a page. After an error call it again, with After set to Next.
+// longer than a page. A page that loses a deadlock is tried again, as by [Sink.Purge].
+// After an error call it again, with After set to Next.
 func (s *Sink) Erase(ctx context.Context, p Person, how Erasure) (Erased, error) {
 	done := Erased{Next: how.After}
 	switch {

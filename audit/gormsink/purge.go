@@ -37,9 +37,10 @@ const noteAge = 24 * time.Hour
 
 // Purge deletes events that are old, and returns their number, also with an
 // error. It works in pages of 2000 rows, oldest first, and each is a transaction
-// that also writes events of [TypePurged]; ctx is checked before each. A page
-// begins where the one before ended, so rows that are deleted and still visible to
-// an open transaction cost nothing.
+// that also writes events of [TypePurged]; ctx is checked before each. A page that
+// the database undoes to end a deadlock is tried up to five times. A page begins where
+// the one before ended, so rows that are deleted and still visible to an open
+// transaction cost nothing.
 func (s *Sink) Purge(ctx context.Context, e Expiry) (int64, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -64,14 +65,14 @@ func (s *Sink) Purge(ctx context.Context, e Expiry) (int64, error) {
 	return total, nil
 }
 
-const deadlocks = 5 // tries of a page that loses them
+const pageTries = 5
 
 // changePage is change for a page, which is tried again when the database has undone
 // it to end a deadlock.
 func (s *Sink) changePage(ctx context.Context, run func(tx *gorm.DB) error) error {
 	for try := 1; ; try++ {
 		err := s.change(ctx, run)
-		if err == nil || try == deadlocks || s.dialect.deadlock == "" || s.dialect.code(err) != s.dialect.deadlock {
+		if err == nil || try == pageTries || s.dialect.deadlock == "" || s.dialect.code(err) != s.dialect.deadlock {
 			return err
 		}
 	}

@@ -135,6 +135,19 @@ func TestAReleaseOfWhichNoCopyCanComeLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestAReleaseLeavesAnotherHoldItsTime(t *testing.T) {
+	everywhere(t, func(r *rig) {
+		c, g := r.take(lock.Key("a"), time.Hour)
+		other, _ := r.take(lock.Key("b"), time.Hour)
+		c.Fence, c.Until = g.Hold.Fence, g.Hold.ExpiresAt
+		r.release(c.StoreTicket)
+		if ttl := r.client.PTTL(r.Context(), r.keys("rooms", "hotel")[2]).Val(); ttl < time.Hour {
+			r.Errorf("while a hold lasts, its end is kept for %s", ttl)
+		}
+		r.wantBlocked(lock.Key("b"), other.ID)
+	})
+}
+
 func TestOldReleasesAreForgottenUnderLoad(t *testing.T) {
 	virtual(t, func(r *rig) {
 		r.take(lock.Key("a"), time.Hour) // so that nothing goes by itself

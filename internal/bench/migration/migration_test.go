@@ -145,20 +145,27 @@ func TestTheBreakersOfThePeersAndOfHoldfastDoTheSame(t *testing.T) {
 	}
 }
 
-func TestTheLocksOfThePeersAndOfHoldfastDoTheSame(t *testing.T) {
+// lockers are ours and the peers', on one Redis.
+func lockers(t *testing.T) (ours guard, peers map[string]guard) {
 	server := redistest.Real(t)
 	client := server.Client(t)
 	rueidis, done, err := withRueidislock(server.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer done()
+	t.Cleanup(done)
 	ours, end, err := withHoldfastLock(client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer end(t.Context())
-	for name, guard := range map[string]guard{"redsync": withRedsync(client), "bsm": withBSM(client), "rueidislock": rueidis, "holdfast": ours} {
+	t.Cleanup(func() { end(context.WithoutCancel(t.Context())) })
+	return ours, map[string]guard{"redsync": withRedsync(client), "bsm": withBSM(client), "rueidislock": rueidis}
+}
+
+func TestTheLocksOfThePeersAndOfHoldfastDoTheSame(t *testing.T) {
+	ours, peers := lockers(t)
+	peers["holdfast"] = ours
+	for name, guard := range peers {
 		mine := errors.New("mine")
 		err := guard(t.Context(), "room "+name, func(context.Context) error {
 			short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -180,19 +187,8 @@ func TestTheLocksOfThePeersAndOfHoldfastDoTheSame(t *testing.T) {
 // Programs of before have the peer's lock, those of the change have both, and those
 // of after have ours.
 func TestDuringTheChangeNoTwoProgramsHoldARoom(t *testing.T) {
-	server := redistest.Real(t)
-	client := server.Client(t)
-	rueidis, done, err := withRueidislock(server.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer done()
-	after, end, err := withHoldfastLock(client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer end(t.Context())
-	for name, before := range map[string]guard{"redsync": withRedsync(client), "bsm": withBSM(client), "rueidislock": rueidis} {
+	after, peers := lockers(t)
+	for name, before := range peers {
 		change := both(after, before)
 		for pair, programs := range map[string][2]guard{
 			"before, change": {before, change}, "change, before": {change, before}, "change, change": {change, change},
