@@ -209,8 +209,13 @@ func TestEveryTruncationOfASegmentIsFound(t *testing.T) {
 		if len(got) == len(texts) || !slices.Equal(got, texts[:len(got)]) {
 			t.Fatalf("cut to %d bytes: read %q", n, got)
 		}
-		// A cut between two frames looks like a process that wrote no more.
-		if end := headerSize + 8 + 3; !damaged && n > 0 && n != headerSize && n != end && n != end+8+3 {
+		// A cut between two frames looks like a process that wrote no more, and so does
+		// one behind zeros, as a checksum may begin with: they are space not yet written.
+		end := headerSize
+		for _, text := range got {
+			end += 8 + len(text)
+		}
+		if rest := segment[min(end, n):n]; !damaged && n > 0 && (n < headerSize || len(bytes.Trim(rest, "\x00")) > 0) {
 			t.Errorf("cut to %d bytes: no damage found", n)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -51,10 +52,17 @@ func Virtual(t testing.TB) (*redis.Client, *miniredis.Miniredis) {
 // closed with the test. To the server it is another process.
 func VirtualClient(t testing.TB, m *miniredis.Miniredis) *redis.Client {
 	t.Helper()
+	var mu sync.Mutex
+	over := false // the server is about to close the connections that it has, and would keep a later one
 	client := redis.NewClient(&redis.Options{
 		// An IP literal: a host name would be looked up, outside the bubble.
 		Addr: "127.0.0.1:0",
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if over {
+				return nil, net.ErrClosed
+			}
 			conn, err := m.Dial()
 			if err != nil {
 				return nil, err
@@ -67,7 +75,12 @@ func VirtualClient(t testing.TB, m *miniredis.Miniredis) *redis.Client {
 		// default is 10 for each processor.
 		PoolSize: 1000,
 	})
-	t.Cleanup(func() { _ = client.Close() })
+	t.Cleanup(func() {
+		mu.Lock()
+		over = true
+		mu.Unlock()
+		_ = client.Close()
+	})
 	return client
 }
 
