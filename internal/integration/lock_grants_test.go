@@ -235,10 +235,10 @@ func beWaiter(task string) error {
 	err = errors.Join(err, os.WriteFile(result, text, 0o600))
 	// A machine that is late for two seconds does not confirm the grant in time. The
 	// lease is lost then, as it must be, and its belief is what the test judges.
-	if released := l.Release(ctx); !errors.Is(released, lock.ErrNotHeld) {
-		err = errors.Join(err, released)
+	if ended := errors.Join(l.Release(ctx), m.Close(ctx)); !errors.Is(ended, lock.ErrNotHeld) {
+		err = errors.Join(err, ended)
 	}
-	return errors.Join(err, m.Close(ctx))
+	return err
 }
 
 // A process that goes on but has forgotten its claim neither confirms a grant
