@@ -222,7 +222,9 @@ func openHotel(t *testing.T, bot string, args ...string) (string, *testproc.Chil
 
 func openHotelAt(t *testing.T, bot, addr string, args ...string) *testproc.Child {
 	t.Helper()
-	child := testproc.Start(t, exec.Command(bot, append([]string{"-addr", addr}, args...)...))
+	cmd := exec.Command(bot, append([]string{"-addr", addr}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // a bot that is killed leaves its database there
+	child := testproc.Start(t, cmd)
 	testproc.Listening(t, addr)
 	return child
 }

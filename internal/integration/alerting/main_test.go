@@ -43,7 +43,8 @@ func startBot(t testing.TB, env []string, args ...string) (*testproc.Child, stri
 	bot := buildBot(t)
 	addr := testproc.Addr(testproc.FreePort(t))
 	cmd := exec.Command(bot, append(args, "-addr", addr)...)
-	cmd.Env = append(cmd.Environ(), env...)
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+t.TempDir()) // a bot that is killed leaves its database there
+	cmd.Env = append(cmd.Env, env...)
 	child := testproc.Start(t, cmd)
 	testproc.Listening(t, addr)
 	return child, addr
