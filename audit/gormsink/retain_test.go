@@ -100,9 +100,19 @@ func TestPurgeDeletesAPageAndWritesItsNotesInOneTransaction(t *testing.T) {
 
 // A note could not say what it deleted, and a database may count it as long ago.
 func TestPurgeOfWhatIsOlderThanAnyTimeOfAnEventIsRefused(t *testing.T) {
-	s, _ := mocked(t, "sqlite")
-	if _, err := s.Purge(t.Context(), Expiry{Before: time.Unix(1<<50, 0)}); !errors.Is(err, audit.ErrInvalid) {
-		t.Error(err)
+	for _, before := range []time.Time{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1<<50, 0)} {
+		s, _ := mocked(t, "sqlite")
+		if _, err := s.Purge(t.Context(), Expiry{Before: before}); !errors.Is(err, audit.ErrInvalid) {
+			t.Errorf("before %s: %v, want ErrInvalid", before, err)
+		}
+	}
+}
+
+func TestPurgeTakesTheLastInstantOfTheYear9999(t *testing.T) {
+	s, mock := mocked(t, "sqlite")
+	mock.ExpectBegin().WillReturnError(errCut)
+	if _, err := s.Purge(t.Context(), Expiry{Before: time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)}); !errors.Is(err, errCut) {
+		t.Errorf("%v, want the error of the database", err)
 	}
 }
 
