@@ -240,7 +240,7 @@ func TestClaimReportsEveryCauseAndGoesOn(t *testing.T) {
 				all = append(all, w)
 			}
 			damagePayload(t, s, all[2].StoreHandle)
-			client.SetRange(t.Context(), key(s, all[3].StoreHandle), 0, "XXX")
+			damageHeader(t, s, all[3].StoreHandle)
 			client.Del(t.Context(), key(s, all[4].StoreHandle))
 			time.Sleep(time.Hour)
 			got := map[session.Hash]session.EndReason{}
@@ -352,7 +352,7 @@ func TestEachCallHeedsTheBoundsOfTheQuarantine(t *testing.T) {
 			s := New(client, WithQuarantine(16*most*counted, lasting))
 			for range most + 2 {
 				r := done(t)(s.Create(t.Context(), of(newWrite("x"), newHash(7)))).Record
-				client.SetRange(t.Context(), key(s, r.StoreHandle), 0, "XXX")
+				damageHeader(t, s, r.StoreHandle)
 				find(t, s, r)
 			}
 			if c := count(t, s); c.Quarantined != most {
