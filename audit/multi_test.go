@@ -214,8 +214,9 @@ func TestAnOutageOfAllSinksLosesNothing(t *testing.T) {
 		l := newLog(t, Multi(a, b), Config{Queue: 50, MaxBatch: 10, WhenFull: DropNewest})
 		mustRecord(t, l, 50)
 		time.Sleep(10 * time.Minute)
-		if n := max(len(a.sizes()), len(b.sizes())); n > 60 {
-			t.Errorf("%d tries in ten minutes, want a few dozen", n)
+		// The pauses are random, 15 s in the mean: 48 tries, give or take 4.
+		if n := max(len(a.sizes()), len(b.sizes())); n > 48+8*4 {
+			t.Errorf("%d tries in ten minutes, want about 48", n)
 		}
 		if s := l.Stats(); s.Written != 0 {
 			t.Errorf("%d events count as written, want none", s.Written)
