@@ -44,13 +44,16 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 	for pause := firstPause; ; {
 		g, since, err := a.askInTime(ctx)
 		if err == nil && g.Status == StatusBlocked {
-			failed, pause = nil, firstPause
+			failed = nil
 			conflict := a.blocked(caller, g)
 			if g.Full {
 				return nil, conflict
 			}
 			g, err = a.wait(ctx, g)
 			since = g.Since
+			if err == nil {
+				pause = firstPause
+			}
 		}
 		if err == nil && g.Status == StatusGranted && over(g.Hold, since) {
 			err = errLate

@@ -124,6 +124,9 @@ func TestAStoreThatFailsAfterAConflictIsWaitedOutAndReportedWithIt(t *testing.T)
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("waited for %s, want all of 5s", took)
 		}
+		if asked := d.store.calls.Load(); asked > 30 {
+			t.Errorf("%d calls, want pauses that double up to a second", asked)
+		}
 	})
 }
 
