@@ -43,7 +43,7 @@ func (m *Manager) TryAcquire(ctx context.Context, r Resource, opts ...Option) (*
 //
 // A store that does not answer, fails over or is overloaded is waited out. When
 // ctx ends, the error wraps ctx's and a [*ConflictError] that names the holds
-// that were in the way at last; after a try that failed otherwise,
+// that were in the way when the store was last asked; after a try that failed otherwise,
 // [ErrUnavailable] too. Errors that waiting cannot mend are returned at once.
 //
 // Do not wait while holding another lease of the same group: two callers that
@@ -117,7 +117,9 @@ func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, e
 	g, sent, err := a.ask(ctx)
 	switch {
 	case err != nil:
-		a.giveUp(err)
+		if !errors.Is(err, ErrInvalid) { // else nothing was sent
+			a.m.undo(a.claim.StoreTicket)
+		}
 		return nil, unavailable(ctx, what, err)
 	case g.Status == StatusGranted:
 		return a.granted(ctx, g.Hold, sent)
@@ -133,13 +135,6 @@ func ended(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ctx.Err(), cause)
 	}
 	return ctx.Err()
-}
-
-// giveUp undoes the claim, unless the store refused to send it.
-func (a *attempt) giveUp(err error) {
-	if !errors.Is(err, ErrInvalid) {
-		a.m.undo(a.claim.StoreTicket)
-	}
 }
 
 // ask sends the claim once.
@@ -162,7 +157,9 @@ func (a *attempt) granted(ctx context.Context, h Hold, sent time.Time) (*Lease, 
 
 	// No longer than half of what is left: a recorder that hangs must not
 	// turn a granted lease into an expired one.
+	began := time.Now()
 	err := a.recordAcquired(ctx, l, max(time.Until(l.deadline)/2, time.Nanosecond))
+	a.recording = time.Since(began)
 	if err != nil && a.m.cfg.AuditRequired {
 		a.takeBack(ctx, l)
 		return nil, err

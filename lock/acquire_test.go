@@ -120,6 +120,7 @@ func TestNonsenseIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		"a part is shared":   {r: lock.All(key, lock.Key("aa").Shared()).Units(2)},
 		"negative Wait":      {r: key, opts: []lock.Option{lock.Wait(-1)}},
 		"kept too long":      {r: key, opts: []lock.Option{lock.KeepAtLeast(1 << 62)}},
+		"kept without TTL":   {r: key, opts: []lock.Option{lock.TTL(0), lock.KeepAtLeast(time.Hour)}},
 		"unknown kind":       {r: lock.Of(9, "a", 1, 2)},
 		"All of nothing":     {r: lock.All()},
 		"All of itself":      {r: lock.All(lock.Span("a", 1, 5), lock.Span("a", 4, 9))},

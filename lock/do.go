@@ -12,8 +12,8 @@ import (
 // panics. Every caller runs fn, one after the other; for work that one process
 // does and the others skip, see [Manager.TryDo]. While fn
 // runs, the watchdog renews the lease; fn's context ends when ctx does or when
-// the lease is lost. If the lease was lost, or MaxHold ended it, before fn
-// returned, the error wraps [ErrNotHeld] besides fn's own: another holder may
+// the lease is lost. If the lease was lost, or MaxHold or [Manager.Close] ended it,
+// before fn returned, the error wraps [ErrNotHeld] besides fn's own: another holder may
 // have worked at the same time. A release that the store did not answer is no
 // error: fn was alone, and the hold ends by its TTL. [Wait] limits the waiting
 // alone.
@@ -38,7 +38,12 @@ func (m *Manager) do(ctx context.Context, r Resource, acquire func(context.Conte
 		return err
 	}
 	defer func() {
-		if released := l.Release(ctx); errors.Is(released, ErrNotHeld) {
+		ended := l.Err()
+		released := l.Release(ctx)
+		if errors.Is(ended, ErrClosed) {
+			released = l.notHeld("holding", ended)
+		}
+		if errors.Is(released, ErrNotHeld) {
 			err = errors.Join(err, released)
 		}
 	}()

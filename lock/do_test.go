@@ -90,6 +90,18 @@ func TestDoReleasesWhateverWayTheFunctionEnds(t *testing.T) {
 	wantList(t, "held", d.held(t))
 }
 
+func TestDoReportsThatCloseReleasedItsLease(t *testing.T) {
+	d := newDesk(t, lock.Config{})
+	other, own := newDesk(t, lock.Config{}, d.store), errors.New("own")
+	err := d.Do(t.Context(), lock.Key("room"), func(ctx context.Context, l *lock.Lease) error {
+		wantErr(t, d.Close(context.WithoutCancel(ctx)))
+		wantErr(t, context.Cause(ctx), lock.ErrReleased, lock.ErrClosed)
+		other.take(t, lock.Key("room"))
+		return own
+	})
+	wantErr(t, err, own, lock.ErrNotHeld, lock.ErrClosed)
+}
+
 func TestDoForgivesAReleaseWithoutAnAnswer(t *testing.T) {
 	d := newDesk(t, lock.Config{})
 	wantErr(t, d.Do(t.Context(), lock.Key("room"), func(context.Context, *lock.Lease) error {

@@ -65,8 +65,9 @@ func (e *ConfigError) Error() string {
 // Unwrap returns [ErrInvalid].
 func (e *ConfigError) Unwrap() error { return ErrInvalid }
 
-// ConflictError names the holds that are in the way. Its text says of the first
-// what it is of and when it ends; holders are in Conflicts only.
+// ConflictError names the holds that were in the way when the store was last asked:
+// for a wait that may be when it began. Its text says of the first what it is of and
+// when it ends; holders are in Conflicts only.
 type ConflictError struct {
 	Resource  Resource   // what was wanted
 	Conflicts []Conflict // up to eight, in the order of the wanted parts; none when Acquire only waited for its turn
@@ -113,15 +114,15 @@ func invalid(format string, args ...any) error {
 }
 
 // unavailable wraps a store's error with what was attempted. When ctx has
-// ended, its error is included, whatever the store's is. A cancelled call, and
+// ended, its error and cause are included, whatever the store's is. A cancelled call, and
 // a request that the store refused as [ErrInvalid], say nothing about the
 // store's availability.
 func unavailable(ctx context.Context, what string, err error) error {
 	if errors.Is(err, ErrInvalid) {
 		return fmt.Errorf("lock: %s: %w", what, err)
 	}
-	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
-		err = errors.Join(err, ended)
+	if ctx.Err() != nil && !(errors.Is(err, ctx.Err()) && errors.Is(err, context.Cause(ctx))) {
+		err = errors.Join(err, ended(ctx))
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("lock: %s: %w", what, err)
@@ -129,18 +130,19 @@ func unavailable(ctx context.Context, what string, err error) error {
 	return fmt.Errorf("lock: %s: %w: %w", what, ErrUnavailable, err)
 }
 
-// result names an operation's outcome for observers.
+// result names an operation's outcome for observers. That of a cancelled call does
+// not depend on the cause, which may be any error.
 func result(err error) Result {
 	for _, known := range []struct {
 		err    error
 		result Result
 	}{
 		{nil, ResultOK},
-		{ErrInvalid, ResultInvalid},
 		{ErrAudit, ResultAuditFailed},
+		{context.Canceled, ResultCanceled},
+		{ErrInvalid, ResultInvalid},
 		{ErrMaxReached, ResultMaxReached},
 		{ErrNotHeld, ResultNotHeld},
-		{context.Canceled, ResultCanceled},
 		{ErrClosed, ResultCanceled},
 		{ErrUnavailable, ResultUnavailable},
 		{context.DeadlineExceeded, ResultTimedOut},

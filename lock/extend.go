@@ -30,7 +30,9 @@ func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 	if ttl == 0 {
 		ttl = l.ttl
 	}
-	err := l.extend(ctx, ttl)
+	err := errAborted
+	defer func() { end(err) }()
+	err = l.extend(ctx, ttl)
 	e := l.event(OpExtend)
 	e.Took, e.TTL, e.Result, e.Err = time.Since(start), ttl, result(err), err
 	switch e.Result {
@@ -40,7 +42,6 @@ func (l *Lease) Extend(ctx context.Context, ttl time.Duration) error {
 		_ = l.record(ctx, "lock.max_reached", audit.Denied, "max_reached", slog.Duration("ttl", ttl))
 	}
 	l.report(ctx, e)
-	end(err)
 	return err
 }
 
@@ -54,8 +55,8 @@ func (l *Lease) extend(ctx context.Context, ttl time.Duration) error {
 	if err := l.Err(); err != nil {
 		return l.notHeld("extending", err)
 	}
-	if err := ctx.Err(); err != nil {
-		return unavailable(ctx, "extending "+l.resource.String(), err)
+	if ctx.Err() != nil {
+		return fmt.Errorf("lock: extending %s: %w", l.resource, ended(ctx))
 	}
 	r := StoreRenewal{StoreTicket: l.ticket, TTL: ttl, MaxExtensions: l.m.cfg.MaxExtensions, Count: true, Nonce: rand.Text()[:8]}
 	sent := time.Now()
@@ -75,7 +76,7 @@ func (l *Lease) apply(what string, g StoreGrant, sent time.Time) error {
 	l.check() // an answer that comes too late revives nothing
 	switch {
 	case l.cause != nil:
-		if g.Status == StatusGranted && l.cause != ErrReleased {
+		if g.Status == StatusGranted && !errors.Is(l.cause, ErrReleased) {
 			l.m.undo(l.ticket) // it has no holder any more
 		}
 		return l.notHeld(what, l.cause)

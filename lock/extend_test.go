@@ -4,6 +4,7 @@ package lock_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,22 @@ func TestExtendEndsAtMaxExtensions(t *testing.T) {
 		wantErr(t, l.Err()) // it goes on until its deadline
 		wantList(t, "observed", d.seen.seen()[1:], "extend success", "extend success", "extend max_reached")
 		wantList(t, "recorded", d.trail.types()[1:], "lock.extended", "lock.extended", "lock.max_reached")
+	})
+}
+
+func TestALeaseThatUsedUpItsExtensionsEndsForThatWhateverIsAskedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{MaxExtensions: 1})
+		l := d.take(t, lock.Key("room"))
+		wantErr(t, l.Extend(t.Context(), 0))
+		wantErr(t, l.Extend(t.Context(), 0), lock.ErrMaxReached)
+		wantErr(t, l.Check(t.Context()))
+		time.Sleep(time.Minute)
+		wantErr(t, l.Err(), lock.ErrMaxReached)
+		wantList(t, "recorded", d.trail.types()[2:], "lock.max_reached", "lock.max_reached")
+		if e := d.trail.events[3]; e.Reason != "max_reached" {
+			t.Errorf("recorded %+v, want max_reached: there is no MaxHold", e)
+		}
 	})
 }
 
@@ -133,6 +150,13 @@ func TestExtendRefusesNonsenseBeforeAnythingIsSent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantErr(t, l.Extend(ctx, 0), context.Canceled)
+	ctx, cancel = context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	err := l.Extend(ctx, 0)
+	wantErr(t, err, context.DeadlineExceeded)
+	if errors.Is(err, lock.ErrUnavailable) {
+		t.Error(err)
+	}
 	if d.store.calls.Load() != calls {
 		t.Error("the store was asked")
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"sync"
@@ -107,12 +108,14 @@ func over(h Hold, since time.Time) bool {
 // later than the store's own deadline. l.mu is held or l is new.
 func (l *Lease) postpone(h Hold, sent time.Time) {
 	deadline := sureUntil(h, sent)
+	if h.ExpiresAt.After(l.until) {
+		limit := l.m.cfg.MaxHold
+		l.capped = limit > 0 && h.ExpiresAt.Sub(h.AcquiredAt) >= limit-time.Millisecond
+	}
 	if deadline.After(l.deadline) {
 		l.deadline = deadline
 		l.wall, l.until = deadline.Round(0), h.ExpiresAt
 	}
-	limit := l.m.cfg.MaxHold
-	l.capped = limit > 0 && h.ExpiresAt.Sub(h.AcquiredAt) >= limit-time.Millisecond
 }
 
 // past reports whether the lease has run out by either clock. l.mu is held.
@@ -161,11 +164,12 @@ func (l *Lease) String() string {
 	return fmt.Sprintf("lease %s of %s", l.ticket.ID, l.resource)
 }
 
-// GoString is String, so that %#v does not show the secret either.
-func (l *Lease) GoString() string { return l.String() }
+// Format writes String for every verb, so that none shows the secret.
+func (l *Lease) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.String()) }
 
 // Err returns nil while the lease is held, and then why it ended:
-// [ErrReleased] (released or detached here), [ErrMaxReached] (it ran out
+// [ErrReleased] (released or detached here, with [ErrClosed] if by
+// [Manager.Close]), [ErrMaxReached] (it ran out
 // because MaxHold or MaxExtensions was used up), or [ErrLost]. It does no I/O.
 // A nil answer is true until [Lease.Deadline], as far as clocks can be
 // trusted; see the package comment for what that is worth.
@@ -239,8 +243,8 @@ func (l *Lease) endLost(cause error, why string) {
 	l.outbox.Put(l.reporting(), e)
 	l.m.spawn(func() {
 		l.m.forget(l)
+		defer l.recordLost(cause, why) // though an observer ends the goroutine
 		l.outbox.Drain()
-		l.recordLost(cause, why)
 	})
 }
 
@@ -257,7 +261,7 @@ func (l *Lease) taken() {
 func (l *Lease) recordLost(cause error, why string) {
 	kind, outcome := "lock.lost", audit.Failure
 	if cause == ErrMaxReached {
-		kind, outcome, why = "lock.max_reached", audit.Denied, "max_hold"
+		kind, outcome, why = "lock.max_reached", audit.Denied, "max_reached"
 	}
 	_ = l.record(l.reporting(), kind, outcome, why)
 }

@@ -69,7 +69,7 @@ func TestTheCauseOfAContextIsWhyItEnded(t *testing.T) {
 	}{
 		{"released", lock.Config{}, func(t *testing.T, _ *desk, l *lock.Lease, _ context.CancelCauseFunc) { _ = l.Release(t.Context()) }, lock.ErrReleased},
 		{"detached", lock.Config{}, func(_ *testing.T, _ *desk, l *lock.Lease, _ context.CancelCauseFunc) { l.Detach() }, lock.ErrReleased},
-		{"closed", lock.Config{}, func(t *testing.T, d *desk, _ *lock.Lease, _ context.CancelCauseFunc) { _ = d.Close(t.Context()) }, lock.ErrReleased},
+		{"closed", lock.Config{}, func(t *testing.T, d *desk, _ *lock.Lease, _ context.CancelCauseFunc) { _ = d.Close(t.Context()) }, lock.ErrClosed},
 		{"ran out", lock.Config{}, func(*testing.T, *desk, *lock.Lease, context.CancelCauseFunc) { time.Sleep(time.Minute) }, lock.ErrLost},
 		{"MaxHold", lock.Config{MaxHold: 30 * time.Second}, func(*testing.T, *desk, *lock.Lease, context.CancelCauseFunc) { time.Sleep(time.Minute) }, lock.ErrMaxReached},
 		{"MaxExtensions", lock.Config{MaxExtensions: 1}, func(t *testing.T, _ *desk, l *lock.Lease, _ context.CancelCauseFunc) {
@@ -97,7 +97,7 @@ func TestTheCauseOfAContextIsWhyItEnded(t *testing.T) {
 				}
 				<-ctx.Done()
 				<-child.Done()
-				if context.Cause(ctx) != c.want || child.Err() != context.Canceled || context.Cause(child) != c.want {
+				if !errors.Is(context.Cause(ctx), c.want) || child.Err() != context.Canceled || context.Cause(child) != context.Cause(ctx) {
 					t.Errorf("cause %v, want %v; a descendant has %v, %v", context.Cause(ctx), c.want, child.Err(), context.Cause(child))
 				}
 			})
@@ -158,7 +158,7 @@ func TestASuspendedMachineLosesItsLeases(t *testing.T) {
 func TestPrintingALeaseOrARefShowsNoSecret(t *testing.T) {
 	d := newDesk(t, lock.Config{})
 	l := d.take(t, lock.Key("room"))
-	text := fmt.Sprintf("%v %+v %#v %s", l, l, l, l)
+	text := fmt.Sprintf("%v %+v %#v %s %q %x %d", l, l, l, l, l, l, l)
 	ref := l.Detach()
 	wrapped := struct{ ref lock.Ref }{ref}
 	text += fmt.Sprintf("%v %+v %#v %s %q %x %d", ref, ref, ref, ref, ref, ref, ref) + fmt.Sprintf("%v %+v %#v", wrapped, wrapped, &wrapped)

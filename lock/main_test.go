@@ -132,6 +132,17 @@ func (w *watcher) seen() (list []string) {
 	return list
 }
 
+// of returns the first event of a hold.
+func (w *watcher) of(id string) (lock.Event, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.events, func(e lock.Event) bool { return e.ID == id })
+	if i < 0 {
+		return lock.Event{}, false
+	}
+	return w.events[i], true
+}
+
 func (w *watcher) last() lock.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()

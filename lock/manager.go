@@ -83,7 +83,7 @@ func (m *Manager) Stats() Stats {
 
 // Close ends the manager: calls that wait end with [ErrClosed], as do all
 // later ones, and every lease that is held here and not detached is released,
-// each on its own. It waits for all of that, and for the background work that
+// each on its own, also while a function of [Manager.Do] works under it. It waits for all of that, and for the background work that
 // earlier calls caused, until ctx ends; what is then still under way ends
 // within seconds. It returns what could not be released. Later calls only
 // wait.
@@ -130,7 +130,7 @@ func (m *Manager) releaseAll(ctx context.Context) error {
 		m.spawn(func() {
 			defer done.Done()
 			for i := next.Add(1) - 1; int(i) < len(held); i = next.Add(1) - 1 {
-				if err := held[i].release(limited); err != nil {
+				if err := held[i].release(limited, errClosedOver); err != nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()

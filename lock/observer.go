@@ -12,7 +12,9 @@ import (
 // Observer receives an event for every operation of a [Manager], once, when
 // its outcome is known. Events of one lease arrive in order, and without any
 // lock held. ObserveLock runs on the goroutine of the operation, so it must be
-// quick; renewals do not wait for it. A panic is contained and counted in [Stats.ObserverPanics].
+// quick; renewals do not wait for it. It may call the manager, but must not wait for
+// Close, which waits for the operation. A panic is contained and counted in
+// [Stats.ObserverPanics].
 type Observer interface {
 	ObserveLock(ctx context.Context, e Event)
 }

@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Option sets something for one lease or one call. A call refuses options that
-// make no sense with [ErrInvalid], and skips nil options.
+// Option sets something for one lease or one call. A call refuses values that
+// make no sense with [ErrInvalid], and skips nil options and those for other calls,
+// such as [Wait] at TryAcquire.
 type Option func(*wish)
 
 // wish is what the options of a call ask for.
@@ -82,16 +83,22 @@ func (m *Manager) wish(opts []Option) (wish, error) {
 			o(&w)
 		}
 	}
+	if err := w.check(m.cfg.MaxHold); err != nil {
+		return w, err
+	}
 	w.ttl = max(w.ttl, w.keep)
-	return w, w.check(m.cfg.MaxHold)
+	return w, nil
 }
 
 func (w wish) check(maxHold time.Duration) error {
+	if maxHold <= 0 {
+		maxHold = maxTTL
+	}
 	switch {
 	case w.wait < 0 || w.wait > maxTTL:
 		return invalid("a Wait of %s, want none or up to 10 years", w.wait)
-	case w.keep < 0 || maxHold > 0 && w.keep > maxHold:
-		return invalid("a KeepAtLeast of %s, want none or up to MaxHold (%s)", w.keep, maxHold)
+	case w.keep < 0 || w.keep > maxHold:
+		return invalid("a KeepAtLeast of %s, want none or up to %s", w.keep, maxHold)
 	case w.ttl < minTTL || w.ttl > maxTTL:
 		if w.ttl == -1 { // TTL(0)
 			w.ttl = 0

@@ -4,11 +4,16 @@ package lock
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
 )
+
+// errClosedOver ends the leases that Close releases.
+var errClosedOver = fmt.Errorf("%w: %w", ErrReleased, ErrClosed)
 
 // Release ends the lease: its contexts end at once, then the store ends the
 // hold, in one round trip. It works under a ctx that has ended, within five
@@ -22,15 +27,15 @@ func (l *Lease) Release(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
-	return l.release(context.WithoutCancel(ctx))
+	return l.release(context.WithoutCancel(ctx), ErrReleased)
 }
 
-func (l *Lease) release(ctx context.Context) error {
+func (l *Lease) release(ctx context.Context, cause error) error {
 	l.m.gate.join() // until the outcome is recorded
 	defer l.m.gate.leave()
 	start := time.Now()
 	e := l.event(OpRelease)
-	t, send, err := l.letGo()
+	t, send, err := l.letGo(cause)
 	if !send && err == nil {
 		return nil
 	}
@@ -55,8 +60,8 @@ func (l *Lease) release(ctx context.Context) error {
 
 // letGo ends the lease here and reports whether the store is to release it, and by
 // which ticket.
-func (l *Lease) letGo() (t StoreTicket, send bool, err error) {
-	if err := l.Err(); err != nil && err != ErrReleased {
+func (l *Lease) letGo(cause error) (t StoreTicket, send bool, err error) {
+	if err := l.Err(); err != nil && !errors.Is(err, ErrReleased) {
 		return t, false, l.notHeld("releasing", err)
 	}
 	l.mu.Lock()
@@ -67,9 +72,9 @@ func (l *Lease) letGo() (t StoreTicket, send bool, err error) {
 	}
 	switch {
 	case l.cause == nil:
-		l.end(ErrReleased)
+		l.end(cause)
 		return t, true, nil
-	case l.cause == ErrReleased:
+	case errors.Is(l.cause, ErrReleased):
 		t.Again, l.unsent = l.unsent, false
 		return t, t.Again, nil
 	}

@@ -82,6 +82,18 @@ func TestAHangingTrailSaysWhatItHasNotRecorded(t *testing.T) {
 	})
 }
 
+func TestTookIsWithoutTheTimeOfTheTrail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{AuditRequired: true})
+		d.trail.breakWith(func(ctx context.Context, _ audit.Event) error { <-ctx.Done(); return ctx.Err() })
+		_, err := d.TryAcquire(t.Context(), lock.Key("room"))
+		wantErr(t, err, lock.ErrAudit)
+		if e := d.seen.last(); e.Op != lock.OpAcquire || e.Took != 0 {
+			t.Errorf("%s took %s, want the store's time, none", e.Op, e.Took)
+		}
+	})
+}
+
 func newManager(t *testing.T, store lock.Store, recorder audit.Recorder) *lock.Manager {
 	t.Helper()
 	m, err := lock.New(store, lock.Config{Name: "rooms", Audit: recorder, AuditRequired: true})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
 // sweeper reports holds that expired: it records and observes each, and then
@@ -65,9 +66,16 @@ func (s *sweeper) found(group string, expired bool) {
 }
 
 func (s *sweeper) run() {
+	done := false
+	defer func() {
+		if !done { // an observer ended the goroutine
+			s.m.spawn(s.run)
+		}
+	}()
 	for {
 		group, ok := s.next()
 		if !ok {
+			done = true
 			return
 		}
 		if _, err := s.sweep(s.m.stopping, group); err != nil {
@@ -114,11 +122,11 @@ func (s *sweeper) sweep(ctx context.Context, group string) (n int, err error) {
 			return n, unavailable(ctx, "sweeping "+s.m.cfg.Name, err)
 		}
 		n += len(recorded)
-		for _, h := range recorded {
+		observe.Each(recorded, func(h Hold) {
 			s.m.observe(ctx, Event{
 				Op: OpExpired, Resource: h.Resource, ID: h.ID, Holder: h.Holder, Fence: h.Fence, Held: h.ExpiresAt.Sub(h.AcquiredAt),
 			})
-		}
+		})
 		if len(due) == 0 {
 			return n, nil
 		}

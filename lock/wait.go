@@ -19,6 +19,9 @@ const (
 // errPatience ends a wait that [Wait] limits.
 var errPatience = errors.New("lock: waited as long as allowed")
 
+// errClosing ends the waits of a manager that is closed.
+var errClosing = errors.New("lock: manager closing")
+
 // errLate is why a grant is not believed, but asked for again: this process, or
 // the answer, was stopped on the way.
 var errLate = errors.New("the answer came after the lease had ended")
@@ -34,10 +37,11 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(a.m.stopping, func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(a.m.stopping, func() { cancel(errClosing) })()
+	refused := false // by the store, which sent nothing
 	defer func() {
-		if l == nil {
-			a.giveUp(err)
+		if l == nil && !refused {
+			a.m.undo(a.claim.StoreTicket)
 		}
 	}()
 	var failed error // since the last conflict
@@ -67,7 +71,7 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 			err = errAnswers
 			fallthrough
 		case err != nil:
-			if errors.Is(err, ErrPermanent) || errors.Is(err, ErrInvalid) {
+			if refused = errors.Is(err, ErrInvalid); refused || errors.Is(err, ErrPermanent) {
 				return nil, unavailable(ctx, "acquiring "+a.claim.Resource.String(), err)
 			}
 			failed = err
@@ -107,6 +111,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // failed since the last one, or none was ever answered.
 func (a *attempt) gaveUp(ctx context.Context, failed, cut error) error {
 	what := "waiting for " + a.claim.Resource.String()
+	if context.Cause(ctx) == errClosing {
+		return fmt.Errorf("lock: %s: %w", what, ErrClosed)
+	}
 	if a.conflict == nil && failed == nil {
 		failed = cmp.Or(cut, errAnswers)
 	}

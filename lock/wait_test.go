@@ -23,8 +23,8 @@ func TestAcquireWaitsUntilTheHolderReleases(t *testing.T) {
 		if l.Waited() != 3*time.Second || l.Fence() <= first.Fence() {
 			t.Errorf("waited %s for fence %d after %d", l.Waited(), l.Fence(), first.Fence())
 		}
-		e := d.seen.last()
-		if e.Op != lock.OpAcquire || !e.Blocked || e.Attempts != 1 || e.Waited != 3*time.Second || e.Took != 3*time.Second || e.TTL != time.Hour {
+		e, ok := d.seen.of(l.ID())
+		if !ok || e.Op != lock.OpAcquire || !e.Blocked || e.Attempts != 1 || e.Waited != 3*time.Second || e.Took != 3*time.Second || e.TTL != time.Hour {
 			t.Errorf("observed %+v", e)
 		}
 	})
@@ -128,6 +128,66 @@ func TestAStoreThatFailsAfterAConflictIsWaitedOutAndReportedWithIt(t *testing.T)
 			t.Errorf("%d calls, want pauses that double up to a second", asked)
 		}
 	})
+}
+
+func TestClosingOrCancellingAWaitForAStoreThatIsDownSaysSo(t *testing.T) {
+	why := errors.New("guest left")
+	for _, c := range []struct {
+		name string
+		end  func(d *desk, cancel context.CancelCauseFunc)
+		want []error
+		not  error
+	}{
+		{"closed", func(d *desk, _ context.CancelCauseFunc) { _ = d.Close(context.Background()) }, []error{lock.ErrClosed}, context.Canceled},
+		{"cancelled", func(_ *desk, cancel context.CancelCauseFunc) { cancel(why) }, []error{errDown, context.Canceled, why}, lock.ErrUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, lock.Config{})
+				d.store.down.Store(true)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				got := make(chan error)
+				go func() {
+					_, err := d.Acquire(ctx, lock.Key("room"))
+					got <- err
+				}()
+				time.Sleep(5 * time.Second)
+				c.end(d, cancel)
+				err := <-got
+				wantErr(t, err, c.want...)
+				if errors.Is(err, c.not) {
+					t.Errorf("error is %v, want none that wraps %v", err, c.not)
+				}
+			})
+		})
+	}
+}
+
+// An errgroup cancels with the error of a neighbour, which may be any of ours.
+func TestAWaitIsGivenUpWhateverTheCauseOfItsEnd(t *testing.T) {
+	for _, cause := range []error{lock.ErrInvalid, lock.ErrPermanent, lock.ErrNotHeld, lock.ErrClosed} {
+		t.Run(cause.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, lock.Config{})
+				held := d.take(t, lock.Key("room"))
+				ctx, cancel := context.WithCancelCause(t.Context())
+				got := make(chan error)
+				go func() {
+					_, err := d.Acquire(ctx, lock.Key("room"))
+					got <- err
+				}()
+				synctest.Wait()
+				cancel(cause)
+				wantErr(t, <-got, context.Canceled, cause)
+				synctest.Wait()
+				if e := d.seen.last(); e.Op != lock.OpAcquire || e.Result != lock.ResultCanceled {
+					t.Errorf("observed %s %s, want it canceled", e.Op, e.Result)
+				}
+				wantErr(t, held.Release(t.Context()))
+				wantList(t, "held", d.held(t))
+			})
+		})
+	}
 }
 
 type noWait struct{ lock.Store }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/observe"
 )
 
 // watchdog confirms and renews leases with one goroutine for all of a manager,
@@ -233,9 +235,7 @@ func (w *watchdog) renew(batch []*Lease) {
 		l.outbox.Put(ctx, e)
 	}
 	w.m.spawn(func() { // a slow observer must hold up no renewal
-		for _, l := range batch {
-			l.outbox.Drain()
-		}
+		observe.Each(batch, func(l *Lease) { l.outbox.Drain() })
 	})
 }
 
