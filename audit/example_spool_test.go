@@ -37,7 +37,7 @@ func ExampleSpool() {
 	defer log.SetOutput(log.Writer())
 	log.SetOutput(io.Discard) // where slog reports that the database is down
 	db := &database{Memory: audit.NewMemory(), down: true}
-	for range 2 {
+	for _, patience := range []time.Duration{100 * time.Millisecond, 10 * time.Second} {
 		trail, err := audit.New(db, audit.Config{
 			Spool: audit.Spool{Dir: dir}, // such as /var/lib/bot/spool
 		})
@@ -45,7 +45,7 @@ func ExampleSpool() {
 			log.Fatal(err)
 		}
 		err = trail.Record(context.Background(), audit.Event{Type: "room.key.issued"})
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		fmt.Println("recorded:", err, "closed:", trail.Close(ctx) != nil)
 		cancel()
 		db.down = false

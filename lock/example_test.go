@@ -104,12 +104,12 @@ func ExampleManager_Acquire() {
 	defer rooms.Close(context.Background())
 	first, _ := rooms.TryAcquire(context.Background(), lock.Key("room/101"), lock.Holder("ada"))
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	_, err := rooms.Acquire(ctx, lock.Key("room/101"))
 	fmt.Println(errors.Is(err, context.DeadlineExceeded), errors.Is(err, lock.ErrConflict))
 
-	time.AfterFunc(10*time.Millisecond, func() { _ = first.Release(context.Background()) })
+	time.AfterFunc(500*time.Millisecond, func() { _ = first.Release(context.Background()) })
 	second, err := rooms.Acquire(context.Background(), lock.Key("room/101"))
 	fmt.Println(second.Resource(), err, second.Waited() > 0)
 	// Output:
@@ -214,11 +214,11 @@ func ExampleManager_ForceRelease() {
 func ExampleManager_Sweep() {
 	ctx := context.Background()
 	trail := recorderFunc(func(e audit.Event) { fmt.Println(e.Type, e.Resource.ID) })
-	rooms, _ := lock.New(memlock.New(), lock.Config{Name: "rooms", TTL: 200 * time.Millisecond, Audit: trail})
+	rooms, _ := lock.New(memlock.New(), lock.Config{Name: "rooms", TTL: time.Second, Audit: trail})
 	defer rooms.Close(ctx)
 	lease, _ := rooms.TryAcquire(ctx, lock.Key("room/101"))
 	lease.Detach()
-	time.Sleep(200 * time.Millisecond) // examples run in real time
+	time.Sleep(time.Second) // examples run in real time
 	n, err := rooms.Sweep(ctx)
 	fmt.Println(n, err)
 	// Output:

@@ -18,7 +18,7 @@ func main() {
 	weather, err := circuitbreaker.New(circuitbreaker.Config{
 		Name:                "weather",
 		ConsecutiveFailures: 3,
-		OpenFor:             circuitbreaker.Backoff{Base: 50 * time.Millisecond, Jitter: -1},
+		OpenFor:             circuitbreaker.Backoff{Base: time.Second, Jitter: -1},
 		Probes:              circuitbreaker.Probes{Successes: 1},
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func main() {
 	}
 
 	down = false
-	time.Sleep(100 * time.Millisecond) // longer than the breaker stays open
+	time.Sleep(1100 * time.Millisecond) // longer than the breaker stays open
 	text, err := circuitbreaker.DoOr(ctx, weather, forecast, yesterdays)
 	fmt.Println(text, err, weather.State())
 }

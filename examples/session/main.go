@@ -19,7 +19,7 @@ type chat struct{ Messages []string }
 func main() {
 	ctx := context.Background()
 	// redissession.New(client) instead of memsession.New() shares them.
-	chats, err := session.New(memsession.New(), session.Config[chat]{Name: "chats", IdleTimeout: 50 * time.Millisecond})
+	chats, err := session.New(memsession.New(), session.Config[chat]{Name: "chats", IdleTimeout: time.Second})
 	check(err)
 	chats.Start() // removes expired sessions in the background
 	defer chats.Stop(ctx)
@@ -45,7 +45,7 @@ func main() {
 	check(err)
 	fmt.Println(now.Data.Messages)
 
-	time.Sleep(100 * time.Millisecond) // longer than IdleTimeout
+	time.Sleep(1100 * time.Millisecond) // longer than IdleTimeout
 	_, err = chats.Get(ctx, mine.ID)
 	fmt.Println("expired:", errors.Is(err, session.ErrNotFound))
 	report, err := chats.Sweep(ctx) // as Start does every CleanupInterval

@@ -128,13 +128,19 @@ func TestWaitingThroughAnOutageEndsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := redistest.Real(t)
 	holder, other := newManager(t, server.Client(t), lock.Config{}), newManager(t, server.Client(t), lock.Config{})
-	take(t, holder, lock.TTL(2*time.Second)).Detach() // then the waiter asks
+	take(t, holder, lock.TTL(4*time.Second)).Detach() // then the waiter asks
 	const d = 7 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	time.AfterFunc(time.Second, server.Kill)
 	start := time.Now()
-	_, err := other.Acquire(ctx, lock.Key(theRoom))
+	done := make(chan error, 1)
+	go func() {
+		_, err := other.Acquire(ctx, lock.Key(theRoom))
+		done <- err
+	}()
+	eventually(t, "a place in the queue", func() bool { return places(t, server.Client(t)) == 1 })
+	server.Kill()
+	err := <-done
 	for _, want := range []error{lock.ErrUnavailable, lock.ErrConflict, context.DeadlineExceeded} {
 		if !errors.Is(err, want) {
 			t.Errorf("%v does not wrap %v", err, want)
@@ -202,7 +208,7 @@ func TestOneHungNodeOfAClusterCostsNoLeaseOnTheOthers(t *testing.T) {
 	nodes := redistest.Cluster(t, 3, "--cluster-node-timeout", "60000") // so that none is declared dead
 	client := redistest.ClusterClient(t, nodes)
 	var seen renewals
-	m := newManager(t, client, lock.Config{TTL: 2 * time.Second, Observer: &seen, GroupBy: func(name string) string { return name }})
+	m := newManager(t, client, lock.Config{TTL: 5 * time.Second, Observer: &seen, GroupBy: func(name string) string { return name }})
 	other := newManager(t, redistest.ClusterClient(t, nodes), lock.Config{GroupBy: func(name string) string { return name }})
 	var leases []*lock.Lease
 	for i := range 12 {
@@ -218,7 +224,7 @@ func TestOneHungNodeOfAClusterCostsNoLeaseOnTheOthers(t *testing.T) {
 	hung := nodes[0].Addr
 	nodes[0].Suspend()
 	defer nodes[0].Resume()
-	pause(t.Context(), 5*time.Second)
+	pause(t.Context(), 8*time.Second)
 	lost := 0
 	for i, l := range leases {
 		slot, err := nodes[1].Client(t).ClusterKeySlot(t.Context(), ledger(i)).Result()

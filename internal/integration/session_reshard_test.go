@@ -29,7 +29,7 @@ func TestAReshardingLosesAndDuplicatesNoMessage(t *testing.T) {
 		return session.Conversation{Channel: "sms", Peer: fmt.Sprint(i), Subject: fmt.Sprint("guest ", i)}
 	}
 	managers := []*session.Manager[[]int64]{
-		newSessions[[]int64](t, redistest.ClusterClient(t, nodes)), newSessions[[]int64](t, redistest.ClusterClient(t, nodes)),
+		newSessions[[]int64](t, redistest.ClusterClient(t, nodes), time.Second), newSessions[[]int64](t, redistest.ClusterClient(t, nodes), time.Second),
 	}
 	var last atomic.Int64
 	var mu sync.Mutex

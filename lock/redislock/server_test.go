@@ -247,11 +247,19 @@ func TestEverythingWorksOnACluster(t *testing.T) {
 	r.sweep()
 
 	held, _ := r.take(lock.Key("room"), time.Hour)
-	done := r.queue(s, r.claim(lock.Key("room"), time.Hour))
-	start := time.Now()
-	r.release(held.StoreTicket)
-	if err := <-done; err != nil || time.Since(start) > pulse {
-		t.Errorf("waited for %s, %v, want to be woken", time.Since(start), err)
+	fastest := time.Hour // of five, since a busy machine may be late
+	for range 5 {
+		next := r.claim(lock.Key("room"), time.Hour)
+		done := r.queue(s, next)
+		start := time.Now()
+		r.release(held.StoreTicket)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		held, fastest = next, min(fastest, time.Since(start))
+	}
+	if fastest > pulse/10 {
+		t.Errorf("waited for %s, want to be woken", fastest)
 	}
 }
 

@@ -48,7 +48,7 @@ func everyCall(ctx context.Context, s *Store) map[string]error {
 func TestCallsEndWithTheirContextThoughTheServerHangs(t *testing.T) {
 	for _, obedient := range []bool{true, false} {
 		client := redis.NewClient(&redis.Options{
-			Addr: "127.0.0.1:0", ContextTimeoutEnabled: obedient, ReadTimeout: 300 * time.Millisecond, MaxRetries: -1,
+			Addr: "127.0.0.1:0", ContextTimeoutEnabled: obedient, ReadTimeout: time.Minute, MaxRetries: -1,
 			Dialer: func(context.Context, string, string) (net.Conn, error) {
 				here, there := net.Pipe()
 				go func() { // reads, and never answers
@@ -71,7 +71,7 @@ func TestCallsEndWithTheirContextThoughTheServerHangs(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) && !(errors.As(err, &timeout) && timeout.Timeout()) {
 			t.Errorf("obedient %v: failed with %v, want a timeout", obedient, err)
 		}
-		if took > 250*time.Millisecond {
+		if took > 5*time.Second {
 			t.Errorf("obedient %v: took %v with a deadline of 30 ms", obedient, took)
 		}
 		_ = client.Close()

@@ -19,13 +19,15 @@ import (
 )
 
 // A client without ContextTimeoutEnabled, the default of go-redis, would wait
-// for its own 3 s, several times over.
+// for its own time limits, several times over.
 func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
 	t.Parallel()
 	for name, obedient := range map[string]bool{"a client that heeds contexts": true, "a client that does not": false} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Real(t)
-			client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: obedient})
+			client := redis.NewClient(&redis.Options{
+				Addr: server.Addr, ContextTimeoutEnabled: obedient, DialTimeout: time.Minute, ReadTimeout: time.Minute, PoolTimeout: time.Minute,
+			})
 			t.Cleanup(func() { _ = client.Close() })
 			m := newManager(t, client, session.Config[note]{Timeout: 100 * time.Millisecond})
 			patient := newManager(t, client, session.Config[note]{})
@@ -44,7 +46,7 @@ func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
 			for what, call := range calls(m, s) {
 				start := time.Now()
 				err := call(t.Context())
-				if took := time.Since(start); !errors.Is(err, session.ErrUnavailable) || took > time.Second {
+				if took := time.Since(start); !errors.Is(err, session.ErrUnavailable) || took > late {
 					t.Errorf("%s without a deadline: %v after %v, want ErrUnavailable after Config.Timeout", what, err, took)
 				}
 			}
@@ -53,13 +55,13 @@ func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
 				start := time.Now()
 				err := call(ctx)
 				cancel()
-				if took := time.Since(start); !errors.Is(err, session.ErrUnavailable) || took > time.Second {
+				if took := time.Since(start); !errors.Is(err, session.ErrUnavailable) || took > late {
 					t.Errorf("%s: %v after %v, want ErrUnavailable after the deadline of 50 ms", what, err, took)
 				}
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			if _, err := patient.Sweep(ctx); !errors.Is(err, session.ErrUnavailable) || time.Until(deadline(ctx)) < -time.Second {
+			if _, err := patient.Sweep(ctx); !errors.Is(err, session.ErrUnavailable) || time.Until(deadline(ctx)) < -late {
 				t.Errorf("Sweep: %v", err)
 			}
 			goOn()
@@ -69,6 +71,8 @@ func TestAServerThatStopsCannotOutlastTheDeadline(t *testing.T) {
 		})
 	}
 }
+
+const late = 5 * time.Second // a busy machine may be
 
 func deadline(ctx context.Context) time.Time {
 	d, _ := ctx.Deadline()
