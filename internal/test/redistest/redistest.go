@@ -60,8 +60,9 @@ func VirtualClient(t testing.TB, m *miniredis.Miniredis) *redis.Client {
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			if over {
-				return nil, net.ErrClosed
+			if over { // a failed dial would be repeated after a while, and the bubble's time has ended
+				gone, _ := net.Pipe()
+				return gone, gone.Close()
 			}
 			conn, err := m.Dial()
 			if err != nil {
