@@ -48,7 +48,10 @@ end
 w.claim, w.inbox = string.sub(ARGV[6], begin), way
 
 local ends = current(w.id)
-if ends and ends < 0 or not ends and #way > 1 and now >= latest then return { 3, now } end
+if ends and ends < 0 or not ends and #way > 1 and now >= latest then
+  serve() -- what this claim held may just have expired
+  return { 3, now }
+end
 sweep('64')
 local served = serve()
 
@@ -85,8 +88,6 @@ if trial then
   mark(hold, way)
   if not place then redis.call('PEXPIREAT', Q, text(lives)) end -- there may have been none
 end
-if place then
-  leave(place)
-  serve()
-end
+if place then leave(place) end
+serve() -- a dead waiter may have been in the way
 return { 0, now, expired, { w.id, ttl, hold.public } }

@@ -77,8 +77,9 @@ local function retire(id, at)
   removes = removes - #hold.members
   vacate(hold)
   local known = detail(hold)
-  if known and hold.inbox == '.' then -- it was released before
+  if known and hold.inbox == '.' then -- it was released before, and its claim may arrive again
     redis.call('HDEL', L, id)
+    remember(id, 0)
     return
   elseif known and hold.provisional then
     settle(hold)
@@ -89,12 +90,12 @@ local function retire(id, at)
 end
 
 -- current is the score of an id, after its hold was retired if that has expired:
--- the sweep may not come to it.
+-- the sweep may not come to it. Then it is nil, or that of an ending.
 local function current(id)
   local s = score(id)
   if not s or s < 0 or s > now then return s end
   retire(id, text(s))
-  return nil
+  return score(id)
 end
 
 -- sweep retires up to limit expired holds and inboxes. An unrecorded hold is

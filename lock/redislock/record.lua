@@ -205,6 +205,7 @@ local function keep(left)
     redis.call('PEXPIREAT', I, text(lives))
     redis.call('PEXPIREAT', L, text(lives))
     redis.call('PEXPIREAT', X, text(lives))
+    redis.call('PEXPIREAT', Q, text(lives))
   end
   if due == 0 or now + left < due then
     due = now + left

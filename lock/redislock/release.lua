@@ -21,6 +21,7 @@ if #KEYS ~= 5 or not sent then
   return redis.error_reply('ERR malformed release')
 end
 
+redis.call('ZREM', X, '') -- as in extend.lua
 local ends, reply = current(id), { 3 }
 local live = ends and ends > now
 local hold = live and read(id)
@@ -28,7 +29,6 @@ local known = hold and detail(hold)
 if not live and not force and (ends or 0) >= 0 and score('!' .. token .. id) then
   reply = { 0 } -- it was kept for a while
 elseif not ends and giveup then
-  redis.call('ZREM', X, '') -- as in extend.lua
   remember(id, 2)
   local w = queued(id)
   if w then leave(w) end
