@@ -86,8 +86,8 @@
 //	          └────────────────────────────────────────────────────────────────┘
 //
 // The prefix is that of [WithPrefix], the space is lock.Config.Name. In all
-// three "{", "}" and "%" are written as %7B, %7D and %25, and the empty group
-// as %.
+// three "{", "}", ":" and "%" are written as %7B, %7D, %3A and %25, and the empty
+// group as %.
 //
 // A claim of one key, whose name has a capacity of one, takes the name's slot:
 // the ledger has its id under "=" and the name. Any other hold has a member in
@@ -118,7 +118,8 @@
 //
 // The queue also has NUL inbox NUL id for each place, and NUL NUL inbox NUL id for
 // each grant that was not confirmed yet. In x, @ and an inbox has the time at
-// which the inbox stops counting.
+// which the inbox stops counting; for five seconds, "!" with a token and an id has
+// who released a hold that is kept, or what was ended by force.
 //
 // The keys live a week longer than the last hold: an expired hold stays listed
 // until it is recorded, up to 1024 of them, and after a week without a grant the

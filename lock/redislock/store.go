@@ -97,8 +97,8 @@ var _ lock.Store = (*Store)(nil)
 type Option func(*Store)
 
 // WithPrefix begins every key with prefix instead of "holdfast". Stores of
-// different prefixes share nothing. Braces in it are escaped; the empty prefix
-// is the default.
+// different prefixes share nothing. "{", "}", ":" and "%" in it are escaped, such as
+// "app:eu" to "app%3Aeu"; the empty prefix is the default.
 func WithPrefix(prefix string) Option {
 	return func(s *Store) { s.prefix = cmp.Or(escape.Replace(prefix), defaultPrefix) }
 }
