@@ -72,6 +72,7 @@ func keptIsFinal(b *bench) {
 	b.want(b.acquire(c).Status, lock.StatusMissing, "its claim once more")
 	brief := b.keep(lock.Key("suite"), b.short)
 	b.outlast(b.short)
+	b.want(b.acquire(brief).Status, lock.StatusMissing, "the claim of what is kept no more")
 	for range 2 {
 		b.want(b.release(c.StoreTicket), lock.StatusGranted, "a repeated release")
 		b.want(b.release(brief.StoreTicket), lock.StatusGranted, "a repeated release of what is kept no more")

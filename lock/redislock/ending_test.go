@@ -80,22 +80,6 @@ func TestAReleaseOfAnExpiredHoldLeavesTheNextHolderAlone(t *testing.T) {
 	}
 }
 
-func TestACopyOfAClaimIsRefusedAfterItsHoldWasKept(t *testing.T) {
-	everywhere(t, func(r *rig) {
-		c := r.claim(lock.Key("room"), time.Hour)
-		c.KeepAtLeast = 50 * time.Millisecond
-		ticket := c.StoreTicket
-		ticket.Fence = r.ask(c).Hold.Fence // without Until: the claim may arrive again
-		if s := r.release(ticket); s != lock.StatusGranted {
-			r.Fatalf("release: status %d", s)
-		}
-		r.pass(60 * time.Millisecond)
-		if g := r.ask(c); g.Status != lock.StatusMissing {
-			r.Errorf("the claim again: status %d, want missing", g.Status)
-		}
-	})
-}
-
 // No script drops more than 128 places of a dead process, so one who is granted
 // something may come to the rest of them.
 func TestAWaiterBehindADeadOneIsServedByWhoeverDropsThat(t *testing.T) {
