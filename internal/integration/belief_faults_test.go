@@ -31,6 +31,7 @@ import (
 const (
 	holdersTTL = 300 * time.Millisecond
 	holders    = 6
+	enough     = 10 // leases that show something
 )
 
 // howLong is how long holders run under a kind of fault.
@@ -101,9 +102,9 @@ func (h *house) forget() {
 }
 
 // run lets the holders live with a fault, again and again, until the time is
-// over, and returns what they believed.
+// over and there were enough leases, and returns what they believed.
 func (h *house) run(d time.Duration, fault func(*house)) ([]belief, *hotel) {
-	ctx, cancel := context.WithTimeout(h.Context(), d)
+	ctx, cancel := context.WithCancel(h.Context())
 	defer cancel()
 	h.ctx = ctx
 	var (
@@ -119,10 +120,18 @@ func (h *house) run(d time.Duration, fault func(*house)) ([]belief, *hotel) {
 		list = append(list, guest)
 		running.Go(func() { guest.run(ctx) })
 	}
-	for h.rest(); ctx.Err() == nil; h.rest() {
+	leases := func() (n int64) {
+		for _, guest := range list {
+			n += guest.leases.Load()
+		}
+		return n
+	}
+	start := time.Now()
+	for h.rest(); time.Since(start) < d || leases() < enough && time.Since(start) < atMost; h.rest() {
 		fault(h)
 		h.faults++
 	}
+	cancel()
 	running.Wait()
 	var all []belief
 	for _, guest := range list {
@@ -153,7 +162,7 @@ func judge(t *testing.T, all []belief, place *hotel, faults int) []pair {
 	for _, p := range place.stale(all) {
 		t.Errorf("the hotel took a write of the second after one of the first:\n%s", p)
 	}
-	if faults < 1 || len(all) < 10 {
+	if faults < 1 || len(all) < enough {
 		t.Errorf("%d leases through %d faults show nothing", len(all), faults)
 	}
 	return both

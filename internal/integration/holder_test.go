@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,7 @@ type holder struct {
 	ttl    time.Duration
 	write  func(write) bool
 	seen   []belief
+	leases atomic.Int64 // in seen
 }
 
 // newHolder makes one with a manager of its own, as in a process of its own.
@@ -115,6 +117,7 @@ func (h *holder) hold(ctx context.Context, s stay) {
 	// write comes now.
 	h.write(write{s, b.Fence})
 	h.seen = append(h.seen, b)
+	h.leases.Add(1)
 }
 
 // work looks at the lease and writes under it, for at most d.
