@@ -85,6 +85,7 @@ type attempt struct {
 	wish      wish
 	secret    string
 	claim     StoreClaim
+	sent      bool           // not refused as ErrInvalid each time
 	copied    bool           // the claim may arrive again
 	conflict  *ConflictError // the last one
 	last      []Conflict     // that were named
@@ -117,9 +118,7 @@ func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, e
 	g, sent, err := a.ask(ctx)
 	switch {
 	case err != nil:
-		if !errors.Is(err, ErrInvalid) { // else nothing was sent
-			a.m.undo(a.claim.StoreTicket)
-		}
+		a.giveUp()
 		return nil, unavailable(ctx, what, err)
 	case g.Status == StatusGranted:
 		return a.granted(ctx, g.Hold, sent)
@@ -137,11 +136,19 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// giveUp undoes the claim, unless nothing was sent.
+func (a *attempt) giveUp() {
+	if a.sent {
+		a.m.undo(a.claim.StoreTicket)
+	}
+}
+
 // ask sends the claim once.
 func (a *attempt) ask(ctx context.Context) (g StoreGrant, sent time.Time, err error) {
 	a.event.Attempts++
 	sent = time.Now()
 	g, err = a.m.store.Acquire(ctx, a.claim)
+	a.sent = a.sent || !errors.Is(err, ErrInvalid)
 	a.copied = a.copied || err != nil || !g.Once
 	if err == nil {
 		a.m.sweeper.found(a.claim.Group, len(g.Expired) > 0)

@@ -81,6 +81,9 @@ func (m *Manager) Stats() Stats {
 	}
 }
 
+// errReleasedByClose is why a lease ended that Close released.
+var errReleasedByClose = fmt.Errorf("%w: %w", ErrReleased, ErrClosed)
+
 // Close ends the manager: calls that wait end with [ErrClosed], as do all
 // later ones, and every lease that is held here and not detached is released,
 // each on its own, also while a function of [Manager.Do] works under it. It waits for all of that, and for the background work that
@@ -130,7 +133,7 @@ func (m *Manager) releaseAll(ctx context.Context) error {
 		m.spawn(func() {
 			defer done.Done()
 			for i := next.Add(1) - 1; int(i) < len(held); i = next.Add(1) - 1 {
-				if err := held[i].release(limited, errClosedOver); err != nil {
+				if err := held[i].release(limited, errReleasedByClose); err != nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()

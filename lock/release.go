@@ -5,15 +5,11 @@ package lock
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/holdfast-go/holdfast/audit"
 )
-
-// errClosedOver ends the leases that Close releases.
-var errClosedOver = fmt.Errorf("%w: %w", ErrReleased, ErrClosed)
 
 // Release ends the lease: its contexts end at once, then the store ends the
 // hold, in one round trip. It works under a ctx that has ended, within five

@@ -38,10 +38,9 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(a.m.stopping, func() { cancel(errClosing) })()
-	refused := false // by the store, which sent nothing
 	defer func() {
-		if l == nil && !refused {
-			a.m.undo(a.claim.StoreTicket)
+		if l == nil {
+			a.giveUp()
 		}
 	}()
 	var failed error // since the last conflict
@@ -71,7 +70,7 @@ func (a *attempt) insist(ctx context.Context) (l *Lease, err error) {
 			err = errAnswers
 			fallthrough
 		case err != nil:
-			if refused = errors.Is(err, ErrInvalid); refused || errors.Is(err, ErrPermanent) {
+			if errors.Is(err, ErrPermanent) || errors.Is(err, ErrInvalid) {
 				return nil, unavailable(ctx, "acquiring "+a.claim.Resource.String(), err)
 			}
 			failed = err

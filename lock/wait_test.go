@@ -190,6 +190,32 @@ func TestAWaitIsGivenUpWhateverTheCauseOfItsEnd(t *testing.T) {
 	}
 }
 
+func TestAClaimIsGivenUpThoughTheStoreRefusesItAtLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		d.store.Store = &fickle{Store: d.store.Store}
+		_, err := d.Acquire(t.Context(), lock.Key("room"))
+		wantErr(t, err, lock.ErrInvalid)
+		synctest.Wait()
+		wantList(t, "held", d.held(t))
+	})
+}
+
+// fickle grants the first claim, loses the answer, and refuses the others.
+type fickle struct {
+	lock.Store
+	asked bool
+}
+
+func (f *fickle) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
+	if f.asked {
+		return lock.StoreGrant{}, lock.ErrInvalid
+	}
+	f.asked = true
+	_, err := f.Store.Acquire(ctx, c)
+	return lock.StoreGrant{}, errors.Join(errDown, err)
+}
+
 type noWait struct{ lock.Store }
 
 func (noWait) Wait(context.Context, lock.StoreClaim, lock.StoreGrant) (lock.StoreGrant, error) {

@@ -30,11 +30,11 @@ if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' and ARGV[5] ~= '' then
     if body then size, at = string.match(record, '^%d+,%d*,%d*,%d*,,:(%d*):()', body) end
     local inbox = at and string.sub(record, at, at + (tonumber(size) or 0) - 1)
     local name = inbox and inbox ~= '.' and string.sub(record, colon + 1, colon + length)
-    local of = name and redis.call('HMGET', L, '+' .. name, '=' .. name) or {}
-    local others, due = of[1], tonumber(known[3] or '')
+    local named = name and redis.call('HMGET', L, '+' .. name, '=' .. name) or {}
+    local others, owner, due = named[1], named[2], tonumber(known[3] or '')
     local member = name and not lone and name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id
     -- An expired hold has neither slot nor member any more; no other is due.
-    if (member or of[2] == id) and due and due > now then
+    if (member or owner == id) and due and due > now then
       local mark = string.byte(inbox) == 63 and '\0\0' .. string.sub(inbox, 2) .. '\0' .. id -- "?", as in settle
       if (lone and not others or member and others == '1' and redis.call('ZREM', I, member) == 1) and redis.call('ZREM', X, id) == 1 then
         local fields = { id, (lone and '=' or '+') .. name }
