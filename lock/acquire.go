@@ -242,7 +242,7 @@ func (a *attempt) prepare(r Resource) error {
 	}
 	a.secret = secret()
 	a.claim = StoreClaim{
-		StoreTicket: StoreTicket{Space: m.cfg.Name, Group: group, ID: rand.Text()[:12], Token: digest(a.secret)},
+		StoreTicket: StoreTicket{Space: m.cfg.Name, Group: group, ID: rand.Text()[:12], Token: digest(a.secret), Name: r.Name()},
 		Resource:    r, Capacity: capacity, TTL: w.ttl, MaxHold: m.cfg.MaxHold, KeepAtLeast: w.keep,
 		Holder: w.holder, Reason: w.reason, Details: w.details, Queue: a.patient, Limit: maxConflicts,
 	}

@@ -14,7 +14,7 @@ func (l *Lease) WakeLater(d time.Duration) {
 
 // Ref is the Ref of a lease that goes on.
 func (l *Lease) Ref() Ref {
-	return Ref{space: l.ticket.Space, group: l.ticket.Group, id: l.ticket.ID, secret: &l.secret}
+	return Ref{space: l.ticket.Space, group: l.ticket.Group, name: l.ticket.Name, id: l.ticket.ID, secret: &l.secret}
 }
 
 // GivingBack is how many claims wait to be given back.

@@ -57,7 +57,7 @@ func (m *Manager) forceRelease(ctx context.Context, h Hold) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("lock: %s: %w", what, ended(ctx))
 	}
-	g, err := m.release(ctx, StoreTicket{Space: m.cfg.Name, Group: group, ID: h.ID, Token: rand.Text(), Fence: h.Fence, Force: true})
+	g, err := m.release(ctx, StoreTicket{Space: m.cfg.Name, Group: group, ID: h.ID, Token: rand.Text(), Name: h.Resource.Name(), Fence: h.Fence, Force: true})
 	if err != nil {
 		return unavailable(ctx, what, err)
 	}

@@ -291,7 +291,7 @@ func (l *Lease) Detach() Ref {
 	}
 	l.mu.Unlock()
 	l.m.forget(l)
-	return Ref{space: l.ticket.Space, group: l.ticket.Group, id: l.ticket.ID, secret: &l.secret}
+	return Ref{space: l.ticket.Space, group: l.ticket.Group, name: l.ticket.Name, id: l.ticket.ID, secret: &l.secret}
 }
 
 // confirm has the store keep a grant for its TTL, for a lease that the watchdog

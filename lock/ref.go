@@ -14,8 +14,8 @@ import (
 // can: keep it like a password. It is JSON-able, and prints without its
 // secret. The zero Ref is of no lease.
 type Ref struct {
-	space, group, id string
-	secret           *string // a pointer, which is all that printing a struct around a Ref can show
+	space, group, name, id string
+	secret                 *string // a pointer, which is all that printing a struct around a Ref can show
 }
 
 const refVersion = 1
@@ -25,6 +25,7 @@ type refRecord struct {
 	Version int    `json:"v"`
 	Space   string `json:"space"`
 	Group   string `json:"group"`
+	Name    string `json:"name"`
 	ID      string `json:"id"`
 	Secret  string `json:"secret"`
 }
@@ -55,7 +56,7 @@ func (r Ref) MarshalJSON() ([]byte, error) {
 	if r.IsZero() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(refRecord{refVersion, r.space, r.group, r.id, *r.secret})
+	return json.Marshal(refRecord{refVersion, r.space, r.group, r.name, r.id, *r.secret})
 }
 
 // UnmarshalJSON takes what MarshalJSON returns. Anything else is [ErrInvalid]
@@ -72,7 +73,7 @@ func (r *Ref) UnmarshalJSON(text []byte) error {
 	case rec.Version > refVersion:
 		return invalid("a Ref in format %d, made by a later version of this package, which knows formats up to %d", rec.Version, refVersion)
 	}
-	ref := Ref{space: rec.Space, group: rec.Group, id: rec.ID, secret: &rec.Secret}
+	ref := Ref{space: rec.Space, group: rec.Group, name: rec.Name, id: rec.ID, secret: &rec.Secret}
 	if _, err := ref.ticket(); err != nil {
 		return err
 	}
@@ -85,10 +86,10 @@ func (r Ref) ticket() (StoreTicket, error) {
 	switch {
 	case r.IsZero():
 		return StoreTicket{}, invalid("the zero Ref stands for no lease")
-	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), !isID(r.id), !isToken(*r.secret):
+	case !isSpace(r.space), r.group == "", !isText(r.group, MaxName), r.name == "", !isText(r.name, MaxName), !isID(r.id), !isToken(*r.secret):
 		return StoreTicket{}, invalid("a Ref of which a part is missing or was changed")
 	}
-	return StoreTicket{Space: r.space, Group: r.group, ID: r.id, Token: digest(*r.secret)}, nil
+	return StoreTicket{Space: r.space, Group: r.group, ID: r.id, Token: digest(*r.secret), Name: r.name}, nil
 }
 
 // isToken accepts what could be a token: an id that may have - and _ in it.

@@ -42,7 +42,7 @@ func TestAGrantThatLapsesIsReportedAsUnconfirmed(t *testing.T) {
 		d := newDesk(t, lock.Config{})
 		held := d.take(t, lock.Key("room"))
 		_, err := d.store.Acquire(t.Context(), lock.StoreClaim{
-			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: "forgetful", Token: "secret"},
+			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", Name: "room", ID: "forgetful", Token: "secret"},
 			Resource:    lock.Key("room"), Capacity: []int{1}, TTL: time.Hour, Holder: "ada", Reason: "booking", Queue: true, Limit: 1,
 		})
 		wantErr(t, err)

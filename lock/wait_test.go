@@ -90,7 +90,7 @@ func TestWaitingOnlyForItsTurnNamesNoConflict(t *testing.T) {
 		d := newDesk(t, lock.Config{})
 		d.take(t, lock.Key("hall"))
 		_, err := d.store.Acquire(t.Context(), lock.StoreClaim{
-			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: "first", Token: "secret"},
+			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", Name: "hall", ID: "first", Token: "secret"},
 			Resource:    lock.All(lock.Key("hall"), lock.Key("room")), Capacity: []int{1, 1}, TTL: time.Second, Queue: true,
 		})
 		wantErr(t, err)

@@ -89,7 +89,7 @@ func (h *house) without(right string) {
 func (h *house) forget() {
 	s := redislock.New(h.connect())
 	c := lock.StoreClaim{
-		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: fmt.Sprint("forgotten", h.faults), Token: "secret"},
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", Name: "101", ID: fmt.Sprint("forgotten", h.faults), Token: "secret"},
 		Resource:    lock.Span("101", 0, 9), Capacity: []int{1}, TTL: holdersTTL, Queue: true, Limit: 1,
 	}
 	for range 2 {

@@ -160,7 +160,7 @@ func TestNoKindOfClientCountsACallTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := redislock.New(connect(t))
-			c := lock.StoreClaim{StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", ID: "id", Token: "secret"}, Resource: lock.Key("room"), TTL: time.Minute}
+			c := lock.StoreClaim{StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", Name: "room", ID: "id", Token: "secret"}, Resource: lock.Key("room"), TTL: time.Minute}
 			for range 2 {
 				if g, err := s.Acquire(t.Context(), c); err != nil || !g.Once {
 					t.Errorf("acquire: once %t, %v", g.Once, err)

@@ -250,7 +250,7 @@ func TestAGrantToAForgetfulProcessGoesToTheNext(t *testing.T) {
 	m := newManager(t, server.Client(t), lock.Config{})
 	first := take(t, m)
 	c := lock.StoreClaim{
-		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", ID: "forgotten", Token: "secret"},
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "all", Name: theRoom, ID: "forgotten", Token: "secret"},
 		Resource:    lock.Key(theRoom), Capacity: []int{1}, TTL: time.Hour, Queue: true, Limit: 1,
 	}
 	for g := (lock.StoreGrant{}); g.Place == 0; {

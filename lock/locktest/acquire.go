@@ -171,10 +171,10 @@ func endedContext(b *bench) {
 	if g, err := b.store.Acquire(ctx, b.claim(lock.Key("room"))); err == nil {
 		b.broken("Acquire under an ended context answered status %d", g.Status)
 	}
-	if _, err := b.store.Extend(ctx, []lock.StoreRenewal{{StoreTicket: b.ticket()}}); err == nil {
+	if _, err := b.store.Extend(ctx, []lock.StoreRenewal{{StoreTicket: b.ticket("room")}}); err == nil {
 		b.broken("Extend under an ended context answered")
 	}
-	if _, err := b.store.Release(ctx, []lock.StoreTicket{b.ticket()}); err == nil {
+	if _, err := b.store.Release(ctx, []lock.StoreTicket{b.ticket("room")}); err == nil {
 		b.broken("Release under an ended context answered")
 	}
 }

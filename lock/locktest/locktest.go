@@ -146,9 +146,9 @@ func (b *bench) outlast(ttl time.Duration) {
 	time.Sleep(ttl)
 }
 
-// ticket makes a fresh one in the case's only group.
-func (b *bench) ticket() lock.StoreTicket {
-	return lock.StoreTicket{Space: b.space, Group: "all", ID: rand.Text()[:16], Token: rand.Text()}
+// ticket makes a fresh one of a name, in the case's only group.
+func (b *bench) ticket(name string) lock.StoreTicket {
+	return lock.StoreTicket{Space: b.space, Group: "all", Name: name, ID: rand.Text()[:16], Token: rand.Text()}
 }
 
 // claim makes a fresh claim with one unit of capacity, long to live.
@@ -156,7 +156,7 @@ func (b *bench) claim(r lock.Resource) lock.StoreClaim { return b.claimOf(1, r) 
 
 // claimOf is a claim of names with so many units.
 func (b *bench) claimOf(capacity int, r lock.Resource) lock.StoreClaim {
-	c := lock.StoreClaim{StoreTicket: b.ticket(), Resource: r, TTL: long, Holder: "guest", Reason: "a case", Limit: 8}
+	c := lock.StoreClaim{StoreTicket: b.ticket(r.Name()), Resource: r, TTL: long, Holder: "guest", Reason: "a case", Limit: 8}
 	for range r.Parts() {
 		c.Capacity = append(c.Capacity, capacity)
 	}

@@ -121,7 +121,7 @@ func releaseNeedsToken(b *bench) {
 
 func forceNeedsNoToken(b *bench) {
 	c := b.hold(lock.Key("room"))
-	t := lock.StoreTicket{Space: c.Space, Group: c.Group, ID: c.ID, Fence: c.Fence, Force: true}
+	t := lock.StoreTicket{Space: c.Space, Group: c.Group, Name: c.Name, ID: c.ID, Fence: c.Fence, Force: true}
 	b.want(b.release(t), lock.StatusGranted, "by force")
 	b.hold(lock.Key("room"))
 }

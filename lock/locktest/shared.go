@@ -18,7 +18,7 @@ func sharedBeside(b *bench) {
 		b.hold(lock.All(lock.Key("suite"), lock.Span("room", 3, 5).Shared()))
 		b.release(b.hold(lock.All(lock.Key("room"), lock.Key("hall")).Shared()).StoreTicket)
 		for _, h := range b.holds(lock.Key("suite")) {
-			b.release(lock.StoreTicket{Space: b.space, Group: "all", ID: h.ID, Fence: h.Fence, Force: true})
+			b.release(lock.StoreTicket{Space: b.space, Group: "all", Name: h.Resource.Name(), ID: h.ID, Fence: h.Fence, Force: true})
 		}
 	}
 	for _, h := range b.holds(lock.Key("room")) {

@@ -46,8 +46,10 @@ if #KEYS ~= 5 or not (w.ttl and w.longest and w.keep and limit and w.token) or #
   return redis.error_reply('ERR malformed claim')
 end
 w.claim, w.inbox = string.sub(ARGV[6], begin), way
+local name = string.sub(w.parts[1].name, 1, -2)
+if w.parts[1].key then w.claim = '=' .. put(name) end
 
-local ends = current(w.id)
+local ends, hold = current(w.id, name)
 if ends and ends < 0 or not ends and #way > 1 and now >= latest then
   serve() -- what this claim held may just have expired
   return { 3, now }
@@ -57,13 +59,12 @@ local served = serve()
 
 local expired, old = {}, redis.call('ZRANGE', U, '0', '15', 'WITHSCORES')
 for k = 1, #old, 2 do
-  table.insert(expired, { old[k], tonumber(old[k + 1]) - now, public(old[k]) })
+  table.insert(expired, shown(old[k], old[k + 1]))
 end
 
-if served then ends = score(w.id) end -- it may have been granted just now
+if served then ends, hold = current(w.id, name) end -- it may have been granted just now
 if ends and ends > 0 then
-  local hold = read(w.id)
-  if not hold or hold.token ~= w.token then
+  if not hold or not proves(w.token, hold) then
     return redis.error_reply('ERR this id belongs to another hold')
   end
   if detail(hold) and hold.inbox == '.' then return { 3, now } end
@@ -83,7 +84,7 @@ end
 
 local ttl, trial = w.ttl, #way > 1 -- then it may have had a place before, and be gone
 if trial then ttl = math.min(ttl, TRIAL) end
-local hold = grant(w, ttl, trial and '?' .. way or '')
+hold = grant(w, ttl, trial and '?' .. way or '')
 if trial then
   mark(hold, way)
   if not place then redis.call('PEXPIREAT', Q, text(lives)) end -- there may have been none

@@ -41,28 +41,23 @@ local function live(p, m)
   local holder = string.sub(m, p.at + EXTENT)
   local ends = redis.call('ZSCORE', X, holder)
   if not ends or tonumber(ends) <= now then
-    unindex(m)
+    redis.call('ZREM', I, m)
     return nil
   end
-  local h = { member = m, id = holder, left = tonumber(ends) - now }
+  local h = { member = m, place = holder, left = tonumber(ends) - now }
   h.from, h.to, h.units = extent(m, p.at)
   if h.units == 0 and p.shared then return nil end
   if h.units == 0 or p.shared then h.units = p.capacity end
   return h
 end
 
--- keyholder returns who holds the part's name as a key, and empties the slot
--- of one who is dead.
+-- keyholder returns who holds the part's name as a key.
 local function keyholder(p)
   local name = string.sub(p.name, 1, -2)
-  local id = redis.call('HGET', L, slot(name))
-  if not id then return nil end
-  local ends = redis.call('ZSCORE', X, id)
-  if not ends or tonumber(ends) <= now then
-    redis.call('HDEL', L, slot(name))
-    return nil
-  end
-  return { member = p.name .. WHOLE .. id, id = id, left = tonumber(ends) - now, units = p.shared and p.capacity or 1 }
+  local place = slot(name)
+  local ends = tonumber(redis.call('ZSCORE', X, place) or nil)
+  if not ends or ends <= now then return nil end
+  return { member = p.name .. WHOLE .. place, place = place, left = ends - now, units = p.shared and p.capacity or 1 }
 end
 
 -- others collects the live members of the part's name that are of another
@@ -143,9 +138,10 @@ local function obstacles(parts, limit)
       for _, holds in ipairs({ own, foreign }) do
         for _, h in ipairs(holds) do
           retry = retry > 0 and math.min(retry, h.left) or h.left
-          if #named < limit and not seen[h.id] then
-            seen[h.id] = true
-            table.insert(named, { n, h.member, h.id, h.left, public(h.id) })
+          if #named < limit and not seen[h.place] then
+            seen[h.place] = true
+            local hold = shown(h.place, now + h.left)
+            table.insert(named, { n, h.member, hold[1], hold[2], hold[3] })
           end
         end
       end

@@ -20,7 +20,7 @@ func (r *rig) from(inbox string, c lock.StoreClaim, latest time.Time) lock.Store
 	if len(parts) == 1 {
 		kind = sole
 	}
-	args := []any{c.ID, millis(c.TTL), 0, 0, c.Limit, head(c.Token, kind, parts), tail(c), inbox, latest.UnixMilli()}
+	args := []any{c.ID, millis(c.TTL), 0, 0, c.Limit, head(c, kind, parts), tail(c), inbox, latest.UnixMilli()}
 	for _, p := range parts {
 		args = append(args, member(kind, p), 1)
 	}

@@ -85,7 +85,7 @@ func ExampleWithPrefix() {
 	ctx := context.Background()
 	store := redislock.New(client, redislock.WithPrefix("booking"))
 	_, err := store.Acquire(ctx, lock.StoreClaim{
-		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel 1", ID: "id", Token: "secret"},
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel 1", Name: "room/101", ID: "id", Token: "secret"},
 		Resource:    lock.Key("room/101"), TTL: time.Minute,
 	})
 	if err != nil {
@@ -105,7 +105,7 @@ func ExampleStore_Holds() {
 	store := redislock.New(client)
 	for i, r := range []lock.Resource{lock.Span("hall", 10, 12), lock.Span("hall", 2, 5), lock.Key("pool")} {
 		_, err := store.Acquire(ctx, lock.StoreClaim{
-			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", ID: fmt.Sprint("id", i), Token: "secret"},
+			StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", Name: r.Name(), ID: fmt.Sprint("id", i), Token: "secret"},
 			Resource:    r, TTL: time.Minute, Holder: fmt.Sprint("guest ", i),
 		})
 		if err != nil {

@@ -21,6 +21,12 @@ local function queued(id)
   return w
 end
 
+-- count adds n to the number of those who wait for a name, which is there only
+-- while there are any.
+local function count(name, n)
+  if redis.call('HINCRBY', L, '+' .. name, text(n)) <= 0 then redis.call('HDEL', L, '+' .. name) end
+end
+
 -- leave takes a claim out of the queue, with all its members. Its parts count
 -- as freed unless it is granted.
 local function leave(w, granted)
@@ -67,35 +73,42 @@ end
 
 -- retire moves one expired hold to the unrecorded ones. A process that did not
 -- confirm a grant gets no other: its places go, too.
-local function retire(id, at)
-  local hold = read(id)
-  redis.call('ZREM', X, id)
+local function retire(place, at)
+  local hold = read(place)
   if not hold then
-    redis.call('HDEL', L, id)
+    redis.call('ZREM', X, place)
+    redis.call('HDEL', L, place)
     return
   end
   removes = removes - #hold.members
-  vacate(hold)
   local known = detail(hold)
+  if known and hold.provisional then settle(hold) end
+  vacate(hold)
   if known and hold.inbox == '.' then -- it was released before, and its claim may arrive again
-    redis.call('HDEL', L, id)
-    remember(id, 0)
+    remember(hold.id, 0)
     return
-  elseif known and hold.provisional then
-    settle(hold)
-    if hold.provisional ~= '' then drop(hold.provisional) end
+  elseif known and hold.provisional and hold.provisional ~= '' then
+    drop(hold.provisional)
   end
-  redis.call('ZADD', U, at, id)
+  hold.place = hold.id
+  write(hold)
+  redis.call('ZADD', U, at, hold.id)
   redis.call('PEXPIRE', U, text(WEEK))
 end
 
--- current is the score of an id, after its hold was retired if that has expired:
--- the sweep may not come to it. Then it is nil, or that of an ending.
-local function current(id)
-  local s = score(id)
-  if not s or s < 0 or s > now then return s end
-  retire(id, text(s))
-  return score(id)
+-- current returns the score of an id, and its hold if that is live. An expired one
+-- is retired, since the sweep may not come to it. Then the score is nil, or that
+-- of an ending.
+local function current(id, name)
+  local hold = find(id, name)
+  local place = hold and hold.place or id
+  local s = score(place)
+  if s and s > now then return s, hold end
+  if s and s >= 0 then
+    retire(place, text(s))
+    s = score(id)
+  end
+  return s
 end
 
 -- sweep retires up to limit expired holds and inboxes. An unrecorded hold is

@@ -254,7 +254,7 @@ func (r *rig) quick(c lock.StoreClaim) bool {
 		kind = sole
 	}
 	answer, err := r.caller.Run(r.Context(), acquireScript, r.keys(c.Space, c.Group), c.ID, millis(c.TTL), millis(c.MaxHold), 0, c.Limit,
-		head(c.Token, kind, []lock.Resource{p}), tail(c), "", "", member(kind, p), 1)
+		head(c, kind, []lock.Resource{p}), tail(c), "", "", member(kind, p), 1)
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func (s *Store) Extend(ctx context.Context, rs []lock.StoreRenewal) ([]lock.Stor
 		if r.Lost != nil { // before it is sent: a release forgets it
 			s.inbox.watch(r.ID, r.Lost, r.TTL)
 		}
-		calls[n].Args = append(calls[n].Args, r.ID, r.Token, millis(r.TTL), max(r.MaxExtensions, 0), what, nonce)
+		calls[n].Args = append(calls[n].Args, r.ID, r.Token, millis(r.TTL), max(r.MaxExtensions, 0), what, nonce, r.Name)
 		places[n] = append(places[n], i)
 	}
 	answers, err := s.caller.RunAll(ctx, extendScript, calls)

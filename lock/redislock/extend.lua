@@ -8,14 +8,14 @@
 --        extensions, 0 = no limit  5 what: "r" renew, "e" extend, "c" confirm a
 --        grant, "t" take the hold over  6 the nonce of an extension, lest it
 --        count twice; the new token of one who takes over; or the inbox of the
---        one who renews
+--        one who renews  7 the name of its first part
 -- Reply  {now, {status, id, ms left, record}, …} in order, status 0 granted,
 --        2 capped, or 3 missing, which has nothing behind it
 -- Cost   O(log N) a hold, N the holds of the group, however many parts it has;
 --        a confirmation also serves what an earlier script left, as in queue.lua
 
-for a = 1, #ARGV, 6 do
-  if #KEYS ~= 5 or not (ARGV[a + 5] and tonumber(ARGV[a + 2]) and tonumber(ARGV[a + 3])) then
+for a = 1, #ARGV, 7 do
+  if #KEYS ~= 5 or not (ARGV[a + 6] and tonumber(ARGV[a + 2]) and tonumber(ARGV[a + 3])) then
     return redis.error_reply('ERR malformed renewal')
   end
 end
@@ -26,18 +26,16 @@ end
 redis.call('ZREM', X, '')
 forget(32768) -- which takes some milliseconds: a group may have one hold that lasts, and no other traffic
 
-local function extend(id, token, ttl, most, what, nonce)
-  local ends = score(id)
-  local left = ends and ends - now or 0
-  local hold = left > 0 and read(id)
-  if not hold or not detail(hold) or hold.inbox == '.' then return { 3 } end
-  if what == 't' and hold.token ~= nonce then -- else this call comes again
-    if hold.token ~= token and hold.ref ~= token then return { 3 } end
+local function extend(id, token, ttl, most, what, nonce, name)
+  local hold = find(id, name)
+  local left = hold and (score(hold.place) or now) - now or 0
+  if left <= 0 or not detail(hold) or hold.inbox == '.' then return { 3 } end
+  if what == 't' and not proves(nonce, hold) then -- else this call comes again
+    if not proves(token, hold, true) then return { 3 } end
     local acquired = math.floor(hold.fence / 1000) - hold.lag
     hold.fence = rising('#fence')
     hold.lag = math.floor(hold.fence / 1000) - acquired
-    local _, p = field(hold.head, 2)
-    hold.head = hold.version .. put(nonce .. '\0' .. token) .. string.sub(hold.head, p)
+    hold.proof = nonce .. '\0' .. token
     notify(hold)
     hold.inbox = ''
     if hold.provisional then -- and so it stays, but is of no inbox
@@ -45,7 +43,7 @@ local function extend(id, token, ttl, most, what, nonce)
       hold.inbox, hold.provisional = '?', ''
     end
     store(hold, { '#fence', text(hold.fence) })
-  elseif what ~= 't' and hold.token ~= token then
+  elseif what ~= 't' and not proves(token, hold) then
     return { 3 }
   end
   if ttl == 0 or what == 'e' and nonce ~= '' and nonce == hold.nonce then
@@ -64,15 +62,15 @@ local function extend(id, token, ttl, most, what, nonce)
     store(hold)
   end
   left = math.max(left, want)
-  redis.call('ZADD', X, 'XX', text(now + left), id)
+  redis.call('ZADD', X, 'XX', text(now + left), hold.place)
   keep(left)
   return { 0, id, left, hold.public }
 end
 
 local reply, confirms = { now }, false
-for a = 1, #ARGV, 6 do
+for a = 1, #ARGV, 7 do
   local ttl, most, what = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), ARGV[a + 4]
-  table.insert(reply, extend(ARGV[a], ARGV[a + 1], ttl, most, what, ARGV[a + 5]))
+  table.insert(reply, extend(ARGV[a], ARGV[a + 1], ttl, most, what, ARGV[a + 5], ARGV[a + 6]))
   confirms = confirms or what == 'c'
 end
 if not confirms or redis.call('HEXISTS', L, '#more') == 0 then return reply end

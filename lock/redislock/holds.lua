@@ -19,24 +19,21 @@ end
 
 local reply = { now, '' }
 
-local function add(m, id)
-  local score = redis.call('ZSCORE', X, id)
-  if score and tonumber(score) > now then
-    table.insert(reply, { m, id, tonumber(score) - now, public(id) })
-  end
+local function add(m, place)
+  local ends = tonumber(redis.call('ZSCORE', X, place) or nil)
+  if ends and ends > now then table.insert(reply, { m, unpack(shown(place, ends)) }) end
 end
 
 if tonumber(min) then
   local found = redis.call('HSCAN', L, min, 'MATCH', '=*', 'COUNT', page)
   reply[2] = found[1]
   for k = 1, #found[2], 2 do
-    add(string.sub(found[2][k], 2) .. '\0' .. WHOLE, found[2][k + 1])
+    add(string.sub(found[2][k], 2) .. '\0' .. WHOLE, found[2][k])
   end
   return reply
 end
 
-local key = name ~= '' and redis.call('HGET', L, slot(name))
-if key then add(name .. '\0' .. WHOLE, key) end
+if name ~= '' then add(name .. '\0' .. WHOLE, slot(name)) end
 local kind, from, to = string.sub(wanted, 1, 1)
 if wanted ~= '' then
   from, to = extent(wanted, 1)

@@ -18,12 +18,21 @@ func (r *rig) field(name string) string {
 	return r.client.HGet(r.Context(), r.keys("rooms", "hotel")[1], name).Val()
 }
 
+// holder is who has a name as a key, by the record in its slot; "" when no one has.
+func (r *rig) holder(name string) string {
+	r.Helper()
+	record := reader{rest: strings.TrimPrefix(r.field("="+name), version)}
+	record.field() // the token
+	record.rest = strings.TrimPrefix(record.rest, string(sole))
+	return record.field()
+}
+
 func TestAKeyIsNotInTheIndex(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		for range 2 { // the first grant of a group, and a quick one
 			c, _ := r.take(lock.Key("room"), time.Hour)
-			if left := r.keysLeft(); left != "lx" || r.field("=room") != c.ID {
-				r.Errorf("keys %q, the slot has %q, want lx and %q", left, r.field("=room"), c.ID)
+			if left := r.keysLeft(); left != "lx" || r.holder("room") != c.ID {
+				r.Errorf("keys %q, the slot is of %q, want lx and %q", left, r.holder("room"), c.ID)
 			}
 			if s := r.release(c.StoreTicket); s != lock.StatusGranted || r.field("=room") != "" || r.field(c.ID) != "" {
 				r.Errorf("release: status %d, the ledger has %q and %q, want nothing", s, r.field("=room"), r.field(c.ID))
@@ -68,8 +77,8 @@ func TestKeysOfANameWithRoomForSeveral(t *testing.T) {
 		sole, second, span := ask(lock.Key("hall"), 1), ask(lock.Key("hall"), 3), ask(lock.Span("hall", 1, 2), 3)
 		r.wantBlocked(lock.Key("hall"), second.ID, span.ID, sole.ID)
 		r.release(second.StoreTicket)
-		if got := r.field("=hall"); got != sole.ID {
-			r.Errorf("the slot has %q once another key of the name is gone, want %q", got, sole.ID)
+		if got := r.holder("hall"); got != sole.ID {
+			r.Errorf("the slot is of %q once another key of the name is gone, want %q", got, sole.ID)
 		}
 		r.release(sole.StoreTicket)
 		r.wantBlocked(lock.Key("hall"), span.ID)

@@ -53,7 +53,7 @@ func (r *rig) claim(res lock.Resource, ttl time.Duration) lock.StoreClaim {
 	r.made++
 	n := strconv.Itoa(r.made)
 	return lock.StoreClaim{
-		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", ID: "id" + n, Token: "secret" + n},
+		StoreTicket: lock.StoreTicket{Space: "rooms", Group: "hotel", Name: res.Name(), ID: "id" + n, Token: "secret" + n},
 		Resource:    res, TTL: ttl, Holder: "guest" + n, Limit: 8,
 	}
 }

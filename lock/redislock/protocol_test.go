@@ -162,7 +162,7 @@ func TestTheNoteOfAGrantExpires(t *testing.T) {
 		second := r.claim(lock.Key("hall"), time.Hour)
 		second.Queue = true
 		r.ask(second)
-		r.release(lock.StoreTicket{Space: "rooms", Group: "hotel", ID: "id2", Token: "secret2"})
+		r.release(lock.StoreTicket{Space: "rooms", Group: "hotel", Name: "room", ID: "id2", Token: "secret2"})
 		r.release(second.StoreTicket)
 		if n := r.client.Exists(r.Context(), r.keys("rooms", "hotel")[4]).Val(); n != 0 {
 			t.Fatal("the queue is there still")

@@ -142,30 +142,30 @@ end
 -- grant records the hold of a claim, of which no part has an obstacle, and
 -- returns it. The inbox begins with "?" when the grant is to be confirmed.
 local function grant(w, ttl, inbox)
-  local fence, id = rising('#fence'), w.id
+  local fence, id, place = rising('#fence'), w.id, w.parts[1].key or w.id
   local hold = {
-    id = id, head = '1' .. put(w.token) .. w.claim, tail = w.tail, fence = fence, lag = math.max(math.floor(fence / 1000) - now, 0),
+    id = id, place = place, version = '1', proof = w.token, parts = w.claim, tail = w.tail,
+    fence = fence, lag = math.max(math.floor(fence / 1000) - now, 0),
     ends = w.longest > 0 and now + w.longest or 0, keep = w.keep > 0 and now + w.keep or 0,
     extensions = 0, nonce = '', inbox = inbox, members = {},
   }
-  redis.call('ZADD', X, text(now + ttl), id)
+  if place ~= id and redis.call('HEXISTS', L, place) == 1 then -- one that is dead
+    retire(place, redis.call('ZSCORE', X, place) or text(now))
+  end
+  redis.call('ZADD', X, text(now + ttl), place)
   keep(ttl)
-  redis.call('ZREM', U, id)
-  local fields = { '#fence', text(fence) }
+  if redis.call('ZREM', U, id) == 1 then redis.call('HDEL', L, id) end
   for k, p in ipairs(w.parts) do
     hold.members[k] = p.member
-    if p.key then
-      table.insert(fields, p.key)
-      table.insert(fields, id)
-    elseif redis.call('ZADD', I, '0', p.member .. id) == 1 then
-      count(string.sub(p.name, 1, -2), 1)
+    if not p.key then
+      redis.call('ZADD', I, '0', p.member .. id)
       redis.call('PEXPIREAT', I, text(lives))
     end
     if p.span and (p.measure or p.to - p.from > p.span) then
       measure(p.base, math.max(p.span, p.to - p.from))
     end
   end
-  store(hold, fields)
+  store(hold, { '#fence', text(fence) })
   return hold
 end
 
@@ -191,8 +191,6 @@ local function hand(w)
   local hold = grant(w, ttl, '?' .. w.inbox)
   local message = w.id .. ' ' .. text(now + ttl) .. ' ' .. text(hold.fence) .. ',' .. nonzero(hold.lag) .. ','
   if type(redis.pcall('PUBLISH', string.sub(w.inbox, 2), message)) == 'table' then
-    redis.call('ZREM', X, w.id)
-    redis.call('HDEL', L, w.id)
     vacate(hold)
     redis.call('HSET', L, '#mute', text(now))
     return false

@@ -1,70 +1,64 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Purpose: releases the most frequent holds by their token, while nothing is to
--- be swept, and when the ending need not be remembered: one part that no other
--- hold and no waiter shares a name with; or a key that the first waiter, who wants
--- nothing but this key, is granted. All else is left to release.lua, which
--- follows.
+-- be swept, and when the ending need not be remembered: one part of a name that no
+-- one waits for; or a key that the first waiter, who wants nothing but this key, is
+-- granted. All else is left to release.lua, which follows.
 --
 -- KEYS   as in head.lua
 -- ARGV   as in release.lua
 -- Reply  0, released; or as in release.lua
--- Cost   O(log N), in seven calls for a key, in nineteen when it is handed over
+-- Cost   O(log N), in six calls, in seventeen when a key is handed over
 
-if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' and ARGV[5] ~= '' then
-  local id, begin = ARGV[1], '1' .. #ARGV[2] .. ':' .. ARGV[2]
-  local known = redis.call('HMGET', L, id, '#spans', '#due')
-  local record = known[1]
-  if record and not known[2] and string.sub(record, 1, #begin) == begin then
+if #KEYS == 5 and #ARGV == 7 and ARGV[3] == '0' and ARGV[5] ~= '' then
+  local id, name = ARGV[1], ARGV[7]
+  local slot, proof = '=' .. name, '1' .. #ARGV[2] .. ':' .. ARGV[2]
+  local known = redis.call('HMGET', L, slot, '+' .. name, '#due', '#spans', id)
+  local record, waiters, due = known[1] or '', known[2], tonumber(known[3] or '')
+  local begin = proof .. '=' .. #id .. ':' .. id
+  local lone = string.sub(record, 1, #begin) == begin
+  if not lone then
+    record, begin = known[5] or '', proof .. '1,' .. #name .. ':' .. name
+  end
+  if due and not known[4] and string.sub(record, 1, #begin) == begin then
     local t = redis.call('TIME')
     local us = t[1] * 1000000 + t[2]
     local now = math.floor(us / 1000)
-    local lone = string.byte(record, #begin + 1) == KEY
-    local from = #begin + (lone and 2 or 3)
-    local colon = (lone or string.sub(record, #begin + 1, #begin + 2) == '1,') and string.find(record, ':', from, true)
-    local length = colon and tonumber(string.sub(record, from, colon - 1))
-    local body = length and colon + length + (lone and 1 or 1 + EXTENT)
+    local place = lone and slot or id
+    local member = not lone and name .. '\0' .. string.sub(record, #begin + 1, #begin + EXTENT) .. id
     -- The body is a fence, lag, end and extensions, and then nothing kept, no
     -- nonce, and the inbox, with "?" while the grant is not confirmed.
-    local size, at = 0
-    if body then size, at = string.match(record, '^%d+,%d*,%d*,%d*,,:(%d*):()', body) end
+    local size, at = string.match(record, '^%d+,%d*,%d*,%d*,,:(%d*):()', #begin + (lone and 1 or 1 + EXTENT))
     local inbox = at and string.sub(record, at, at + (tonumber(size) or 0) - 1)
-    local name = inbox and inbox ~= '.' and string.sub(record, colon + 1, colon + length)
-    local named = name and redis.call('HMGET', L, '+' .. name, '=' .. name) or {}
-    local others, owner, due = named[1], named[2], tonumber(known[3] or '')
-    local member = name and not lone and name .. '\0' .. string.sub(record, colon + length + 1, colon + length + EXTENT) .. id
-    -- An expired hold has neither slot nor member any more; no other is due.
-    if (member or owner == id) and due and due > now then
-      local mark = string.byte(inbox) == 63 and '\0\0' .. string.sub(inbox, 2) .. '\0' .. id -- "?", as in settle
-      if (lone and not others or member and others == '1' and redis.call('ZREM', I, member) == 1) and redis.call('ZREM', X, id) == 1 then
-        local fields = { id, (lone and '=' or '+') .. name }
+    if inbox and inbox ~= '.' and due > now then
+      local mark = string.byte(inbox) == 63 and '\0\0' .. string.sub(inbox, 2) .. '\0' .. place -- "?", as in settle
+      if not waiters and (lone or redis.call('ZREM', I, member) == 1) and redis.call('ZREM', X, place) == 1 then
+        local fields = { place }
         if mark then redis.call('ZREM', Q, mark) end
-        -- The group rests, as in bound: X is gone; or has nothing but endings, since
-        -- L has but these two, #fence, #until, #due, and #seq or an unrecorded hold.
-        if redis.call('EXISTS', X) == 0 then
-          fields[3] = '#due'
-        elseif redis.call('HLEN', L) <= 6 then
-          fields[3] = '#due'
+        if redis.call('EXISTS', X) == 0 then -- the group rests, as in bound
+          table.insert(fields, '#due')
+        elseif redis.call('ZCOUNT', X, '0', '+inf') == 0 then
+          table.insert(fields, '#due')
           redis.call('PEXPIRE', X, '5000')
         end
         redis.call('HDEL', L, unpack(fields))
         return 0
       end
 
-      local first = lone and others and redis.call('ZSCORE', X, id) and redis.call('ZRANGEBYLEX', Q, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
+      local first = lone and waiters and redis.call('ZSCORE', X, slot) and redis.call('ZRANGEBYLEX', Q, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
       local part = #name + 18 -- where its extent begins: behind the name, a NUL and 16 digits
       local heir = first and string.byte(first, part) == KEY and string.sub(first, part + EXTENT)
-      local place = heir and redis.call('HGET', L, '?' .. heir)
+      local waits = heir and redis.call('HGET', L, '?' .. heir)
       local claim, channel, ttl, longest, token, tail = '=' .. #name .. ':' .. name
-      size, at = string.match(place or '', '^%d+,(%d+):()')
+      size, at = string.match(waits or '', '^%d+,(%d+):()')
       if at then
-        channel, at = string.sub(place, at, at + size - 1), at + size
-        if string.sub(place, at, at + #claim - 1) == claim then
-          ttl, longest, size, at = string.match(place, '^(%d+),(%d*),,(%d+):()', at + #claim) -- nothing is kept
+        channel, at = string.sub(waits, at, at + size - 1), at + size
+        if string.sub(waits, at, at + #claim - 1) == claim then
+          ttl, longest, size, at = string.match(waits, '^(%d+),(%d*),,(%d+):()', at + #claim) -- nothing is kept
         end
       end
-      if ttl and string.sub(place, at + size, at + size + 1) == '1,' then
-        token, tail = string.sub(place, at, at + size - 1), string.sub(place, at + size + 2)
+      if ttl and string.sub(waits, at + size, at + size + 1) == '1,' then
+        token, tail = string.sub(waits, at, at + size - 1), string.sub(waits, at + size + 2)
       end
       local seen = token and redis.call('ZSCORE', X, '@' .. channel)
       local group = redis.call('HMGET', L, '#fence', '#until')
@@ -83,14 +77,14 @@ if #KEYS == 5 and #ARGV == 6 and ARGV[3] == '0' and ARGV[5] ~= '' then
         local deadline = string.format('%.0f', now + left)
         redis.call('ZREM', U, heir) -- the first write, which a full server refuses unless it frees
         if type(redis.pcall('PUBLISH', string.sub(channel, 2), heir .. ' ' .. deadline .. ' ' .. stamp)) == 'number' then
-          redis.call('HDEL', L, id, '?' .. heir, '^' .. heir)
-          redis.call('ZADD', X, deadline, heir)
-          redis.call('ZREM', X, id)
-          redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[3], '=' .. name, heir,
-            heir, '1' .. size .. ':' .. token .. claim .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)
-          redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. heir) -- before the place goes, as in queue.lua
-          redis.call('ZREM', Q, first, '\0' .. channel .. '\0' .. heir, mark or '')
-          if others == '1' then
+          redis.call('HDEL', L, '?' .. heir, '^' .. heir, heir) -- which an earlier hold of it may have left
+          redis.call('ZADD', X, deadline, slot)
+          redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[3],
+            slot, '1' .. size .. ':' .. token .. '=' .. #heir .. ':' .. heir .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)
+          if mark then redis.call('ZREM', Q, mark) end -- before it is set for the heir, whose inbox may be the same
+          redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. slot) -- before the place goes, as in queue.lua
+          redis.call('ZREM', Q, first, '\0' .. channel .. '\0' .. heir)
+          if waiters == '1' then
             redis.call('HDEL', L, '+' .. name)
           else
             redis.call('HINCRBY', L, '+' .. name, '-1')

@@ -93,12 +93,12 @@ func readBound(b string) int64 {
 
 // head is the first piece of a claim's record, tail the last; acquire.lua
 // puts between them what only the server knows. kind is that of the first
-// part.
-func head(token string, kind byte, parts []lock.Resource) string {
-	b := make([]byte, 0, 2*len(token)+len(parts)*(extent+24))
-	b = appendField(append(b, version...), token)
+// part: a key that has its name for itself has its id there, as in its slot.
+func head(c lock.StoreClaim, kind byte, parts []lock.Resource) string {
+	b := make([]byte, 0, 2*len(c.Token)+len(parts)*(extent+24))
+	b = appendField(append(b, version...), c.Token)
 	if kind == sole {
-		return string(appendField(append(b, sole), parts[0].Name()))
+		return string(appendField(append(b, sole), c.ID))
 	}
 	b = appendNumber(b, len(parts))
 	for _, p := range parts {

@@ -68,6 +68,12 @@ local function remember(id, how)
   forget(256)
 end
 
+-- slot is the place of the hold that has a name as a key, in the ledger and in X.
+-- The place of any other is its id.
+local function slot(name)
+  return '=' .. name
+end
+
 -- extent reads an extent that begins at byte p of s. Its numbers are big
 -- endian and at most 2^53, so a double keeps them exactly. A member cut short
 -- by another program reads as far too long, and so is met and removed.
@@ -125,24 +131,42 @@ local function members(s, p)
   if p then return list, p end
 end
 
--- read takes the record of a hold apart. Every version of the format begins
--- with the same head, so that any program can compare tokens and take any
--- hold out of the index; the body is the version's own. A hold that was taken
--- over has, behind its token and a NUL, the one by which it was, and may be
--- again. It returns nil when there is no record or its head is malformed.
-local function read(id)
-  local rec = redis.call('HGET', L, id)
+-- read takes the record of a hold apart: that in a slot, where the id is in the
+-- place of the name, or that of an id. Every version of the format begins with
+-- the same head, so that any program can compare tokens and take any hold out of
+-- the index; the body is the version's own. It returns nil when there is no
+-- record or its head is malformed. Public is what may be handed out.
+local function read(place)
+  local rec = redis.call('HGET', L, place)
   if not rec then return nil end
-  local hold, p = { id = id, version = string.sub(rec, 1, 1) }
-  hold.token, p = field(rec, 2)
+  local hold, p, from = { place = place, id = place, version = string.sub(rec, 1, 1) }
+  hold.proof, from = field(rec, 2)
+  if not from then return nil end
+  hold.members, p = members(rec, from)
   if not p then return nil end
-  local cut = string.find(hold.token, '\0', 1, true)
-  if cut then hold.token, hold.ref = string.sub(hold.token, 1, cut - 1), string.sub(hold.token, cut + 1) end
-  hold.public = hold.version .. string.sub(rec, p) -- all but the token
-  hold.members, p = members(rec, p)
-  if not p then return nil end
-  hold.head, hold.body = string.sub(rec, 1, p - 1), string.sub(rec, p)
+  hold.parts, hold.body = string.sub(rec, from, p - 1), string.sub(rec, p)
+  if string.byte(place) == KEY then
+    if string.byte(hold.parts) ~= KEY then return nil end
+    hold.id = field(hold.parts, 2)
+    hold.parts = '=' .. put(string.sub(place, 2))
+    hold.members = members(hold.parts, 1)
+  end
+  hold.public = hold.version .. hold.parts .. hold.body
   return hold
+end
+
+-- find reads the record of an id, which is in the slot of the name if it holds
+-- that as a key.
+local function find(id, name)
+  local hold = read(slot(name))
+  return hold and hold.id == id and hold or read(id)
+end
+
+-- proves reports whether a token is that of a hold. The token by which a hold was
+-- taken over follows its own and a NUL, and takes it over again.
+local function proves(token, hold, over)
+  return hold.proof == token or string.sub(hold.proof, 1, #token + 1) == token .. '\0'
+    or over and string.sub(hold.proof, -#token - 1) == '\0' .. token
 end
 
 -- detail reads the body of a record of a version in READS, and reports whether it
@@ -162,14 +186,19 @@ local function detail(hold)
   return true
 end
 
--- store writes the record of a hold that was read in detail, or made, and
--- further fields of the ledger.
+-- write puts the record of a hold into its place, and further fields into the
+-- ledger.
+local function write(hold, fields)
+  local parts = hold.place == hold.id and hold.parts or '=' .. put(hold.id)
+  redis.call('HSET', L, hold.place, hold.version .. put(hold.proof) .. parts .. hold.body, unpack(fields or {}))
+end
+
+-- store is write for a hold that was read in detail, or made.
 local function store(hold, fields)
-  local body = text(hold.fence) .. ',' .. nonzero(hold.lag) .. ',' .. nonzero(hold.ends) .. ','
+  hold.body = text(hold.fence) .. ',' .. nonzero(hold.lag) .. ',' .. nonzero(hold.ends) .. ','
     .. nonzero(hold.extensions) .. ',' .. nonzero(hold.keep) .. ',' .. put(hold.nonce) .. put(hold.inbox) .. hold.tail
-  redis.call('HSET', L, hold.id, hold.head .. body, unpack(fields or {}))
-  local _, p = field(hold.head, 2)
-  hold.public = string.sub(hold.head, 1, 1) .. string.sub(hold.head, p) .. body
+  hold.public = hold.version .. hold.parts .. hold.body
+  write(hold, fields)
 end
 
 -- notify reports to the inbox of a holder, if it has one, that its hold is not
@@ -187,12 +216,11 @@ local function rising(field)
   return last[field]
 end
 
--- public is what may be handed out about a hold: empty when it has no
--- readable record.
-local function public(id)
-  local record = redis.call('HGET', L, id)
-  local _, p = field(record or '', 2)
-  return p and string.sub(record, 1, 1) .. string.sub(record, p) or ''
+-- shown is what is handed out about a hold whose deadline is ends: its id, the
+-- ms left, and what is public of its record, empty when that is not readable.
+local function shown(place, ends)
+  local hold = read(place) or { id = place, public = '' }
+  return { hold.id, ends - now, hold.public }
 end
 
 -- keep lets the keys live until what is put into X, to be due in left ms, has
@@ -240,22 +268,6 @@ local function measure(base, span)
   end
 end
 
--- slot is the field of the ledger for who holds a name as a key.
-local function slot(name)
-  return '=' .. name
-end
-
--- count adds n to the number of members that a name has in the index and in
--- the queue. The field is there only while there are any.
-local function count(name, n)
-  if redis.call('HINCRBY', L, '+' .. name, text(n)) <= 0 then redis.call('HDEL', L, '+' .. name) end
-end
-
--- unindex takes a member with its id out of the index, if it is there.
-local function unindex(m)
-  if redis.call('ZREM', I, m) == 1 then count(string.match(m, '^[^%z]*'), -1) end
-end
-
 -- freed collects the members, without ids, of what this script freed: those
 -- who wait may fit there now. from has the members of the queue behind which
 -- to look, '' for all of a name.
@@ -272,24 +284,20 @@ end
 
 -- mark notes a grant that waits for its confirmation, settle removes the note.
 local function mark(hold, inbox)
-  redis.call('ZADD', Q, '0', '\0\0' .. inbox .. '\0' .. hold.id)
+  redis.call('ZADD', Q, '0', '\0\0' .. inbox .. '\0' .. hold.place)
 end
 
 local function settle(hold)
-  redis.call('ZREM', Q, '\0\0' .. hold.provisional .. '\0' .. hold.id)
+  redis.call('ZREM', Q, '\0\0' .. hold.provisional .. '\0' .. hold.place)
 end
 
--- vacate takes a hold out of the index, or of its slot, and forgets the
--- longest span of a name that has none any more.
+-- vacate takes a hold and its record out of their places, and forgets the longest
+-- span of a name that has none any more.
 local function vacate(hold)
+  redis.call('HDEL', L, hold.place)
+  redis.call('ZREM', X, hold.place)
   for _, m in ipairs(hold.members) do
-    local at = #m - EXTENT + 1
-    local field = string.byte(m, at) == KEY and slot(string.sub(m, 1, at - 2))
-    if not field then
-      unindex(m .. hold.id)
-    elseif redis.call('HGET', L, field) == hold.id then
-      redis.call('HDEL', L, field)
-    end
+    if hold.place == hold.id then redis.call('ZREM', I, m .. hold.id) end
     free(m)
   end
   if not spans then return end

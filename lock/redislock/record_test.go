@@ -19,7 +19,8 @@ const body = "1700000000000123,,,3,,5:nonce10:?!holdfast"
 // public is a claim's record without its token.
 func public(c lock.StoreClaim) string {
 	parts := slices.Collect(c.Resource.Parts())
-	return version + strings.TrimPrefix(head("", digit(parts[0]), parts), version+":") + body + tail(c)
+	c.Token = ""
+	return version + strings.TrimPrefix(head(c, digit(parts[0]), parts), version+":") + body + tail(c)
 }
 
 // firstRecord is a record as version 1 writes it: whatever is released later has

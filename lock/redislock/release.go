@@ -24,7 +24,7 @@ func (s *Store) Release(ctx context.Context, ts []lock.StoreTicket) ([]lock.Stor
 		if !t.Until.IsZero() {
 			until = strconv.FormatInt(t.Until.UnixMilli(), 10)
 		}
-		calls[i] = rediscall.Call{Keys: s.keys(t.Space, t.Group), Args: []any{t.ID, t.Token, t.Force, t.Fence == 0 && !t.Force, until, tries}}
+		calls[i] = rediscall.Call{Keys: s.keys(t.Space, t.Group), Args: []any{t.ID, t.Token, t.Force, t.Fence == 0 && !t.Force, until, tries, t.Name}}
 	}
 	answers, err := s.caller.RunAll(ctx, releaseScript, calls)
 	if err != nil {

@@ -11,20 +11,20 @@
 -- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
 --        claim up when there is no hold  5 the time in ms at which the hold ends
 --        if its claim cannot arrive again, else ""  6 how often this was sent
+--        7 the name of the first part
 -- Reply  {0, now, {id, ms that were left, record}}, {0} when this one has
 --        ended it before, or {3}: no such live hold, or not with this token
 -- Cost   O(log N) for each part, and that of serve in queue.lua
 
 local id, token, force, giveup = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4] == '1'
-local till, sent = tonumber(ARGV[5]), tonumber(ARGV[6])
-if #KEYS ~= 5 or not sent then
+local till, sent, name = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+if #KEYS ~= 5 or not sent or not name then
   return redis.error_reply('ERR malformed release')
 end
 
 redis.call('ZREM', X, '') -- as in extend.lua
-local ends, reply = current(id), { 3 }
-local live = ends and ends > now
-local hold = live and read(id)
+local ends, hold = current(id, name)
+local live, reply = ends and ends > now, { 3 }
 local known = hold and detail(hold)
 if not live and not force and (ends or 0) >= 0 and score('!' .. token .. id) then
   reply = { 0 } -- it was kept for a while
@@ -37,7 +37,7 @@ elseif ends and ends < 0 then
   if ends and ends % 4 == 0 then reply = { 0 } end
 elseif not ends and till and sent > 1 and now < till then
   reply = { 0 } -- only an earlier try of this can have ended it
-elseif live and (force or hold and hold.token == token) then
+elseif live and (force or hold and proves(token, hold)) then
   reply = { 0, now, { id, ends - now, hold and hold.public or '' } }
   if known and hold.inbox == '.' and not force then
     reply = { 0 }
@@ -45,15 +45,14 @@ elseif live and (force or hold and hold.token == token) then
     if hold.provisional then settle(hold) end
     hold.inbox = '.'
     store(hold)
-    redis.call('ZADD', X, 'XX', text(hold.keep), id)
+    redis.call('ZADD', X, 'XX', text(hold.keep), hold.place)
     remember('!' .. token .. id, 0)
     keep(hold.keep - now)
   else
-    redis.call('HDEL', L, id)
-    if hold then vacate(hold) end
     if known and hold.provisional then settle(hold) end
     if known and force then notify(hold) end
-    if till then redis.call('ZREM', X, id) else remember(id, force and 1 or 0) end
+    vacate(hold or { place = id, members = {} })
+    if not till then remember(id, force and 1 or 0) end
     if force then remember('!' .. token .. id, 0) end
   end
 end

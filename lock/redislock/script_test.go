@@ -48,7 +48,7 @@ func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	// a literal or what a function returned.
 	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U Q " +
 		"m way s provisional claim inbox behind from prefix entry more max min page limit score holder rec record separator nonce text token old to fence tail channel slot stamp deadline extent field key WHOLE " +
-		"heir mark ending size longest seen passed")
+		"heir mark ending size longest seen passed place parts proof waits")
 	isString := func(operand string) bool {
 		operand = strings.TrimSpace(operand)
 		last := operand[strings.LastIndex(operand, ".")+1:]

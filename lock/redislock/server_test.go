@@ -101,11 +101,11 @@ func TestAFlushOfTheScriptsIsNotNoticed(t *testing.T) {
 		workers.Go(func() {
 			for i := range 60 {
 				c := lock.StoreClaim{
-					StoreTicket: lock.StoreTicket{Space: "s", Group: "g" + strconv.Itoa(w), ID: strconv.Itoa(i), Token: "t"},
+					StoreTicket: lock.StoreTicket{Space: "s", Group: "g" + strconv.Itoa(w), Name: "a", ID: strconv.Itoa(i), Token: "t"},
 					Resource:    lock.Key("a"), TTL: time.Hour,
 				}
 				other := c
-				other.Group, other.Resource = "other", lock.Key(strconv.Itoa(w))
+				other.Group, other.Name, other.Resource = "other", strconv.Itoa(w), lock.Key(strconv.Itoa(w))
 				other.ID += "/" + strconv.Itoa(w)
 				for _, c := range []lock.StoreClaim{c, other} {
 					if g, err := r.Acquire(t.Context(), c); err != nil || g.Status != lock.StatusGranted {
@@ -172,7 +172,7 @@ func TestALostReplyDoesNoHarm(t *testing.T) {
 		if got := r.list(lock.Resource{}); len(got) != 1 {
 			r.Errorf("holds %v, want one", ids(got))
 		}
-		forced := lock.StoreTicket{Space: "rooms", Group: "another", ID: other.ID, Token: "nonce", Force: true}
+		forced := lock.StoreTicket{Space: "rooms", Group: "another", Name: other.Name, ID: other.ID, Token: "nonce", Force: true}
 		for _, k := range []lock.StoreTicket{c.StoreTicket, forced} {
 			if s := r.release(k); s != lock.StatusGranted {
 				r.Errorf("released with force %t: status %d, want granted", k.Force, s)

@@ -162,7 +162,7 @@ func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant
 	way, latest := s.inbox.way(c, keys)
 	args := make([]any, 0, 9+2*len(parts))
 	id := &rediscall.Tries{Text: c.ID}
-	args = append(args, id, ttl, longest, millis(c.KeepAtLeast), max(c.Limit, 0), head(c.Token, kind, parts), tail(c), way, latest)
+	args = append(args, id, ttl, longest, millis(c.KeepAtLeast), max(c.Limit, 0), head(c, kind, parts), tail(c), way, latest)
 	for i, p := range parts {
 		if i > 0 {
 			kind = digit(p)

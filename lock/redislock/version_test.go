@@ -33,7 +33,7 @@ func withToken(c lock.StoreClaim) string {
 	if c.Resource.Kind() == lock.Whole {
 		kind = sole
 	}
-	return head(c.Token, kind, slices.Collect(c.Resource.Parts()))
+	return head(c, kind, slices.Collect(c.Resource.Parts()))
 }
 
 // newer makes a record of the next version: the same head, another body.
@@ -56,7 +56,7 @@ func TestTheNextVersionWorksOnRecordsOfThisOne(t *testing.T) {
 	everywhere(t, func(r *rig) {
 		old, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), 3*time.Second)
 		fresh, _ := r.take(lock.Key("c"), 3*time.Second)
-		r.rewrite(fresh.ID, func(record string) string { return "2" + record[1:] + "6:window" })
+		r.rewrite("=c", func(record string) string { return "2" + record[1:] + "6:window" })
 		read := func(script *redis.Script, args ...any) (holds []string) {
 			answer, err := script.Run(r.Context(), r.client, r.keys("rooms", "hotel"), args...).Slice()
 			if err != nil {
@@ -73,7 +73,7 @@ func TestTheNextVersionWorksOnRecordsOfThisOne(t *testing.T) {
 			return holds
 		}
 		want := []string{"a [1, 5), b by guest1 , extended 1", "c by guest2 window, extended 1"}
-		extended := read(extend, old.ID, old.Token, 1, 0, "e", "n", fresh.ID, fresh.Token, 1, 0, "e", "n")
+		extended := read(extend, old.ID, old.Token, 1, 0, "e", "n", old.Name, fresh.ID, fresh.Token, 1, 0, "e", "n", fresh.Name)
 		if !slices.Equal(extended, want) {
 			r.Errorf("version 2 extended %q, want %q", extended, want)
 		}
@@ -156,18 +156,18 @@ func TestAnUnreadableRecordBlocksNoOneElse(t *testing.T) {
 			c, _ := r.take(lock.All(lock.Span("a", 1, 5), lock.Key("b")), time.Minute)
 			r.rewrite(c.ID, func(string) string { return garbage })
 			forced, _ := r.take(lock.Key("forced"), time.Minute)
-			r.rewrite(forced.ID, func(string) string { return garbage })
+			r.rewrite("=forced", func(string) string { return garbage })
 			healthy, _ := r.take(lock.Key("healthy"), time.Minute)
 
 			r.wantBlocked(lock.Span("a", 2, 3), c.ID)
-			if got := ids(r.list(lock.Resource{})); !slices.Equal(got, []string{c.ID, forced.ID, healthy.ID}) {
+			if got := ids(r.list(lock.Resource{})); !slices.Equal(got, []string{c.ID, "=forced", healthy.ID}) {
 				t.Errorf("%q: holds %v", garbage, got)
 			}
 			if s := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour}, lock.StoreRenewal{StoreTicket: healthy.StoreTicket})[1].Status; s != lock.StatusGranted {
 				t.Errorf("%q: the other renewal got status %d", garbage, s)
 			}
 			k := forced.StoreTicket
-			k.Force = true
+			k.ID, k.Force = "=forced", true // as it is listed
 			if s := r.release(k); s != lock.StatusGranted {
 				t.Errorf("%q: forced release: status %d", garbage, s)
 			}
@@ -184,7 +184,7 @@ func TestAnUnreadableRecordBlocksNoOneElse(t *testing.T) {
 func TestARecordOfThisVersionWithABrokenBodyIsOpaque(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c, _ := r.take(lock.Key("a"), time.Minute)
-		r.rewrite(c.ID, func(string) string { return withToken(c) + "12,oops" })
+		r.rewrite("=a", func(string) string { return withToken(c) + "12,oops" })
 		if s := r.extend(lock.StoreRenewal{StoreTicket: c.StoreTicket, TTL: time.Hour})[0].Status; s != lock.StatusMissing {
 			t.Errorf("extended: status %d, want missing", s)
 		}

@@ -127,7 +127,7 @@ func TestWaitersKeepTheirPlacesInAServerWithoutMemory(t *testing.T) {
 	if _, err := New(r.client).Release(t.Context(), []lock.StoreTicket{c.StoreTicket}); err != nil {
 		t.Fatal(err)
 	}
-	if holder := r.client.HGet(t.Context(), r.keys("rooms", "hotel")[1], "=room").Val(); holder != next.ID {
+	if holder := r.holder("room"); holder != next.ID {
 		t.Errorf("the release granted the room to %q, want the one who waited", holder)
 	}
 	if err := r.within(2*pulse, done); err != nil {

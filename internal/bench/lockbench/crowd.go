@@ -36,7 +36,7 @@ func crowdFigures(tb testing.TB, server *redistest.Server) []bench.Figure {
 // claimOf is a claim of a key in a group of its space.
 func claimOf(space, name, id string) lock.StoreClaim {
 	return lock.StoreClaim{
-		StoreTicket: lock.StoreTicket{Space: space, Group: "all", ID: id, Token: "token of " + id},
+		StoreTicket: lock.StoreTicket{Space: space, Group: "all", Name: name, ID: id, Token: "token of " + id},
 		Resource:    lock.Key(name), Capacity: []int{1}, TTL: time.Hour, Limit: 1,
 	}
 }

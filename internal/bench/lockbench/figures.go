@@ -56,7 +56,7 @@ func sizeFigures(tb testing.TB, c *redis.Client) []bench.Figure {
 func fill(ctx context.Context, s *redislock.Store, from, to int, what func(string) lock.Resource) error {
 	return share(from, to, func(i int) error {
 		g, err := s.Acquire(ctx, lock.StoreClaim{
-			StoreTicket: lock.StoreTicket{Space: "many", Group: "all", ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
+			StoreTicket: lock.StoreTicket{Space: "many", Group: "all", Name: "room/" + strconv.Itoa(i), ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
 			Resource:    what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
 		})
 		return expect(g, err, lock.StatusGranted)
@@ -92,7 +92,8 @@ func acquireTime(ctx context.Context, c *redis.Client, s *redislock.Store, held 
 	const rounds = 2000
 	for i := range rounds {
 		claim := claimOf("many", "", fmt.Sprintf("probe%dx%d", held, i))
-		claim.Resource = nights("free/" + strconv.Itoa(i))
+		claim.Name = "free/" + strconv.Itoa(i)
+		claim.Resource = nights(claim.Name)
 		if err := c.ConfigResetStat(ctx).Err(); err != nil {
 			return 0, err
 		}
