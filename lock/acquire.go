@@ -105,9 +105,8 @@ func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, e
 		return nil, err
 	}
 	a.event.ID = a.claim.ID
-	what := "acquiring " + r.String()
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("lock: %s: %w", what, ended(ctx))
+		return nil, fmt.Errorf("lock: acquiring %s: %w", r, ended(ctx))
 	}
 	if a.patient {
 		if err := a.waitsForItself(ctx); err != nil {
@@ -119,13 +118,14 @@ func (a *attempt) run(ctx context.Context, r Resource, opts []Option) (*Lease, e
 	switch {
 	case err != nil:
 		a.giveUp()
-		return nil, unavailable(ctx, what, err)
 	case g.Status == StatusGranted:
 		return a.granted(ctx, g.Hold, sent)
 	case g.Status == StatusBlocked:
 		return nil, a.blocked(ctx, g)
+	default:
+		err = errAnswers
 	}
-	return nil, unavailable(ctx, what, errAnswers)
+	return nil, unavailable(ctx, "acquiring "+r.String(), err)
 }
 
 // ended is why ctx ended: always its error, and its cause when that says more.

@@ -50,7 +50,7 @@ func (m *Manager) forceRelease(ctx context.Context, h Hold) error {
 	if err != nil {
 		return err
 	}
-	if !isID(h.ID) {
+	if h.ID == "" {
 		return invalid("a hold without an id")
 	}
 	what := fmt.Sprintf("force-releasing %s", h.Resource)

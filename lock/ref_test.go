@@ -5,6 +5,7 @@ package lock_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -85,6 +86,8 @@ func TestARefThatIsNotOneIsRefused(t *testing.T) {
 		"no id":         strings.Replace(string(good), ref.ID(), "", 1),
 		"odd id":        strings.Replace(string(good), ref.ID(), "a b", 1),
 		"long token":    strings.Replace(string(good), tokenOf(t, ref), strings.Repeat("A", 65), 1),
+		"no name":       strings.Replace(string(good), `"room"`, `""`, 1),
+		"NUL in name":   strings.Replace(string(good), `"room"`, `"\u0000"`, 1),
 		"no space":      strings.Replace(string(good), `"rooms"`, `""`, 1),
 		"no group":      strings.Replace(string(good), `"all"`, `""`, 1),
 		"NUL in group":  strings.Replace(string(good), `"all"`, `"\u0000"`, 1),
@@ -148,10 +151,19 @@ func TestLoggingARefShowsNoSecret(t *testing.T) {
 	}
 }
 
+func TestAnIDHasUpTo64LettersAndDigits(t *testing.T) {
+	for id, valid := range map[string]bool{strings.Repeat("a", 64): true, "AZaz09": true, strings.Repeat("a", 65): false, "a-b": false, "": false} {
+		err := json.Unmarshal(fmt.Appendf(nil, `{"v":1,"space":"rooms","group":"all","name":"101","id":%q,"secret":"DEF"}`, id), new(lock.Ref))
+		if valid == errors.Is(err, lock.ErrInvalid) {
+			t.Errorf("%q: %v, want valid %t", id, err, valid)
+		}
+	}
+}
+
 func FuzzRefJSON(f *testing.F) {
 	for _, seed := range []string{
-		`null`, `{}`, `{"v":1,"space":"rooms","group":"all","id":"ABC","token":"DEF"}`, `{"v":1,"space":"rooms","group":"é{}","id":"abc","token":"1"}`,
-		`{"v":1.5}`, `{"v":1,"space":"a b","group":"all","id":"ABC","token":"DEF"}`, `[]`,
+		`null`, `{}`, `{"v":1,"space":"rooms","group":"all","name":"101","id":"ABC","secret":"DEF"}`, `{"v":1,"space":"rooms","group":"é{}","name":"é","id":"abc","secret":"1"}`,
+		`{"v":1.5}`, `{"v":1,"space":"a b","group":"all","name":"101","id":"ABC","secret":"DEF"}`, `[]`,
 	} {
 		f.Add(seed)
 	}

@@ -86,7 +86,7 @@ type StoreTicket struct {
 	Group string // conflict domain, from Config.GroupBy
 	ID    string // public
 	Token string // known to the holder and the store only; with Force, what a repeated call has in common
-	Name  string // of the claim's Resource: its first part's
+	Name  string // that of the claim's Resource: a store may find the hold by it
 	Fence uint64 // of the grant; 0 before
 	Force bool   // release without the token
 

@@ -146,7 +146,7 @@ func (b *bench) outlast(ttl time.Duration) {
 	time.Sleep(ttl)
 }
 
-// ticket makes a fresh one of a name, in the case's only group.
+// ticket makes a fresh one for a name, in the case's only group.
 func (b *bench) ticket(name string) lock.StoreTicket {
 	return lock.StoreTicket{Space: b.space, Group: "all", Name: name, ID: rand.Text()[:16], Token: rand.Text()}
 }

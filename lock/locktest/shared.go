@@ -44,4 +44,8 @@ func sharedExclude(b *bench) {
 	}
 	b.release(writer.StoreTicket)
 	b.granted(of3(lock.Span("room", 1, 9).Shared()))
+	b.hold(lock.Key("hall")) // when its name had room for one
+	for _, r := range []lock.Resource{lock.Key("hall"), lock.Span("hall", 1, 2)} {
+		b.blocked(of3(r.Shared()))
+	}
 }

@@ -46,7 +46,7 @@ if #KEYS ~= 5 or not (w.ttl and w.longest and w.keep and limit and w.token) or #
   return redis.error_reply('ERR malformed claim')
 end
 w.claim, w.inbox = string.sub(ARGV[6], begin), way
-local name = string.sub(w.parts[1].name, 1, -2)
+local name = w.parts[1].bare
 if w.parts[1].key then w.claim = '=' .. put(name) end
 
 local ends, hold = current(w.id, name)

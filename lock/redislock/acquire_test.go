@@ -3,6 +3,7 @@
 package redislock
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -295,8 +296,15 @@ func TestAClaimThatCannotBeStoredIsRefusedUnsent(t *testing.T) {
 		lock.Key(""), lock.Key("a\x00b"), lock.Span("a", 2, 2), lock.Span("a", lock.MinBound-1, 2), lock.Span("a", 0, 1).Units(0),
 		lock.Of(10, "a", 1, 2),
 	} {
-		if _, err := s.Acquire(t.Context(), lock.StoreClaim{Resource: r, TTL: time.Second}); err == nil {
-			t.Errorf("%q was accepted", r)
+		c := lock.StoreClaim{StoreTicket: lock.StoreTicket{ID: "id", Name: r.Name()}, Resource: r, TTL: time.Second}
+		if _, err := s.Acquire(t.Context(), c); !errors.Is(err, lock.ErrInvalid) || !strings.Contains(err.Error(), "cannot store") {
+			t.Errorf("%q: %v", r, err)
+		}
+	}
+	for _, k := range []lock.StoreTicket{{Name: "a"}, {ID: "#fence", Name: "a"}, {ID: "=a", Name: "a"}, {ID: "two words", Name: "a"}, {ID: "i\x00d", Name: "a"}, {ID: "id"}, {ID: "id", Name: "b"}} {
+		_, err := s.Acquire(t.Context(), lock.StoreClaim{StoreTicket: k, Resource: lock.Key("a"), TTL: time.Second})
+		if !errors.Is(err, lock.ErrInvalid) || !strings.Contains(err.Error(), "cannot store") {
+			t.Errorf("the id %q with the name %q: %v", k.ID, k.Name, err)
 		}
 	}
 }

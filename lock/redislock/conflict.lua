@@ -11,9 +11,9 @@ local function part(member, capacity)
   local at = #member - EXTENT + 1 -- where its extent begins
   if at < 3 or string.byte(member, at - 1) ~= 0 or not capacity then return nil end
   local p = { member = member, at = at, capacity = capacity, base = string.sub(member, 1, at) }
-  p.name, p.kind = string.sub(member, 1, at - 1), string.byte(member, at) -- the name with the NUL
+  p.name, p.bare, p.kind = string.sub(member, 1, at - 1), string.sub(member, 1, at - 2), string.byte(member, at) -- the name with and without the NUL
   if p.kind == KEY then
-    p.key, p.units = slot(string.sub(member, 1, at - 2)), 1
+    p.key, p.units = slot(p.bare), 1
     return p
   end
   p.from, p.to, p.units = extent(member, at)
@@ -38,13 +38,13 @@ end
 -- live returns what a member stands for if its hold is live and counts for the
 -- part, and removes it if it is dead.
 local function live(p, m)
-  local holder = string.sub(m, p.at + EXTENT)
-  local ends = redis.call('ZSCORE', X, holder)
+  local id = string.sub(m, p.at + EXTENT)
+  local ends = redis.call('ZSCORE', X, id)
   if not ends or tonumber(ends) <= now then
     redis.call('ZREM', I, m)
     return nil
   end
-  local h = { member = m, place = holder, left = tonumber(ends) - now }
+  local h = { member = m, handle = id, left = tonumber(ends) - now }
   h.from, h.to, h.units = extent(m, p.at)
   if h.units == 0 and p.shared then return nil end
   if h.units == 0 or p.shared then h.units = p.capacity end
@@ -53,11 +53,10 @@ end
 
 -- keyholder returns who holds the part's name as a key.
 local function keyholder(p)
-  local name = string.sub(p.name, 1, -2)
-  local place = slot(name)
-  local ends = tonumber(redis.call('ZSCORE', X, place) or nil)
+  local handle = slot(p.bare)
+  local ends = tonumber(redis.call('ZSCORE', X, handle) or nil)
   if not ends or ends <= now then return nil end
-  return { member = p.name .. WHOLE .. place, place = place, left = ends - now, units = p.shared and p.capacity or 1 }
+  return { member = p.name .. WHOLE, handle = handle, left = ends - now, units = p.shared and p.capacity or 1 }
 end
 
 -- others collects the live members of the part's name that are of another
@@ -67,7 +66,7 @@ end
 local function others(p, limit)
   local units, found = 0, {}
   local key = keyholder(p)
-  if key then units, found = 1, { key } end
+  if key then units, found = key.units, { key } end
   local name, kind = string.sub(p.base, 1, -2), string.sub(p.base, -1)
   local function see(m)
     local h = live(p, m)
@@ -138,10 +137,9 @@ local function obstacles(parts, limit)
       for _, holds in ipairs({ own, foreign }) do
         for _, h in ipairs(holds) do
           retry = retry > 0 and math.min(retry, h.left) or h.left
-          if #named < limit and not seen[h.place] then
-            seen[h.place] = true
-            local hold = shown(h.place, now + h.left)
-            table.insert(named, { n, h.member, hold[1], hold[2], hold[3] })
+          if #named < limit and not seen[h.handle] then
+            seen[h.handle] = true
+            table.insert(named, { n, h.member, unpack(shown(h.handle, now + h.left)) })
           end
         end
       end

@@ -79,8 +79,8 @@
 //
 //	          ┌────────────────────────────────────────────────────────────────┐
 //	 i  ZSET  │ index: name NUL kind from to units id                 (score 0) │ who holds what
-//	 x  ZSET  │ expiry: id or =name      (score: ms since 1970, < 0: has ended) │ until when
-//	 l  HASH  │ ledger: id or =name → record, ?id → place, # → of the group     │ the rest
+//	 x  ZSET  │ expiry: handle           (score: ms since 1970, < 0: has ended) │ until when
+//	 l  HASH  │ ledger: handle → record, ?id → place, # → of the group          │ the rest
 //	 u  ZSET  │ unrecorded: id of an expired hold               (score as in x) │ not yet reported
 //	 q  ZSET  │ queue: name NUL turn kind from to units id            (score 0) │ who waits for what
 //	          └────────────────────────────────────────────────────────────────┘
@@ -89,15 +89,18 @@
 // three "{", "}", ":" and "%" are written as %7B, %7D, %3A and %25, and the empty
 // group as %.
 //
-// A claim of one key, whose name has a capacity of one, takes the name's slot:
-// the ledger has its record, and x its end, under "=" and the name. Any other hold
-// has both under its id, and a member in the index for each of its parts. A claim
-// looks at both, so keys and spans of a name exclude each other. Names have no
-// NUL, and what follows the NUL has a fixed length up to the id: kind is a digit
-// (see [lock.Kind]), from and to are 7 bytes each, big endian, 2^52 added, units
-// are 4 bytes. So Redis, which sorts by bytes, sorts by name, kind and bounds. A
-// member or a slot counts only while x has its id or the slot with a score in the
-// future. Stale ones may remain for a while, and change no answer.
+// A claim of one key, whose name has a capacity of one, takes the name's slot: its
+// handle is "=" and the name. The handle of any other hold is its id, and it has a
+// member in the index for each of its parts. A claim looks at the slot and at the
+// index, so keys and spans of a name exclude each other. An expired hold has its
+// record under its id until it is recorded.
+//
+// Names have no NUL, and what follows the NUL has a fixed length up to the id:
+// kind is a digit (see [lock.Kind]), from and to are 7 bytes each, big endian, 2^52
+// added, units are 4 bytes. So Redis, which sorts by bytes, sorts by name, kind and
+// bounds. A slot or a member counts only while x has a score in the future for the
+// slot, or for the member's id. Stale ones may remain for a while, and change no
+// answer.
 //
 // Fields of the ledger that begin with # belong to the group:
 //
@@ -116,24 +119,23 @@
 //
 //	place   = turn inbox parts ttl longest keep token capacity… holder reason count (key value)…
 //
-// The queue also has NUL inbox NUL id for each place, and NUL NUL inbox NUL and the
-// field of the record for each grant that was not confirmed yet. In x, @ and an
-// inbox has the time at which the inbox stops counting; for five seconds, "!" with
-// a token and an id has who released a hold that is kept, or what was ended by
-// force.
+// The queue also has NUL inbox NUL id for each place, and NUL NUL inbox NUL handle
+// for each grant that was not confirmed yet. In x, @ and an inbox has the time at
+// which the inbox stops counting; for five seconds, "!" with a token and an id has
+// who released a hold that is kept, or what was ended by force.
 //
 // The keys live a week longer than the last hold: an expired hold stays listed
 // until it is recorded, up to 1024 of them, and after a week without a grant the
 // clock is certainly ahead of the fence. A group of which every hold was released
 // or recorded leaves only l, with the fence, and x for as long as releases are
-// remembered. Those are ids with negative scores, 4·ms + how - 2^50, where how is
-// 0 for a release, 1 for a release without the token, and 2 for a claim given up.
-// A release by the token is remembered only if the claim may arrive again.
+// remembered. It has these under their ids, with negative scores, 4·ms + how - 2^50,
+// where how is 0 for a release, 1 for a release without the token, and 2 for a claim
+// given up. A release by the token is remembered only if the claim may arrive again.
 //
 // # Records
 //
 //	record  = version token parts body
-//	parts   = count part… | "=" name, of a key that has a slot; in the slot, "=" id
+//	parts   = count part… | "=" name, of a lone key | "=" id, of one in its slot
 //	part    = name kind from to units
 //	body    = fence lag ends extensions keep nonce inbox holder reason count (key value)…
 //
@@ -157,7 +159,7 @@
 //
 // Of a record of a later version a program reads only what comes before the
 // body, which is the same in all versions. Such a hold blocks others, is listed
-// with its id, place and time, and can be released. It cannot be extended, and
+// with its id, resource and time, and can be released. It cannot be extended, and
 // when it expires it is left for a program that can read it. Members of the
 // index and the keys are the same in all versions.
 package redislock

@@ -21,8 +21,8 @@ local function queued(id)
   return w
 end
 
--- count adds n to the number of those who wait for a name, which is there only
--- while there are any.
+-- count adds n to the number of members that a name has in the queue. The field is
+-- there only while there are any.
 local function count(name, n)
   if redis.call('HINCRBY', L, '+' .. name, text(n)) <= 0 then redis.call('HDEL', L, '+' .. name) end
 end
@@ -72,27 +72,23 @@ local function drop(inbox)
 end
 
 -- retire moves one expired hold to the unrecorded ones. A process that did not
--- confirm a grant gets no other: its places go, too.
-local function retire(place, at)
-  local hold = read(place)
-  if not hold then
-    redis.call('ZREM', X, place)
-    redis.call('HDEL', L, place)
-    return
-  end
+-- confirm a grant gets no other: its places go, too. A record moves from its slot to
+-- its id.
+local function retire(handle, deadline)
+  local hold = read(handle)
+  if not hold then return vacate({ handle = handle, members = {} }) end
   removes = removes - #hold.members
-  local known = detail(hold)
-  if known and hold.provisional then settle(hold) end
+  detail(hold)
   vacate(hold)
-  if known and hold.inbox == '.' then -- it was released before, and its claim may arrive again
+  if hold.inbox == '.' then -- it was released before, and its claim may arrive again
     remember(hold.id, 0)
     return
-  elseif known and hold.provisional and hold.provisional ~= '' then
+  elseif (hold.provisional or '') ~= '' then
     drop(hold.provisional)
   end
-  hold.place = hold.id
+  hold.handle = hold.id
   write(hold)
-  redis.call('ZADD', U, at, hold.id)
+  redis.call('ZADD', U, deadline, hold.id)
   redis.call('PEXPIRE', U, text(WEEK))
 end
 
@@ -101,11 +97,11 @@ end
 -- of an ending.
 local function current(id, name)
   local hold = find(id, name)
-  local place = hold and hold.place or id
-  local s = score(place)
+  local handle = hold and hold.handle or id
+  local s = score(handle)
   if s and s > now then return s, hold end
   if s and s >= 0 then
-    retire(place, text(s))
+    retire(handle, text(s))
     s = score(id)
   end
   return s

@@ -28,7 +28,7 @@ forget(32768) -- which takes some milliseconds: a group may have one hold that l
 
 local function extend(id, token, ttl, most, what, nonce, name)
   local hold = find(id, name)
-  local left = hold and (score(hold.place) or now) - now or 0
+  local left = hold and (score(hold.handle) or now) - now or 0
   if left <= 0 or not detail(hold) or hold.inbox == '.' then return { 3 } end
   if what == 't' and not proves(nonce, hold) then -- else this call comes again
     if not proves(token, hold, true) then return { 3 } end
@@ -62,7 +62,7 @@ local function extend(id, token, ttl, most, what, nonce, name)
     store(hold)
   end
   left = math.max(left, want)
-  redis.call('ZADD', X, 'XX', text(now + left), hold.place)
+  redis.call('ZADD', X, 'XX', text(now + left), hold.handle)
   keep(left)
   return { 0, id, left, hold.public }
 end

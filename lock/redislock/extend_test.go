@@ -131,7 +131,7 @@ func TestOnlyTheTokenReleases(t *testing.T) {
 		c, _ := r.take(lock.Key("room"), time.Hour)
 		foreign := c.StoreTicket
 		foreign.Token = old.Token
-		for _, k := range []lock.StoreTicket{old.StoreTicket, foreign, {Space: "rooms", Group: "hotel", ID: c.ID}} {
+		for _, k := range []lock.StoreTicket{old.StoreTicket, foreign, {Space: "rooms", Group: "hotel", Name: c.Name, ID: c.ID}} {
 			if s := r.release(k); s != lock.StatusMissing {
 				r.Errorf("release of %s with %q: status %d, want missing", k.ID, k.Token, s)
 			}

@@ -13,5 +13,5 @@ local TRIAL = 2000   -- how long a grant lasts until it is confirmed, in ms
 local PRESENT = 3000 -- how long an inbox counts after it was seen, in ms
 local MOST = 4096    -- places of one name
 local EXTENT = 19    -- bytes: kind, from (7), to (7), units (4)
-local KEY = 61       -- the kind of a key that has its name for itself, "="
+local KEY = 61       -- "=": the kind of a key that has its name for itself; its slot and its parts begin with it
 

@@ -127,7 +127,7 @@ func (l *listing) walk(ctx context.Context, from, to, wanted, name string) bool 
 		from, name = at, ""
 		for r.more() {
 			one := r.list()
-			place, _, err := splitMember(next[string](one))
+			place, err := partOf(next[string](one))
 			if err != nil {
 				return l.fail(err)
 			}

@@ -19,9 +19,9 @@ end
 
 local reply = { now, '' }
 
-local function add(m, place)
-  local ends = tonumber(redis.call('ZSCORE', X, place) or nil)
-  if ends and ends > now then table.insert(reply, { m, unpack(shown(place, ends)) }) end
+local function add(m, handle)
+  local ends = tonumber(redis.call('ZSCORE', X, handle) or nil)
+  if ends and ends > now then table.insert(reply, { m, unpack(shown(handle, ends)) }) end
 end
 
 if tonumber(min) then

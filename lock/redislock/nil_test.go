@@ -49,7 +49,7 @@ func TestWhatTheFormatCannotHoldIsInvalid(t *testing.T) {
 	defer client.Close()
 	s := New(client)
 	for _, res := range []lock.Resource{{}, lock.Key(""), lock.Key("a\x00"), lock.Span("a", 2, 1), lock.Key("a").Units(0)} {
-		if _, err := s.Acquire(t.Context(), lock.StoreClaim{Resource: res, TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
+		if _, err := s.Acquire(t.Context(), lock.StoreClaim{StoreTicket: lock.StoreTicket{ID: "id", Name: res.Name()}, Resource: res, TTL: time.Minute}); !errors.Is(err, lock.ErrInvalid) {
 			t.Errorf("claim of %q: %v, want ErrInvalid", res, err)
 		}
 	}

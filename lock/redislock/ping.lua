@@ -31,10 +31,10 @@ local own = '\0' .. inbox .. '\0'
 local places, prefix = redis.call('ZLEXCOUNT', Q, '[' .. own, '(' .. own .. '\255'), '\0' .. own
 local reply = { now, status, places }
 for _, m in ipairs(redis.call('ZRANGEBYLEX', Q, '[' .. prefix, '(' .. prefix .. '\255', 'LIMIT', '0', '128')) do
-  local place = string.sub(m, #prefix + 1)
-  local ends = score(place)
+  local handle = string.sub(m, #prefix + 1)
+  local ends = score(handle)
   if ends and ends > now then
-    table.insert(reply, shown(place, ends))
+    table.insert(reply, shown(handle, ends))
   else
     redis.call('ZREM', Q, m)
   end

@@ -131,7 +131,7 @@ local function enqueue(w, seq)
     table.insert(place, text(p.capacity) .. ',')
     table.insert(entries, '0')
     table.insert(entries, p.name .. stamp .. string.sub(p.member, p.at) .. w.id)
-    count(string.sub(p.name, 1, -2), 1)
+    count(p.bare, 1)
   end
   redis.call('ZADD', Q, unpack(entries))
   redis.call('HSET', L, '#seq', stamp, '?' .. w.id, table.concat(place) .. w.tail)
@@ -142,17 +142,17 @@ end
 -- grant records the hold of a claim, of which no part has an obstacle, and
 -- returns it. The inbox begins with "?" when the grant is to be confirmed.
 local function grant(w, ttl, inbox)
-  local fence, id, place = rising('#fence'), w.id, w.parts[1].key or w.id
+  local fence, id, handle = rising('#fence'), w.id, w.parts[1].key or w.id
   local hold = {
-    id = id, place = place, version = '1', proof = w.token, parts = w.claim, tail = w.tail,
+    id = id, handle = handle, version = '1', proof = w.token, parts = w.claim, tail = w.tail,
     fence = fence, lag = math.max(math.floor(fence / 1000) - now, 0),
     ends = w.longest > 0 and now + w.longest or 0, keep = w.keep > 0 and now + w.keep or 0,
     extensions = 0, nonce = '', inbox = inbox, members = {},
   }
-  if place ~= id and redis.call('HEXISTS', L, place) == 1 then -- one that is dead
-    retire(place, redis.call('ZSCORE', X, place) or text(now))
+  if handle ~= id and redis.call('HEXISTS', L, handle) == 1 then -- that of an expired hold, which no sweep has met yet
+    retire(handle, redis.call('ZSCORE', X, handle) or text(now))
   end
-  redis.call('ZADD', X, text(now + ttl), place)
+  redis.call('ZADD', X, text(now + ttl), handle)
   keep(ttl)
   if redis.call('ZREM', U, id) == 1 then redis.call('HDEL', L, id) end
   for k, p in ipairs(w.parts) do
@@ -236,7 +236,7 @@ local function serve()
     at, from[m] = at + 1, nil
     if looks <= 0 or weighed <= 0 or passes < 0 then
       postpone(m, behind)
-    elseif p and redis.call('HEXISTS', L, '+' .. string.sub(p.name, 1, -2)) == 1 then
+    elseif p and redis.call('HEXISTS', L, '+' .. p.bare) == 1 then
       p.shared = false
       each(behind == '' and '[' .. p.name or '(' .. behind, '(' .. p.name .. '\255', function(q)
         if looks <= 0 or weighed <= 0 or passes < 0 then

@@ -8,8 +8,8 @@
 -- ARGV   as in acquire.lua
 -- Reply  "fence,lag," when granted, all else is known to the caller; or as in
 --        acquire.lua
--- Cost   O(log N), in six calls for a key; one more when the group rests (see bound in
---        record.lua)
+-- Cost   O(log N), in six calls for a key, in seven for nights; one more when the
+--        group rests (see bound in record.lua)
 
 if #ARGV == 11 and #KEYS == 5 and ARGV[11] == '1' and #ARGV[8] < 2 and ARGV[4] == '0' and string.byte(ARGV[6]) == 49 then
   local id, member, name = ARGV[1], ARGV[10], string.sub(ARGV[10], 1, -EXTENT - 2)
@@ -27,9 +27,9 @@ if #ARGV == 11 and #KEYS == 5 and ARGV[11] == '1' and #ARGV[8] < 2 and ARGV[4] =
     and (not due or due > now) -- so nothing is due to be swept
     and not redis.call('ZRANGEBYLEX', I, '[' .. name .. '\0', '(' .. name .. '\0\255', 'LIMIT', '0', '1')[1]
   then
-    local deadline, place = string.format('%.0f', ends), lone and slot or id
-    -- X has the id of a hold that is not in a slot, or of one that was ended.
-    if not (lone and redis.call('ZSCORE', X, id)) and redis.call('ZADD', X, 'NX', deadline, place) == 1 then
+    local deadline, handle = string.format('%.0f', ends), lone and slot or id
+    -- X has the id if the claim was given up, or its hold released: acquire.lua answers that.
+    if not (lone and redis.call('ZSCORE', X, id)) and redis.call('ZADD', X, 'NX', deadline, handle) == 1 then
       local fence, ahead = t[1] .. string.sub('00000' .. t[2], -6), 0
       if last and last >= us and last < us + YEAR then
         fence, ahead = string.format('%.0f', last + 1), math.floor((last + 1) / 1000) - now
@@ -43,7 +43,7 @@ if #ARGV == 11 and #KEYS == 5 and ARGV[11] == '1' and #ARGV[8] < 2 and ARGV[4] =
         redis.call('ZADD', I, '0', member .. id)
         redis.call('PEXPIREAT', I, known[3])
       end
-      redis.call('HSET', L, '#fence', fence, '#due', first, place, record)
+      redis.call('HSET', L, '#fence', fence, '#due', first, handle, record)
       return stamp
     end
   end

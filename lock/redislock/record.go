@@ -55,14 +55,14 @@ func member(kind byte, r lock.Resource) string {
 	return string(appendExtent(b, kind, r))
 }
 
-// splitMember takes a member with its id apart. Names have no NUL.
-func splitMember(m string) (r lock.Resource, id string, err error) {
+// partOf is the part that a member stands for, with or without an id behind it.
+// Names have no NUL.
+func partOf(m string) (lock.Resource, error) {
 	name, rest, found := strings.Cut(m, "\x00")
 	if !found || len(rest) < extent {
-		return r, "", errMalformed
+		return lock.Resource{}, errMalformed
 	}
-	r, err = resource(name, rest[:extent])
-	return r, rest[extent:], err
+	return resource(name, rest[:extent])
 }
 
 // resource is a part from its name and extent.
@@ -92,8 +92,8 @@ func readBound(b string) int64 {
 }
 
 // head is the first piece of a claim's record, tail the last; acquire.lua
-// puts between them what only the server knows. kind is that of the first
-// part: a key that has its name for itself has its id there, as in its slot.
+// puts between them what only the server knows. kind is that of the first part. A
+// key that has its name for itself is written as in its slot, with its id.
 func head(c lock.StoreClaim, kind byte, parts []lock.Resource) string {
 	b := make([]byte, 0, 2*len(c.Token)+len(parts)*(extent+24))
 	b = appendField(append(b, version...), c.Token)

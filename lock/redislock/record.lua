@@ -68,8 +68,8 @@ local function remember(id, how)
   forget(256)
 end
 
--- slot is the place of the hold that has a name as a key, in the ledger and in X.
--- The place of any other is its id.
+-- slot is the handle of the hold that has a name as a key: where the ledger has its
+-- record and X its end. The handle of any other is its id.
 local function slot(name)
   return '=' .. name
 end
@@ -131,39 +131,39 @@ local function members(s, p)
   if p then return list, p end
 end
 
--- read takes the record of a hold apart: that in a slot, where the id is in the
--- place of the name, or that of an id. Every version of the format begins with
--- the same head, so that any program can compare tokens and take any hold out of
--- the index; the body is the version's own. It returns nil when there is no
--- record or its head is malformed. Public is what may be handed out.
-local function read(place)
-  local rec = redis.call('HGET', L, place)
+-- read takes the record of a hold apart. In a slot the id stands for the name.
+-- Every version of the format begins with the same head, so that any program can
+-- compare tokens and end any hold; the body is the version's own. It returns nil
+-- when there is no record or its head is malformed. Public is what may be handed
+-- out.
+local function read(handle)
+  local rec = redis.call('HGET', L, handle)
   if not rec then return nil end
-  local hold, p, from = { place = place, id = place, version = string.sub(rec, 1, 1) }
+  local hold, p, from = { handle = handle, id = handle, version = string.sub(rec, 1, 1) }
   hold.proof, from = field(rec, 2)
   if not from then return nil end
   hold.members, p = members(rec, from)
   if not p then return nil end
   hold.parts, hold.body = string.sub(rec, from, p - 1), string.sub(rec, p)
-  if string.byte(place) == KEY then
+  if string.byte(handle) == KEY then
     if string.byte(hold.parts) ~= KEY then return nil end
-    hold.id = field(hold.parts, 2)
-    hold.parts = '=' .. put(string.sub(place, 2))
-    hold.members = members(hold.parts, 1)
+    local name = string.sub(handle, 2)
+    hold.id, hold.parts, hold.members = field(hold.parts, 2), '=' .. put(name), { name .. '\0' .. WHOLE }
   end
   hold.public = hold.version .. hold.parts .. hold.body
   return hold
 end
 
--- find reads the record of an id, which is in the slot of the name if it holds
--- that as a key.
+-- find reads the record of an id: in the slot of a name, if the id holds that as a
+-- key, or under the id.
 local function find(id, name)
   local hold = read(slot(name))
   return hold and hold.id == id and hold or read(id)
 end
 
--- proves reports whether a token is that of a hold. The token by which a hold was
--- taken over follows its own and a NUL, and takes it over again.
+-- proves reports whether a token is that of a hold; with over, also whether it is
+-- the one by which the hold was taken over, and may be again. That follows the
+-- hold's own and a NUL.
 local function proves(token, hold, over)
   return hold.proof == token or string.sub(hold.proof, 1, #token + 1) == token .. '\0'
     or over and string.sub(hold.proof, -#token - 1) == '\0' .. token
@@ -186,11 +186,11 @@ local function detail(hold)
   return true
 end
 
--- write puts the record of a hold into its place, and further fields into the
+-- write puts the record of a hold under its handle, and further fields into the
 -- ledger.
 local function write(hold, fields)
-  local parts = hold.place == hold.id and hold.parts or '=' .. put(hold.id)
-  redis.call('HSET', L, hold.place, hold.version .. put(hold.proof) .. parts .. hold.body, unpack(fields or {}))
+  local parts = hold.handle == hold.id and hold.parts or '=' .. put(hold.id)
+  redis.call('HSET', L, hold.handle, hold.version .. put(hold.proof) .. parts .. hold.body, unpack(fields or {}))
 end
 
 -- store is write for a hold that was read in detail, or made.
@@ -216,10 +216,10 @@ local function rising(field)
   return last[field]
 end
 
--- shown is what is handed out about a hold whose deadline is ends: its id, the
--- ms left, and what is public of its record, empty when that is not readable.
-local function shown(place, ends)
-  local hold = read(place) or { id = place, public = '' }
+-- shown is what is handed out about the hold of a handle that ends at ends: its
+-- id, the ms left, and what is public of its record, empty when that is not readable.
+local function shown(handle, ends)
+  local hold = read(handle) or { id = handle, public = '' }
   return { hold.id, ends - now, hold.public }
 end
 
@@ -284,20 +284,21 @@ end
 
 -- mark notes a grant that waits for its confirmation, settle removes the note.
 local function mark(hold, inbox)
-  redis.call('ZADD', Q, '0', '\0\0' .. inbox .. '\0' .. hold.place)
+  redis.call('ZADD', Q, '0', '\0\0' .. inbox .. '\0' .. hold.handle)
 end
 
 local function settle(hold)
-  redis.call('ZREM', Q, '\0\0' .. hold.provisional .. '\0' .. hold.place)
+  redis.call('ZREM', Q, '\0\0' .. hold.provisional .. '\0' .. hold.handle)
 end
 
--- vacate takes a hold and its record out of their places, and forgets the longest
--- span of a name that has none any more.
+-- vacate removes a hold: its record, its end, its members of the index and the note
+-- of its grant; and the longest span of a name that has no other.
 local function vacate(hold)
-  redis.call('HDEL', L, hold.place)
-  redis.call('ZREM', X, hold.place)
+  if hold.provisional then settle(hold) end
+  redis.call('HDEL', L, hold.handle)
+  redis.call('ZREM', X, hold.handle)
   for _, m in ipairs(hold.members) do
-    if hold.place == hold.id then redis.call('ZREM', I, m .. hold.id) end
+    if hold.handle == hold.id then redis.call('ZREM', I, m .. hold.id) end
     free(m)
   end
   if not spans then return end

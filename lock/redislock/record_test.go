@@ -38,6 +38,13 @@ func TestTheFormatOfVersionOneIsFixed(t *testing.T) {
 	if got := public(c); got != firstRecord {
 		t.Errorf("wrote %q, want %q", got, firstRecord)
 	}
+	lone := lock.StoreClaim{StoreTicket: lock.StoreTicket{ID: "id1", Token: "secret"}, Resource: lock.Key("spa")}
+	if got := head(lone, sole, slices.Collect(lone.Resource.Parts())); got != "16:secret=3:id1" {
+		t.Errorf("a record in a slot begins with %q", got)
+	}
+	if h, err := decode("1=3:spa" + body + tail(lone)); err != nil || h.Resource.String() != "spa" {
+		t.Errorf("a lone key reads as %+v, %v", h, err)
+	}
 	h, err := decode(firstRecord)
 	if err != nil || h.Resource.String() != c.Resource.String() || h.Holder != "ana" || h.Reason != "late" || !maps.Equal(h.Details, c.Details) || h.Fence != 1700000000000123 || h.Extensions != 3 {
 		t.Errorf("read %+v, %v", h, err)
@@ -64,9 +71,8 @@ func FuzzARecordKeepsTheClaim(f *testing.F) {
 			h.Fence != 1700000000000123 || !h.Unconfirmed || h.Extensions != 3 || h.AcquiredAt.UnixMilli() != 1700000000000 {
 			t.Errorf("%+v came back as %+v", c, h)
 		}
-		back, id, err := splitMember(member(digit(part), part) + "id\x00\xff")
-		if err != nil || back.String() != part.String() || id != "id\x00\xff" {
-			t.Errorf("member of %s came back as %s with id %q, %v", part, back, id, err)
+		if back, err := partOf(member(digit(part), part) + "id\x00\xff"); err != nil || back.String() != part.String() {
+			t.Errorf("member of %s came back as %s, %v", part, back, err)
 		}
 	})
 }
@@ -83,7 +89,7 @@ func FuzzDecodeNeverPanics(f *testing.F) {
 		if h, err := decode(record); err == nil && h.Resource.Name() == "" && !strings.Contains(record, ":") {
 			t.Errorf("%q is a hold of nothing: %+v", record, h)
 		}
-		_, _, _ = splitMember(record)
+		_, _ = partOf(record)
 	})
 }
 
@@ -114,12 +120,12 @@ func TestAMemberOfAnUnknownKindOrOfTooManyUnitsIsMalformed(t *testing.T) {
 		"of kind 10":    good[:at] + string('0'+rune(10)) + good[at+1:],
 		"of 2^31 units": good[:at+extent-4] + "\x80\x00\x00\x00" + "id",
 	} {
-		if _, _, err := splitMember(m); !errors.Is(err, errMalformed) {
+		if _, err := partOf(m); !errors.Is(err, errMalformed) {
 			t.Errorf("a member %s: %v, want errMalformed", what, err)
 		}
 	}
-	if r, id, err := splitMember(good); err != nil || id != "id" || r.String() != "room [1, 2)" {
-		t.Errorf("%s of %s, %v", r, id, err)
+	if r, err := partOf(good); err != nil || r.String() != "room [1, 2)" {
+		t.Errorf("%s, %v", r, err)
 	}
 }
 

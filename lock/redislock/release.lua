@@ -11,7 +11,7 @@
 -- ARGV   1 id  2 token  3 "1" to do it without the token  4 "1" to give the
 --        claim up when there is no hold  5 the time in ms at which the hold ends
 --        if its claim cannot arrive again, else ""  6 how often this was sent
---        7 the name of the first part
+--        7 the name of its first part
 -- Reply  {0, now, {id, ms that were left, record}}, {0} when this one has
 --        ended it before, or {3}: no such live hold, or not with this token
 -- Cost   O(log N) for each part, and that of serve in queue.lua
@@ -45,13 +45,12 @@ elseif live and (force or hold and proves(token, hold)) then
     if hold.provisional then settle(hold) end
     hold.inbox = '.'
     store(hold)
-    redis.call('ZADD', X, 'XX', text(hold.keep), hold.place)
+    redis.call('ZADD', X, 'XX', text(hold.keep), hold.handle)
     remember('!' .. token .. id, 0)
     keep(hold.keep - now)
   else
-    if known and hold.provisional then settle(hold) end
     if known and force then notify(hold) end
-    vacate(hold or { place = id, members = {} })
+    vacate(hold or { handle = id, members = {} })
     if not till then remember(id, force and 1 or 0) end
     if force then remember('!' .. token .. id, 0) end
   end

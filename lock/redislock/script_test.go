@@ -14,8 +14,9 @@ import (
 )
 
 var scripts = map[string]string{
-	"head.lua": headLua, "quick_acquire.lua": quickAcquireLua, "quick_queue.lua": quickQueueLua, "quick_release.lua": quickReleaseLua, "record.lua": recordLua, "conflict.lua": conflictLua, "queue.lua": queueLua, "acquire.lua": acquireLua, "extend.lua": extendLua,
-	"release.lua": releaseLua, "holds.lua": holdsLua, "sweep.lua": sweepLua,
+	"head.lua": headLua, "quick_acquire.lua": quickAcquireLua, "quick_queue.lua": quickQueueLua, "quick_release.lua": quickReleaseLua,
+	"record.lua": recordLua, "expire.lua": expireLua, "conflict.lua": conflictLua, "queue.lua": queueLua,
+	"acquire.lua": acquireLua, "extend.lua": extendLua, "serve_more.lua": serveMoreLua, "ping.lua": pingLua, "release.lua": releaseLua, "holds.lua": holdsLua, "sweep.lua": sweepLua,
 }
 
 // bare is a script without comments and with empty string literals.
@@ -46,9 +47,9 @@ func TestScriptsTouchOnlyKeysThatAreDeclared(t *testing.T) {
 func TestScriptsMakeStringsOfNumbersInOneWayOnly(t *testing.T) {
 	// Names that stand for strings; whatever else is joined or sent must be
 	// a literal or what a function returned.
-	known := strings.Fields("name base id nonce last version token member head first body kind public I L X U Q " +
-		"m way s provisional claim inbox behind from prefix entry more max min page limit score holder rec record separator nonce text token old to fence tail channel slot stamp deadline extent field key WHOLE " +
-		"heir mark ending size longest seen passed place parts proof waits")
+	known := strings.Fields("name bare base id record nonce last version token member first body parts proof claim I L X U Q m way s " +
+		"provisional inbox behind from prefix own max min page limit holder rec to fence tail channel slot handle stamp deadline WHOLE " +
+		"heir place mark size longest seen passed")
 	isString := func(operand string) bool {
 		operand = strings.TrimSpace(operand)
 		last := operand[strings.LastIndex(operand, ".")+1:]
@@ -120,7 +121,7 @@ func TestScriptsUseOnlyWhatEveryServerHas(t *testing.T) {
 func TestEachScriptSaysWhatItIs(t *testing.T) {
 	for name, script := range scripts {
 		for _, want := range []string{"-- SPDX-License-Identifier: MIT\n", "-- KEYS ", "-- ARGV ", "-- Reply ", "-- Cost "} {
-			if slices.Contains([]string{"head.lua", "record.lua", "conflict.lua", "queue.lua"}, name) && !strings.HasPrefix(want, "-- SPDX") && want != "-- KEYS " {
+			if slices.Contains([]string{"head.lua", "record.lua", "expire.lua", "conflict.lua", "queue.lua", "serve_more.lua"}, name) && !strings.HasPrefix(want, "-- SPDX") && want != "-- KEYS " {
 				continue
 			}
 			if !strings.Contains(script, want) {

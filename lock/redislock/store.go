@@ -76,9 +76,10 @@ func inner(lua string) string { return "return (function()\n" + lua + "\nend)()\
 
 const (
 	defaultPrefix = "holdfast"
-	batchSize     = 128  // renewals in one script call
-	pageSize      = 256  // index members in one page of holds
-	sweepSize     = 1000 // expired holds found, returned or forgotten by one script call at most
+	marks         = "#=+?^@!" // what fields of the ledger and members of x begin with that are no ids
+	batchSize     = 128       // renewals in one script call
+	pageSize      = 256       // index members in one page of holds
+	sweepSize     = 1000      // expired holds found, returned or forgotten by one script call at most
 	sweepDefault  = 64
 )
 
@@ -142,8 +143,8 @@ var (
 // the first [Store.Wait] opens.
 func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	parts := slices.Collect(c.Resource.Parts())
-	if len(parts) == 0 {
-		return lock.StoreGrant{}, fmt.Errorf("redislock: acquire: %w: a claim of nothing", lock.ErrInvalid)
+	if len(parts) == 0 || c.Name != parts[0].Name() || c.ID == "" || strings.ContainsAny(c.ID[:1], marks) || strings.ContainsAny(c.ID, "\x00 ") {
+		return lock.StoreGrant{}, fmt.Errorf("redislock: acquire: %w: cannot store a claim of %s with the id %q and the name %q", lock.ErrInvalid, c.Resource, c.ID, c.Name)
 	}
 	for _, p := range parts {
 		if err := storable(p); err != nil {
@@ -257,8 +258,8 @@ func (r *reply) conflicts(parts []lock.Resource) []lock.Conflict {
 	named := r.list()
 	for named.more() {
 		one := named.list()
-		part, place := next[int64](one), next[string](one)
-		held, _, err := splitMember(place)
+		part, m := next[int64](one), next[string](one)
+		held, err := partOf(m)
 		hold, _ := one.hold(held)
 		named.join(one)
 		if err != nil || part < 1 || int(part) > len(parts) {

@@ -15,12 +15,12 @@ import (
 )
 
 // rewrite changes the record of a hold in the ledger.
-func (r *rig) rewrite(id string, change func(record string) string) {
+func (r *rig) rewrite(field string, change func(record string) string) {
 	r.Helper()
 	ledger := r.keys("rooms", "hotel")[1]
-	record, err := r.client.HGet(r.Context(), ledger, id).Result()
+	record, err := r.client.HGet(r.Context(), ledger, field).Result()
 	if err == nil {
-		err = r.client.HSet(r.Context(), ledger, id, change(record)).Err()
+		err = r.client.HSet(r.Context(), ledger, field, change(record)).Err()
 	}
 	if err != nil {
 		r.Fatal(err)
@@ -179,6 +179,34 @@ func TestAnUnreadableRecordBlocksNoOneElse(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnOperatorEndsAHoldWithAnUnreadableRecord(t *testing.T) {
+	virtual(t, func(r *rig) {
+		m, err := lock.New(r.Store, lock.Config{Name: "rooms", GroupBy: func(string) string { return "hotel" }})
+		if err != nil {
+			r.Fatal(err)
+		}
+		defer m.Close(r.Context())
+		for _, res := range []lock.Resource{lock.Key("room"), lock.Span("room", 1, 5)} {
+			c, _ := r.take(res, time.Hour)
+			field := c.ID
+			if res.Kind() == lock.Whole {
+				field = "=room"
+			}
+			r.rewrite(field, func(string) string { return "garbage" })
+			for h, err := range m.Holds(r.Context(), res) {
+				if err == nil {
+					err = m.ForceRelease(r.Context(), h)
+				}
+				if err != nil {
+					r.Errorf("%s: %v", res, err)
+				}
+			}
+			next, _ := r.take(res, time.Hour)
+			r.release(next.StoreTicket)
+		}
+	})
 }
 
 func TestARecordOfThisVersionWithABrokenBodyIsOpaque(t *testing.T) {

@@ -55,9 +55,10 @@ func sizeFigures(tb testing.TB, c *redis.Client) []bench.Figure {
 // fill makes holds, each of a room of its own, as a manager would.
 func fill(ctx context.Context, s *redislock.Store, from, to int, what func(string) lock.Resource) error {
 	return share(from, to, func(i int) error {
+		name := "room/" + strconv.Itoa(i)
 		g, err := s.Acquire(ctx, lock.StoreClaim{
-			StoreTicket: lock.StoreTicket{Space: "many", Group: "all", Name: "room/" + strconv.Itoa(i), ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
-			Resource:    what("room/" + strconv.Itoa(i)), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
+			StoreTicket: lock.StoreTicket{Space: "many", Group: "all", Name: name, ID: fmt.Sprintf("%014d", i), Token: fmt.Sprintf("%016d", i)},
+			Resource:    what(name), Capacity: []int{1}, TTL: time.Hour, Holder: strings.Repeat("h", 32),
 		})
 		return expect(g, err, lock.StatusGranted)
 	})
@@ -91,8 +92,7 @@ func acquireTime(ctx context.Context, c *redis.Client, s *redislock.Store, held 
 	var spent float64
 	const rounds = 2000
 	for i := range rounds {
-		claim := claimOf("many", "", fmt.Sprintf("probe%dx%d", held, i))
-		claim.Name = "free/" + strconv.Itoa(i)
+		claim := claimOf("many", "free/"+strconv.Itoa(i), fmt.Sprintf("probe%dx%d", held, i))
 		claim.Resource = nights(claim.Name)
 		if err := c.ConfigResetStat(ctx).Err(); err != nil {
 			return 0, err
