@@ -51,7 +51,7 @@ if w.parts[1].key then w.claim = '=' .. put(name) end
 
 local ends, hold = current(w.id, name)
 if ends and ends < 0 or not ends and #way > 1 and now >= latest then
-  serve() -- what this claim held may just have expired
+  if not serve() then bound() end -- what this claim held may just have expired
   return { 3, now }
 end
 sweep('64')
@@ -85,10 +85,7 @@ end
 local ttl, trial = w.ttl, #way > 1 -- then it may have had a place before, and be gone
 if trial then ttl = math.min(ttl, TRIAL) end
 hold = grant(w, ttl, trial and '?' .. way or '')
-if trial then
-  mark(hold, way)
-  if not place then redis.call('PEXPIREAT', Q, text(lives)) end -- there may have been none
-end
+if trial then mark(hold, way) end
 if place then leave(place) end
 serve() -- a dead waiter may have been in the way
 return { 0, now, expired, { w.id, ttl, hold.public } }

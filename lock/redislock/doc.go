@@ -105,7 +105,7 @@
 // Fields of the ledger that begin with # belong to the group:
 //
 //   - #fence is the last fence granted.
-//   - #until is the time at which l expires, and i and x while they have a hold.
+//   - #until is the time at which the keys expire; x sooner, while the group rests.
 //   - #due is a time before which no hold expires; absent if none is to expire.
 //   - #span with a name, NUL and kind is the longest span of that name and kind
 //     whose capacity was not 1, and #spans is the number of such fields.

@@ -76,7 +76,7 @@ end
 -- its id.
 local function retire(handle, deadline)
   local hold = read(handle)
-  if not hold then return vacate({ handle = handle, members = {} }) end
+  if not hold then return vacate(unreadable(handle)) end
   removes = removes - #hold.members
   detail(hold)
   vacate(hold)
@@ -89,7 +89,7 @@ local function retire(handle, deadline)
   hold.handle = hold.id
   write(hold)
   redis.call('ZADD', U, deadline, hold.id)
-  redis.call('PEXPIRE', U, text(WEEK))
+  redis.call('PEXPIREAT', U, text(lives)) -- as the ledger with its records
 end
 
 -- current returns the score of an id, and its hold if that is live. An expired one
@@ -97,6 +97,7 @@ end
 -- of an ending.
 local function current(id, name)
   local hold = find(id, name)
+  if not hold and string.byte(id) == KEY and read(id) then return nil end -- another has the slot by now
   local handle = hold and hold.handle or id
   local s = score(handle)
   if s and s > now then return s, hold end

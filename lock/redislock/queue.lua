@@ -151,10 +151,12 @@ local function grant(w, ttl, inbox)
   }
   if handle ~= id and redis.call('HEXISTS', L, handle) == 1 then -- that of an expired hold, which no sweep has met yet
     retire(handle, redis.call('ZSCORE', X, handle) or text(now))
+    bound() -- X may be gone
   end
   redis.call('ZADD', X, text(now + ttl), handle)
   keep(ttl)
-  if redis.call('ZREM', U, id) == 1 then redis.call('HDEL', L, id) end
+  redis.call('ZREM', U, id)
+  if handle ~= id then redis.call('HDEL', L, id) end -- of an expired hold
   for k, p in ipairs(w.parts) do
     hold.members[k] = p.member
     if not p.key then
@@ -195,7 +197,7 @@ local function hand(w)
     redis.call('HSET', L, '#mute', text(now))
     return false
   end
-  mark(hold, w.inbox) -- before the place goes, so that the queue never does
+  mark(hold, w.inbox)
   leave(w, true)
   for _, p in ipairs(w.parts) do
     if p.capacity ~= 1 or p.shared then free(p.member) end -- the next one may fit beside it

@@ -155,10 +155,11 @@ local function read(handle)
 end
 
 -- find reads the record of an id: in the slot of a name, if the id holds that as a
--- key, or under the id.
+-- key, or under the id. A hold whose record is unreadable has its handle for an id.
 local function find(id, name)
   local hold = read(slot(name))
-  return hold and hold.id == id and hold or read(id)
+  if hold and hold.id == id then return hold end
+  return string.byte(id) ~= KEY and read(id) or nil
 end
 
 -- proves reports whether a token is that of a hold; with over, also whether it is
@@ -233,6 +234,7 @@ local function keep(left)
     redis.call('PEXPIREAT', I, text(lives))
     redis.call('PEXPIREAT', L, text(lives))
     redis.call('PEXPIREAT', X, text(lives))
+    redis.call('PEXPIREAT', U, text(lives))
     redis.call('PEXPIREAT', Q, text(lives))
   end
   if due == 0 or now + left < due then
@@ -285,10 +287,16 @@ end
 -- mark notes a grant that waits for its confirmation, settle removes the note.
 local function mark(hold, inbox)
   redis.call('ZADD', Q, '0', '\0\0' .. inbox .. '\0' .. hold.handle)
+  redis.call('PEXPIREAT', Q, text(lives))
 end
 
 local function settle(hold)
   redis.call('ZREM', Q, '\0\0' .. hold.provisional .. '\0' .. hold.handle)
+end
+
+-- unreadable is a hold of which only the handle is known.
+local function unreadable(handle)
+  return { handle = handle, members = string.byte(handle) == KEY and { string.sub(handle, 2) .. '\0' .. WHOLE } or {} }
 end
 
 -- vacate removes a hold: its record, its end, its members of the index and the note

@@ -26,15 +26,14 @@ redis.call('ZREM', X, '') -- as in extend.lua
 local ends, hold = current(id, name)
 local live, reply = ends and ends > now, { 3 }
 local known = hold and detail(hold)
-if not live and not force and (ends or 0) >= 0 and score('!' .. token .. id) then
-  reply = { 0 } -- it was kept for a while
+if not live and (force or (ends or 0) >= 0) and score('!' .. token .. id) then
+  reply = { 0 } -- this one did it before, or it was kept for a while
 elseif not ends and giveup then
   remember(id, 2)
   local w = queued(id)
   if w then leave(w) end
 elseif ends and ends < 0 then
-  if force then ends = score('!' .. token .. id) end
-  if ends and ends % 4 == 0 then reply = { 0 } end
+  if not force and ends % 4 == 0 then reply = { 0 } end
 elseif not ends and till and sent > 1 and now < till then
   reply = { 0 } -- only an earlier try of this can have ended it
 elseif live and (force or hold and proves(token, hold)) then
@@ -50,8 +49,8 @@ elseif live and (force or hold and proves(token, hold)) then
     keep(hold.keep - now)
   else
     if known and force then notify(hold) end
-    vacate(hold or { handle = id, members = {} })
-    if not till then remember(id, force and 1 or 0) end
+    vacate(hold or unreadable(id))
+    if not till and string.byte(id) ~= KEY then remember(id, force and 1 or 0) end
     if force then remember('!' .. token .. id, 0) end
   end
 end

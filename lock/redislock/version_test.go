@@ -209,6 +209,43 @@ func TestAnOperatorEndsAHoldWithAnUnreadableRecord(t *testing.T) {
 	})
 }
 
+// The id under which such a hold is listed is that of the slot, which another may
+// have by then.
+func TestARepeatedForceReleaseOfAnUnreadableKeyEndsNoOtherHold(t *testing.T) {
+	virtual(t, func(r *rig) {
+		for _, pause := range []time.Duration{0, time.Minute} { // while it is remembered, and after
+			held, _ := r.take(lock.Key("room"), time.Hour)
+			r.rewrite("=room", func(string) string { return "garbage" })
+			k := held.StoreTicket
+			k.ID, k.Force, k.Token = "=room", true, "nonce"
+			r.release(k)
+			next, _ := r.take(lock.Key("room"), time.Hour)
+			time.Sleep(pause)
+			r.release(k)
+			r.wantBlocked(lock.Key("room"), next.ID)
+			r.release(next.StoreTicket)
+		}
+	})
+}
+
+func TestWhoWaitsBehindAnUnreadableKeyIsServed(t *testing.T) {
+	for _, forced := range []bool{true, false} {
+		virtual(t, func(r *rig) {
+			held, _ := r.take(lock.Key("room"), 10*time.Second)
+			r.from("=A", r.claim(lock.Key("room"), time.Hour), time.Now().Add(time.Hour))
+			r.rewrite("=room", func(string) string { return "garbage" })
+			if forced {
+				k := held.StoreTicket
+				k.ID, k.Force = "=room", true
+				r.release(k)
+			}
+			if !r.served("=A") {
+				r.Errorf("forced %t: the room is free, and no one was served in a minute", forced)
+			}
+		})
+	}
+}
+
 func TestARecordOfThisVersionWithABrokenBodyIsOpaque(t *testing.T) {
 	virtual(t, func(r *rig) {
 		c, _ := r.take(lock.Key("a"), time.Minute)
