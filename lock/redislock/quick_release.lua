@@ -82,7 +82,7 @@ if #KEYS == 5 and #ARGV == 7 and ARGV[3] == '0' and ARGV[5] ~= '' then
           redis.call('HSET', L, '#fence', fence, '#due', now + left < due and deadline or known[3],
             slot, '1' .. size .. ':' .. token .. '=' .. #heir .. ':' .. heir .. stamp .. limit .. ',,,:' .. string.format('%.0f', #channel + 1) .. ':?' .. channel .. tail)
           if mark then redis.call('ZREM', Q, mark) end -- before it is set for the heir, whose inbox may be the same
-          redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. slot) -- before the place goes, as in queue.lua
+          redis.call('ZADD', Q, '0', '\0\0' .. channel .. '\0' .. slot) -- before the place goes, so that the queue never does
           redis.call('ZREM', Q, first, '\0' .. channel .. '\0' .. heir)
           if waiters == '1' then
             redis.call('HDEL', L, '+' .. name)

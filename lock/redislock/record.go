@@ -159,10 +159,7 @@ func (b bodies) decode(record string) (lock.Hold, error) {
 	if r.bad || r.rest != "" || len(parts) == 0 {
 		return lock.Hold{}, errMalformed
 	}
-	h.Resource = parts[0]
-	if len(parts) > 1 {
-		h.Resource = lock.All(parts...)
-	}
+	h.Resource = lock.All(parts...)
 	return h, nil
 }
 
