@@ -184,7 +184,6 @@ end
 -- does not let this script publish: then those who wait have to ask.
 local function hand(w)
   if deaf(w.inbox) then
-    inboxes[w.inbox] = false
     leave(w)
     drop(w.inbox) -- so that the next ping has all of it ask, if it lives
     return true
