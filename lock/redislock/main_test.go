@@ -48,6 +48,22 @@ func virtual(t *testing.T, test func(r *rig)) {
 	})
 }
 
+// limited is a client of a fresh server that has these rights on all keys.
+func limited(t *testing.T, rights ...string) *redis.Client {
+	t.Helper()
+	server := redistest.Real(t)
+	user := []any{"ACL", "SETUSER", "clerk", "on", ">x", "~*"}
+	for _, right := range rights {
+		user = append(user, right)
+	}
+	if err := server.Client(t).Do(t.Context(), user...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "clerk", Password: "x", ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
 // claim is a claim of r with an id of its own.
 func (r *rig) claim(res lock.Resource, ttl time.Duration) lock.StoreClaim {
 	r.made++

@@ -143,13 +143,8 @@ var (
 // the first [Store.Wait] opens.
 func (s *Store) Acquire(ctx context.Context, c lock.StoreClaim) (lock.StoreGrant, error) {
 	parts := slices.Collect(c.Resource.Parts())
-	if len(parts) == 0 || c.Name != parts[0].Name() || c.ID == "" || strings.ContainsAny(c.ID[:1], marks) || strings.ContainsAny(c.ID, "\x00 ") {
-		return lock.StoreGrant{}, fmt.Errorf("redislock: acquire: %w: cannot store a claim of %s with the id %q and the name %q", lock.ErrInvalid, c.Resource, c.ID, c.Name)
-	}
-	for _, p := range parts {
-		if err := storable(p); err != nil {
-			return lock.StoreGrant{}, err
-		}
+	if err := check(c, parts); err != nil {
+		return lock.StoreGrant{}, err
 	}
 	kind := digit(parts[0])
 	if len(parts) == 1 && parts[0].Kind() == lock.Whole && parts[0].Size() == 1 && !parts[0].IsShared() && capacity(c, 0) == 1 {
@@ -239,8 +234,19 @@ func stamped(stamp string, c lock.StoreClaim) (lock.StoreGrant, error) {
 	return lock.StoreGrant{Hold: h}, nil
 }
 
-// storable refuses what the format cannot hold. A [lock.Manager] never sends
-// that.
+// check refuses what the format cannot hold. A [lock.Manager] never sends that.
+func check(c lock.StoreClaim, parts []lock.Resource) error {
+	if len(parts) == 0 || c.Name != parts[0].Name() || c.ID == "" || strings.ContainsAny(c.ID[:1], marks) || strings.ContainsAny(c.ID, "\x00 ") {
+		return fmt.Errorf("redislock: acquire: %w: cannot store a claim of %s with the id %q and the name %q", lock.ErrInvalid, c.Resource, c.ID, c.Name)
+	}
+	for _, p := range parts {
+		if err := storable(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func storable(p lock.Resource) error {
 	from, to := p.Bounds()
 	if p.Name() == "" || strings.ContainsRune(p.Name(), 0) || p.Kind() > 9 ||

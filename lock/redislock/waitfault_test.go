@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/holdfast-go/holdfast/internal/test/redistest"
 	"github.com/holdfast-go/holdfast/lock"
 )
@@ -157,13 +155,7 @@ func TestWhatAServerMendsByItselfIsWaitedOut(t *testing.T) {
 
 func TestAMissingRightInsideAScriptIsPermanent(t *testing.T) {
 	t.Parallel()
-	server := redistest.Real(t)
-	if err := server.Client(t).Do(t.Context(), "ACL", "SETUSER", "clerk", "on", ">x", "~*", "&*", "+@all", "-zadd").Err(); err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "clerk", Password: "x", ContextTimeoutEnabled: true})
-	t.Cleanup(func() { _ = client.Close() })
-	r := newRig(t, client)
+	r := newRig(t, limited(t, "&*", "+@all", "-zadd"))
 	if _, err := r.Acquire(t.Context(), r.claim(lock.Key("room"), time.Hour)); !errors.Is(err, lock.ErrPermanent) {
 		t.Errorf("error is %v, want one that wraps ErrPermanent", err)
 	}
