@@ -59,22 +59,24 @@ func TestAConflictNamesWhoWhichNightsAndForHowLong(t *testing.T) {
 }
 
 func TestConflictsAreInTheOrderOfWhatIsWanted(t *testing.T) {
-	d := newDesk(t, lock.Config{})
-	for _, in := range []int{20, 12, 16, 14} {
-		d.take(t, nights("room/102", in, in+1))
-	}
-	d.take(t, lock.Key("room/101"))
-	_, err := d.TryAcquire(t.Context(), lock.All(lock.Key("room/102"), lock.Key("room/101")))
-	conflict, _ := errors.AsType[*lock.ConflictError](err)
-	var got []string
-	for _, c := range conflict.Conflicts {
-		got = append(got, c.Hold.Resource.String())
-	}
-	wantList(t, "conflicts", got, "room/101", "room/102 [2026-12-12, 2026-12-13)", "room/102 [2026-12-14, 2026-12-15)",
-		"room/102 [2026-12-16, 2026-12-17)", "room/102 [2026-12-20, 2026-12-21)")
-	if want := "lock: room/101, room/102 is taken by a hold of room/101 that ends in 30s, and by 4 more"; err.Error() != want {
-		t.Errorf("error is %q, want %q", err, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, lock.Config{})
+		for _, in := range []int{20, 12, 16, 14} {
+			d.take(t, nights("room/102", in, in+1))
+		}
+		d.take(t, lock.Key("room/101"))
+		_, err := d.TryAcquire(t.Context(), lock.All(lock.Key("room/102"), lock.Key("room/101")))
+		conflict, _ := errors.AsType[*lock.ConflictError](err)
+		var got []string
+		for _, c := range conflict.Conflicts {
+			got = append(got, c.Hold.Resource.String())
+		}
+		wantList(t, "conflicts", got, "room/101", "room/102 [2026-12-12, 2026-12-13)", "room/102 [2026-12-14, 2026-12-15)",
+			"room/102 [2026-12-16, 2026-12-17)", "room/102 [2026-12-20, 2026-12-21)")
+		if want := "lock: room/101, room/102 is taken by a hold of room/101 that ends in 30s, and by 4 more"; err.Error() != want {
+			t.Errorf("error is %q, want %q", err, want)
+		}
+	})
 }
 
 func TestThereIsNoReentrancy(t *testing.T) {
